@@ -1,0 +1,11 @@
+"""From motion capture to generated dance partners: the library of "AI Choreography: From Solos to Duets".
+
+Conventions, the same everywhere: metres, seconds, frames per second; a right-handed world with Z up;
+quaternions x y z w; axes in the order [batch, time, dancer, joint, xyz]; dancers a and b. Files that
+think otherwise are converted where they are read (`choreo_lib.formats`) and nowhere else.
+"""
+
+from .motion import OURS, Duet, Motion, Source
+from .skeleton import Skeleton, forward_kinematics
+
+__version__ = "0.1.0"

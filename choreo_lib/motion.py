@@ -1,0 +1,237 @@
+"""Motion and Duet: what every reader gives, every model takes, and every player shows.
+
+Taught in chapter 1, "Seeing a duet".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import roma
+import torch
+
+from .skeleton import Skeleton, forward_kinematics
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where motion comes from and what its makers allow.
+
+    ``redistribute`` says whether its positions may be published in a notebook, a page or a file;
+    where it is False the published book shows a film instead. What is derived keeps its source.
+    Chapter: 1; the book's page "Data and ethics".
+    """
+
+    name: str
+    credit: str = ""
+    terms: str = ""
+    redistribute: bool = False
+    url: str = ""
+
+    @staticmethod
+    def join(*sources: Source | None) -> Source | None:
+        """One source for what was made from several: free only if every part is."""
+        parts = list(dict.fromkeys(sources))
+        if len(parts) == 1 or not parts:
+            return parts[0] if parts else None
+        known = [s for s in parts if s is not None]
+        every = lambda key: "; ".join(dict.fromkeys(t for s in known if (t := getattr(s, key))))  # noqa: E731
+        return Source(" + ".join(dict.fromkeys([s.name if s else "unknown" for s in parts])), every("credit"),
+                      every("terms"), len(known) == len(parts) and all(s.redistribute for s in known), every("url"))
+
+
+OURS = Source("choreo_lib", "AI Choreography: From Solos to Duets", "CC BY 4.0", redistribute=True)
+"""The source of motion that this project made itself: it may be published freely."""
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """One dancer over time.
+
+    Shapes: ``positions`` float32 [T, J, 3]; ``rotations`` float32 [T, J, 4], local unit quaternions
+    x y z w, or None where only points are known. ``motion[10:40]`` is those frames.
+    Units: metres, Z up; ``fps`` frames per second.
+    ``source`` says whose motion this is (None: unknown, so never published); ``name`` is what a
+    picture calls the dancer; ``notes`` is what a reader guessed or repaired, in words.
+    Errors: ValueError naming the field, and the frame and joint where a number is not finite.
+    Chapter: 1.
+    """
+
+    positions: np.ndarray
+    fps: float
+    skeleton: Skeleton
+    rotations: np.ndarray | None = None
+    source: Source | None = None
+    name: str = ""
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self):
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen)
+        put("fps", float(self.fps))
+        if not (np.isfinite(self.fps) and self.fps > 0):
+            raise ValueError(f"fps must be a positive number of frames per second; got {self.fps}")
+        put("positions", self._array("positions", 3))
+        if self.rotations is not None:
+            rotations = self._array("rotations", 4)
+            if rotations.shape[0] != len(self.positions):
+                raise ValueError(f"rotations have {rotations.shape[0]} frames and positions "
+                                 f"{len(self.positions)}; they must be equal")
+            length = np.linalg.norm(rotations, axis=-1, keepdims=True)
+            if (length < 1e-6).any():
+                frame, joint = (int(i) for i in np.argwhere(length[..., 0] < 1e-6)[0])
+                raise ValueError(f"the rotation in frame {frame}, joint {joint} "
+                                 f"({self.skeleton.names[joint]!r}) is zero; a rotation is a unit quaternion")
+            put("rotations", rotations / length)
+        put("notes", tuple(self.notes))
+
+    def _array(self, name: str, width: int) -> np.ndarray:
+        value = getattr(self, name)
+        value = np.ascontiguousarray(value.detach().cpu() if torch.is_tensor(value) else value, dtype=np.float32)
+        if value.ndim != 3 or value.shape[1:] != (len(self.skeleton), width):
+            raise ValueError(f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); "
+                             f"got {value.shape}")
+        if len(value) == 0:
+            raise ValueError(f"{name} hold no frames; a motion needs at least one")
+        if not np.isfinite(value).all():
+            frame, joint, _ = (int(i) for i in np.argwhere(~np.isfinite(value))[0])
+            raise ValueError(f"{name} in frame {frame}, joint {joint} ({self.skeleton.names[joint]!r}) "
+                             "are not finite numbers")
+        return value
+
+    @classmethod
+    def from_rotations(cls, rotations, root, fps: float, skeleton: Skeleton, **more) -> Motion:
+        """A Motion from local rotations [T, J, 4] and the root's path [T, 3], by forward kinematics."""
+        rotations, root = np.asarray(rotations, np.float64), np.asarray(root, np.float64)
+        positions, _ = forward_kinematics(skeleton, rotations, root)
+        return cls(positions, fps, skeleton, rotations, **more)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, frames: slice) -> Motion:
+        if not isinstance(frames, slice):
+            raise TypeError("a Motion is sliced by frames, as in motion[10:40]; one frame is "
+                            "motion.positions[10]")
+        if frames.step is not None and frames.step <= 0:
+            raise ValueError("a slice of frames goes forward in time; its step must be positive")
+        rotations = None if self.rotations is None else self.rotations[frames]
+        return replace(self, positions=self.positions[frames], rotations=rotations,
+                       fps=self.fps / (frames.step or 1))
+
+    def __repr__(self) -> str:
+        turns = "rotations" if self.rotations is not None else "points only"
+        return (f"Motion({self.name + ': ' if self.name else ''}{len(self)} frames, "
+                f"{len(self.skeleton)} joints, {self.fps:g} fps, {self.duration:.2f} s, {turns})")
+
+    @property
+    def duration(self) -> float:
+        """How long the motion is, in seconds: frames divided by frames per second."""
+        return len(self) / self.fps
+
+    def moved(self, shift=(0.0, 0.0, 0.0), turn: float = 0.0) -> Motion:
+        """The same dance elsewhere: turned about the vertical through the origin, then shifted.
+
+        Units: ``shift`` metres [3] or [T, 3]; ``turn`` radians, counter-clockwise seen from above.
+        """
+        spin = roma.rotvec_to_unitquat(torch.tensor([0.0, 0.0, turn], dtype=torch.float64))
+        matrix = roma.unitquat_to_rotmat(spin).numpy()
+        shift = np.asarray(shift, dtype=np.float64)
+        positions = self.positions @ matrix.T + (shift if shift.ndim == 1 else shift[:, None])
+        rotations = None
+        if self.rotations is not None:
+            rotations = self.rotations.copy()
+            root = torch.from_numpy(rotations[:, 0]).double()
+            rotations[:, 0] = roma.quat_product(spin.expand_as(root), root).numpy()
+        return replace(self, positions=positions, rotations=rotations)
+
+    def resampled(self, fps: float) -> Motion:
+        """The same motion at another number of frames per second.
+
+        Positions are interpolated linearly, rotations by slerp along the shorter arc; where there are
+        rotations and offsets, positions follow from them, so bones keep their length.
+        """
+        if not (np.isfinite(fps) and fps > 0):
+            raise ValueError(f"fps must be a positive number of frames per second; got {fps}")
+        if fps == self.fps:
+            return self
+        last = len(self) - 1
+        times = np.minimum(np.arange(int(np.floor(last / self.fps * fps + 1e-9)) + 1) / fps * self.fps, last)
+        before = np.minimum(times.astype(int), max(last - 1, 0))
+        after = np.minimum(before + 1, last)
+        share = (times - before)[:, None, None]
+        mix = lambda x: x[before] * (1 - share) + x[after] * share  # noqa: E731
+        if self.rotations is None:
+            return replace(self, positions=mix(self.positions.astype(np.float64)), fps=fps)
+        q0, q1 = (torch.from_numpy(self.rotations[i]).double() for i in (before, after))
+        step = roma.unitquat_to_rotvec(roma.quat_product(roma.quat_conjugation(q0), q1), shortest_arc=True)
+        turned = roma.quat_product(q0, roma.rotvec_to_unitquat(step * torch.from_numpy(share))).numpy()
+        if self.skeleton.offsets is None:
+            return replace(self, positions=mix(self.positions.astype(np.float64)), rotations=turned, fps=fps)
+        root = mix(self.positions[:, :1].astype(np.float64))[:, 0]
+        positions, _ = forward_kinematics(self.skeleton, turned, root)
+        return replace(self, positions=positions, rotations=turned, fps=fps)
+
+
+@dataclass(frozen=True, eq=False)
+class Duet:
+    """Two dancers with one clock and one world.
+
+    Shapes: ``positions`` [T, 2, J, 3], dancer a first (where both have the same joints).
+    Units: metres, Z up. ``duet[10:40]`` is those frames of both. ``coupling`` is the planted truth of
+    a duet made by ``choreo_lib.synthetic``, and None for dancers who were recorded.
+    Errors: ValueError where the two differ in length or in frames per second.
+    Chapter: 1.
+    """
+
+    a: Motion
+    b: Motion
+    coupling: object | None = None
+
+    def __post_init__(self):
+        if len(self.a) != len(self.b):
+            raise ValueError(f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "
+                             "the same frames of both. Cut them with motion[start:stop]")
+        if abs(self.a.fps - self.b.fps) > 1e-3 * self.a.fps:
+            raise ValueError(f"dancer a runs at {self.a.fps:g} frames per second and dancer b at "
+                             f"{self.b.fps:g}; bring them together with motion.resampled(fps)")
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def __getitem__(self, frames: slice) -> Duet:
+        coupling = self.coupling
+        if coupling is not None and isinstance(frames, slice) and hasattr(coupling, "sliced"):
+            coupling = coupling.sliced(frames, len(self))
+        return Duet(self.a[frames], self.b[frames], coupling)
+
+    def __iter__(self):
+        return iter((self.a, self.b))
+
+    def __repr__(self) -> str:
+        planted = f", coupling: {self.coupling}" if self.coupling is not None else ""
+        return (f"Duet({len(self)} frames, {len(self.a.skeleton)} + {len(self.b.skeleton)} joints, "
+                f"{self.fps:g} fps, {self.duration:.2f} s{planted})")
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Both dancers' joints, float32 [T, 2, J, 3], metres."""
+        if len(self.a.skeleton) != len(self.b.skeleton):
+            raise ValueError(f"dancer a has {len(self.a.skeleton)} joints and dancer b "
+                             f"{len(self.b.skeleton)}; take duet.a.positions and duet.b.positions instead")
+        return np.stack([self.a.positions, self.b.positions], axis=1)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second, the same for both."""
+        return self.a.fps
+
+    @property
+    def duration(self) -> float:
+        """How long the duet is, in seconds."""
+        return self.a.duration
+
+    @property
+    def source(self) -> Source | None:
+        """Whose motion this is: both dancers' sources, joined."""
+        return Source.join(self.a.source, self.b.source)

@@ -1,0 +1,147 @@
+"""The skeleton: which joint hangs from which, and where a bone ends when its joints turn.
+
+Taught in chapter 1, "Seeing a duet".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import roma
+import torch
+
+_SIDES = (("left", "right"), ("l", "r"))
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """Names, parents and rest offsets of a body's joints.
+
+    Shapes: ``names`` J strings, all different; ``parents`` J indices, -1 for the one root, which
+    comes first, and every parent before its children; ``offsets`` float64 [J, 3], each joint seen
+    from its parent in the rest pose, or None for a body known only as points. ``ends`` are BVH's
+    end sites, the tips of the last bones: pairs (joint index, offset [3]).
+    Units: metres, Z up.
+    Errors: ValueError, naming the joint, where a rule above is broken.
+    Chapter: 1.
+    """
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    offsets: np.ndarray | None = None
+    ends: tuple[tuple[int, tuple[float, float, float]], ...] = ()
+
+    def __post_init__(self):
+        put = lambda field, value: object.__setattr__(self, field, value)  # noqa: E731 (frozen)
+        put("names", tuple(str(name) for name in self.names))
+        put("parents", tuple(int(parent) for parent in self.parents))
+        put("ends", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in self.ends))
+        if len(self.names) != len(self.parents) or not self.names:
+            raise ValueError(f"a skeleton needs one parent a name; got {len(self.names)} names "
+                             f"and {len(self.parents)} parents")
+        if len(set(self.names)) != len(self.names):
+            twice = next(n for i, n in enumerate(self.names) if n in self.names[:i])
+            raise ValueError(f"joint name {twice!r} stands twice; every joint needs a name of its own")
+        for j, parent in enumerate(self.parents):
+            if (parent != -1) if j == 0 else not 0 <= parent < j:
+                raise ValueError(f"joint {j} ({self.names[j]!r}) has parent {parent}; the root comes "
+                                 "first with parent -1, and every parent before its children")
+        for j, _ in self.ends:
+            if not 0 <= j < len(self.names):
+                raise ValueError(f"an end site hangs from joint {j}; there are {len(self.names)} joints")
+        if self.offsets is not None:
+            offsets = np.array(self.offsets, dtype=np.float64)
+            if offsets.shape != (len(self.names), 3) or not np.isfinite(offsets).all():
+                raise ValueError(f"offsets must be finite with shape ({len(self.names)}, 3); "
+                                 f"got shape {offsets.shape}")
+            offsets.setflags(write=False)
+            put("offsets", offsets)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __eq__(self, other) -> bool:
+        if not isinstance(other, Skeleton):
+            return NotImplemented
+        same = (self.names, self.parents, self.ends) == (other.names, other.parents, other.ends)
+        if self.offsets is None or other.offsets is None:
+            return same and self.offsets is other.offsets
+        return same and np.array_equal(self.offsets, other.offsets)
+
+    def __hash__(self) -> int:
+        return hash((self.names, self.parents))
+
+    def index(self, name: str) -> int:
+        """The index of a joint by name; KeyError lists the names there are."""
+        if name not in self.names:
+            raise KeyError(f"no joint {name!r}; this skeleton has {', '.join(self.names)}")
+        return self.names.index(name)
+
+    def find(self, *candidates: str) -> int | None:
+        """The first joint whose name, in lower case and without separators, ends in a candidate."""
+        plain = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in self.names]
+        for wanted in candidates:
+            for j, name in enumerate(plain):
+                if name.endswith(wanted):
+                    return j
+        return None
+
+    @property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """Pairs (parent, child), one a joint that has a parent."""
+        return tuple((parent, j) for j, parent in enumerate(self.parents) if parent >= 0)
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """Pairs (left joint, right joint), found by their names: what a mirror exchanges."""
+        found = []
+        for j, name in enumerate(self.names):
+            for left, right in _SIDES:
+                for twin in _renamed(name, left, right):
+                    if twin in self.names:
+                        found.append((j, self.names.index(twin)))
+        return tuple(dict.fromkeys(found))
+
+
+def _renamed(name: str, left: str, right: str) -> list[str]:
+    """The name with `left` turned into `right`, case kept; short sides only as a word of their own."""
+    edge = "" if len(left) > 1 else r"(?:(?<=[_\-. :])|(?<=^))"
+    tail = "" if len(left) > 1 else r"(?=$|[_\-. :]|[A-Z])"
+    answer = []
+    for spelled, other in ((left, right), (left.capitalize(), right.capitalize()), (left.upper(), right.upper())):
+        twin = re.sub(edge + spelled + tail, other, name, count=1)
+        if twin != name:
+            answer.append(twin)
+    return answer
+
+
+def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
+    """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
+
+    Shapes: ``rotations`` [..., J, 4] local unit quaternions x y z w; ``root`` [..., 3], where the root
+    joint is; ``offsets`` [..., J, 3] in place of the skeleton's own (another body's proportions).
+    Gives (positions [..., J, 3], world rotations [..., J, 4]): tensors for tensors, through which
+    gradients flow, and arrays for arrays.
+    Units: metres. Errors: ValueError for a wrong joint count or a skeleton without offsets.
+    Chapter: 1.
+    """
+    as_arrays = not torch.is_tensor(rotations)
+    rotations = torch.as_tensor(rotations)
+    root = torch.as_tensor(root, dtype=rotations.dtype, device=rotations.device)
+    offsets = skeleton.offsets if offsets is None else offsets
+    if offsets is None:
+        raise ValueError("this skeleton has no offsets (it was read from points), so there are no "
+                         "bones for its joints to turn; pass offsets=")
+    offsets = torch.as_tensor(np.array(offsets) if isinstance(offsets, np.ndarray) else offsets,
+                              dtype=rotations.dtype, device=rotations.device)
+    if rotations.shape[-2:] != (len(skeleton), 4):
+        raise ValueError(f"rotations must end in ({len(skeleton)}, 4); got {tuple(rotations.shape)}")
+    turned, placed = [rotations[..., 0, :]], [root]
+    for j, parent in enumerate(skeleton.parents[1:], start=1):
+        bone = offsets[..., j, :].expand(placed[parent].shape)
+        placed.append(placed[parent] + roma.quat_action(turned[parent], bone))
+        turned.append(roma.quat_product(turned[parent], rotations[..., j, :]))
+    positions, world = torch.stack(placed, dim=-2), torch.stack(turned, dim=-2)  # [..., J, 3], [..., J, 4]
+    return (positions.numpy(), world.numpy()) if as_arrays else (positions, world)

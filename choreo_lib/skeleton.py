@@ -145,3 +145,13 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
         turned.append(roma.quat_product(turned[parent], rotations[..., j, :]))
     positions, world = torch.stack(placed, dim=-2), torch.stack(turned, dim=-2)  # [..., J, 3], [..., J, 4]
     return (positions.numpy(), world.numpy()) if as_arrays else (positions, world)
+
+
+HYBRIK_29 = Skeleton(
+    names=("pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
+           "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "jaw",
+           "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+           "left_thumb", "right_thumb", "head", "left_middle", "right_middle", "left_bigtoe", "right_bigtoe"),
+    parents=(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21, 15, 22, 23, 10, 11))
+"""The 29 joints that HybrIK (Li et al., CVPR 2021) finds in a video, without bone lengths. The synthetic dancers use
+the same joints, so that what is learned on them can meet what a camera saw."""

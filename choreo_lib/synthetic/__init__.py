@@ -222,7 +222,7 @@ def _plant(parts: list[Performance], drives: tuple[Drive, ...]) -> None:
         carrier = part.world[:, part.skeleton.parents[parent]]
         middle = unit(carrier @ np.einsum("tji,tj->ti", carrier, bone).mean(0))
         own = _wobble(bone - middle)
-        pushed = 0.33 * (drive.strength * signal + np.sqrt(1 - drive.strength**2) * own)
+        pushed = 0.27 * (drive.strength * signal + np.sqrt(1 - drive.strength**2) * own)
         size = np.linalg.norm(pushed, axis=-1, keepdims=True)
         pushed *= np.tanh(size / 0.9) * 0.9 / np.maximum(size, 1e-9)
         _turn_limb(part, parent, bone, unit(middle + pushed))

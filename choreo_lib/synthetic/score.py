@@ -112,7 +112,7 @@ class Score:
         partner is, radians; ``hips`` half the width of the stance, metres.
         """
         period = self.beats[1] - self.beats[0]
-        glide = lambda keys, early=0.1: _read(keys, self.beats, times, early)  # noqa: E731
+        glide = lambda keys, early=0.0: _read(keys, self.beats, times, early)  # noqa: E731
         prints, yaws = self._footprints(*standing(self.beats), hips)
         feet, yaw, pitch, weight = self._feet(times, prints, yaws, period)
         pelvis = (feet[..., :2] * weight[..., None]).sum(1)
@@ -152,13 +152,13 @@ class Score:
         """Feet in the air and on the floor at each time: places [T, 2, 3], yaw and pitch [T, 2], share of weight [T, 2]."""
         k = np.clip(np.searchsorted(self.beats, times, side="left"), 1, len(self.beats) - 1)
         through = (times - self.beats[k - 1]) / period  # 0 on the last beat, 1 on the next
-        air = np.clip((through - 0.3) / 0.7, 0, 1)
+        air = np.clip((through - 0.2) / 0.8, 0, 1)
         share = _quintic(air)[:, None]
         xy = prints[k - 1] * (1 - share[..., None]) + prints[k] * share[..., None]
         moving = self.foot[k][:, None] == np.arange(2)
         far = np.linalg.norm(prints[k] - prints[k - 1], axis=-1)
         bump = np.where(moving, (64 * (air * (1 - air)) ** 3)[:, None], 0.0)
-        pitch = 0.30 * bump
+        pitch = 0.25 * bump
         feet = np.concatenate([xy, (bump * (0.03 + 0.10 * far) + 0.21 * np.sin(pitch))[..., None]], axis=-1)
         yaw = yaws[k - 1] * (1 - share) + yaws[k] * share
         foot = self.foot.copy()
@@ -183,7 +183,7 @@ def _read(keys: np.ndarray, beats: np.ndarray, times: np.ndarray, early: float) 
     return _ease(keys[k - 1] * (1 - share) + keys[k] * share)
 
 
-def _ease(signal: np.ndarray, radius: int = 4) -> np.ndarray:
+def _ease(signal: np.ndarray, radius: int = 5) -> np.ndarray:
     """A running mean [T, ...] that takes the corner off a change of direction, without delay."""
     kernel = np.hanning(2 * radius + 3)[1:-1]
     kernel /= kernel.sum()

@@ -6,6 +6,6 @@ think otherwise are converted where they are read (`choreo_lib.formats`) and now
 """
 
 from .motion import OURS, Duet, Motion, Source
-from .skeleton import Skeleton, forward_kinematics
+from .skeleton import HYBRIK_29, Skeleton, forward_kinematics
 
 __version__ = "0.1.0"

@@ -169,7 +169,7 @@ def _in_limb(joint: str, limb: str) -> bool:
 class _Formation:
     """Where the two stand and which way they face: a couple that drifts and circles slowly."""
 
-    APART = {"independent": 1.7, "mirror": 1.65, "canon": 1.7, "counterbalance": 1.05, "contact": 1.05, "drives": 1.7}
+    APART = {"independent": 1.7, "mirror": 1.65, "canon": 1.7, "counterbalance": 0.9, "contact": 1.05, "drives": 1.7}
 
     def __init__(self, rng, kind, seconds):
         self.side_by_side = kind == "canon"
@@ -190,7 +190,7 @@ class _Formation:
 
 def _held(score: Score, rng, kind: str) -> Score:
     """A score for two who hold each other: no turns, small steps, and for a counterbalance a lean that comes and goes."""
-    lean = np.repeat(rng.uniform(0.02, 0.16, -(-len(score.beats) // 2)), 2)[:len(score.beats)]
+    lean = np.repeat(rng.uniform(0.02, 0.14, -(-len(score.beats) // 2)), 2)[:len(score.beats)]
     lean = lean if kind == "counterbalance" else np.zeros(len(score.beats))
     return replace(score, turn=np.zeros_like(score.turn), steps=score.steps * 0.5, spine=score.spine * 0.6, lean=lean)
 

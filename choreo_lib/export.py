@@ -18,14 +18,25 @@ from .motion import Duet, Motion
 SUFFIXES = (".gif", ".mp4")
 
 
-def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | None = None, edges=None,
-            seconds: float | None = None, size: tuple[int, int] = (640, 400), fps: float | None = None,
-            view: tuple[float, float] = (-60, 14), max_bytes: int | None = None, progress: bool = True) -> Path:
+def animate(
+    motion: Motion | Duet,
+    path: str | Path,
+    *,
+    ghost: Motion | Duet | None = None,
+    edges=None,
+    seconds: float | None = None,
+    size: tuple[int, int] = (640, 400),
+    fps: float | None = None,
+    view: tuple[float, float] = (-60, 14),
+    max_bytes: int | None = None,
+    progress: bool = True,
+) -> Path:
     """Draw a motion or a duet as a film; gives the path.
 
-    ``path`` ends in .gif or .mp4 (MP4 needs the extra ``video``: pip install 'choreo-lib[video]'). ``ghost`` is drawn in
-    grey behind; ``edges`` are index pairs (joint of a, joint of b). Units: ``size`` pixels, even numbers; ``seconds``
-    cuts the film; ``fps`` of the film (default: the motion's, at most 30); ``max_bytes`` makes it coarser until it fits.
+    ``path`` ends in .gif or .mp4 (MP4 needs the extra ``video``: pip install 'choreo-lib[video]'). ``ghost`` is drawn
+    in grey behind; ``edges`` are index pairs (joint of a, joint of b). Units: ``size`` pixels, even numbers; ``seconds``
+    cuts the film; ``fps`` of the film (default: the motion's, at most 30); ``max_bytes`` makes it
+    coarser until it fits.
     The file is written under a temporary name and renamed when complete, so a stop leaves no half film.
     Errors: ValueError for another suffix, or where ``max_bytes`` cannot be met; ImportError naming the extra.
     Chapter: 1.
@@ -47,7 +58,9 @@ def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | N
                 break
             size = tuple(int(s * 0.8) // 2 * 2 for s in size)
         else:
-            raise ValueError(f"{path.name}: {len(frames)} frames do not fit into {max_bytes} bytes; ask for fewer seconds")
+            raise ValueError(
+                f"{path.name}: {len(frames)} frames do not fit into {max_bytes} bytes; ask for fewer seconds"
+            )
         os.chmod(name, 0o644)
         os.replace(name, path)
     finally:
@@ -57,19 +70,24 @@ def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | N
 
 
 def _pictures(motion, ghost, edges, frames, size, view, progress):
-    """Yield one RGB picture uint8 [height, width, 3] a frame. Pillow draws a stick figure 20 times faster than matplotlib."""
+    """Yield one RGB picture uint8 [height, width, 3] a frame, by Pillow, whose lines are far quicker than matplotlib's."""
     from PIL import Image, ImageDraw
+
     dancers = tuple(motion) if isinstance(motion, Duet) else (motion,)
     ghosts = () if ghost is None else tuple(ghost) if isinstance(ghost, Duet) else (ghost,)
     from .plots import _project
+
     drawn = [(m, _project(m.positions, view), who) for who, m in [(None, g) for g in ghosts] + list(enumerate(dancers))]
-    everything = np.concatenate([p[list(frames)[0]: len(motion)].reshape(-1, 2) for _, p, _ in drawn])
+    everything = np.concatenate([p[list(frames)[0] : len(motion)].reshape(-1, 2) for _, p, _ in drawn])
     low, high = everything.min(0), everything.max(0)
     big = 2  # drawn at twice the size and scaled down, for smooth edges
     width, height = size[0] * big, size[1] * big
     scale = 0.88 * min(width / max(high[0] - low[0], 0.5), height / max(high[1] - low[1], 0.5))
     place = lambda p: (p - (low + high) / 2) * (scale, -scale) + (width / 2, height / 2)  # noqa: E731
-    floor = [place(_project(np.array(line, float), view)) for line in _floor(np.concatenate([m.positions for m, _, _ in drawn]))]
+    floor = [
+        place(_project(np.array(line, float), view))
+        for line in _floor(np.concatenate([m.positions for m, _, _ in drawn]))
+    ]
     stroke = max(int(0.016 * scale), 2)
     for frame in tqdm(frames, desc="drawing", unit="frame", disable=not progress, leave=False):
         picture = Image.new("RGB", (width, height), palette.PAPER)
@@ -82,14 +100,24 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
         for (m, _, who), points in zip(drawn, at, strict=True):
             colour = palette.GHOST if who is None else palette.DANCERS[who]
             for p, c in m.skeleton.bones:
-                draw.line([tuple(points[p]), tuple(points[c])], fill=colour, width=stroke + (who == 1) * stroke // 3, joint="curve")
+                draw.line(
+                    [tuple(points[p]), tuple(points[c])],
+                    fill=colour,
+                    width=stroke + (who == 1) * stroke // 3,
+                    joint="curve",
+                )
             if who == 1:
                 for p, c in m.skeleton.bones:
                     draw.line([tuple(points[p]), tuple(points[c])], fill=palette.PAPER, width=max(stroke // 3, 1))
             head = m.skeleton.find("head", "jaw", "neck")
             if head is not None:
                 x, y, r = *points[head], 3 * stroke
-                draw.ellipse([x - r, y - r, x + r, y + r], fill=colour if who != 1 else palette.PAPER, outline=colour, width=stroke)
+                draw.ellipse(
+                    [x - r, y - r, x + r, y + r],
+                    fill=colour if who != 1 else palette.PAPER,
+                    outline=colour,
+                    width=stroke,
+                )
         yield np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
 
 
@@ -102,18 +130,30 @@ def _floor(positions: np.ndarray) -> list:
 
 def _write_gif(name: str, pictures, fps: float, size, quality: int) -> None:
     from PIL import Image
+
     colours = 64 if quality < 36 else 16
     first, *rest = [Image.fromarray(p).quantize(colours, dither=Image.Dither.NONE) for p in pictures]
-    first.save(name, save_all=True, append_images=rest, duration=max(round(1000 / fps / 10), 2) * 10, loop=0, optimize=True)
+    first.save(
+        name, save_all=True, append_images=rest, duration=max(round(1000 / fps / 10), 2) * 10, loop=0, optimize=True
+    )
 
 
 def _write_mp4(name: str, pictures, fps: float, size, quality: int) -> None:
     try:
         import imageio_ffmpeg
     except ImportError as error:
-        raise ImportError("MP4 needs the extra 'video': pip install 'choreo-lib[video]' (a .gif needs nothing)") from error
-    writer = imageio_ffmpeg.write_frames(name, size, fps=fps, codec="libx264", macro_block_size=2, quality=None,
-                                         output_params=["-crf", str(quality), "-preset", "slow", "-movflags", "+faststart"])
+        raise ImportError(
+            "MP4 needs the extra 'video': pip install 'choreo-lib[video]' (a .gif needs nothing)"
+        ) from error
+    writer = imageio_ffmpeg.write_frames(
+        name,
+        size,
+        fps=fps,
+        codec="libx264",
+        macro_block_size=2,
+        quality=None,
+        output_params=["-crf", str(quality), "-preset", "slow", "-movflags", "+faststart"],
+    )
     writer.send(None)
     for picture in pictures:
         writer.send(np.ascontiguousarray(picture))

@@ -37,8 +37,13 @@ class Source:
             return parts[0] if parts else None
         known = [s for s in parts if s is not None]
         every = lambda key: "; ".join(dict.fromkeys(t for s in known if (t := getattr(s, key))))  # noqa: E731
-        return Source(" + ".join(dict.fromkeys([s.name if s else "unknown" for s in parts])), every("credit"),
-                      every("terms"), len(known) == len(parts) and all(s.redistribute for s in known), every("url"))
+        return Source(
+            " + ".join(dict.fromkeys([s.name if s else "unknown" for s in parts])),
+            every("credit"),
+            every("terms"),
+            len(known) == len(parts) and all(s.redistribute for s in known),
+            every("url"),
+        )
 
 
 OURS = Source("choreo_lib", "AI Choreography: From Solos to Duets", "CC BY 4.0", redistribute=True)
@@ -75,13 +80,17 @@ class Motion:
         if self.rotations is not None:
             rotations = self._array("rotations", 4)
             if rotations.shape[0] != len(self.positions):
-                raise ValueError(f"rotations have {rotations.shape[0]} frames and positions "
-                                 f"{len(self.positions)}; they must be equal")
+                raise ValueError(
+                    f"rotations have {rotations.shape[0]} frames and positions "
+                    f"{len(self.positions)}; they must be equal"
+                )
             length = np.linalg.norm(rotations, axis=-1, keepdims=True)
             if (length < 1e-6).any():
                 frame, joint = (int(i) for i in np.argwhere(length[..., 0] < 1e-6)[0])
-                raise ValueError(f"the rotation in frame {frame}, joint {joint} "
-                                 f"({self.skeleton.names[joint]!r}) is zero; a rotation is a unit quaternion")
+                raise ValueError(
+                    f"the rotation in frame {frame}, joint {joint} "
+                    f"({self.skeleton.names[joint]!r}) is zero; a rotation is a unit quaternion"
+                )
             put("rotations", rotations / length)
         put("notes", tuple(self.notes))
 
@@ -89,14 +98,16 @@ class Motion:
         value = getattr(self, name)
         value = np.ascontiguousarray(value.detach().cpu() if torch.is_tensor(value) else value, dtype=np.float32)
         if value.ndim != 3 or value.shape[1:] != (len(self.skeleton), width):
-            raise ValueError(f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); "
-                             f"got {value.shape}")
+            raise ValueError(
+                f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); got {value.shape}"
+            )
         if len(value) == 0:
             raise ValueError(f"{name} hold no frames; a motion needs at least one")
         if not np.isfinite(value).all():
             frame, joint, _ = (int(i) for i in np.argwhere(~np.isfinite(value))[0])
-            raise ValueError(f"{name} in frame {frame}, joint {joint} ({self.skeleton.names[joint]!r}) "
-                             "are not finite numbers")
+            raise ValueError(
+                f"{name} in frame {frame}, joint {joint} ({self.skeleton.names[joint]!r}) are not finite numbers"
+            )
         return value
 
     @classmethod
@@ -111,18 +122,18 @@ class Motion:
 
     def __getitem__(self, frames: slice) -> Motion:
         if not isinstance(frames, slice):
-            raise TypeError("a Motion is sliced by frames, as in motion[10:40]; one frame is "
-                            "motion.positions[10]")
+            raise TypeError("a Motion is sliced by frames, as in motion[10:40]; one frame is motion.positions[10]")
         if frames.step is not None and frames.step <= 0:
             raise ValueError("a slice of frames goes forward in time; its step must be positive")
         rotations = None if self.rotations is None else self.rotations[frames]
-        return replace(self, positions=self.positions[frames], rotations=rotations,
-                       fps=self.fps / (frames.step or 1))
+        return replace(self, positions=self.positions[frames], rotations=rotations, fps=self.fps / (frames.step or 1))
 
     def __repr__(self) -> str:
         turns = "rotations" if self.rotations is not None else "points only"
-        return (f"Motion({self.name + ': ' if self.name else ''}{len(self)} frames, "
-                f"{len(self.skeleton)} joints, {self.fps:g} fps, {self.duration:.2f} s, {turns})")
+        return (
+            f"Motion({self.name + ': ' if self.name else ''}{len(self)} frames, "
+            f"{len(self.skeleton)} joints, {self.fps:g} fps, {self.duration:.2f} s, {turns})"
+        )
 
     @property
     def duration(self) -> float:
@@ -190,11 +201,15 @@ class Duet:
 
     def __post_init__(self):
         if len(self.a) != len(self.b):
-            raise ValueError(f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "
-                             "the same frames of both. Cut them with motion[start:stop]")
+            raise ValueError(
+                f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "
+                "the same frames of both. Cut them with motion[start:stop]"
+            )
         if abs(self.a.fps - self.b.fps) > 1e-3 * self.a.fps:
-            raise ValueError(f"dancer a runs at {self.a.fps:g} frames per second and dancer b at "
-                             f"{self.b.fps:g}; bring them together with motion.resampled(fps)")
+            raise ValueError(
+                f"dancer a runs at {self.a.fps:g} frames per second and dancer b at "
+                f"{self.b.fps:g}; bring them together with motion.resampled(fps)"
+            )
 
     def __len__(self) -> int:
         return len(self.a)
@@ -210,15 +225,19 @@ class Duet:
 
     def __repr__(self) -> str:
         planted = f", coupling: {self.coupling}" if self.coupling is not None else ""
-        return (f"Duet({len(self)} frames, {len(self.a.skeleton)} + {len(self.b.skeleton)} joints, "
-                f"{self.fps:g} fps, {self.duration:.2f} s{planted})")
+        return (
+            f"Duet({len(self)} frames, {len(self.a.skeleton)} + {len(self.b.skeleton)} joints, "
+            f"{self.fps:g} fps, {self.duration:.2f} s{planted})"
+        )
 
     @property
     def positions(self) -> np.ndarray:
         """Both dancers' joints, float32 [T, 2, J, 3], metres."""
         if len(self.a.skeleton) != len(self.b.skeleton):
-            raise ValueError(f"dancer a has {len(self.a.skeleton)} joints and dancer b "
-                             f"{len(self.b.skeleton)}; take duet.a.positions and duet.b.positions instead")
+            raise ValueError(
+                f"dancer a has {len(self.a.skeleton)} joints and dancer b "
+                f"{len(self.b.skeleton)}; take duet.a.positions and duet.b.positions instead"
+            )
         return np.stack([self.a.positions, self.b.positions], axis=1)
 
     @property

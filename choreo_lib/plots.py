@@ -1,7 +1,7 @@
 """Still pictures of motion, for a page: poses along time, one motion through another, strings, arrows, paths.
 
-Every function takes ``ax=`` (a plain matplotlib axes) and returns the figure. Bodies are drawn in parallel projection, so
-a metre is as long at the back as at the front. Dancer a is a solid stroke with discs, dancer b a hollow stroke with
+Every function takes ``ax=`` (a plain matplotlib axes) and returns the figure. Bodies are drawn in parallel projection,
+so a metre is as long at the back as at the front. Dancer a is a solid stroke with discs, dancer b a hollow stroke with
 rings: they differ without colour too. Taught in chapter 1, "Seeing a duet".
 """
 
@@ -13,7 +13,9 @@ from . import palette
 from .motion import Duet, Motion
 
 
-def seq(motion: Motion | Duet, count: int = 8, view: tuple[float, float] = (-60, 12), gap: float | None = None, ax=None):
+def seq(
+    motion: Motion | Duet, count: int = 8, view: tuple[float, float] = (-60, 12), gap: float | None = None, ax=None
+):
     """Poses along time: ``count`` frames, evenly taken, side by side from left to right, the time under each.
 
     Units: ``view`` is (azimuth, elevation) of the camera in degrees; ``gap`` metres between poses. Chapter: 1.
@@ -27,8 +29,17 @@ def seq(motion: Motion | Duet, count: int = 8, view: tuple[float, float] = (-60,
     for k, frame in enumerate(frames):
         for who, (m, p) in enumerate(zip(_dancers(motion), points, strict=True)):
             _body(ax, m, p[k] + (k * gap - middle[k, 0], 0), who)
-        ax.annotate(f"{frame / motion.fps:.2f} s", (k * gap, 0), (0, -6), textcoords="offset points", ha="center",
-                    va="top", color=palette.INK_SOFT, fontsize=8, annotation_clip=False)
+        ax.annotate(
+            f"{frame / motion.fps:.2f} s",
+            (k * gap, 0),
+            (0, -6),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=palette.INK_SOFT,
+            fontsize=8,
+            annotation_clip=False,
+        )
     return _bare(ax)
 
 
@@ -56,9 +67,12 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
         raise ValueError(f"weights must have shape {shape}, a joint of a by a joint of b; got {weights.shape}")
     pairs = np.argwhere(weights > threshold)
     from matplotlib.collections import LineCollection
+
     lines = [(points[0][i], points[1][j]) for i, j in pairs]
     alphas = np.clip(weights[tuple(pairs.T)], 0, 1)
-    ax.add_collection(LineCollection(lines, colors=palette.STRING, alpha=alphas, linewidths=0.4 + 1.8 * alphas, zorder=1))
+    ax.add_collection(
+        LineCollection(lines, colors=palette.STRING, alpha=alphas, linewidths=0.4 + 1.8 * alphas, zorder=1)
+    )
     for who, m in enumerate(duet):
         _body(ax, m, points[who], who)
     return _bare(ax)
@@ -70,8 +84,9 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=(-
     ``joints`` is a list of names (default: all). Errors: ValueError where the past is shorter than ``gap``. Chapter: 1.
     """
     if not 1 <= gap <= frame < len(motion):
-        raise ValueError(f"frame {frame} with gap {gap}: an arrow needs {gap} frames before it, and the motion has "
-                         f"{len(motion)}")
+        raise ValueError(
+            f"frame {frame} with gap {gap}: an arrow needs {gap} frames before it, and the motion has {len(motion)}"
+        )
     ax = _axes(ax, (5, 4.5))
     for who, m in enumerate(_dancers(motion)):
         now, before = (_project(m.positions[f], view) for f in (frame, frame - gap))
@@ -81,8 +96,16 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=(-
             step = now[j] - before[j]
             if np.linalg.norm(step) > 0.01:
                 ax.update_datalim([now[j] + step])
-                ax.annotate("", now[j] + step, now[j], zorder=6, annotation_clip=False, arrowprops=dict(
-                    arrowstyle="-|>", color=palette.DANCERS[who], lw=0.9, shrinkA=0, shrinkB=0, mutation_scale=7))
+                ax.annotate(
+                    "",
+                    now[j] + step,
+                    now[j],
+                    zorder=6,
+                    annotation_clip=False,
+                    arrowprops=dict(
+                        arrowstyle="-|>", color=palette.DANCERS[who], lw=0.9, shrinkA=0, shrinkB=0, mutation_scale=7
+                    ),
+                )
     return _bare(ax)
 
 
@@ -115,8 +138,12 @@ def distance(duet: Duet, joints: tuple[str, str] | None = None, ax=None):
 def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=None):
     """Named curves [T] over time; the first two in the dancers' colours and line styles. Chapter: 1."""
     ax = _axes(ax, (8, 2.4))
-    styles = [(palette.DANCERS[0], palette.DASHES[0]), (palette.DANCERS[1], palette.DASHES[1]),
-              (palette.STRING, "-."), (palette.INK_SOFT, ":")]
+    styles = [
+        (palette.DANCERS[0], palette.DASHES[0]),
+        (palette.DANCERS[1], palette.DASHES[1]),
+        (palette.STRING, "-."),
+        (palette.INK_SOFT, ":"),
+    ]
     for (name, curve), (colour, dash) in zip(curves.items(), styles, strict=False):
         ax.plot(np.arange(len(curve)) / fps, curve, dash, color=colour, lw=1.4, label=name)
     ax.set_xlabel("time, seconds")
@@ -144,22 +171,28 @@ def _project(points: np.ndarray, view: tuple[float, float]) -> np.ndarray:
 def _body(ax, motion: Motion, points: np.ndarray, who: int | None) -> None:
     """One pose [J, 2]: dancer 0 solid, dancer 1 hollow, None a ghost."""
     from matplotlib.collections import LineCollection
+
     colour = palette.GHOST if who is None else palette.DANCERS[who]
     order = 0 if who is None else 2 + who
     bones = [(points[p], points[c]) for p, c in motion.skeleton.bones]
-    ax.add_collection(LineCollection(bones, colors=colour, linewidths=2.0 if who != 1 else 2.6, capstyle="round", zorder=order))
+    ax.add_collection(
+        LineCollection(bones, colors=colour, linewidths=2.0 if who != 1 else 2.6, capstyle="round", zorder=order)
+    )
     if who == 1:
         ax.add_collection(LineCollection(bones, colors=palette.PAPER, linewidths=0.9, capstyle="round", zorder=order))
     if who is not None:
         ax.plot(*points.T, "o", ms=2.6, color=colour, mfc=colour if who == 0 else palette.PAPER, mew=0.8, zorder=order)
     head = motion.skeleton.find("head", "jaw", "neck")
     if head is not None:
-        ax.plot(*points[head], "o", ms=7, color=colour, mfc=colour if who == 0 else palette.PAPER, mew=1.6, zorder=order)
+        ax.plot(
+            *points[head], "o", ms=7, color=colour, mfc=colour if who == 0 else palette.PAPER, mew=1.6, zorder=order
+        )
 
 
 def _axes(ax, size: tuple[float, float]):
     if ax is None:
         import matplotlib.pyplot as plt
+
         _, ax = plt.subplots(figsize=size, layout="constrained")
         ax.figure.set_facecolor(palette.PAPER)
     ax.set_facecolor(palette.PAPER)
@@ -182,6 +215,7 @@ def _plain(ax):
 
 def _done(ax):
     import matplotlib.pyplot as plt
+
     if len(ax.figure.axes) == 1:
         plt.close(ax.figure)
     return ax.figure

@@ -39,23 +39,25 @@ class Skeleton:
         put("parents", tuple(int(parent) for parent in self.parents))
         put("ends", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in self.ends))
         if len(self.names) != len(self.parents) or not self.names:
-            raise ValueError(f"a skeleton needs one parent a name; got {len(self.names)} names "
-                             f"and {len(self.parents)} parents")
+            raise ValueError(
+                f"a skeleton needs one parent a name; got {len(self.names)} names and {len(self.parents)} parents"
+            )
         if len(set(self.names)) != len(self.names):
             twice = next(n for i, n in enumerate(self.names) if n in self.names[:i])
             raise ValueError(f"joint name {twice!r} stands twice; every joint needs a name of its own")
         for j, parent in enumerate(self.parents):
             if (parent != -1) if j == 0 else not 0 <= parent < j:
-                raise ValueError(f"joint {j} ({self.names[j]!r}) has parent {parent}; the root comes "
-                                 "first with parent -1, and every parent before its children")
+                raise ValueError(
+                    f"joint {j} ({self.names[j]!r}) has parent {parent}; the root comes "
+                    "first with parent -1, and every parent before its children"
+                )
         for j, _ in self.ends:
             if not 0 <= j < len(self.names):
                 raise ValueError(f"an end site hangs from joint {j}; there are {len(self.names)} joints")
         if self.offsets is not None:
             offsets = np.array(self.offsets, dtype=np.float64)
             if offsets.shape != (len(self.names), 3) or not np.isfinite(offsets).all():
-                raise ValueError(f"offsets must be finite with shape ({len(self.names)}, 3); "
-                                 f"got shape {offsets.shape}")
+                raise ValueError(f"offsets must be finite with shape ({len(self.names)}, 3); got shape {offsets.shape}")
             offsets.setflags(write=False)
             put("offsets", offsets)
 
@@ -132,10 +134,15 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     root = torch.as_tensor(root, dtype=rotations.dtype, device=rotations.device)
     offsets = skeleton.offsets if offsets is None else offsets
     if offsets is None:
-        raise ValueError("this skeleton has no offsets (it was read from points), so there are no "
-                         "bones for its joints to turn; pass offsets=")
-    offsets = torch.as_tensor(np.array(offsets) if isinstance(offsets, np.ndarray) else offsets,
-                              dtype=rotations.dtype, device=rotations.device)
+        raise ValueError(
+            "this skeleton has no offsets (it was read from points), so there are no "
+            "bones for its joints to turn; pass offsets="
+        )
+    offsets = torch.as_tensor(
+        np.array(offsets) if isinstance(offsets, np.ndarray) else offsets,
+        dtype=rotations.dtype,
+        device=rotations.device,
+    )
     if rotations.shape[-2:] != (len(skeleton), 4):
         raise ValueError(f"rotations must end in ({len(skeleton)}, 4); got {tuple(rotations.shape)}")
     turned, placed = [rotations[..., 0, :]], [root]
@@ -148,10 +155,38 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
 
 
 HYBRIK_29 = Skeleton(
-    names=("pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
-           "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "jaw",
-           "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
-           "left_thumb", "right_thumb", "head", "left_middle", "right_middle", "left_bigtoe", "right_bigtoe"),
-    parents=(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21, 15, 22, 23, 10, 11))
+    names=(
+        "pelvis",
+        "left_hip",
+        "right_hip",
+        "spine1",
+        "left_knee",
+        "right_knee",
+        "spine2",
+        "left_ankle",
+        "right_ankle",
+        "spine3",
+        "left_foot",
+        "right_foot",
+        "neck",
+        "left_collar",
+        "right_collar",
+        "jaw",
+        "left_shoulder",
+        "right_shoulder",
+        "left_elbow",
+        "right_elbow",
+        "left_wrist",
+        "right_wrist",
+        "left_thumb",
+        "right_thumb",
+        "head",
+        "left_middle",
+        "right_middle",
+        "left_bigtoe",
+        "right_bigtoe",
+    ),
+    parents=(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21, 15, 22, 23, 10, 11),
+)
 """The 29 joints that HybrIK (Li et al., CVPR 2021) finds in a video, without bone lengths. The synthetic dancers use
 the same joints, so that what is learned on them can meet what a camera saw."""

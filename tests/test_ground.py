@@ -55,9 +55,16 @@ def test_another_body_can_be_lent_its_bones():
     np.testing.assert_allclose(double, 2 * motion.positions, atol=1e-5)
 
 
-@pytest.mark.parametrize(("names", "parents", "word"), [
-    (("a", "a"), (-1, 0), "twice"), (("a", "b"), (-1, 1), "parent"), (("a", "b"), (0, -1), "root"), (("a",), (), "one parent"),
-    ((), (), "one parent")])
+@pytest.mark.parametrize(
+    ("names", "parents", "word"),
+    [
+        (("a", "a"), (-1, 0), "twice"),
+        (("a", "b"), (-1, 1), "parent"),
+        (("a", "b"), (0, -1), "root"),
+        (("a",), (), "one parent"),
+        ((), (), "one parent"),
+    ],
+)
 def test_a_broken_skeleton_is_refused_by_name(names, parents, word):
     with pytest.raises(ValueError, match=word):
         cl.Skeleton(names, parents)
@@ -69,10 +76,18 @@ def test_pairs_are_found_by_their_names():
     assert {len({a, b}) for a, b in cl.HYBRIK_29.pairs} == {2} and len(cl.HYBRIK_29.pairs) == 11
 
 
-@pytest.mark.parametrize(("change", "word"), [
-    (dict(fps=0), "fps"), (dict(fps=float("nan")), "fps"), (dict(positions=np.zeros((5, 2, 3))), "positions"),
-    (dict(positions=np.full((4, 6, 3), np.nan)), "frame 0, joint 0"), (dict(positions=np.zeros((0, 6, 3))), "no frames"),
-    (dict(rotations=np.zeros((12, 6, 4))), "zero"), (dict(rotations=np.ones((3, 6, 4))), "equal")])
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (dict(fps=0), "fps"),
+        (dict(fps=float("nan")), "fps"),
+        (dict(positions=np.zeros((5, 2, 3))), "positions"),
+        (dict(positions=np.full((4, 6, 3), np.nan)), "frame 0, joint 0"),
+        (dict(positions=np.zeros((0, 6, 3))), "no frames"),
+        (dict(rotations=np.zeros((12, 6, 4))), "zero"),
+        (dict(rotations=np.ones((3, 6, 4))), "equal"),
+    ],
+)
 def test_bad_motion_is_refused_with_the_place(change, word):
     fields = dict(positions=dancer().positions, fps=30, skeleton=chain()) | change
     with pytest.raises(ValueError, match=word):

@@ -7,7 +7,7 @@ Taught in chapter 1, "Seeing a duet"; graded against in chapter 9.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from .body import J, Performance, body, perform, reach, swing, unit
 from .score import Score
 
 KINDS = ("independent", "mirror", "canon", "counterbalance", "contact", "drives")
-SENDERS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "middle", "knee", "ankle")) + ("head",)
+SENDERS = tuple(
+    f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "middle", "knee", "ankle")
+) + ("head",)
 RECEIVERS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "middle")) + ("jaw",)
 
 
@@ -50,8 +52,11 @@ class Coupling:
     def __str__(self) -> str:
         if self.kind == "drives":
             return f"{len(self.drives)} joint-to-joint drives"
-        return self.kind + (f", {self.lag} frames later" if self.lag else "") + \
-            (f", strength {self.strength:g}" if self.strength != 1 else "")
+        return (
+            self.kind
+            + (f", {self.lag} frames later" if self.lag else "")
+            + (f", strength {self.strength:g}" if self.strength != 1 else "")
+        )
 
     def sliced(self, frames: slice, length: int) -> Coupling:
         """The same truth for every n-th frame: lags count the frames that are left."""
@@ -69,27 +74,42 @@ class Coupling:
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """The coupling as plain arrays, for NPZ files."""
-        return {"kind": np.array(self.kind), "lag": np.array(self.lag), "strength": np.array(self.strength),
-                "ends": np.array([d.source + d.target for d in self.drives], dtype=str).reshape(-1, 4),
-                "lags": np.array([d.lag for d in self.drives], dtype=int),
-                "strengths": np.array([d.strength for d in self.drives], dtype=float)}
+        return {
+            "kind": np.array(self.kind),
+            "lag": np.array(self.lag),
+            "strength": np.array(self.strength),
+            "ends": np.array([d.source + d.target for d in self.drives], dtype=str).reshape(-1, 4),
+            "lags": np.array([d.lag for d in self.drives], dtype=int),
+            "strengths": np.array([d.strength for d in self.drives], dtype=float),
+        }
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Coupling:
         """The inverse of `to_arrays`."""
-        drives = tuple(Drive((str(e[0]), str(e[1])), (str(e[2]), str(e[3])), int(lag), float(strength)) for e, lag, strength
-                       in zip(arrays["ends"], arrays["lags"], arrays["strengths"], strict=True))
+        drives = tuple(
+            Drive((str(e[0]), str(e[1])), (str(e[2]), str(e[3])), int(lag), float(strength))
+            for e, lag, strength in zip(arrays["ends"], arrays["lags"], arrays["strengths"], strict=True)
+        )
         return cls(str(arrays["kind"]), int(arrays["lag"]), float(arrays["strength"]), drives)
 
 
-def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.0, lag: int | None = None,
-         strength: float = 1.0, drives=6, bodies: tuple[Skeleton, Skeleton] | None = None, tempo: float | None = None,
-         shared_beat: bool | None = None) -> Duet:
+def duet(
+    kind: str = "canon",
+    frames: int = 300,
+    seed: int = 0,
+    fps: float = 30.0,
+    lag: int | None = None,
+    strength: float = 1.0,
+    drives=6,
+    bodies: tuple[Skeleton, Skeleton] | None = None,
+    tempo: float | None = None,
+    shared_beat: bool | None = None,
+) -> Duet:
     """Two dancers, coupled as you say; the truth goes with them as ``duet.coupling``.
 
-    ``kind``: "independent" (nothing ties them, not even the beat), "mirror", "canon" (b dances a's phrase ``lag`` frames
-    later), "counterbalance" (hands held, both hang back), "contact" (a's left hand leads b's right), or "drives" (single
-    joints of one dancer move single joints of the other: a number of drives to draw, or a list of `Drive`).
+    ``kind``: "independent" (nothing ties them, not even the beat), "mirror", "canon" (b dances a's phrase ``lag``
+    frames later), "counterbalance" (hands held, both hang back), "contact" (a's left hand leads b's right), or "drives"
+    (single joints of one dancer move single joints of the other: a number of drives to draw, or a list of `Drive`).
     Units: ``frames`` at ``fps``; ``lag`` frames (default: half a second for a canon, else 0); ``strength`` 0 to 1;
     ``tempo`` beats per minute (default: drawn from 92 to 112). The same arguments give the same bytes.
     Errors: ValueError for an unknown kind, or a lag or strength out of range.
@@ -99,8 +119,10 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
         raise ValueError(f"there is no coupling {kind!r}; choose from {', '.join(KINDS)}")
     lag = (round(fps / 2) if kind == "canon" else 0) if lag is None else int(lag)
     if not 0 <= lag <= 5 * fps or not 0 <= strength <= 1 or frames < 1:
-        raise ValueError(f"lag {lag}, strength {strength}, frames {frames}: a lag is 0 to 5 seconds of frames, a strength "
-                         "0 to 1, and there is at least one frame")
+        raise ValueError(
+            f"lag {lag}, strength {strength}, frames {frames}: a lag is 0 to 5 seconds of frames, a strength "
+            "0 to 1, and there is at least one frame"
+        )
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     bodies = bodies or (body(1.78, shoulders=1.06), body(1.66, legs=1.02, shoulders=0.94))
     tempo = tempo or rng.uniform(92, 112)
@@ -109,7 +131,9 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
     seconds = frames / fps
     score_a = Score.compose(rng, seconds, tempo)
     shared_beat = kind != "independent" if shared_beat is None else shared_beat
-    own = Score.compose(rng, seconds, tempo if shared_beat else rng.uniform(92, 112), 0 if shared_beat else rng.uniform(0, 1))
+    own = Score.compose(
+        rng, seconds, tempo if shared_beat else rng.uniform(92, 112), 0 if shared_beat else rng.uniform(0, 1)
+    )
     score_b = own
     if kind in ("mirror", "canon"):
         followed = score_a.mirrored() if kind == "mirror" else score_a
@@ -138,8 +162,10 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
         _plant(parts, planted)
     coupling = Coupling(kind, lag, float(strength) if kind != "drives" else 1.0, planted)
     names = ("dancer a", "dancer b")
-    a, b = (Motion.from_rotations(part.rotations()[early:], part.root[early:], fps, part.skeleton, source=OURS, name=name)
-            for part, name in zip(parts, names, strict=True))
+    a, b = (
+        Motion.from_rotations(part.rotations()[early:], part.root[early:], fps, part.skeleton, source=OURS, name=name)
+        for part, name in zip(parts, names, strict=True)
+    )
     return Duet(a, b, coupling)
 
 
@@ -155,8 +181,14 @@ def draw_drives(rng: np.random.Generator, count: int, lags=(3, 12), strengths=(0
         target = limb if limb == "jaw" else f"{limb}_{rng.choice(('elbow', 'wrist', 'middle'))}"
         senders = [s for s in SENDERS if not any(d == other and _in_limb(s, taken) for d, taken in chosen)]
         source = str(rng.choice(senders))
-        drives.append(Drive((other, source), (dancer, target), int(rng.integers(lags[0], lags[1] + 1)),
-                            float(np.round(rng.uniform(*strengths), 3))))
+        drives.append(
+            Drive(
+                (other, source),
+                (dancer, target),
+                int(rng.integers(lags[0], lags[1] + 1)),
+                float(np.round(rng.uniform(*strengths), 3)),
+            )
+        )
     return tuple(drives)
 
 
@@ -189,8 +221,8 @@ class _Formation:
 
 
 def _held(score: Score, rng, kind: str) -> Score:
-    """A score for two who hold each other: no turns, small steps, and for a counterbalance a lean that comes and goes."""
-    lean = np.repeat(rng.uniform(0.02, 0.14, -(-len(score.beats) // 2)), 2)[:len(score.beats)]
+    """A score for two who hold each other: no turns, small steps, and a lean that comes and goes if they hang back."""
+    lean = np.repeat(rng.uniform(0.02, 0.14, -(-len(score.beats) // 2)), 2)[: len(score.beats)]
     lean = lean if kind == "counterbalance" else np.zeros(len(score.beats))
     return replace(score, turn=np.zeros_like(score.turn), steps=score.steps * 0.5, spine=score.spine * 0.6, lean=lean)
 
@@ -202,7 +234,9 @@ def _hold_hands(parts: list[Performance], pairs, rng, times, free: float) -> Non
     left = np.cross(across, (0.0, 0.0, 1.0)) * -1
     for hand_a, hand_b in pairs:
         sign = 1 if hand_a == 0 else -1
-        wave = np.stack([np.sin(times[:, None] * rng.uniform(0.8, 2.6, 3) + rng.uniform(0, 6, 3)).sum(-1) / 3 for _ in range(3)], -1)
+        wave = np.stack(
+            [np.sin(times[:, None] * rng.uniform(0.8, 2.6, 3) + rng.uniform(0, 6, 3)).sum(-1) / 3 for _ in range(3)], -1
+        )
         meet = (chests[0] + chests[1]) / 2 + left * sign * 0.16 + free * wave + (0, 0, 0.02)
         for part, hand in zip(parts, (hand_a, hand_b), strict=True):
             reach(part, hand, meet, np.ones(len(times)))
@@ -212,11 +246,13 @@ def _plant(parts: list[Performance], drives: tuple[Drive, ...]) -> None:
     """Make each target bone follow its source joint: own direction and the source's, both as wobbles about a mean."""
     placed = [part.positions() for part in parts]
     for drive in drives:
-        (sender, source), (receiver, target) = ((("ab".index(d)), J[joint]) for d, joint in (drive.source, drive.target))
+        (sender, source), (receiver, target) = (
+            (("ab".index(d)), J[joint]) for d, joint in (drive.source, drive.target)
+        )
         part = parts[receiver]
         parent = part.skeleton.parents[target]
         signal = _wobble(placed[sender][:, source] - placed[sender][:, 0])
-        signal = np.concatenate([np.repeat(signal[:1], drive.lag, 0), signal[:len(signal) - drive.lag]])
+        signal = np.concatenate([np.repeat(signal[:1], drive.lag, 0), signal[: len(signal) - drive.lag]])
         bone = unit(placed[receiver][:, target] - placed[receiver][:, parent])
         # turn with the body, so that the bone's middle direction stays possible while the dancer turns
         carrier = part.world[:, part.skeleton.parents[parent]]

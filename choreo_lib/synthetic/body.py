@@ -38,13 +38,23 @@ def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: 
     trunk = (1 - 0.039 - 0.028 - leg) / (1 - 0.039 - 0.028 - 0.491)  # what is left for the spine and the head
     arm, wide = arms, shoulders
     half = {
-        "pelvis": (0, 0, 0), "spine1": (0, 0, 0.062 * trunk), "spine2": (0, 0.004, 0.075 * trunk),
-        "spine3": (0, 0.004, 0.072 * trunk), "neck": (0, 0.006, 0.130 * trunk), "jaw": (0, -0.010, 0.051 * trunk),
+        "pelvis": (0, 0, 0),
+        "spine1": (0, 0, 0.062 * trunk),
+        "spine2": (0, 0.004, 0.075 * trunk),
+        "spine3": (0, 0.004, 0.072 * trunk),
+        "neck": (0, 0.006, 0.130 * trunk),
+        "jaw": (0, -0.010, 0.051 * trunk),
         "head": (0, -0.004, 0.080 * trunk),
-        "hip": (0.055, 0, -0.028), "knee": (0, 0, -0.245 * legs), "ankle": (0, 0, -0.246 * legs),
-        "foot": (0, -0.078, -0.030), "bigtoe": (0, -0.040, -0.002),
-        "collar": (0.030 * wide, 0, 0.085 * trunk), "shoulder": (0.085 * wide, 0, 0.010),
-        "elbow": (0.172 * arm, 0, 0), "wrist": (0.152 * arm, 0, 0), "thumb": (0.050 * arm, 0, 0),
+        "hip": (0.055, 0, -0.028),
+        "knee": (0, 0, -0.245 * legs),
+        "ankle": (0, 0, -0.246 * legs),
+        "foot": (0, -0.078, -0.030),
+        "bigtoe": (0, -0.040, -0.002),
+        "collar": (0.030 * wide, 0, 0.085 * trunk),
+        "shoulder": (0.085 * wide, 0, 0.010),
+        "elbow": (0.172 * arm, 0, 0),
+        "wrist": (0.152 * arm, 0, 0),
+        "thumb": (0.050 * arm, 0, 0),
         "middle": (0.052 * arm, 0, 0),
     }
     offsets = []
@@ -85,9 +95,11 @@ class Performance:
 def about(axis: str, angle: np.ndarray) -> np.ndarray:
     """Rotation matrices [..., 3, 3] about one axis by angles [...] in radians."""
     c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    rows = {"x": (one, zero, zero, zero, c, -s, zero, s, c),
-            "y": (c, zero, s, zero, one, zero, -s, zero, c),
-            "z": (c, -s, zero, s, c, zero, zero, zero, one)}[axis]
+    rows = {
+        "x": (one, zero, zero, zero, c, -s, zero, s, c),
+        "y": (c, zero, s, zero, one, zero, -s, zero, c),
+        "z": (c, -s, zero, s, c, zero, zero, zero, one),
+    }[axis]
     return np.stack(rows, axis=-1).reshape(np.shape(angle) + (3, 3))
 
 
@@ -129,7 +141,7 @@ def swing(rotations: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray
 
 
 def arm_directions(angles: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
-    """Upper arm and forearm directions [T, 3] in the chest's frame from (elevation, azimuth, swivel, flexion) [T, 4]."""
+    """Upper arm and forearm directions [T, 3] in the chest's frame, from the angles [T, 4] of a score."""
     up, out, swivel, flexion = np.moveaxis(angles, -1, 0)
     arm = np.stack([side * np.sin(up) * np.sin(out), -np.sin(up) * np.cos(out), -np.cos(up)], -1)
     rise = np.stack([side * np.cos(up) * np.sin(out), -np.cos(up) * np.cos(out), np.sin(up)], -1)
@@ -164,7 +176,9 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
         world[:, ankle] = foot
         world[:, J[f"{side}_foot"]] = world[:, J[f"{side}_bigtoe"]] = foot
     bend, tilt, twist = np.moveaxis(moves["spine"], -1, 0)
-    turn = about("z", (twist - moves["hip_twist"]) / 3) @ about("y", (tilt - moves["hip_roll"]) / 3) @ about("x", bend / 3)
+    turn = (
+        about("z", (twist - moves["hip_twist"]) / 3) @ about("y", (tilt - moves["hip_roll"]) / 3) @ about("x", bend / 3)
+    )
     for joint, parent in (("spine1", "pelvis"), ("spine2", "spine1"), ("spine3", "spine2")):
         world[:, J[joint]] = world[:, J[parent]] @ turn
     chest = world[:, J["spine3"]]
@@ -179,7 +193,9 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
         shrug = sign * -0.25 * np.clip(angles[:, 0] - 1.2, 0, None)
         world[:, J[f"{side}_collar"]] = chest @ about("y", shrug)
         arm, forearm = arm_directions(angles, sign)
-        place_arm(done, i, np.einsum("tij,tj->ti", chest, arm), np.einsum("tij,tj->ti", chest, forearm), moves["wrists"][:, i])
+        place_arm(
+            done, i, np.einsum("tij,tj->ti", chest, arm), np.einsum("tij,tj->ti", chest, forearm), moves["wrists"][:, i]
+        )
     return done
 
 

@@ -12,8 +12,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 # Arm poses as (elevation, azimuth, swivel, flexion) in degrees: low, front, side, round, overhead, bent, crossed, half.
-_POSES = np.deg2rad([(15, 55, 45, 25), (75, 20, 55, 35), (85, 80, 60, 15), (60, 35, 80, 70), (150, 60, 40, 35),
-                     (40, 70, 70, 100), (55, 5, 85, 85), (110, 50, 45, 60)])
+_POSES = np.deg2rad(
+    [
+        (15, 55, 45, 25),
+        (75, 20, 55, 35),
+        (85, 80, 60, 15),
+        (60, 35, 80, 70),
+        (150, 60, 40, 35),
+        (40, 70, 70, 100),
+        (55, 5, 85, 85),
+        (110, 50, 45, 60),
+    ]
+)
 _POSE_LOW = np.deg2rad((5, -5, 5, 8))
 _POSE_HIGH = np.deg2rad((160, 100, 95, 125))
 _PATTERN = np.array([0, 1, 0, -1, 1, 0, 1, -1])  # which foot steps on each of eight counts; -1 holds (as in salsa)
@@ -24,8 +34,8 @@ _SPINE_LIMIT = np.deg2rad((20, 14, 28))
 class Score:
     """Keys on a grid of beats. K beats, the first ones before time zero so that a canon has a past to read.
 
-    Shapes: ``beats`` [K] seconds; ``foot`` [K] 0 left, 1 right, -1 hold; ``steps`` [K, 2] metres aside (to the left) and
-    forward of the standing place; ``turn`` [K] radians added to the facing; ``arms`` [K, 2, 4] radians (elevation,
+    Shapes: ``beats`` [K] seconds; ``foot`` [K] 0 left, 1 right, -1 hold; ``steps`` [K, 2] metres aside (to the left)
+    and forward of the standing place; ``turn`` [K] radians added to the facing; ``arms`` [K, 2, 4] radians (elevation,
     azimuth, swivel, flexion; left arm first); ``wrists`` [K, 2]; ``spine`` [K, 3] bend forward, tilt to the right,
     twist to the left; ``lean`` [K] metres the pelvis hangs back; ``nod`` [K].
     """
@@ -41,7 +51,9 @@ class Score:
     nod: np.ndarray
 
     @staticmethod
-    def compose(rng: np.random.Generator, seconds: float, tempo: float, phase: float = 0.0, energy: float = 1.0) -> Score:
+    def compose(
+        rng: np.random.Generator, seconds: float, tempo: float, phase: float = 0.0, energy: float = 1.0
+    ) -> Score:
         """Write a score: phrases of eight counts, each a motif that comes back varied."""
         lead_in = 16
         count = lead_in + int(np.ceil(seconds * tempo / 60)) + 3
@@ -77,19 +89,37 @@ class Score:
         turn, foot = np.zeros(count), np.resize(_PATTERN, count)
         for start in range(0, count, 8):
             if rng.random() < 0.3:  # a full turn over the eight counts, an eighth a count, a step on every one
-                eighths = np.arange(1, 9)[:count - start] * rng.choice((-1, 1))
-                turn[start:start + 8] += eighths * np.pi / 4
-                turn[start + 8:] = turn[min(start + 7, count - 1)]
-                foot[start:start + 8] = np.resize((0, 1), len(eighths))
-        spine = np.clip(keys((3,), lambda s: rng.normal(0, (0.10, 0.09, 0.22), s)), -_SPINE_LIMIT, _SPINE_LIMIT) * energy
-        return Score(beats, foot, steps, turn, arms, keys((2,), lambda s: rng.normal(0, 0.3, s).clip(-0.7, 0.7)),
-                     spine, np.zeros(count), keys((), lambda s: rng.normal(0, 0.12, s)))
+                eighths = np.arange(1, 9)[: count - start] * rng.choice((-1, 1))
+                turn[start : start + 8] += eighths * np.pi / 4
+                turn[start + 8 :] = turn[min(start + 7, count - 1)]
+                foot[start : start + 8] = np.resize((0, 1), len(eighths))
+        spine = (
+            np.clip(keys((3,), lambda s: rng.normal(0, (0.10, 0.09, 0.22), s)), -_SPINE_LIMIT, _SPINE_LIMIT) * energy
+        )
+        return Score(
+            beats,
+            foot,
+            steps,
+            turn,
+            arms,
+            keys((2,), lambda s: rng.normal(0, 0.3, s).clip(-0.7, 0.7)),
+            spine,
+            np.zeros(count),
+            keys((), lambda s: rng.normal(0, 0.12, s)),
+        )
 
     def mirrored(self) -> Score:
         """The score seen in a mirror: left and right exchanged."""
         foot = np.where(self.foot < 0, -1, 1 - self.foot)
-        return replace(self, foot=foot, steps=self.steps * (-1, 1), turn=-self.turn, arms=self.arms[:, ::-1],
-                       wrists=self.wrists[:, ::-1], spine=self.spine * (1, -1, -1))
+        return replace(
+            self,
+            foot=foot,
+            steps=self.steps * (-1, 1),
+            turn=-self.turn,
+            arms=self.arms[:, ::-1],
+            wrists=self.wrists[:, ::-1],
+            spine=self.spine * (1, -1, -1),
+        )
 
     def mixed(self, own: Score, strength: float) -> Score:
         """This score followed with a strength of 0 to 1, the rest danced from another score on the same beats."""
@@ -122,10 +152,19 @@ class Score:
         sway = weight[:, 1] - weight[:, 0]
         pulse = (times - self.beats[0]) / period
         return {
-            "feet": feet, "foot_yaw": yaw, "foot_pitch": pitch, "pelvis": pelvis, "heading": heading,
-            "bounce": 0.012 + 0.012 * np.cos(2 * np.pi * pulse), "hip_roll": 0.09 * _ease(sway[:, None])[:, 0],
-            "hip_twist": 0.12 * _ease(sway[:, None])[:, 0], "spine": glide(self.spine), "arms": glide(self.arms),
-            "wrists": glide(self.wrists), "look": look, "nod": glide(self.nod),
+            "feet": feet,
+            "foot_yaw": yaw,
+            "foot_pitch": pitch,
+            "pelvis": pelvis,
+            "heading": heading,
+            "bounce": 0.012 + 0.012 * np.cos(2 * np.pi * pulse),
+            "hip_roll": 0.09 * _ease(sway[:, None])[:, 0],
+            "hip_twist": 0.12 * _ease(sway[:, None])[:, 0],
+            "spine": glide(self.spine),
+            "arms": glide(self.arms),
+            "wrists": glide(self.wrists),
+            "look": look,
+            "nod": glide(self.nod),
         }
 
     def _footprints(self, places: np.ndarray, facing: np.ndarray, hips: float) -> tuple[np.ndarray, np.ndarray]:
@@ -140,8 +179,11 @@ class Score:
             for i in (0, 1):
                 if k == 0 or self.foot[k] == i:
                     step = self.steps[k] * (0 if k == 0 else 1)
-                    sideways = aside[i] + np.clip(step[0], -0.5 * hips, None) if i == 0 else \
-                        aside[i] + np.clip(step[0], None, 0.5 * hips)
+                    sideways = (
+                        aside[i] + np.clip(step[0], -0.5 * hips, None)
+                        if i == 0
+                        else aside[i] + np.clip(step[0], None, 0.5 * hips)
+                    )
                     prints[k, i] = places[k] + left[k] * sideways + forward[k] * step[1]
                     yaws[k, i] = yaw[k] + (0.15, -0.15)[i]
                 else:
@@ -149,7 +191,7 @@ class Score:
         return prints, yaws
 
     def _feet(self, times, prints, yaws, period):
-        """Feet in the air and on the floor at each time: places [T, 2, 3], yaw and pitch [T, 2], share of weight [T, 2]."""
+        """Feet in the air and on the floor: places [T, 2, 3], yaw and pitch [T, 2], share of weight [T, 2]."""
         k = np.clip(np.searchsorted(self.beats, times, side="left"), 1, len(self.beats) - 1)
         through = (times - self.beats[k - 1]) / period  # 0 on the last beat, 1 on the next
         air = np.clip((through - 0.2) / 0.8, 0, 1)
@@ -188,4 +230,4 @@ def _ease(signal: np.ndarray, radius: int = 5) -> np.ndarray:
     kernel = np.hanning(2 * radius + 3)[1:-1]
     kernel /= kernel.sum()
     padded = np.pad(signal, [(radius, radius)] + [(0, 0)] * (signal.ndim - 1), mode="edge")
-    return sum(w * padded[i:i + len(signal)] for i, w in enumerate(kernel))
+    return sum(w * padded[i : i + len(signal)] for i, w in enumerate(kernel))

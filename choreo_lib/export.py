@@ -34,8 +34,8 @@ def animate(
     """Draw a motion or a duet as a film; gives the path.
 
     ``path`` ends in .gif or .mp4 (MP4 needs the extra ``video``: pip install 'choreo-lib[video]'). ``ghost`` is drawn
-    in grey behind; ``edges`` are index pairs (joint of a, joint of b). Units: ``size`` pixels, even numbers; ``seconds``
-    cuts the film; ``fps`` of the film (default: the motion's, at most 30); ``max_bytes`` makes it
+    in grey behind; ``edges`` are index pairs (joint of a, joint of b). Units: ``size`` pixels, even numbers;
+    ``seconds`` cuts the film; ``fps`` of the film (default: the motion's, at most 30); ``max_bytes`` makes it
     coarser until it fits.
     The file is written under a temporary name and renamed when complete, so a stop leaves no half film.
     Errors: ValueError for another suffix, or where ``max_bytes`` cannot be met; ImportError naming the extra.
@@ -70,7 +70,7 @@ def animate(
 
 
 def _pictures(motion, ghost, edges, frames, size, view, progress):
-    """Yield one RGB picture uint8 [height, width, 3] a frame, by Pillow, whose lines are far quicker than matplotlib's."""
+    """Yield one RGB picture uint8 [height, width, 3] per frame, by Pillow: far quicker than matplotlib."""
     from PIL import Image, ImageDraw
 
     dancers = tuple(motion) if isinstance(motion, Duet) else (motion,)

@@ -1,0 +1,56 @@
+"""Exercise checks accept the solution the chapter prints and reject plausible wrong answers."""
+
+import numpy as np
+import pytest
+
+import choreo_lib as cl
+from choreo_lib import checks
+
+
+def test_ex1_1():
+    duet = cl.load_duet("synthetic/canon")
+    hand = duet.a.skeleton.index("left_middle")
+    a, b = (m.positions[:, hand, 2] for m in duet)
+    lag = min(range(1, 40), key=lambda shift: np.abs(b[shift:] - a[: len(a) - shift]).mean())
+    assert checks.ex1_1(lag) and "planted" in repr(checks.ex1_1(lag))
+    for wrong in (0, lag + 3, 0.5, -lag, True, "15"):
+        assert not checks.ex1_1(wrong)
+    assert "direction" in checks.ex1_1(-lag).message and str(lag) not in checks.ex1_1(0).message
+
+
+def test_ex1_2():
+    def right(motion):
+        return np.linalg.norm(np.diff(motion.positions, axis=0), axis=-1) * motion.fps
+
+    assert checks.ex1_2(right)
+    assert "per frame" in checks.ex1_2(lambda m: right(m) / m.fps).message
+    assert "shape" in checks.ex1_2(lambda m: np.diff(m.positions, axis=0)).message
+    assert not checks.ex1_2(lambda m: right(m) / m.fps * 30), "30 is not every motion's rate"
+    assert not checks.ex1_2(right(cl.load_duet("synthetic/canon").a))
+
+
+def test_ex1_3(tmp_path):
+    checks.puzzle_1_3(tmp_path / "sent.npy")
+    read = lambda **how: cl.read_motion(tmp_path / "sent.npy", fps=30, **how)  # noqa: E731
+    assert checks.ex1_3(read(up="y", scale=0.01))
+    assert "unit" in checks.ex1_3(read(up="z", scale=1.0)).message
+    assert "ceiling" in checks.ex1_3(read(up="z", scale=0.01)).message
+    assert not checks.ex1_3(read(up="-y", scale=0.01)) and not checks.ex1_3("y")
+
+
+def test_ex1_4():
+    def varies(motion):
+        parents, children = np.array(motion.skeleton.bones).T
+        lengths = np.linalg.norm(motion.positions[:, children] - motion.positions[:, parents], axis=-1)
+        return (lengths.std(axis=0) / lengths.mean(axis=0)).max() > 0.01
+
+    answer = [varies(m) for m in checks.line_up_1_4()]
+    assert checks.ex1_4(answer)
+    for wrong in ([False] * 3, [True] * 3, [not a for a in answer], answer[:2], 3):
+        assert not checks.ex1_4(wrong)
+
+
+@pytest.mark.parametrize("name", [n for n in vars(checks) if n.startswith("ex")])
+def test_a_verdict_says_something(name):
+    verdict = getattr(checks, name)(None)
+    assert not verdict and repr(verdict).startswith("Not yet. ") and len(verdict.message) > 20

@@ -5,7 +5,12 @@ quaternions x y z w; axes in the order [batch, time, dancer, joint, xyz]; dancer
 think otherwise are converted where they are read (`choreo_lib.formats`) and nowhere else.
 """
 
+from . import checks, palette, plots, synthetic
+from .datasets import DatasetError, list_datasets, load_duet, load_motion, splits
+from .export import animate
+from .formats import MotionFormatError, MotionGuessWarning, read_duet, read_motion, write_motion
 from .motion import OURS, Duet, Motion, Source
+from .player import Player, play
 from .skeleton import HYBRIK_29, Skeleton, forward_kinematics
 
 __version__ = "0.1.0"

@@ -1,0 +1,121 @@
+"""Motion files in and out: `read_motion`, `read_duet` and `write_motion` choose by the suffix.
+
+Taught in chapter 1, "Seeing a duet". In: BVH, FBX, NPY, JSON, NPZ. Out: BVH, GLB, NPZ. Everything is
+metres and Z up once it is inside; what a file does not state is guessed aloud (`MotionGuessWarning`,
+``motion.notes``), and what cannot be read is refused with the place (`MotionFormatError`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..motion import Duet, Motion
+from .border import MotionFormatError, MotionGuessWarning, fail
+from .pointcloud import HYBRIK_29, Detections, read_detections
+
+_IN = (".bvh", ".fbx", ".json", ".npy", ".npz")
+_OUT = (".bvh", ".glb", ".npz")
+
+
+def read_motion(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Motion:
+    """Read one dancer from a motion file.
+
+    Shapes: positions [T, J, 3]; rotations [T, J, 4] where the file has them (BVH, FBX, NPZ).
+    Units: ``up`` is the file's up axis ('x', 'y', 'z', '-x', '-y', '-z'; '-y' is a camera's frame), ``scale``
+    metres per file unit, ``fps`` frames per second (for FBX: the rate to sample at). None takes the
+    file's own word, else a guess that is warned of and noted. Our NPZ states all three.
+    Errors: MotionFormatError, naming file, line or field, and what was expected.
+    Chapter: 1.
+    """
+    suffix = _suffix(path, _IN, "read")
+    if suffix == ".bvh":
+        from .bvh import read_bvh
+        return read_bvh(path, up, scale, fps)
+    if suffix == ".fbx":
+        from .fbx import read_fbx
+        return read_fbx(path, up, scale, fps)
+    if suffix == ".npz":
+        motion = _read_npz(path, up, scale, fps)
+        if isinstance(motion, Duet):
+            fail(path, "this file holds a duet; take read_duet, then duet.a or duet.b")
+        return motion
+    from .pointcloud import read_marker_json, read_npy_motion
+    return (read_marker_json if suffix == ".json" else read_npy_motion)(path, up, scale, fps)
+
+
+def read_duet(path_a, path_b=None, up: str | None = None, scale: float | None = None,
+              fps: float | None = None) -> Duet:
+    """Read two dancers, from one file a dancer or from one that holds both (NPZ, NPY).
+
+    Shapes: a NPY may be [T, 2, J, 3] or [2T, J, 3] with rows a, b, a, b in turn.
+    Units, guesses: as in `read_motion`; both dancers must come out of a guess alike.
+    Errors: MotionFormatError, also where the two differ in length or in frames per second.
+    Chapter: 1.
+    """
+    if path_b is not None:
+        a, b = (read_motion(path, up, scale, fps) for path in (path_a, path_b))
+        guessed = [{note for note in motion.notes if " guessed: " in note} for motion in (a, b)]
+        if guessed[0] != guessed[1]:
+            fail(path_b, f"guessed otherwise than {Path(path_a).name} ({'; '.join(sorted(guessed[0] ^ guessed[1]))}); "
+                         "two dancers share one world, so pass up= and scale=")
+        try:
+            return Duet(a, b)
+        except ValueError as error:
+            raise MotionFormatError(f"{Path(path_a).name} and {Path(path_b).name}: {error}") from error
+    suffix = _suffix(path_a, _IN, "read")
+    if suffix == ".npz":
+        duet = _read_npz(path_a, up, scale, fps)
+        if not isinstance(duet, Duet):
+            fail(path_a, "this file holds one dancer; pass the second dancer's file as well")
+        return duet
+    if suffix == ".npy":
+        from .pointcloud import read_npy_duet
+        return read_npy_duet(path_a, up, scale, fps)
+    if suffix == ".json":
+        read_motion(path_a, up, scale, fps)  # detections are refused there, with the way to clean them
+    fail(path_a, f"a {suffix} file holds one dancer; pass the second dancer's file as well")
+
+
+def write_motion(motion: Motion | Duet, path) -> None:
+    """Write a Motion or a Duet: BVH (one dancer), GLB (for Blender and any viewer), NPZ (lossless).
+
+    The file appears whole or not at all, and carries its source and terms.
+    Errors: MotionFormatError where the suffix is not known or the file cannot be written.
+    Chapter: 1.
+    """
+    suffix = _suffix(path, _OUT, "written")
+    if not isinstance(motion, Motion | Duet):
+        raise TypeError(f"write_motion takes a Motion or a Duet; got {type(motion).__name__}")
+    if suffix == ".npz":
+        from .npz import write_npz
+        return write_npz(motion, path)
+    if suffix == ".glb":
+        from .gltf import write_glb
+        return write_glb(motion, path)
+    if isinstance(motion, Duet):
+        fail(path, "a BVH holds one dancer; write duet.a and duet.b to a file each, or the duet to .glb or .npz")
+    from .bvh import write_bvh
+    return write_bvh(motion, path)
+
+
+def _suffix(path, known: tuple, verb: str) -> str:
+    try:
+        suffix = Path(path).suffix.lower()
+    except TypeError:
+        raise MotionFormatError(f"expected the path of a file; got {type(path).__name__}") from None
+    if suffix not in known:
+        if verb == "read" and Path(path).is_dir():
+            fail(path, f"expected a file, and {path} is a folder")
+        fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
+    return suffix
+
+
+def _read_npz(path, up, scale, fps):
+    if (up, scale, fps) != (None, None, None):
+        fail(path, "our NPZ states its up axis, unit and frames per second; leave up=, scale= and fps= away")
+    from .npz import read_npz
+    return read_npz(path)
+
+
+__all__ = ["HYBRIK_29", "Detections", "MotionFormatError", "MotionGuessWarning", "read_detections", "read_duet",
+           "read_motion", "write_motion"]

@@ -1,0 +1,268 @@
+"""The border: what every reader and writer shares. Up axes, units, limits, guesses, safe writing.
+
+Files come with Y up or Z up, in metres, centimetres or the units of a studio; inside it is metres and
+Z up, always. Taught in chapter 1, "Seeing a duet".
+
+Limits, so that a broken or hostile file costs neither minutes nor gigabytes: 128 MB a file
+(48 MB of JSON), 1,000,000 frames, 512 joints, 200 MB of numbers after unpacking, 0.01 to 10,000
+frames per second, 100 km from the origin.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from ..motion import Motion, Source
+from ..skeleton import Skeleton
+
+MAX_BYTES, MAX_JSON_BYTES, MAX_ARRAY_BYTES = 128_000_000, 48_000_000, 200_000_000
+MAX_FRAMES, MAX_JOINTS, MAX_DISTANCE = 1_000_000, 512, 1e5
+UNITS = {"metre": 1.0, "centimetre": 0.01, "millimetre": 0.001, "inch": 0.0254, "CMU unit": 0.056444}
+TURNS = {  # rows: where our x, y and z come from; every matrix is a proper rotation
+    "x": ((0, 0, -1), (0, 1, 0), (1, 0, 0)), "-x": ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
+    "y": ((1, 0, 0), (0, 0, -1), (0, 1, 0)), "-y": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    "z": ((1, 0, 0), (0, 1, 0), (0, 0, 1)), "-z": ((1, 0, 0), (0, -1, 0), (0, 0, -1))}
+
+
+class MotionFormatError(ValueError):
+    """A motion file that cannot be read or written: names the file, the place, and what was expected.
+
+    Chapter: 1.
+    """
+
+
+class MotionGuessWarning(UserWarning):
+    """Something a file does not state was guessed; the warning says what, and how to state it.
+
+    Chapter: 1.
+    """
+
+
+def fail(path, message: str, where: str = ""):
+    """Raise a MotionFormatError that names the file, then the place, then the trouble."""
+    raise MotionFormatError(f"{Path(path).name}: {where + ': ' if where else ''}{message}")
+
+
+def guess(path, notes: list, message: str, remedy: str):
+    """Note what was guessed, and warn with the way to state it."""
+    notes.append(message)
+    warnings.warn(f"{Path(path).name}: {message}; {remedy}", MotionGuessWarning, stacklevel=2)
+
+
+def load_bytes(path, limit: int = MAX_BYTES) -> bytes:
+    """The file's bytes, once it is known to be a file of a bearable size."""
+    path = Path(path)
+    try:
+        if not path.exists():
+            fail(path, f"there is no such file; looked at {path}")
+        if not path.is_file():
+            fail(path, f"expected a file, and {path} is a folder or a device")
+        if (size := path.stat().st_size) > limit:
+            fail(path, f"{size:,} bytes are more than the {limit:,} this reader takes; cut the take shorter")
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        if isinstance(error, MotionFormatError):
+            raise
+        raise MotionFormatError(f"{path.name}: the file could not be opened: {error}") from error
+    if not data:
+        fail(path, "the file is empty")
+    return data
+
+
+@contextlib.contextmanager
+def writing(path):
+    """A temporary path beside `path`, moved over it when all went well: never half a file.
+
+    Errors: MotionFormatError where the folder is missing or cannot be written.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".writing-", dir=path.parent)
+    except OSError as error:
+        raise MotionFormatError(f"{path.name}: cannot write into {path.parent}: {error.strerror}") from error
+    os.close(handle)
+    try:
+        yield Path(name)
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)  # a temporary file is private; what we leave is an ordinary one
+        os.replace(name, path)
+    except OSError as error:
+        raise MotionFormatError(f"{path.name}: the file could not be written: {error}") from error
+    finally:
+        if os.path.exists(name):
+            os.unlink(name)
+
+
+def check_fps(path, fps, where: str = "fps") -> float:
+    """A bearable number of frames per second."""
+    try:
+        fps = float(fps)
+    except (TypeError, ValueError, OverflowError):
+        fail(path, f"expected a number of frames per second; got {fps!r}", where)
+    if not 0.01 <= fps <= 10_000:
+        fail(path, f"expected between 0.01 and 10,000 frames per second; got {fps:g}", where)
+    return fps
+
+
+def check_counts(path, frames: int, joints: int, where: str = ""):
+    """Refuse what claims more frames or joints than any dance has, before memory is asked for."""
+    if not 1 <= frames <= MAX_FRAMES:
+        fail(path, f"expected 1 to {MAX_FRAMES:,} frames; got {frames:,}", where)
+    if not 1 <= joints <= MAX_JOINTS:
+        fail(path, f"expected 1 to {MAX_JOINTS} joints; got {joints:,}", where)
+
+
+def turn(matrix, rotations: np.ndarray) -> np.ndarray:
+    """Local quaternions as seen in another world: R' = C R C^T, so the rest pose turns along.
+
+    Shapes: ``matrix`` [3, 3], ``rotations`` [..., 4]. A reflection (left-handed file) is undone too.
+    """
+    spin = np.asarray(matrix, np.float64) * np.linalg.det(matrix)
+    return np.concatenate([rotations[..., :3] @ spin.T, rotations[..., 3:]], axis=-1)
+
+
+def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None, scale=None,
+           stated_up=None, stated_scale=None) -> tuple[np.ndarray, float]:
+    """The matrix to Z up and the scale to metres: the caller's word, else the file's, else a guess.
+
+    Shapes: ``positions`` [T, J, 3] as the file has them. Errors: MotionFormatError where no guess
+    can be made, or ``up`` or ``scale`` is none.
+    """
+    if up is not None and up not in TURNS:
+        fail(path, f"expected one of {', '.join(map(repr, TURNS))}; got {up!r}", "up=")
+    if scale is not None:
+        try:
+            scale = float(scale)
+        except (TypeError, ValueError, OverflowError):
+            fail(path, f"expected metres per file unit, such as 0.01; got {scale!r}", "scale=")
+        if not 1e-6 <= scale <= 1e6:
+            fail(path, f"expected metres per file unit, such as 0.01; got {scale:g}", "scale=")
+    up, scale = up or stated_up, scale or stated_scale
+    if up is None:
+        if (up := _guess_up(skeleton, positions)) is None:
+            fail(path, "the file does not say which axis points up, and the body does not show it; "
+                       "pass up='y', 'z', '-y' or another axis")
+        guess(path, notes, f"up axis guessed: {up}", f"pass up='{up}' to say so, or the axis it should be")
+    if scale is None:
+        height = _height(skeleton, positions)
+        unit = min(UNITS, key=lambda u: abs(np.log(max(height, 1e-12) * UNITS[u] / 1.7)))
+        if not 1 / 1.45 < height * UNITS[unit] / 1.7 < 1.45:
+            fail(path, f"the file does not state its unit, and a body {height:.4g} units tall fits none; "
+                       "pass scale= (metres per file unit)")
+        scale = UNITS[unit]
+        guess(path, notes, f"unit guessed: {unit} ({scale:g} m)", f"pass scale={scale:g} to say so, or what it is")
+    return np.array(TURNS[up], np.float64), scale
+
+
+def _landmarks(skeleton: Skeleton) -> tuple[int | None, list[int]]:
+    head = skeleton.find("head", "headtop", "headend", "jaw", "neck")
+    feet = []
+    for side in ("left", "right", "l", "r"):
+        found = skeleton.find(*(side + part for part in ("ankle", "foot", "toebase", "toe", "knee", "leg")))
+        feet += [found] if found is not None else []
+    return head, feet
+
+
+def _upright(skeleton: Skeleton, points: np.ndarray, bones: np.ndarray, need: float) -> str | None:
+    """The axis from feet to head, if it is clear, and if the body is about as long as its bones."""
+    head, feet = _landmarks(skeleton)
+    if head is None or not feet:
+        return None
+    spine = points[head] - points[feet].mean(axis=0)
+    axis, length = int(np.abs(spine).argmax()), float(np.linalg.norm(spine))
+    if length < max(0.4 * _path(skeleton, head, feet[0], bones), 1e-9) or abs(spine[axis]) < need * length:
+        return None
+    return ("-" if spine[axis] < 0 else "") + "xyz"[axis]
+
+
+def _path(skeleton: Skeleton, head: int, foot: int, bones: np.ndarray) -> float:
+    """The length of the bones between two joints, by way of the joint where their limbs meet."""
+    up_from = []
+    for j in (head, foot):
+        chain = []
+        while j >= 0:
+            chain.append(j)
+            j = skeleton.parents[j]
+        up_from.append(chain)
+    return float(bones[list(set(up_from[0]) ^ set(up_from[1]))].sum())
+
+
+def _bones(skeleton: Skeleton, positions: np.ndarray) -> np.ndarray:
+    parents = np.maximum(skeleton.parents, 0)
+    return np.median(np.linalg.norm(positions - positions[:, parents], axis=-1), axis=0)
+
+
+def _sample(positions: np.ndarray) -> np.ndarray:
+    return np.asarray(positions[:: max(1, len(positions) // 256)], np.float64)
+
+
+def _guess_up(skeleton: Skeleton, positions: np.ndarray) -> str | None:
+    points = _sample(positions)
+    bones = _bones(skeleton, points)
+    if skeleton.offsets is not None:
+        rest = np.zeros((len(skeleton), 3))
+        for j, parent in enumerate(skeleton.parents[1:], start=1):
+            rest[j] = rest[parent] + skeleton.offsets[j]
+        if found := _upright(skeleton, rest, bones, 0.9):
+            return found
+    if found := _upright(skeleton, points.mean(axis=0), bones, 0.6):
+        return found
+    # no names to go by: a body is tallest along the vertical, and its lowest point is steadier than its highest
+    low, high = points.min(axis=1), points.max(axis=1)
+    extent = np.median(high - low, axis=0)
+    axis = int(extent.argmax())
+    if _landmarks(skeleton)[0] is not None or len(skeleton) < 4 or extent[axis] < 1.25 * np.sort(extent)[1]:
+        return None
+    return ("-" if high[:, axis].std() < low[:, axis].std() else "") + "xyz"[axis]
+
+
+def _height(skeleton: Skeleton, positions: np.ndarray) -> float:
+    points = _sample(positions)
+    head, feet = _landmarks(skeleton)
+    if head is not None and feet:
+        return 1.05 * _path(skeleton, head, feet[0], _bones(skeleton, points))  # the crown and the heel come on top
+    return float(np.median((points.max(axis=1) - points.min(axis=1)).max(axis=-1)))
+
+
+def finish(path, positions, fps: float, skeleton: Skeleton, rotations=None, notes=(), source=None, name=None) -> Motion:
+    """The Motion, with a last look at its numbers; positions already in metres, Z up."""
+    positions = np.asarray(positions)
+    bad = np.argwhere(~(np.abs(positions) <= MAX_DISTANCE))
+    if len(bad):
+        frame, joint = int(bad[0][0]), int(bad[0][1])
+        value = float(positions[tuple(bad[0])])
+        fail(path, f"expected finite positions within {MAX_DISTANCE:g} m of the origin; got {value:g}",
+             f"frame {frame}, joint {joint} ({skeleton.names[joint]!r})")
+    try:
+        return Motion(positions, fps, skeleton, rotations, source, Path(path).stem if name is None else name, notes)
+    except ValueError as error:
+        raise MotionFormatError(f"{Path(path).name}: {error}") from error
+
+
+def make_skeleton(path, names, parents, offsets=None, ends=()) -> Skeleton:
+    """The Skeleton, its own complaints turned into ours."""
+    try:
+        return Skeleton(names, parents, offsets, ends)
+    except (ValueError, TypeError) as error:
+        raise MotionFormatError(f"{Path(path).name}: {error}") from error
+
+
+def source_to_dict(source: Source | None) -> dict | None:
+    """A source as plain words for a file's comment, extras or header."""
+    return None if source is None else {key: getattr(source, key)
+                                        for key in ("name", "credit", "terms", "redistribute", "url")}
+
+
+def source_from_dict(words) -> Source | None:
+    """The source back from a file; what is not a proper source is None, which is never published."""
+    if not isinstance(words, dict) or not isinstance(words.get("name"), str):
+        return None
+    texts = {key: words[key] for key in ("credit", "terms", "url") if isinstance(words.get(key), str)}
+    return Source(words["name"], redistribute=words.get("redistribute") is True, **texts)

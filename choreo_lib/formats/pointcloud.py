@@ -1,0 +1,261 @@
+"""Joints as points, with no bones and no rotations: what video gives, and what older data sets hold.
+
+Taught in chapter 1, "Seeing a duet"; detections are cleaned in chapter 2. Repaired, and said so in
+``motion.notes``: axes stored joints first are turned round, and a body whose joints have no names
+gets the tree of short bones that change length least (a minimum spanning tree, see `infer_skeleton`).
+"""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..motion import Duet, Motion
+from ..skeleton import Skeleton
+from . import border
+from .border import MAX_JSON_BYTES, check_counts, check_fps, fail
+from .npz import read_array
+
+_BODY = (
+    "pelvis -1 left_hip 0 right_hip 0 spine1 0 left_knee 1 right_knee 2 spine2 3 left_ankle 4 right_ankle 5 spine3 6 "
+    "left_foot 7 right_foot 8 neck 9 left_collar 9 right_collar 9 jaw 12 left_shoulder 13 right_shoulder 14 "
+    "left_elbow 16 right_elbow 17 left_wrist 18 right_wrist 19 left_thumb 20 right_thumb 21 head 15 left_middle 22 "
+    "right_middle 23 left_bigtoe 10 right_bigtoe 11").split()
+HYBRIK_29 = Skeleton(_BODY[::2], _BODY[1::2])
+"""The 29 joints of HybrIK, the video pose estimator (Li et al., CVPR 2021), in its order."""
+SMPL_24 = Skeleton(_BODY[:48:2], _BODY[1:48:2])
+"""The first 24 of them: the joints of the SMPL body model, as HybrIK names them."""
+_FPS = 30.0
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """What a pose estimator saw: one row a person a frame, unsorted, untracked, as the file has it.
+
+    Shapes: N rows. ``image_id`` N strings; ``frame`` int64 [N], the number in the image's name;
+    ``person`` int64 [N], the tracker's number; ``score`` [N]; ``box`` [N, 4] x, y, width, height;
+    ``keypoints`` [N, 29, 3] x, y, confidence; ``pred_xyz_jts`` [N, 24, 3] seen from the pelvis.
+    Units: pixels for ``box`` and ``keypoints``; metres, camera frame (Y down, z away) for ``pred_xyz_jts``.
+    Chapter: 2.
+    """
+
+    image_id: tuple[str, ...]
+    frame: np.ndarray
+    person: np.ndarray
+    score: np.ndarray
+    box: np.ndarray
+    keypoints: np.ndarray
+    pred_xyz_jts: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.image_id)
+
+
+def read_detections(path) -> Detections:
+    """Read an AlphaPose/HybrIK result file.
+
+    Gives: `Detections`. Errors: MotionFormatError, naming the record and its field.
+    Chapter: 2. Paper: AlphaPose (Fang et al., TPAMI 2022), HybrIK (Li et al., CVPR 2021).
+    """
+    records = read_json(path)
+    if not isinstance(records, list) or not records:
+        fail(path, "expected a list with at least one detection")
+    columns = {"score": (1,), "box": (4,), "keypoints": (29, 3), "pred_xyz_jts": (24, 3)}
+    table = {key: np.empty((len(records), int(np.prod(shape)))) for key, shape in columns.items()}
+    names, frames, people = [], [], []
+    for number, record in enumerate(records):
+        where = f"record {number}"
+        if not isinstance(record, dict):
+            fail(path, "expected an object with image_id, idx, score, box, keypoints and pred_xyz_jts", where)
+        for key in ("image_id", "idx", *columns):
+            if key not in record:
+                fail(path, f"the key {key!r} is missing", where)
+        for key, shape in columns.items():
+            table[key][number] = _flat(path, record[key], shape, f"{where}, {key}")
+        names.append(str(record["image_id"])[:400])
+        digits = re.findall(r"[0-9]+", re.sub(r"\.\w+$", "", names[-1]))
+        if not digits or len(digits[-1]) > 12:
+            fail(path, f"expected an image name that ends in the frame's number; got {names[-1][:40]!r}",
+                 f"{where}, image_id")
+        frames.append(int(digits[-1]))
+        person = record["idx"]
+        while isinstance(person, list) and len(person) == 1:  # some trackers wrap it
+            person = person[0]
+        if type(person) not in (int, float) or not abs(person) < 2**31 or person != int(person):
+            fail(path, f"expected the person's whole number; got {str(person)[:40]!r}", f"{where}, idx")
+        people.append(int(person))
+    shaped = {key: table[key].reshape(-1, *shape) for key, shape in columns.items()}
+    return Detections(tuple(names), np.array(frames), np.array(people), shaped["score"][:, 0], shaped["box"],
+                      shaped["keypoints"], shaped["pred_xyz_jts"])
+
+
+def _flat(path, value, shape, where: str) -> np.ndarray:
+    """A number, a flat list, or a list of lists, as a flat row of finite floats."""
+    wanted = int(np.prod(shape))
+    if not isinstance(value, list):
+        value = [value]
+    if value and all(isinstance(part, list) for part in value):
+        if len(value) == 1 or all(len(part) == shape[-1] for part in value):
+            value = list(itertools.chain.from_iterable(value))
+    if not set(map(type, value)) <= {int, float}:
+        fail(path, "expected numbers only", where)
+    if len(value) != wanted:
+        fail(path, f"expected {' x '.join(map(str, shape))} numbers; got {len(value)}", where)
+    for place, number in enumerate(value):
+        if not abs(number) <= 1e9:
+            fail(path, f"expected finite numbers; got {str(number)[:40]} in place {place}", where)
+    return np.array(value, np.float64)
+
+
+def read_json(path):
+    """Parse JSON whose size in memory can be foretold. Errors: MotionFormatError with line and column."""
+    data = border.load_bytes(path, MAX_JSON_BYTES)
+    if data.count(b"[") + data.count(b"{") > 2_000_000 or data.count(b",") > 8_000_000:
+        fail(path, "more lists and numbers than any dance has; cut the take shorter")
+
+    def refuse(word):
+        raise ValueError(f"{word} is not a finite number")
+    try:
+        return json.loads(data, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        fail(path, f"expected JSON: {error.msg}", f"line {error.lineno}, column {error.colno}")
+    except RecursionError:
+        fail(path, "lists inside lists, deeper than any motion file goes")
+    except (ValueError, MemoryError) as error:
+        fail(path, f"expected JSON with finite numbers: {str(error)[:120]}")
+
+
+def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
+    """Read one dancer from a JSON list, joints x frames x 3 (or frames x joints x 3).
+
+    Units: metres by ``scale``. Errors: MotionFormatError, naming the joint and frame.
+    Chapter: 1. Data: mariel (Pettee et al., "Beyond Imitation", ICCC 2019).
+    """
+    lists = read_json(path)
+    if isinstance(lists, list) and lists and isinstance(lists[0], dict):
+        fail(path, "these are detections of people in images, and who is who is not settled; read them with "
+                   "choreo_lib.formats.read_detections, then clean them with choreo_lib.clean (chapter 2)")
+    if not isinstance(lists, list) or not lists:
+        fail(path, "expected a list: joints x frames x 3")
+    if isinstance(lists[0], list):
+        check_counts(path, max(len(lists), len(lists[0])), min(len(lists), len(lists[0])))
+    for i, row in enumerate(lists):
+        if not isinstance(row, list) or len(row) != len(lists[0]):
+            fail(path, f"expected a list as long as the first, {len(lists[0]) if isinstance(lists[0], list) else '?'} "
+                       "entries", f"entry {i}")
+        for k, point in enumerate(row):
+            if not isinstance(point, list) or len(point) != 3 or not all(type(x) in (int, float) for x in point):
+                fail(path, f"expected three numbers; got {str(point)[:40]}", f"entry {i}, {k}")
+            if not all(abs(x) <= 1e9 for x in point):
+                fail(path, f"expected finite numbers; got {str(point)[:60]}", f"entry {i}, {k}")
+    return _from_points(path, np.array(lists, np.float64), up, scale, fps, always_turned=len(lists) < len(lists[0]))
+
+
+def read_npy(path) -> np.ndarray:
+    """A plain array of numbers from an npy file; pickled objects are refused."""
+    data = border.load_bytes(path)
+    array = read_array(path, io.BytesIO(data), len(data), "")
+    if array.dtype.kind not in "fiu" or array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
+        fail(path, f"expected numbers [frames, joints, 3] or [frames, 2, joints, 3]; got {array.dtype} {array.shape}")
+    return array
+
+
+def read_npy_motion(path, up=None, scale=None, fps=None) -> Motion:
+    """Read one dancer from an array [T, J, 3], or [J, T, 3] where that is plain from the sizes."""
+    array = read_npy(path)
+    if array.ndim == 4:
+        fail(path, f"shape {array.shape} holds {array.shape[1]} dancers; take read_duet")
+    if len(array) >= 8 and len(array) % 2 == 0 and array.shape[0] >= array.shape[1]:
+        points = _finite(path, array)
+        step, double = (np.median(np.linalg.norm(points[k:] - points[:-k], axis=-1)) for k in (1, 2))
+        if step > 4 * double:
+            fail(path, "rows jump to and fro, as where two dancers take turns (row 0 a, row 1 b, ...); take read_duet")
+    return _from_points(path, array, up, scale, fps)
+
+
+def read_npy_duet(path, up=None, scale=None, fps=None) -> Duet:
+    """Read two dancers from [2T, J, 3], whose rows take turns (a, b, a, b, ...), or from [T, 2, J, 3]."""
+    array = read_npy(path)
+    if array.ndim == 4 and array.shape[1] != 2:
+        fail(path, f"expected two dancers [frames, 2, joints, 3]; got {array.shape}")
+    if array.ndim == 3:
+        if len(array) % 2:
+            fail(path, f"expected an even number of rows, dancer a and dancer b in turn; got {len(array)}. "
+                       "One dancer is read by read_motion")
+        array = array.reshape(-1, 2, *array.shape[1:])  # [T, 2, J, 3]
+    frames, _, joints, _ = array.shape
+    check_counts(path, frames, joints)
+    # one guess for both: they stand in one world
+    rows = array.transpose(1, 0, 2, 3).reshape(2 * frames, joints, 3)
+    both = _from_points(path, rows, up, scale, fps, turnable=False)
+    a, b = (border.finish(path, both.positions[i * frames:(i + 1) * frames], both.fps, both.skeleton, notes=both.notes,
+                          name=f"{both.name} {'ab'[i]}") for i in range(2))
+    return Duet(a, b)
+
+
+def _finite(path, array: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        points = array.astype(np.float64)
+    bad = np.argwhere(~(np.abs(points) <= 1e9))
+    if len(bad):
+        fail(path, f"expected finite numbers; got {points[tuple(bad[0])]:g}", f"entry [{', '.join(map(str, bad[0]))}]")
+    return points
+
+
+def _from_points(path, array, up, scale, fps, always_turned=False, turnable=True) -> Motion:
+    notes = []
+    points = _finite(path, array)
+    if always_turned or turnable and points.shape[0] <= 200 < points.shape[1]:
+        points = points.transpose(1, 0, 2)
+        notes.append(f"axes turned round: the file holds {points.shape[1]} joints x {points.shape[0]} frames")
+    frames, joints, _ = points.shape
+    check_counts(path, frames, joints)
+    known = {29: HYBRIK_29, 24: SMPL_24}
+    if joints in known:
+        skeleton = known[joints]
+    else:
+        skeleton, order = infer_skeleton(points)
+        points = points[:, order]
+        notes.append("the joints have no names; their tree is the one whose bones change length least, "
+                     "and joint_07 is number 7 of the file")
+    if fps is None:
+        fps = _FPS
+        border.guess(path, notes, f"frames per second guessed: {fps:g}", f"pass fps={fps:g} to say so, or what it is")
+    fps = check_fps(path, fps)
+    matrix, scale = border.settle(path, skeleton, points, notes, up, scale)
+    return border.finish(path, points @ matrix.T * scale, fps, skeleton, notes=notes)
+
+
+def infer_skeleton(points: np.ndarray) -> tuple[Skeleton, list[int]]:
+    """The tree over unnamed joints whose bones change length least, and the order that puts parents first.
+
+    Shapes: ``points`` [T, J, 3]; the order lists the file's joints. Prim's algorithm from the joint
+    nearest the body's middle; the cost of a bone is the spread of its length plus a tenth of the
+    length, for a long reach that happens to stay even is rarely a bone.
+    Chapter: 1.
+    """
+    few = points[:: max(1, len(points) // 100)]
+    middle = few.mean(axis=1, keepdims=True)
+    root = int(np.linalg.norm(few - middle, axis=-1).mean(axis=0).argmin())
+    order, parents = [root], [-1]
+    best, host = np.full(few.shape[1], np.inf), np.zeros(few.shape[1], int)
+    left = np.ones(few.shape[1], dtype=bool)
+    left[root] = False
+    while left.any():
+        length = np.linalg.norm(few - few[:, order[-1:]], axis=-1)  # [T, J]
+        cost = length.std(axis=0) + 0.1 * length.mean(axis=0)
+        closer = cost < best
+        best[closer], host[closer] = cost[closer], len(order) - 1
+        nearest = int(np.where(left, best, np.inf).argmin())
+        if not left[nearest]:
+            nearest = int(left.argmax())
+        parents.append(int(host[nearest]))
+        order.append(nearest)
+        left[nearest] = False
+    return Skeleton([f"joint_{j:02d}" for j in order], parents), order
+

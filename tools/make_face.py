@@ -34,15 +34,15 @@ def cover() -> None:
     """Two bodies in four moments, and the strings between them."""
     duet = cl.load_duet("synthetic/mirror")
     joints = ("left_wrist", "right_wrist", "left_elbow", "right_elbow", "head", "left_knee", "right_knee", "pelvis")
-    figure, axes = plt.subplots(1, 4, figsize=(12, 3.6), layout="constrained", facecolor=palette.PAPER)
+    figure, axes = plt.subplots(1, 4, figsize=(12, 2.8), layout="constrained", facecolor=palette.PAPER)
     for ax, frame in zip(axes, (20, 44, 68, 96), strict=True):
         place = duet.positions[frame, :, 0].mean(0) * (1, 1, 0)
         apart = duet.positions[frame, 1, 0] - duet.positions[frame, 0, 0]
         across = np.rad2deg(np.arctan2(apart[1], apart[0])) - 90  # look at the pair from the side
         shifted = cl.Duet(duet.a.moved(-place), duet.b.moved(-place))
         plots.strings(shifted, frame, between(duet, joints), view=(across, 10), ax=ax)
-        ax.set_xlim(-1.75, 1.75)
-        ax.set_ylim(-0.3, 2.3)
+        ax.set_xlim(-1.3, 1.3)
+        ax.set_ylim(-0.2, 2.2)
     figure.savefig(STATIC / "cover.png", dpi=110, metadata={"Software": None})
     plt.close(figure)
 

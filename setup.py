@@ -1,4 +1,4 @@
-"""Which packages the wheel holds: the library, and data/, which stands beside it in a checkout and inside it in a wheel."""
+"""Which packages the wheel holds: the library, and data/, which stands beside it here and inside it in a wheel."""
 
 from setuptools import find_packages, setup
 

@@ -1,0 +1,35 @@
+"""Look at chapters before they are committed: every cell has an id of its own, none holds an error or a time stamp."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+
+def faults(path: Path) -> list[str]:
+    """What is wrong with one notebook, a line each."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (json.JSONDecodeError, KeyError, UnicodeDecodeError) as error:
+        return [f"{path}: not a notebook ({error})"]
+    found, seen = [], set()
+    for number, cell in enumerate(cells):
+        identity = cell.get("id")
+        if not identity:
+            found.append(f"{path}: cell {number} has no id; run make notebooks")
+        elif identity in seen:
+            found.append(f"{path}: cell {number} has the id {identity!r} of an earlier one; run make notebooks")
+        seen.add(identity)
+        if "execution" in cell.get("metadata", {}):
+            found.append(f"{path}: cell {number} ({identity}) carries time stamps; run make notebooks")
+        tags = cell.get("metadata", {}).get("tags", [])
+        if any(out.get("output_type") == "error" for out in cell.get("outputs", [])) and "raises-exception" not in tags:
+            found.append(f"{path}: cell {number} ({identity}) stores an error")
+    return found
+
+
+if __name__ == "__main__":
+    lines = [line for name in sys.argv[1:] for line in faults(Path(name))]
+    print("\n".join(lines), end="\n" if lines else "")
+    sys.exit(bool(lines))

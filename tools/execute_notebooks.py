@@ -1,0 +1,101 @@
+"""Run every chapter in a clean kernel and store what it shows, the same bytes for the same results.
+
+`make notebooks` sets CHOREO_PUBLISH=1, so that motion which may not be redistributed appears as film. A chapter that
+fails keeps its old outputs, and the others still run. How long each took goes to data/timings.json.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMINGS = ROOT / "data" / "timings.json"
+WIDGETS = "application/vnd.jupyter.widget-state+json"
+
+
+def name_cells(notebook) -> None:
+    """Give an id to each cell that has none or another's, made from its place and text."""
+    seen = set()
+    for number, cell in enumerate(notebook.cells):
+        if not cell.get("id") or cell.id in seen:
+            cell.id = hashlib.sha256(f"{number}\n{cell.source}".encode()).hexdigest()[:8]
+        seen.add(cell.id)
+
+
+def settle(notebook) -> str:
+    """The notebook as text, without what differs from run to run."""
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3", "file_extension": ".py"}
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        cell.metadata.pop("ExecuteTime", None)
+    text = nbformat.writes(notebook)
+    # Widgets get random ids; number them in the order in which the page meets them.
+    state = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
+    shown = [match for match in dict.fromkeys(re.findall(r"\b[0-9a-f]{32}\b", text)) if match in state]
+    for number, model in enumerate(shown):
+        text = text.replace(model, f"{number:032x}")
+    return nbformat.writes(nbformat.reads(text, as_version=4)) + "\n"  # sorted again by the new names
+
+
+def needs_real_data(notebook) -> bool:
+    """Whether any cell is tagged real-data."""
+    return any("real-data" in cell.metadata.get("tags", []) for cell in notebook.cells)
+
+
+def execute(path: Path) -> float:
+    """Run one chapter, write it back, and give the seconds it took."""
+    notebook = nbformat.read(path, as_version=4)
+    name_cells(notebook)
+    notebook.metadata.pop("widgets", None)
+    started = time.perf_counter()
+    NotebookClient(notebook, timeout=1800, kernel_name="python3", record_timing=False,
+                   resources={"metadata": {"path": str(path.parent)}}).execute()
+    seconds = time.perf_counter() - started
+    half = path.with_suffix(".ipynb.new")
+    half.write_text(settle(notebook), encoding="utf-8")
+    half.replace(path)
+    return seconds
+
+
+def main(names: list[str]) -> int:
+    """Run the chapters named, or all."""
+    sys.path.insert(0, str(ROOT))
+    from conftest import absent, core_sets
+
+    paths = [Path(name).resolve() for name in names] or sorted((ROOT / "notebooks").glob("*.ipynb"))
+    reason = absent(*core_sets())
+    timings = json.loads(TIMINGS.read_text(encoding="utf-8")) if TIMINGS.exists() else {}
+    failed = 0
+    for path in paths:
+        if reason and needs_real_data(nbformat.read(path, as_version=4)):
+            print(f"{path.name}: not run, since some of its cells need real sets: {reason}")
+            failed += 1
+            continue
+        print(f"{path.name} ...", end=" ", flush=True)
+        try:
+            seconds = execute(path)
+        except CellExecutionError as error:
+            print(f"failed, and keeps its old outputs\n{error}")
+            failed += 1
+            continue
+        print(f"{seconds:.0f} s, {path.stat().st_size / 1e6:.1f} MB")
+        timings[path.stem] = {"seconds": round(seconds), "mode": os.environ.get("CHOREO_MODE", "quick"),
+                              "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
+                              else os.cpu_count()}
+    TIMINGS.write_text(json.dumps(timings, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -27,24 +27,29 @@ def animate(
     seconds: float | None = None,
     size: tuple[int, int] = (640, 400),
     fps: float | None = None,
-    view: tuple[float, float] = (-60, 14),
+    view: tuple[float, float] | None = None,
     max_bytes: int | None = None,
     progress: bool = True,
 ) -> Path:
     """Draw a motion or a duet as a film; gives the path.
 
     ``path`` ends in .gif or .mp4 (MP4 needs the extra ``video``: pip install 'choreo-lib[video]'). ``ghost`` is drawn
-    in grey behind; ``edges`` are index pairs (joint of a, joint of b). Units: ``size`` pixels, even numbers;
+    in grey behind; ``edges`` are index pairs (joint of a, joint of b). ``view`` is (azimuth,
+    elevation) in degrees (default: from the best side). Units: ``size`` pixels, even numbers;
     ``seconds`` cuts the film; ``fps`` of the film (default: the motion's, at most 30); ``max_bytes`` makes it
     coarser until it fits.
     The file is written under a temporary name and renamed when complete, so a stop leaves no half film.
     Errors: ValueError for another suffix, or where ``max_bytes`` cannot be met; ImportError naming the extra.
     Chapter: 1.
     """
+    from .plots import best_side
+
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ValueError(f"{path.name}: a film ends in {' or '.join(SUFFIXES)}")
     motion = motion if seconds is None else motion[: max(int(round(seconds * motion.fps)), 1)]
+    if view is None:
+        view = (best_side(tuple(motion) if isinstance(motion, Duet) else (motion,)), 14.0)
     step = max(int(np.ceil(motion.fps / (fps or 30))), 1)
     frames = range(0, len(motion), step)
     handle, name = tempfile.mkstemp(suffix=path.suffix.lower(), dir=path.resolve().parent, prefix=f".{path.stem}-")

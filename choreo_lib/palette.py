@@ -12,3 +12,5 @@ INK, INK_DARK = "#26221e", "#ece7df"
 INK_SOFT, INK_SOFT_DARK = "#6b655d", "#a8a197"
 PAPER, PAPER_DARK = "#fbf9f5", "#191817"
 GRID, GRID_DARK = "#e3ddd2", "#33302d"
+STYLE = {"figure.facecolor": PAPER, "axes.facecolor": PAPER, "text.color": INK, "axes.edgecolor": INK_SOFT}
+"""For ``plt.rcParams.update``: figures of one's own on the same paper."""

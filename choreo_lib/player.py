@@ -88,7 +88,8 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     ghosts = () if ghost is None else _dancers(ghost)
     last = len(motion) - 1
     loop = (0, last) if loop is None else (int(loop[0]), int(loop[1]))
-    camera = tuple(float(x) for x in ((_best_side(dancers), 14) if camera is None else camera))
+    from .plots import best_side
+    camera = tuple(float(x) for x in ((best_side(dancers), 14) if camera is None else camera))
     if ghosts and abs(ghosts[0].fps - motion.fps) > 1e-3 * motion.fps:
         raise ValueError(f"the ghost runs at {ghosts[0].fps:g} frames per second and the motion at {motion.fps:g}; "
                          "bring them together with .resampled(fps)")
@@ -156,24 +157,6 @@ def _dancers(motion: Motion | Duet) -> tuple[Motion, ...]:
     return tuple(motion) if isinstance(motion, Duet) else (motion,)
 
 
-def _best_side(dancers) -> float:
-    """The azimuth from which two dancers stand side by side (a at the left where that shows no backs), in degrees."""
-    if len(dancers) == 1:
-        return -60.0
-    middle = len(dancers[0]) // 2
-    apart = dancers[1].positions[middle, 0] - dancers[0].positions[middle, 0]
-    azimuth = np.arctan2(apart[1], apart[0]) - np.pi / 2
-    facing = np.zeros(2)
-    for m in dancers:
-        if m.skeleton.pairs:
-            left, right = np.array(m.skeleton.pairs).T
-            x, y = (m.positions[middle, left] - m.positions[middle, right]).mean(0)[:2]
-            facing += np.array([y, -x]) / max(np.hypot(x, y), 1e-6)
-    if facing @ (np.cos(azimuth), np.sin(azimuth)) < -0.7:
-        azimuth += np.pi
-    return float(np.round(np.rad2deg(azimuth + 0.2)))  # a little aside, so that the depth is seen
-
-
 def _names(dancers) -> list[str]:
     names = [m.name or (f"dancer {'ab'[who]}" if len(dancers) > 1 else "dancer") for who, m in enumerate(dancers)]
     return [f"{n} ({who})" for n, who in zip(names, "ab")] if len(set(names)) < len(names) else names
@@ -200,8 +183,8 @@ def _trails(dancers, trails) -> dict:
 
 
 def _floor(dancers) -> float:
-    """Zero where feet are near it; else (points from video) as low as the dancers come."""
-    low = min(float(m.positions[..., 2].min()) for m in dancers)
+    """Zero where feet are near it; else (points from video) as low as the dancers usually come."""
+    low = min(float(np.median(m.positions[..., 2].min(axis=1))) for m in dancers)
     return 0.0 if -0.25 < low < 0.35 else round(low, 3)
 
 

@@ -14,12 +14,14 @@ from .motion import Duet, Motion
 
 
 def seq(
-    motion: Motion | Duet, count: int = 8, view: tuple[float, float] = (-60, 12), gap: float | None = None, ax=None
+    motion: Motion | Duet, count: int = 8, view: tuple[float, float] | None = None, gap: float | None = None, ax=None
 ):
     """Poses along time: ``count`` frames, evenly taken, side by side from left to right, the time under each.
 
-    Units: ``view`` is (azimuth, elevation) of the camera in degrees; ``gap`` metres between poses. Chapter: 1.
+    Units: ``view`` is (azimuth, elevation) of the camera in degrees (default: from the `best_side`, a little above);
+    ``gap`` metres between poses. Chapter: 1.
     """
+    view = _view(motion, view)
     ax = _axes(ax, (9, 2.6))
     frames = np.linspace(0, len(motion) - 1, count).astype(int)
     points = [_project(m.positions[frames], view) for m in _dancers(motion)]
@@ -43,8 +45,9 @@ def seq(
     return _bare(ax)
 
 
-def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=(-60, 12), ax=None):
+def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None, ax=None):
     """One motion drawn through another at one frame: ``other`` in grey behind, ``motion`` in colour. Chapter: 1."""
+    view = _view(motion, view)
     ax = _axes(ax, (4, 4))
     for m in _dancers(other):
         _body(ax, m, _project(m.positions[frame], view), None)
@@ -53,12 +56,13 @@ def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=(-60
     return _bare(ax)
 
 
-def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, view=(-60, 12), ax=None):
+def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, view=None, ax=None):
     """The two skeletons and the connections between them.
 
     Shapes: ``weights`` [J, J], row a joint of a, column a joint of b, 0 to 1: stronger is darker; below ``threshold``
     nothing is drawn. None draws every pair, faintly. Chapter: 1.
     """
+    view = _view(duet, view)
     ax = _axes(ax, (5, 4.5))
     points = [_project(m.positions[frame], view) for m in duet]
     shape = (len(duet.a.skeleton), len(duet.b.skeleton))
@@ -78,7 +82,7 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
     return _bare(ax)
 
 
-def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=(-60, 12), ax=None):
+def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=None, ax=None):
     """Velocity arrows: where each joint will be, ``gap`` frames later, if it keeps the pace of the last ``gap`` frames.
 
     ``joints`` is a list of names (default: all). Errors: ValueError where the past is shorter than ``gap``. Chapter: 1.
@@ -87,6 +91,7 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=(-
         raise ValueError(
             f"frame {frame} with gap {gap}: an arrow needs {gap} frames before it, and the motion has {len(motion)}"
         )
+    view = _view(motion, view)
     ax = _axes(ax, (5, 4.5))
     for who, m in enumerate(_dancers(motion)):
         now, before = (_project(m.positions[f], view) for f in (frame, frame - gap))
@@ -152,8 +157,33 @@ def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=N
     return _plain(ax)
 
 
+def best_side(dancers: tuple[Motion, ...]) -> float:
+    """The azimuth, in degrees, from which two dancers stand side by side, or one is seen half from the front.
+
+    Dancer a is at the left where that shows no backs. Chapter: 1.
+    """
+    middle = len(dancers[0]) // 2
+    facing = np.zeros(2)
+    for m in dancers:
+        if m.skeleton.pairs:
+            left, right = np.array(m.skeleton.pairs).T
+            x, y = (m.positions[middle, left] - m.positions[middle, right]).mean(0)[:2]
+            facing += np.array([y, -x]) / max(np.hypot(x, y), 1e-6)
+    if len(dancers) == 1:
+        return float(np.round(np.rad2deg(np.arctan2(facing[1], facing[0]) + 0.6))) if facing.any() else -60.0
+    apart = dancers[1].positions[middle, 0] - dancers[0].positions[middle, 0]
+    azimuth = np.arctan2(apart[1], apart[0]) - np.pi / 2
+    if facing @ (np.cos(azimuth), np.sin(azimuth)) < -0.7:
+        azimuth += np.pi
+    return float(np.round(np.rad2deg(azimuth + 0.2)))  # a little aside, so that the depth is seen
+
+
 def _dancers(motion: Motion | Duet) -> tuple[Motion, ...]:
     return tuple(motion) if isinstance(motion, Duet) else (motion,)
+
+
+def _view(motion: Motion | Duet, view: tuple[float, float] | None) -> tuple[float, float]:
+    return (best_side(_dancers(motion)), 12.0) if view is None else view
 
 
 def _name(motion: Motion, who: int) -> str:
@@ -194,7 +224,7 @@ def _axes(ax, size: tuple[float, float]):
         import matplotlib.pyplot as plt
 
         _, ax = plt.subplots(figsize=size, layout="constrained")
-        ax.figure.set_facecolor(palette.PAPER)
+    ax.figure.set_facecolor(palette.PAPER)
     ax.set_facecolor(palette.PAPER)
     return ax
 

@@ -29,8 +29,8 @@ def pack(dancers, ghosts, names, edges=None) -> dict:
     kinds = list(dict.fromkeys((m.skeleton.names, m.skeleton.parents) for m in everyone))
     packed = [_body(m, name, kinds.index((m.skeleton.names, m.skeleton.parents))) for m, name in zip(everyone, names)]
     return {"format": FORMAT, "fps": dancers[0].fps, "frames": len(dancers[0]), "edges": edges,
-            "skeletons": [{"joints": names, "parents": parents, "torso": _torso(Skeleton(names, parents))}
-                          for names, parents in kinds],
+            "skeletons": [{"joints": joints, "parents": parents, "torso": _torso(Skeleton(joints, parents))}
+                          for joints, parents in kinds],
             "dancers": packed[:len(dancers)], "ghosts": packed[len(dancers):]}
 
 

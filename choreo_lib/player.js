@@ -18,6 +18,8 @@ for (const body of bodies) {
   // A bone is as thick as what hangs from it: the trunk more than a finger.
   const below = new Array(body.size).fill(0);
   for (let j = body.size - 1; j > 0; j--) below[body.parents[j]] += below[j] + 1;
+  // A pale edge tells a limb from what it passes in front of; where bones meet in the trunk it would only cut.
+  body.edged = below.map((n, j) => n < 6 && body.parents.filter(p => p === body.parents[j]).length < 3);
   body.thick = below.map(n => 0.036 + 0.013 * Math.log2(1 + n));
   body.now = new Float32Array(body.size * 3);
   body.seen = new Float32Array(body.size * 3);
@@ -132,10 +134,10 @@ const pace = add(bar, 'select', { title: 'Speed (up and down arrows)' }, { 'aria
 const paces = [...new Set([0.1, 0.25, 0.5, 1, 1.5, 2, speed])].sort((x, y) => x - y);
 for (const p of paces) add(pace, 'option', { value: p, textContent: p + '\u00d7' });
 pace.onchange = () => { speed = +pace.value; wake(); };
-const following = toggle('Follow', 'f', () => { follow = !follow; wake(); });
+const following = toggle('Keep in view', 'f', () => { follow = !follow; wake(); });
 const trailing = toggle('Trails', 't', () => { trails = !trails; wake(); });
 const haunting = data.ghosts.length ? toggle('Ghost', 'g', () => { ghosts = !ghosts; wake(); }) : null;
-const cut = ties && add(add(bar, 'label', { textContent: 'Strings from' }), 'input',
+const cut = ties && add(add(bar, 'label', { textContent: 'Strings \u2265' }), 'input',
   { type: 'range', className: 'cut', min: 0, max: 1.01, step: 0.01, value: threshold }, { 'aria-label': 'Show strings from this weight' });
 const cutAt = ties && add(cut.parentNode, 'span');
 if (ties) cut.oninput = () => { threshold = +cut.value; wake(); };
@@ -147,7 +149,7 @@ const help = add(stage, 'div', { className: 'help', hidden: true, tabIndex: -1 }
 for (const [keys, does] of [['drag', 'orbit'], ['shift+drag', 'move the view (or two fingers)'],
   ['wheel', 'zoom, once you have clicked the stage or with ctrl (or pinch)'], ['space', 'play or pause'],
   ['\u2190 \u2192', 'one frame (with shift: orbit)'], ['\u2191 \u2193', 'faster, slower (with shift: tilt)'], ['Home End', 'first, last frame'],
-  ['[ ]', 'loop starts, ends here'], ['+ \u2212', 'zoom'], ['f', 'camera follows'], ['g', 'ghost'], ['t', 'trails'],
+  ['[ ]', 'loop starts, ends here'], ['+ \u2212', 'zoom'], ['f', 'keep the dancers in view'], ['g', 'ghost'], ['t', 'trails'],
   ['r', 'reset view and loop'], ['?', 'this help (Esc closes)'], ['floor', 'one square is one metre']]) {
   const item = add(help, 'p');
   add(item, 'kbd', { textContent: keys });
@@ -299,14 +301,14 @@ function draw() {
   refresh(frame, whole);
 }
 function limbs(body, items) {
-  const { seen, parents, thick, hollow, ghost, head, torso } = body, colour = ghost ? 'ghost' : hollow ? 'b' : 'a';
+  const { seen, parents, thick, edged, hollow, ghost, head, torso } = body, colour = ghost ? 'ghost' : hollow ? 'b' : 'a';
   const room = 1.3, faded = far => (ghost ? 0 : Math.round(clamp((far - away) / room + 0.5, 0, 1) * 6));
   for (let j = 0; j < body.size; j++) {
     const x = seen[j * 3], y = seen[j * 3 + 1], far = seen[j * 3 + 2], w = thick[j] * focal / far * (ghost ? 0.7 : 1);
     const tint = mix(colour, faded(far)), i = parents[j] * 3;
     if (i >= 0 && !(head && head[0] === j)) items.push([(far + seen[i + 2]) / 2, () => {
       const px = seen[i], py = seen[i + 1];
-      if (!ghost) {
+      if (!ghost && edged[j]) {
         pen.lineCap = 'butt';
         const dx = (px - x) * 0.12, dy = (py - y) * 0.12;
         stroke(x + dx, y + dy, px - dx, py - dy, w + 3, palette.paper);

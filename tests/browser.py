@@ -1,0 +1,133 @@
+"""Chromium for the tests that look at pages: found on the machine, cut off from the network, its requests kept.
+
+    with chromium() as browser, visit(browser, html=player.html) as seen:
+        seen.page.keyboard.press("Space")
+    assert not seen.trouble
+"""
+
+import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # What slips past the route below finds no address.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+)
+
+
+@dataclass
+class Visit:
+    """One page, and what happened on it: requests made, those that failed or wanted out, errors in the console."""
+
+    page: object
+    requests: list[str] = field(default_factory=list)
+    outgoing: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def trouble(self) -> list[str]:
+        return (
+            [f"outgoing request: {url}" for url in self.outgoing]
+            + [f"failed request: {what}" for what in self.failures]
+            + [f"console: {what}" for what in self.errors]
+        )
+
+
+def chromium_path() -> str | None:
+    """The browser to use: CHOREO_CHROMIUM if set, else the first on the PATH."""
+    told = os.environ.get("CHOREO_CHROMIUM")
+    return told or next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+@contextmanager
+def chromium():
+    """A headless Chromium; the test is skipped, with the reason, where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
+    path = chromium_path()
+    if path is None or not os.path.exists(path):
+        pytest.skip(f"no Chromium found (looked for {', '.join(NAMES)}; set CHOREO_CHROMIUM to its path)")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+@contextmanager
+def visit(browser, html: str | None = None, url: str | None = None, **context):
+    """Open a page from its text or its address (file:// or this machine's http://); ``context`` goes to playwright."""
+    context = browser.new_context(**({"viewport": {"width": 900, "height": 700}} | context))
+    seen = Visit(context.new_page())
+
+    def guard(route):
+        place = urlsplit(route.request.url)
+        if place.scheme in ("http", "https", "ws", "wss") and place.hostname not in ("localhost", "127.0.0.1"):
+            seen.outgoing.append(route.request.url)
+            return route.abort()
+        return route.continue_()
+
+    def failed(request):
+        if request.url not in seen.outgoing:
+            seen.failures.append(f"{request.url} ({request.failure})")
+
+    def answered(response):
+        if response.status >= 400:
+            seen.failures.append(f"{response.url} (status {response.status})")
+
+    context.route("**/*", guard)
+    context.on("request", lambda request: seen.requests.append(request.url))
+    context.on("requestfailed", failed)
+    context.on("response", answered)
+    seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
+    seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
+    try:
+        if html is not None:
+            seen.page.set_content(html)
+        else:
+            seen.page.goto(url)
+        yield seen
+    finally:
+        context.close()
+
+
+def player_frame(page, index: int = 0):
+    """The frame of the page's player number ``index``, once it has drawn."""
+    element = page.wait_for_selector(f".choreo-player >> nth={index} >> iframe")
+    frame = element.content_frame()
+    frame.wait_for_selector("canvas[data-draws]")
+    return frame
+
+
+def state(frame) -> dict:
+    """What the player says of itself: frame, playing, turn, tilt, away, edges, theme, all as text."""
+    return frame.evaluate("({ ...document.querySelector('canvas').dataset })")
+
+
+def moves(frame, seconds: float = 5.0) -> bool:
+    """Whether the player goes on by itself: another frame number and another picture, within ``seconds``."""
+    picture = "document.querySelector('canvas').toDataURL()"
+    before, old = state(frame)["frame"], frame.evaluate(picture)
+    try:
+        frame.wait_for_function(
+            "before => document.querySelector('canvas').dataset.frame !== before", arg=before, timeout=seconds * 1000
+        )
+    except Exception as error:
+        if type(error).__name__ != "TimeoutError":
+            raise
+        return False
+    return frame.evaluate(picture) != old

@@ -116,10 +116,11 @@ def _download(file: dict) -> Path:
             raise ValueError("fingerprint differs")
 
     pooch.get_logger().setLevel("WARNING")
-    (folder / name).unlink(missing_ok=True)  # a wrong file may stand there; pooch would keep it
     store = pooch.create(folder, base_url="", registry={name: None}, urls={name: file["url"]},
                          retry_if_failed=RETRIES)
     try:
+        if (folder / name).exists():
+            (folder / name).unlink()  # a wrong file, or it would have been used; pooch would keep it
         return Path(store.fetch(name, downloader=checked))
     except requests.exceptions.RequestException as error:
         raise DatasetError(f"{name} could not be fetched: {_plain(error)}. Check the network and try again; nothing "

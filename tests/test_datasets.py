@@ -1,0 +1,294 @@
+"""Data by name: what the registry says, what is fetched and compared, and what is said when that fails."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import http.server
+import re
+import threading
+
+import numpy as np
+import pytest
+
+import choreo_lib as cl
+from choreo_lib import datasets
+
+BODY = bytes(range(256)) * 400
+
+
+class Server:
+    """A web server on this machine that serves, cuts short, or refuses, as told."""
+
+    def __init__(self):
+        self.body, self.cut, self.status, self.asked = BODY, None, 200, 0
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                outer.asked += 1
+                self.send_response(outer.status)
+                self.send_header("Content-Length", str(len(outer.body)))
+                self.end_headers()
+                self.wfile.write(outer.body[:outer.cut])
+
+            def log_message(self, *args):
+                pass
+
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.http.server_port}/one.bin"
+        threading.Thread(target=self.http.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.http.shutdown()
+        self.http.server_close()
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache, no folder of data, and no waiting between attempts."""
+    monkeypatch.setenv("CHOREO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("CHOREO_DATA", raising=False)
+    monkeypatch.setattr(datasets, "RETRIES", 0)
+    for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(proxy, raising=False)
+    return tmp_path / "cache"
+
+
+def register(monkeypatch, url, **fingerprint):
+    """Make "one" a set of one file, and give the file's entry."""
+    file = {"path": "sub/one.bin", "url": url, **fingerprint}
+    entry = {"what": "bytes", "kind": "detections", "credit": "", "terms": "", "redistribute": False,
+             "takes": {"": {"files": [file]}}}
+    monkeypatch.setattr(datasets, "_registry", lambda: {"one": entry})
+    return file
+
+
+SHA = {"sha256": hashlib.sha256(BODY).hexdigest()}
+BLOB = {"git_blob": hashlib.sha1(b"blob %d\0" % len(BODY) + BODY).hexdigest()}
+
+
+def left(folder):
+    """Every file in the cache, half ones included."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("fingerprint", [SHA, BLOB], ids=["sha256", "git blob"])
+def test_fetched_once_and_compared(server, cache, monkeypatch, fingerprint):
+    register(monkeypatch, server.url, **fingerprint)
+    assert not datasets.is_here("one")
+    (path,) = datasets.fetch("one")
+    assert path.read_bytes() == BODY and left(cache) == ["sub/one.bin"]
+    assert datasets.fetch("one") == [path] and datasets.data_path("one") == path
+    assert server.asked == 1 and datasets.is_here("one")
+
+
+@pytest.mark.parametrize("fingerprint", [SHA, BLOB], ids=["sha256", "git blob"])
+def test_wrong_content_is_thrown_away(server, cache, monkeypatch, fingerprint):
+    register(monkeypatch, server.url, **fingerprint)
+    server.body = BODY[:-1] + b"!"
+    with pytest.raises(cl.DatasetError, match=r"sub/one\.bin was fetched .*not the file the registry knows.*again"):
+        datasets.fetch("one")
+    assert left(cache) == []
+    server.body = BODY
+    assert datasets.fetch("one")[0].read_bytes() == BODY
+
+
+def test_interrupted_transfer(server, cache, monkeypatch):
+    register(monkeypatch, server.url, **SHA)
+    server.cut = 5000
+    with pytest.raises(cl.DatasetError, match=r"could not be fetched: (the transfer broke off|no connection)"):
+        datasets.fetch("one")
+    assert left(cache) == []
+    server.cut = None
+    assert datasets.fetch("one")[0].read_bytes() == BODY
+
+
+def test_a_second_attempt_is_made_by_itself(server, cache, monkeypatch):
+    register(monkeypatch, server.url, **SHA)
+    monkeypatch.setattr(datasets, "RETRIES", 1)
+    monkeypatch.setattr("time.sleep", lambda seconds: setattr(server, "cut", None))  # the network comes back
+    server.cut = 5000
+    assert datasets.fetch("one")[0].read_bytes() == BODY
+    assert server.asked == 2
+
+
+def test_stopped_by_hand(server, cache, monkeypatch):
+    register(monkeypatch, server.url, **SHA)
+
+    def stop(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(datasets, "_right", stop)
+        with pytest.raises(KeyboardInterrupt):
+            datasets.fetch("one")
+    assert left(cache) == []
+    assert datasets.fetch("one")[0].read_bytes() == BODY
+
+
+def test_no_network(server, cache, monkeypatch):
+    register(monkeypatch, server.url, **SHA)
+    server.close()
+    with pytest.raises(cl.DatasetError, match=r"no connection to the server.*Check the network.*CHOREO_DATA"):
+        datasets.fetch("one")
+    assert left(cache) == []
+
+
+def test_gone_from_the_server(server, cache, monkeypatch):
+    register(monkeypatch, server.url, **SHA)
+    server.status = 404
+    with pytest.raises(cl.DatasetError, match="the server answered 404"):
+        datasets.fetch("one")
+    assert left(cache) == []
+
+
+def test_full_disk(server, cache, monkeypatch):
+    register(monkeypatch, server.url, **SHA)
+    import requests
+
+    real = requests.Response.iter_content
+
+    def full(self, *args, **more):
+        yield next(real(self, 1000))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(requests.Response, "iter_content", full)
+        with pytest.raises(cl.DatasetError, match=r"disk that holds .* is full.*CHOREO_CACHE"):
+            datasets.fetch("one")
+    assert left(cache) == []
+    assert datasets.fetch("one")[0].read_bytes() == BODY
+
+
+def test_a_folder_that_cannot_be_written(server, cache, monkeypatch, tmp_path):
+    register(monkeypatch, server.url, **SHA)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CHOREO_CACHE", str(tmp_path / "file"))
+    with pytest.raises(cl.DatasetError, match="CHOREO_CACHE"):
+        datasets.fetch("one")
+
+
+def test_a_damaged_cache_is_fetched_again(server, cache, monkeypatch):
+    register(monkeypatch, server.url, **SHA)
+    (path,) = datasets.fetch("one")
+    path.write_bytes(b"cut")
+    assert not datasets.is_here("one")
+    assert datasets.fetch("one")[0].read_bytes() == BODY
+
+
+def test_nothing_is_fetched_unless_it_can_be_compared(server, cache, monkeypatch):
+    register(monkeypatch, server.url)
+    with pytest.raises(cl.DatasetError, match="no fingerprint"):
+        datasets.fetch("one")
+    assert server.asked == 0
+
+
+def test_the_folder_comes_first_and_is_compared(server, cache, monkeypatch, tmp_path):
+    register(monkeypatch, server.url, **SHA)
+    mine = tmp_path / "mine" / "sub" / "one.bin"
+    mine.parent.mkdir(parents=True)
+    monkeypatch.setenv("CHOREO_DATA", str(tmp_path / "mine"))
+    mine.write_bytes(BODY)
+    assert datasets.fetch("one") == [mine] and server.asked == 0
+    mine.write_bytes(BODY[:-1])
+    with pytest.raises(cl.DatasetError, match=r"one\.bin is not the file the registry knows"):
+        datasets.fetch("one")
+
+
+@pytest.mark.parametrize("wrong, near", [("salza", "salsa"), ("salsa/Easy_1", "salsa/Easy_01"),
+                                         ("ilya_hannah", "ilya-hannah"), ("synthetic/cannon", "synthetic/canon")])
+def test_an_unknown_name_is_answered_with_near_ones(wrong, near):
+    with pytest.raises(cl.DatasetError, match=rf"{wrong}.*did you mean .*{near}\b.*list_datasets"):
+        cl.load_duet(wrong)
+
+
+@pytest.mark.parametrize("name", ["", "/", "../../etc/passwd", "salsa/../salsa", "zzzz", "salsa/Easy_01/male/x"])
+def test_odd_names_are_refused(name):
+    with pytest.raises(cl.DatasetError, match="there is no data set"):
+        datasets.fetch(name)
+
+
+def test_the_wrong_verb_is_told_the_right_one():
+    with pytest.raises(cl.DatasetError, match=r"is a duet: use load_duet.*'salsa/Easy_01/male'"):
+        cl.load_motion("salsa/Easy_01")
+    with pytest.raises(cl.DatasetError, match="is one dancer: use load_motion"):
+        cl.load_duet("cmu-fbx")
+    for load in (cl.load_motion, cl.load_duet):
+        with pytest.raises(cl.DatasetError, match="detections from video.*clean"):
+            load("alphapose-raw")
+
+
+def test_splits_do_not_meet():
+    parts = cl.splits("salsa")
+    assert parts["validation"] == ["salsa/Easy_03"] and parts["test"] == ["salsa/move_03_03"]
+    assert parts["train"] == [f"salsa/{take}" for take in
+                              ("Easy_01", "Easy_02", "Hard_04", "Medium_01", "Medium_02", "move_02_02")]
+    assert parts["challenge"] == ["salsa/Medium_03", "salsa/Hard_05"]
+    with pytest.raises(cl.DatasetError, match="not split"):
+        cl.splits("ilya-hannah")
+
+
+def test_the_registry_is_complete():
+    for name, entry in datasets._registry().items():
+        assert {"what", "kind", "credit", "terms", "redistribute", "provenance"} <= set(entry), name
+        assert entry["kind"] in ("duet", "motion", "detections"), name
+        assert entry["redistribute"] is ("embedded" in entry), name  # only what we made may be published
+        if "embedded" in entry:
+            continue
+        for take in entry["takes"].values():
+            assert take.get("role", "train") in datasets.ROLES
+            for file in take["files"]:
+                assert re.fullmatch(r"https://raw\.githubusercontent\.com/[^/]+/[^/]+/[0-9a-f]{40}/.+", file["url"])
+                assert re.fullmatch("[0-9a-f]{64}", file.get("sha256", "0" * 64)), file
+                assert re.fullmatch("[0-9a-f]{40}", file.get("git_blob", "0" * 40)), file
+
+
+def test_the_table_reads_well():
+    table = cl.list_datasets()
+    lines = repr(table).splitlines()
+    assert len(lines) == len(table) + 1 and {row[0] for row in table} >= {"synthetic", "salsa", "ilya-hannah"}
+    column = lines[0].index("terms")
+    assert all(line[column - 2:column] == "  " for line in lines)
+    assert table._repr_html_().count("<tr>") == len(table) + 1
+
+
+def test_our_own_clips_may_be_published():
+    duet = cl.load_duet("synthetic")
+    assert duet.source == cl.OURS and duet.coupling is not None
+    canon = cl.load_motion("synthetic/canon/a")
+    assert np.array_equal(canon.positions, cl.load_duet("synthetic/canon").a.positions)
+
+
+def test_salsa_knows_whose_it_is(real_data):
+    real_data("salsa/Easy_01")
+    duet = cl.load_duet("salsa/Easy_01")
+    assert (len(duet), duet.fps, duet.a.name, duet.b.name) == (1452, 30, "male", "female")
+    assert not duet.source.redistribute and "SIGGRAPH" in duet.source.credit and "never" in duet.source.terms
+    assert duet[3:9].a.moved(turn=1.0).source == duet.source
+    female = cl.load_motion("salsa/Easy_01/female")
+    assert np.array_equal(female.positions, duet.b.positions)
+
+
+def test_every_set_here_loads_as_the_registry_says(real_data):
+    for name in ("salsa", "ilya-hannah", "mariel-selected", "cmu-fbx"):
+        real_data(name)
+        entry = datasets._registry()[name]
+        for take, each in entry["takes"].items():
+            if each.get("role") == "challenge":
+                continue
+            if name == "cmu-fbx":
+                pytest.importorskip("ufbx")
+            load = cl.load_duet if entry["kind"] == "duet" else cl.load_motion
+            motion = load(f"{name}/{take}" if take else name)
+            assert len(motion) == (each.get("frames") or len(motion)), (name, take)
+            assert motion.fps == entry.get("fps", motion.fps) and motion.source.name == name
+            if name == "mariel-selected":
+                assert len(motion) == entry["frames"]

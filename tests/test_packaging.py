@@ -1,0 +1,192 @@
+"""The package as it is handed over: what an import costs, what a wheel holds, what Colab keeps, whose address it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tools"))
+
+import check_notebooks  # noqa: E402
+import publish_config  # noqa: E402
+import resolve_colab  # noqa: E402
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+FREEZE = ROOT / "tests" / "colab-freeze.txt"
+BOOK_ONLY = {"jupyter-book", "nbval"}  # these ask for another Sphinx than Colab's, so they are not installed there
+
+
+def python(code, cwd, **more):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=cwd,
+                          env={**os.environ, **more})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_an_import_brings_in_nothing_heavy():
+    heavy = ["torch_geometric", "matplotlib.pyplot", "pooch", "ufbx", "pygltflib", "imageio_ffmpeg", "IPython"]
+    code = f"import sys, choreo_lib; print([name for name in {heavy} if name in sys.modules])"
+    assert python(code, ROOT) == "[]"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel, built from a copy of what git would hand over, without a network."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("choreo_lib", "data"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "LICENSE-text"):
+        shutil.copy(ROOT / name, source)
+    command = "-m pip wheel -q --no-deps --no-build-isolation --no-index -w".split()
+    done = subprocess.run([sys.executable, *command, str(out), str(source)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "BuildBackendWarning" not in done.stderr and "Deprecat" not in done.stderr, done.stderr
+    (path,) = out.glob("*.whl")
+    return path
+
+
+def test_the_wheel_holds_the_data(wheel):
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    for path in [*(ROOT / "choreo_lib").rglob("*.py"), *(ROOT / "choreo_lib").rglob("*.js")]:
+        assert path.relative_to(ROOT).as_posix() in inside
+    for path in (ROOT / "data").rglob("*"):
+        if path.is_file() and path.suffix in (".json", ".npz", ".safetensors"):
+            assert f"choreo_lib/{path.relative_to(ROOT).as_posix()}" in inside
+    assert "choreo_lib/data/registry.json" in inside and "choreo_lib/player.js" in inside
+    assert any(name.startswith("choreo_lib/data/clips/") for name in inside)
+    assert {name.split("/")[0] for name in inside} == {"choreo_lib", wheel.name.split("-py3")[0] + ".dist-info"}
+
+
+def test_the_wheel_works_away_from_the_checkout(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
+    code = ("import choreo_lib as cl; from importlib.resources import files; "
+            "assert (files('choreo_lib') / 'data' / 'registry.json').is_file(); "
+            "duet = cl.load_duet('synthetic'); "
+            "print(cl.__file__, len(duet), len(cl.play(duet)._repr_html_()) > 0)")
+    place, frames, plays = python(code, tmp_path, PYTHONPATH=str(tmp_path / "site")).split()
+    assert place.startswith(str(tmp_path)) and int(frames) > 0 and plays == "True"
+
+
+def test_the_address_is_stated_once_and_kept_in_step():
+    found = list(publish_config.places())
+    stated = publish_config.stated()
+    assert {str(path) for path, *_ in found} >= {"pyproject.toml", "_config.yml", "CITATION.cff"}
+    assert [place for place in found if place[2] != stated] == []
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        assert any(place[0].name == path.name for place in found), f"{path.name} has no setup cell with the address"
+
+
+def test_a_forks_address_reaches_every_place(tmp_path):
+    for pattern in publish_config.PLACES:
+        for path in ROOT.glob(pattern):
+            (tmp_path / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, tmp_path / path.relative_to(ROOT))
+    before = len(list(publish_config.places(tmp_path)))
+    publish_config.write("some-one/their.book", tmp_path)
+    found = list(publish_config.places(tmp_path))
+    assert len(found) == before and {address for *_, address in found} == {"some-one/their.book"}
+    for path in tmp_path.rglob("*.ipynb"):
+        json.loads(path.read_text(encoding="utf-8"))
+    assert publish_config.write("some-one/their.book", tmp_path) == []
+
+
+@pytest.mark.parametrize("wrong", ["", "owner", "owner/name/more", "https://github.com/a/b", "a b/c"])
+def test_what_is_no_address_is_refused(wrong):
+    done = subprocess.run([sys.executable, "tools/publish_config.py", wrong], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1 and "Expected owner/name" in done.stderr
+
+
+def ranges(*extras):
+    project = PROJECT["project"]
+    texts = project["dependencies"] + [text for extra in extras for text in project["optional-dependencies"][extra]]
+    return [Requirement(text) for text in texts]
+
+
+def test_colab_keeps_what_it_has():
+    have = resolve_colab.pins(FREEZE.read_text(encoding="utf-8"))
+    missing = []
+    for wanted in ranges("fbx", "gltf", "video"):
+        version = have.get(resolve_colab.plain(wanted.name))
+        if version is None:
+            missing.append(wanted.name)
+        else:
+            assert wanted.specifier.contains(version), f"{wanted} would replace Colab's {version}"
+    assert sorted(missing) == ["pygltflib", "roma", "torch-geometric", "ufbx"]
+
+
+def test_the_tested_set_is_pinned_and_inside_the_ranges():
+    lines = [line for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+             if line and not line.startswith("#")]
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)
+    pinned = resolve_colab.pins("\n".join(lines))
+    for wanted in ranges("book", "test", "fbx", "gltf", "video"):
+        name = resolve_colab.plain(wanted.name)
+        assert name in pinned, f"{name} has a range in pyproject.toml and no pin in requirements.txt"
+        assert wanted.specifier.contains(pinned[name])
+    assert Version(pinned["torch"]) >= Version("2.6")
+
+
+def test_what_conflicts_with_colab_stays_out_of_the_install():
+    assert not BOOK_ONLY & {wanted.name for wanted in ranges("fbx", "gltf", "video")}
+
+
+@pytest.mark.network
+def test_an_install_on_colab_adds_and_replaces_nothing():
+    whole = ROOT.parent / "shared" / "colab-freeze.txt"
+    if not whole.exists():
+        pytest.skip("the whole freeze is not here")
+    if not shutil.which("uv"):
+        pytest.skip("uv is not installed")
+    added, replaced = resolve_colab.resolve(whole)
+    assert replaced == {} and {"roma", "torch-geometric"} <= set(added)
+
+
+def test_every_chapter_is_fit_to_be_committed():
+    assert [line for path in (ROOT / "notebooks").glob("*.ipynb") for line in check_notebooks.faults(path)] == []
+
+
+def test_a_careless_chapter_is_noticed(tmp_path):
+    path = tmp_path / "x.ipynb"
+    cell = {"cell_type": "code", "id": "a", "metadata": {"execution": {}}, "source": "",
+            "outputs": [{"output_type": "error"}]}
+    path.write_text(json.dumps({"cells": [cell, dict(cell), {**cell, "id": ""}]}), encoding="utf-8")
+    found = " ".join(check_notebooks.faults(path))
+    assert "id 'a' of an earlier one" in found and "has no id" in found and "time stamps" in found
+    assert "stores an error" in found
+
+
+def test_make_tells_what_it_can_do():
+    if not shutil.which("make"):
+        pytest.skip("make is not installed")
+    shown = subprocess.run(["make"], capture_output=True, text=True, cwd=ROOT).stdout
+    for target in ("setup", "book", "serve", "lab", "test", "notebooks", "clean", "publish-config"):
+        assert f"make {target}" in shown
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert not re.search(r"^\.ONESHELL|::=|\$\(file|--info=", makefile, re.MULTILINE)  # newer than make 3.81
+
+
+def test_a_missing_python_is_named_in_one_line(tmp_path):
+    if not shutil.which("make"):
+        pytest.skip("make is not installed")
+    for name in ("Makefile", "requirements.txt", "pyproject.toml", "setup.py"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "bin").mkdir()
+    for name in ("sh", "bash", "cat", "grep"):
+        if real := shutil.which(name):
+            (tmp_path / "bin" / name).symlink_to(real)
+    done = subprocess.run([shutil.which("make"), "setup"], capture_output=True, text=True, cwd=tmp_path,
+                          env={"PATH": str(tmp_path / "bin")})
+    said = [line for line in done.stdout.splitlines() if line.startswith("Missing")]
+    assert done.returncode != 0 and len(said) == 1 and "Python 3.11, 3.12 or 3.13" in said[0]

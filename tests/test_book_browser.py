@@ -1,0 +1,99 @@
+"""Every page of the built book in Chromium with the network off, over http and as a file: nothing missing, all moving."""
+
+import functools
+import http.server
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from browser import chromium, moves, player_frame, visit
+
+BOOK = Path(__file__).parents[1] / "_build" / "html"
+PAGES = sorted(
+    str(p.relative_to(BOOK))
+    for p in BOOK.rglob("*.html")
+    if not {"_static", "_sources"} & set(p.parts) and p != BOOK / "index.html"  # which leads to the welcome page
+)
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not PAGES, reason="the book is not built: make book, then make test"),
+]
+BROKEN = "[...document.images].filter(i => !(i.complete && i.naturalWidth)).map(i => i.src)"
+SETTLED = "[...document.images].every(i => i.complete)"
+MATH = "[...document.querySelectorAll('.math')].filter(m => !m.querySelector('mjx-container')).length"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as started:
+        yield started
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        """Say nothing: a test's output is its own."""
+
+
+@pytest.fixture(scope="module", params=["http", "file"])
+def address(request):
+    """Where the book lies: a server on this machine, or the folder itself."""
+    if request.param == "file":
+        yield BOOK.as_uri()
+        return
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=os.fspath(BOOK)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_whole_without_a_network(browser, address, page):
+    with visit(browser, url=f"{address}/{page}") as seen:
+        seen.page.wait_for_load_state("load")
+        seen.page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')")
+        seen.page.wait_for_function(SETTLED)
+        if seen.page.query_selector(".math"):
+            seen.page.wait_for_function(f"{MATH} === 0", timeout=15_000)
+        assert not seen.page.evaluate(BROKEN), "a picture is broken"
+        for number, element in enumerate(seen.page.query_selector_all(".choreo-player")):
+            frame = player_frame(seen.page, number)
+            element.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")  # it rests out of sight
+            assert moves(frame, seconds=20), f"player {number} does not move"
+        for film in seen.page.query_selector_all("video"):
+            film.scroll_into_view_if_needed()
+            film.evaluate("v => { v.muted = true; return v.play(); }")
+            seen.page.wait_for_function("v => v.currentTime > 0.2", arg=film, timeout=10_000)
+        assert not seen.trouble
+
+
+def test_the_front_door_opens_on_a_duet_that_plays(browser, address):
+    with visit(browser, url=f"{address}/index.html") as seen:
+        seen.page.wait_for_url("**/book/welcome.html")
+        assert moves(player_frame(seen.page), seconds=20), "the welcome duet stands still"
+        assert not seen.trouble
+
+
+def test_chapter_one_shows_salsa_in_motion(browser, address):
+    with visit(browser, url=f"{address}/notebooks/01_seeing_a_duet.html") as seen:
+        assert seen.page.locator("figure.choreo-film video").count() == 2
+        assert "salsa" in seen.page.locator("figure.choreo-film").first.inner_text().lower()
+
+
+def test_reduced_motion_is_respected_on_the_page(browser, address):
+    with visit(browser, url=f"{address}/book/welcome.html", reduced_motion="reduce") as seen:
+        assert not moves(player_frame(seen.page), seconds=1.5)
+
+
+def test_dark_and_light_reach_the_player(browser, address):
+    with visit(browser, url=f"{address}/book/welcome.html") as seen:
+        paper = {}
+        for theme in ("light", "dark"):
+            seen.page.evaluate(
+                f"document.documentElement.dataset.mode = document.documentElement.dataset.theme = '{theme}'"
+            )
+            seen.page.wait_for_timeout(300)
+            pixel = "[...document.querySelector('canvas').getContext('2d').getImageData(3, 3, 1, 1).data]"
+            paper[theme] = sum(player_frame(seen.page).evaluate(pixel)[:3])
+        assert paper["light"] > 600 > 200 > paper["dark"]

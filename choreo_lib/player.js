@@ -260,9 +260,9 @@ function floor() {
 }
 function shadow(body) {
   const p = new Float32Array(3), squash = Math.sin(view.tilt) * 0.9 + 0.06;
-  for (let j = 0; j < body.size; j++) {
-    const [x, y, z] = body.now.subarray(j * 3, j * 3 + 3), high = Math.max(z - data.floor, 0);
-    project(x, y, data.floor, p, 0);
+  for (let o = 0; o < body.now.length; o += 3) {
+    const high = Math.max(body.now[o + 2] - data.floor, 0);
+    project(body.now[o], body.now[o + 1], data.floor, p, 0);
     const r = (0.11 + 0.09 * high) * focal / p[2];
     pen.globalAlpha = palette.shadow / (1 + 2.2 * high);
     pen.drawImage(soft, p[0] - r, p[1] - r * squash, 2 * r, 2 * r * squash);
@@ -274,7 +274,10 @@ function trail(body, who, frame) {
   pen.lineCap = who ? 'butt' : 'round';
   for (const j of data.trails.joints[who]) for (let t = start; t < frame; t++) {
     if (who && t % 3 === 2) continue;
-    [t, Math.min(t + 1, body.last)].forEach((s, o) => project(...body.at.subarray((s * body.size + j) * 3, (s * body.size + j) * 3 + 3), p, o * 3));
+    for (const o of [0, 3]) {
+      const i = (Math.min(t + o / 3, body.last) * body.size + j) * 3;
+      project(body.at[i], body.at[i + 1], body.at[i + 2], p, o);
+    }
     pen.globalAlpha = 0.75 * Math.max(1 - (frame - t) / long, 0);
     stroke(p[0], p[1], p[3], p[4], 0.018 * focal / p[2], palette[colour]);
   }
@@ -290,7 +293,8 @@ function draw() {
   const scene = bodies.filter(b => !b.ghost || ghosts);
   for (const body of scene) {
     pose(body, frame, body.now);
-    for (let j = 0; j < body.size; j++) project(...body.now.subarray(j * 3, j * 3 + 3), body.seen, j * 3);
+    const { now, seen } = body;
+    for (let o = 0; o < now.length; o += 3) project(now[o], now[o + 1], now[o + 2], seen, o);
     if (!body.ghost) shadow(body);
   }
   if (trails) dancers.forEach((d, who) => trail(d, who, frame));

@@ -165,7 +165,9 @@ def _names(dancers) -> list[str]:
 def _in_words(joint: str) -> str:
     """left_wrist and LeftWrist are both "left wrist"."""
     words = re.sub(r"[_\-.:\s]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", joint)).lower().strip()
-    return re.sub(" middle$", " middle finger", re.sub(" end$", "", words)).replace("bigtoe", "big toe")
+    words = re.sub(r" end$|\d+$", "", words)
+    said = {"middle": "middle finger", "bigtoe": "big toe", "fore arm": "forearm", "up leg": "hip"}
+    return re.sub(rf"\b({'|'.join(said)})$", lambda found: said[found[0]], words)
 
 
 def _busiest(motion: Motion) -> int:
@@ -216,10 +218,10 @@ def _still(dancers, camera, frame: int, size=(640, 400)) -> str:
         head = m.skeleton.find("head")
         skull = "" if head is None else '<circle cx="{}" cy="{}" r="{}"/>'.format(*p[head], round(0.09 * scale))
         colour = palette.DANCERS[who]
-        drawn.append(f'<g fill="{palette.PAPER if who else colour}" stroke="{colour}" stroke-width="{wide}">{skull}'
-                     f'<path d="{bones}"/></g>')
-        if who:
-            drawn.append(f'<path stroke="{palette.PAPER}" stroke-width="{wide // 2}" d="{bones}"/>')
+        drawn.append(f'<g fill="{palette.PAPER if who else colour}" stroke="{colour}" stroke-width="{wide}">'
+                     f'<path d="{bones}"/>' +
+                     (f'<path stroke="{palette.PAPER}" stroke-width="{wide // 2}" d="{bones}"/>' if who else "") +
+                     f"{skull}</g>")
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" aria-hidden="true" '
             'stroke-linecap="round" style="display:block;width:100%;height:85%;'
             f'background:{palette.PAPER}">{"".join(drawn)}</svg>')
@@ -235,15 +237,17 @@ def _film(motion, ghost, ties, alt: str, source: Source | None, picture: str) ->
         pairs = [pair for pair, shown in zip(ties["pairs"], strong) if shown] or None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
-        animate(motion, path, ghost=ghost, edges=pairs, seconds=min(FILM_SECONDS, motion.duration),
+        seconds = min(FILM_SECONDS, motion.duration)
+        animate(motion, path, ghost=ghost, edges=pairs, seconds=seconds,
                 max_bytes=FILM_BYTES, progress=False)
         film = base64.b64encode(path.read_bytes()).decode()
     credit = (source.credit or source.name) if source else "source unknown"
     poster = base64.b64encode(picture.encode()).decode()
     words = html.escape(alt)
+    part = f" of the first {seconds:g} seconds" if seconds < motion.duration else ""
     piece = ('<figure class="choreo-film" style="margin:0;max-width:640px"><video controls muted loop playsinline '
              f'preload="metadata" aria-label="{words}" poster="data:image/svg+xml;base64,{poster}" style="width:100%" '
-             f'src="data:video/mp4;base64,{film}"></video><figcaption>A film; run this cell to orbit. {words} '
+             f'src="data:video/mp4;base64,{film}"></video><figcaption>A film{part}; run this cell to orbit. {words} '
              f"Motion: {html.escape(credit)}.</figcaption></figure>")
     page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>A film</title><body>{piece}</body></html>'
     return Player(piece, alt, page)

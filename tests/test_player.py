@@ -186,6 +186,24 @@ def test_the_text_alternative_says_who_how_long_how_far_and_what_moves():
     assert "apart" not in describe(duet.a)
 
 
+@pytest.mark.parametrize(
+    "joint, words",
+    [
+        ("left_wrist", "left wrist"),
+        ("LeftForeArm", "left forearm"),
+        ("RightHandThumb1", "right hand thumb"),
+        ("right_bigtoe", "right big toe"),
+        ("left_middle", "left middle finger"),
+        ("LeftUpLeg", "left hip"),
+    ],
+)
+def test_joints_are_said_in_words(joint, words):
+    positions = np.zeros((2, 2, 3))
+    positions[1, 1] = 1
+    text = describe(Motion(positions, 30, Skeleton(("root", joint), (-1, 0))))
+    assert f"the {words} most" in text
+
+
 def test_a_still_picture_and_the_words_stand_where_the_iframe_is_taken_away():
     player = play(made_up_duet())
     rest = re.sub(r"<iframe.*?</iframe>", "", player.html, flags=re.DOTALL)

@@ -240,6 +240,10 @@ def finish(path, positions, fps: float, skeleton: Skeleton, rotations=None, note
         value = float(positions[tuple(bad[0])])
         fail(path, f"expected finite positions within {MAX_DISTANCE:g} m of the origin; got {value:g}",
              f"frame {frame}, joint {joint} ({skeleton.names[joint]!r})")
+    if rotations is not None and len(bad := np.argwhere(~(np.abs(rotations) <= 1e3))):
+        frame, joint = int(bad[0][0]), int(bad[0][1])
+        fail(path, "expected a rotation as a unit quaternion; got numbers that are none",
+             f"frame {frame}, joint {joint} ({skeleton.names[joint]!r})")
     try:
         return Motion(positions, fps, skeleton, rotations, source, Path(path).stem if name is None else name, notes)
     except ValueError as error:

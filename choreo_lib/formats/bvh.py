@@ -46,7 +46,7 @@ def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
 
     frames, joints = len(values), len(tree.names)
     offsets = np.array(tree.offsets, np.float64)
-    moved, turned_by = {}, [([], []) for _ in range(joints)]  # joint -> (axes, columns)
+    moved, turned_by = {}, [([], []) for _ in range(joints)]  # joint -> {axis: column}; (axes, columns) a joint
     for column, (joint, kind, axis) in enumerate(tree.channels):
         if kind == "rotation":
             turned_by[joint][0].append(axis)
@@ -54,7 +54,7 @@ def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
         else:
             moved.setdefault(joint, {})[axis] = column
     rotations = angles_to_quaternions(values, turned_by)
-    places = None
+    places, per_frame = {}, None
     root = np.repeat(offsets[:1], frames, axis=0)  # [T, 3]
     for joint, columns in moved.items():
         for axis, column in columns.items():
@@ -64,25 +64,19 @@ def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
             elif path_of.max() - path_of.min() <= 1e-6 * max(1.0, abs(path_of[0])):
                 offsets[joint, axis] = path_of[0]
             else:
-                places = {} if places is None else places
                 places[joint, axis] = path_of
     offsets[0] = 0.0  # where the root stands is the motion's business, not the skeleton's
-    per_frame = None
     if places:
         for (joint, axis), path_of in places.items():
             offsets[joint, axis] = path_of.mean()
         per_frame = np.repeat(offsets[None], frames, axis=0)  # [T, J, 3]
         for (joint, axis), path_of in places.items():
             per_frame[:, joint, axis] = path_of
-        named = ", ".join(dict.fromkeys(tree.names[joint] for joint, _ in list(places)[:3]))
-        notes.append(f"bones change length: {len({j for j, _ in places})} joints have position channels that vary "
-                     f"({named}{' ...' if len(places) > 9 else ''}); the skeleton holds their mean")
+        named = list(dict.fromkeys(tree.names[joint] for joint, _ in places))
+        notes.append(f"bones change length: {len(named)} joints have position channels that vary "
+                     f"({', '.join(named[:3])}{' ...' if len(named) > 3 else ''}); the skeleton holds their mean")
     skeleton = border.make_skeleton(path, tree.names, tree.parents, offsets, tree.ends)
-    with np.errstate(all="ignore"):
-        positions, _ = forward_kinematics(skeleton, rotations, root, per_frame)
-    if not np.isfinite(positions).all():
-        fail(path, "the offsets and positions are too large to add up; expected a body of some metres")
-
+    positions, _ = forward_kinematics(skeleton, rotations, root, per_frame)
     matrix, scale = border.settle(path, skeleton, positions, notes, up, scale,
                                   tree.stated.get("up") if tree.stated.get("up") in border.TURNS else None,
                                   _number(tree.stated.get("unit")))

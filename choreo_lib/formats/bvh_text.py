@@ -15,6 +15,7 @@ import numpy as np
 from .border import MAX_JOINTS, check_counts, fail
 
 MARK = "# choreo_lib "  # our comment starts so; Blender and pymotion skip the line
+_LARGEST = 1e12
 _CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for kind in ("position", "rotation")}
 _NUMERIC = np.zeros(256, dtype=bool)
 _NUMERIC[list(b"0123456789+-.eE \t\r\n\x0b\x0c")] = True
@@ -125,7 +126,7 @@ def _offset(path, words, where) -> tuple[float, float, float]:
         numbers = tuple(float(word) for word in words[1:])
     except ValueError:
         numbers = ()
-    if len(numbers) != 3 or not np.isfinite(numbers).all() or max(map(abs, numbers)) > 1e12:
+    if len(numbers) != 3 or not np.isfinite(numbers).all() or max(map(abs, numbers)) > _LARGEST:
         fail(path, f"expected OFFSET and three finite numbers; got {' '.join(words)[:60]!r}", where)
     return numbers
 
@@ -198,7 +199,7 @@ def read_numbers(path, data: bytes, motion_at, width: int) -> tuple[np.ndarray, 
     filled = np.bincount(row)
     filled = filled[filled > 0]
     if values is None or len(values) != frames * width or len(values) != len(starts) \
-            or not np.isfinite(values).all() or len(filled) == frames and (filled != width).any():
+            or not (np.abs(values) <= _LARGEST).all() or len(filled) == frames and (filled != width).any():
         _blame(path, data[at:], line, frames, width, frames_at)
     return values.reshape(frames, width), seconds
 
@@ -231,11 +232,12 @@ def _blame(path, text: bytes, first: int, frames: int, width: int, frames_at: st
         words = row.split()
         for place, word in enumerate(words, start=1):
             try:
-                fine = abs(float(word)) < float("inf")
+                fine = abs(float(word)) <= _LARGEST
             except ValueError:
                 fine = False
             if not fine:
-                fail(path, f"expected a finite number in place {place}; got {_text(word)[:40]!r}", f"line {number}")
+                fail(path, f"expected a finite number, at most 1e12, in place {place}; got {_text(word)[:40]!r}",
+                     f"line {number}")
         rows += bool(words)
         if words and len(words) != width:
             fail(path, f"expected {width} numbers, one a channel; got {len(words)}", f"line {number}")

@@ -13,6 +13,7 @@ import json
 import math
 import struct
 import tokenize
+import warnings
 import zipfile
 import zlib
 
@@ -91,7 +92,9 @@ def read_array(path, stream, size: int, where: str) -> np.ndarray:
         if version not in ((1, 0), (2, 0)):
             fail(path, f"npy version {version} is not known", where)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(stream)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # "written by Python 2": read all the same
+            shape, fortran, dtype = read(stream)
     except border.MotionFormatError:
         raise
     # the header is a Python literal, and a spoiled one fails in as many ways as Python text can

@@ -1,4 +1,4 @@
-"""Every page of the built book in Chromium with the network off, over http and as a file: nothing missing, all moving."""
+"""Every page of the built book in Chromium with no network, over http and as a file: nothing missing, all moving."""
 
 import functools
 import http.server

@@ -88,7 +88,7 @@ def floors() -> None:
         ("ground", "skeleton   motion   palette"),
         ("1", "formats   synthetic"),
         ("2", "datasets"),
-        ("3", "plots   export   player   checks"),
+        ("3", "plots   export   payload   player   checks"),
     )
     figure, ax = plt.subplots(figsize=(8, 3), layout="constrained", facecolor=palette.PAPER)
     for level, (name, modules) in enumerate(storeys):
@@ -112,11 +112,14 @@ def floors() -> None:
     plt.close(figure)
 
 
-def welcome() -> None:
+def welcome_html() -> str:
     """The duet that plays at once on the first page."""
-    duet = cl.load_duet("synthetic/canon")[:240]
-    player = cl.play(duet, trails=["left_wrist"], title="A canon at half a second")
-    (STATIC / "welcome_player.html").write_text(player.html + "\n", encoding="utf-8")
+    return cl.play(cl.load_duet("synthetic/canon")[:240], trails=["left_wrist"], title="A canon at half a second").html
+
+
+def welcome() -> None:
+    """Store it."""
+    (STATIC / "welcome_player.html").write_text(welcome_html() + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

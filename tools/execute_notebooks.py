@@ -32,6 +32,17 @@ def name_cells(notebook) -> None:
         seen.add(cell.id)
 
 
+def join_streams(outputs: list) -> list:
+    """Text printed in one go may arrive in several pieces; put it together again."""
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == joined[-1].output_type == "stream" and output.name == joined[-1].name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
 def settle(notebook) -> str:
     """The notebook as text, without what differs from run to run."""
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -39,6 +50,8 @@ def settle(notebook) -> str:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         cell.metadata.pop("ExecuteTime", None)
+        if cell.cell_type == "code":
+            cell.outputs = join_streams(cell.outputs)
     text = nbformat.writes(notebook)
     # Widgets get random ids; number them in the order in which the page meets them.
     state = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})

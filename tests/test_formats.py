@@ -191,7 +191,8 @@ BROKEN = {
     "Frame Time: 0.0166667->Frame Time: nan": ["line 36", "nan"],
     "Frame Time: 0.0166667->": ["Frame Time", "line 36"],
     "Frames:\t3->Frames: 1000000000000": ["line 35", "1,000,000 frames"],
-    "Frames:\t3->Frames: 900000": ["line 35", "cut short"],
+    "Frames:\t3->Frames: 90000": ["line 35", "cut short"],
+    "Frames:\t3->Frames: 900000": ["line 35", "3,000,000 points"],
     "Frames:\t3->Frames: 4": ["line 35", "Frames says 4", "3 lines"],
     "Frames:\t3->Frames: 2": ["line 35", "Frames says 2"],
     "Frames:\t3->Frames: 0": ["line 35"],
@@ -709,3 +710,17 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypat
     refused(lambda: write_motion(dancer(seed=5), path), "No space left")
     monkeypatch.undo()
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["x.bvh"]
+
+
+def test_a_long_block_is_blamed_as_a_short_one_is(tmp_path):
+    """The words of a big file are counted piece by piece; no word may be lost where two pieces meet."""
+    head = ("HIERARCHY\nROOT a\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\nJOINT b\n{\n"
+            "OFFSET 0 0 1\nCHANNELS 1 Xrotation\n}\n}\nMOTION\nFrames: %d\nFrame Time: 0.01\n")
+    path, frames = tmp_path / "long.bvh", 300_000
+    rows = "10.5 20.25 -30 4\n" * frames
+    path.write_text(head % frames + rows)
+    assert len(read_motion(path, up="z", scale=1)) == frames
+    path.write_text(head % (frames + 1) + rows)
+    refused(lambda: read_motion(path, up="z", scale=1), "line 13", "300,001", "300,000 lines")
+    path.write_text(head % frames + "1 2 3\n" + rows)
+    refused(lambda: read_motion(path, up="z", scale=1), "line 15", "expected 4 numbers", "got 3")

@@ -4,8 +4,9 @@ Files come with Y up or Z up, in metres, centimetres or the units of a studio; i
 Z up, always. Taught in chapter 1, "Seeing a duet".
 
 Limits, so that a broken or hostile file costs neither minutes nor gigabytes: 128 MB a file
-(48 MB of JSON), 1,000,000 frames, 512 joints, 200 MB of numbers after unpacking, 0.01 to 10,000
-frames per second, 100 km from the origin.
+(48 MB of JSON), 1,000,000 frames, 512 joints, 3,000,000 frames x joints (an hour of 29 joints at
+30 frames per second), 200 MB after unpacking, 0.01 to 10,000 frames per second, 100 km from the
+origin. What a file claims is weighed against its size before memory is asked for.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..motion import Motion, Source
 from ..skeleton import Skeleton
 
 MAX_BYTES, MAX_JSON_BYTES, MAX_ARRAY_BYTES = 128_000_000, 48_000_000, 200_000_000
-MAX_FRAMES, MAX_JOINTS, MAX_DISTANCE = 1_000_000, 512, 1e5
+MAX_FRAMES, MAX_JOINTS, MAX_CELLS, MAX_DISTANCE = 1_000_000, 512, 3_000_000, 1e5
 UNITS = {"metre": 1.0, "centimetre": 0.01, "millimetre": 0.001, "inch": 0.0254, "CMU unit": 0.056444}
 TURNS = {  # rows: where our x, y and z come from; every matrix is a proper rotation
     "x": ((0, 0, -1), (0, 1, 0), (1, 0, 0)), "-x": ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
@@ -117,6 +118,9 @@ def check_counts(path, frames: int, joints: int, where: str = ""):
         fail(path, f"expected 1 to {MAX_FRAMES:,} frames; got {frames:,}", where)
     if not 1 <= joints <= MAX_JOINTS:
         fail(path, f"expected 1 to {MAX_JOINTS} joints; got {joints:,}", where)
+    if frames * joints > MAX_CELLS:
+        fail(path, f"{frames:,} frames of {joints} joints are more than the {MAX_CELLS:,} points this reader takes; "
+                   "cut the take shorter", where)
 
 
 def turn(matrix, rotations: np.ndarray) -> np.ndarray:

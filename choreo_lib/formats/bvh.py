@@ -35,9 +35,11 @@ def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
     motion_at = re.search(rb"^[ \t]*MOTION[ \t\r]*$", data, re.M | re.I)
     if motion_at is None:
         fail(path, "expected a line MOTION after the skeleton, and there is none; the file is cut short or no BVH")
+    if motion_at.start() > 4_000_000:
+        fail(path, "the skeleton alone fills megabytes; expected some hundred lines before MOTION")
     tree = read_tree(path, data[:motion_at.start()])
     notes = rename_twins(tree)
-    values, seconds = read_numbers(path, data, motion_at, len(tree.channels))
+    values, seconds = read_numbers(path, data, motion_at, tree)
     if fps is None:
         fps = 1 / seconds
         if round(fps) in range(1, 501) and abs(1 / round(fps) - seconds) < 1e-6:

@@ -15,7 +15,7 @@ import numpy as np
 from .border import MAX_JOINTS, check_counts, fail
 
 MARK = "# choreo_lib "  # our comment starts so; Blender and pymotion skip the line
-_LARGEST = 1e12
+_LARGEST, _PIECE = 1e12, 1 << 22
 _CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for kind in ("position", "rotation")}
 _NUMERIC = np.zeros(256, dtype=bool)
 _NUMERIC[list(b"0123456789+-.eE \t\r\n\x0b\x0c")] = True
@@ -95,8 +95,10 @@ def read_tree(path, head: bytes) -> Tree:
             fail(path, f"{key} stands outside of a joint", where)
         elif key == "OFFSET":
             offset = _offset(path, words, where)
-            if stack[-1] == "end":
+            if stack[-1] == "end" and tree.ends[-1][1] is None:
                 tree.ends[-1] = (tree.ends[-1][0], offset)
+            elif stack[-1] == "end" or stack[-1] in ready:
+                fail(path, "a second OFFSET between the same braces", where)
             else:
                 tree.offsets[stack[-1]] = offset
                 ready.add(stack[-1])
@@ -158,7 +160,7 @@ def rename_twins(tree: Tree) -> list[str]:
     return notes
 
 
-def read_numbers(path, data: bytes, motion_at, width: int) -> tuple[np.ndarray, float]:
+def read_numbers(path, data: bytes, motion_at, tree: Tree) -> tuple[np.ndarray, float]:
     """The MOTION block: (values [T, channels], seconds a frame), or an error that names the line."""
     at, line = motion_at.end(), data.count(b"\n", 0, motion_at.end()) + 1
     stated = []
@@ -172,7 +174,8 @@ def read_numbers(path, data: bytes, motion_at, width: int) -> tuple[np.ndarray, 
     if not re.fullmatch(rb"[0-9]{1,18}", frames):
         fail(path, f"expected a whole number of frames; got {_text(frames)[:40]!r}", frames_at)
     frames = int(frames)
-    check_counts(path, frames, 1, frames_at)
+    width = len(tree.channels)
+    check_counts(path, frames, len(tree.names), frames_at)
     try:
         seconds = float(seconds)
     except ValueError:
@@ -191,16 +194,26 @@ def read_numbers(path, data: bytes, motion_at, width: int) -> tuple[np.ndarray, 
         before, after = data[max(at, spoiled - 40):spoiled], data[spoiled:spoiled + 40]
         word = re.search(rb"\S*\Z", before)[0] + re.match(rb"\S*", after)[0]
         fail(path, f"expected finite numbers only; got {_text(word)[:40]!r}", f"line {line_at}")
-    edges = np.flatnonzero(np.diff(body > 32, prepend=False, append=False))
+    words = sum(int(np.count_nonzero((part[1:] > 32) & (part[:-1] <= 32)))
+                for k in range(0, len(body), _PIECE) for part in (body[max(k - 1, 0):k + _PIECE],))
+    words += int(len(body) > 0 and body[0] > 32)
+    piece = body if words == frames * width else body[:_PIECE]  # what does not add up is looked at in part only
+    edges = np.flatnonzero(np.diff(piece > 32, prepend=False, append=False))
     starts, ends = edges[0::2], edges[1::2]
+    counts = np.bincount(np.searchsorted(np.flatnonzero(piece == 10), starts))  # words a line
+    filled = np.flatnonzero(counts[:-1] if len(piece) < len(body) else counts)
+    # a frame may be wrapped over lines, but where lines are frames each needs one number a channel
+    if words != frames * width or len(filled) == frames:
+        for row in filled[counts[filled] != width][:1]:
+            fail(path, f"expected {width} numbers, one a channel; got {counts[row]}", f"line {line + row}")
+    if words != frames * width:
+        rows = len(filled) if len(piece) == len(body) else data.rstrip().count(b"\n", at)
+        fail(path, f"Frames says {frames:,} and {rows:,} lines of numbers follow; correct the one or the other",
+             frames_at)
     values = _numbers(data[at:], body, starts, ends)
-    # as many numbers as words, or "1.0.5" would pass for two; as many a line as channels, or a hole goes unseen
-    row = np.searchsorted(np.flatnonzero(body == 10), starts)
-    filled = np.bincount(row)
-    filled = filled[filled > 0]
-    if values is None or len(values) != frames * width or len(values) != len(starts) \
-            or not (np.abs(values) <= _LARGEST).all() or len(filled) == frames and (filled != width).any():
-        _blame(path, data[at:], line, frames, width, frames_at)
+    # as many numbers as words, or "1.0.5" would pass for two
+    if values is None or len(values) != len(starts) or not (np.abs(values) <= _LARGEST).all():
+        _blame(path, data[at:], line)
     return values.reshape(frames, width), seconds
 
 
@@ -225,12 +238,10 @@ def _numbers(text: bytes, body: np.ndarray, starts: np.ndarray, ends: np.ndarray
     return whole / 10.0 ** np.arange(17)[decimals]
 
 
-def _blame(path, text: bytes, first: int, frames: int, width: int, frames_at: str):
-    """Find the line that is wrong: the slow way, since the file is refused anyway."""
-    rows = 0
+def _blame(path, text: bytes, first: int):
+    """Find the word that is no number: the slow way, since the file is refused anyway."""
     for number, row in enumerate(text.split(b"\n"), start=first):
-        words = row.split()
-        for place, word in enumerate(words, start=1):
+        for place, word in enumerate(row.split(), start=1):
             try:
                 fine = abs(float(word)) <= _LARGEST
             except ValueError:
@@ -238,7 +249,4 @@ def _blame(path, text: bytes, first: int, frames: int, width: int, frames_at: st
             if not fine:
                 fail(path, f"expected a finite number, at most 1e12, in place {place}; got {_text(word)[:40]!r}",
                      f"line {number}")
-        rows += bool(words)
-        if words and len(words) != width:
-            fail(path, f"expected {width} numbers, one a channel; got {len(words)}", f"line {number}")
-    fail(path, f"Frames says {frames:,} and {rows:,} lines of numbers follow; correct the one or the other", frames_at)
+    fail(path, "the numbers cannot be told apart; expected them parted by single spaces", f"line {first}")

@@ -147,6 +147,8 @@ def _read_arrays(path, data: bytes) -> dict[str, np.ndarray]:
         where = f"array {member.filename[:60]!r}"
         if not member.filename.endswith(".npy") or member.filename[:-4] in arrays:
             fail(path, "expected arrays (.npy), each once", where)
+        if member.filename == "header.npy" and member.file_size > 4_000_000:
+            fail(path, f"{member.file_size:,} bytes are no header; expected some kilobytes of JSON", where)
         if member.flag_bits & 0x1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             fail(path, "encrypted or packed in a way NPZ is not", where)
         try:

@@ -18,7 +18,7 @@ import numpy as np
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
 from . import border
-from .border import MAX_JSON_BYTES, check_counts, check_fps, fail
+from .border import MAX_CELLS, MAX_JSON_BYTES, check_counts, check_fps, fail
 from .npz import read_array
 
 _BODY = (
@@ -115,7 +115,7 @@ def _flat(path, value, shape, where: str) -> np.ndarray:
 def read_json(path):
     """Parse JSON whose size in memory can be foretold. Errors: MotionFormatError with line and column."""
     data = border.load_bytes(path, MAX_JSON_BYTES)
-    if data.count(b"[") + data.count(b"{") > 2_000_000 or data.count(b",") > 8_000_000:
+    if data.count(b"[") + data.count(b"{") > 1_000_000 or data.count(b",") > 4_000_000:
         fail(path, "more lists and numbers than any dance has; cut the take shorter")
 
     def refuse(word):
@@ -162,6 +162,8 @@ def read_npy(path) -> np.ndarray:
     array = read_array(path, io.BytesIO(data), len(data), "")
     if array.dtype.kind not in "fiu" or array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
         fail(path, f"expected numbers [frames, joints, 3] or [frames, 2, joints, 3]; got {array.dtype} {array.shape}")
+    if array.size > 6 * MAX_CELLS:
+        fail(path, f"shape {array.shape} holds more than {MAX_CELLS:,} points a dancer; cut the take shorter")
     return array
 
 

@@ -91,7 +91,10 @@ class Motion:
                     f"the rotation in frame {frame}, joint {joint} "
                     f"({self.skeleton.names[joint]!r}) is zero; a rotation is a unit quaternion"
                 )
-            put("rotations", rotations / length)
+            if np.abs(length - 1).max() > 1e-6:  # unit already: keep the bits, so that a file read back is the file
+                put("rotations", rotations / length)
+            else:
+                put("rotations", rotations)
         put("notes", tuple(self.notes))
 
     def _array(self, name: str, width: int) -> np.ndarray:

@@ -130,7 +130,8 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     Chapter: 1.
     """
     as_arrays = not torch.is_tensor(rotations)
-    rotations = torch.as_tensor(rotations)
+    # a copy of an array, since torch warns of one that may not be written
+    rotations = torch.as_tensor(np.array(rotations) if as_arrays else rotations)
     root = torch.as_tensor(root, dtype=rotations.dtype, device=rotations.device)
     offsets = skeleton.offsets if offsets is None else offsets
     if offsets is None:

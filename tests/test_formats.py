@@ -16,9 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from choreo_lib import Duet, Motion, Skeleton, Source
+from choreo_lib import HYBRIK_29, Duet, Motion, Skeleton, Source
 from choreo_lib.formats import (
-    HYBRIK_29,
     MotionFormatError,
     MotionGuessWarning,
     border,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..motion import Duet, Motion
 from .border import MotionFormatError, MotionGuessWarning, fail
-from .pointcloud import HYBRIK_29, Detections, read_detections
+from .pointcloud import Detections, read_detections
 
 _IN = (".bvh", ".fbx", ".json", ".npy", ".npz")
 _OUT = (".bvh", ".glb", ".npz")
@@ -117,5 +117,5 @@ def _read_npz(path, up, scale, fps):
     return read_npz(path)
 
 
-__all__ = ["HYBRIK_29", "Detections", "MotionFormatError", "MotionGuessWarning", "read_detections", "read_duet",
+__all__ = ["Detections", "MotionFormatError", "MotionGuessWarning", "read_detections", "read_duet",
            "read_motion", "write_motion"]

@@ -10,7 +10,7 @@ import roma
 import torch
 
 from ..motion import Motion
-from ..skeleton import Skeleton
+from ..skeleton import forward_kinematics
 
 
 def angles_to_quaternions(values: np.ndarray, turned_by: list) -> np.ndarray:
@@ -74,17 +74,10 @@ def local_motion(motion: Motion) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     else:
         rotations = motion.rotations.astype(np.float64)
         rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
-        world = torch.from_numpy(world_rotations(skeleton, rotations))[:, parents[1:]]
+        none = np.zeros_like(positions)
+        world = torch.from_numpy(forward_kinematics(skeleton, rotations, none[:, 0], none)[1])[:, parents[1:]]
         local[:, 1:] = roma.quat_action(roma.quat_conjugation(world), torch.from_numpy(local[:, 1:])).numpy()
     rest = local.mean(axis=0) if skeleton.offsets is None else skeleton.offsets
     steady = np.abs(local - rest).max(axis=(0, 2)) < 1e-5
     steady[0] = False
     return rotations, local, steady
-
-
-def world_rotations(skeleton: Skeleton, rotations: np.ndarray) -> np.ndarray:
-    """World rotations [T, J, 4] from local ones: each joint turns with its parent."""
-    local, world = torch.from_numpy(rotations), []
-    for j, parent in enumerate(skeleton.parents):
-        world.append(local[:, j] if parent < 0 else roma.quat_product(world[parent], local[:, j]))
-    return torch.stack(world, dim=1).numpy()

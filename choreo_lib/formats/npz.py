@@ -214,9 +214,5 @@ def _unpack(path, words, prefix: str, arrays) -> Motion:
     motion = border.finish(path, numbers["positions"], check_fps(path, words["fps"], where), skeleton,
                            numbers["rotations"], words["notes"], border.source_from_dict(words.get("source")),
                            words["name"])
-    kept = numbers["rotations"]
-    if kept is not None and np.abs(kept - motion.rotations).max() < 1e-5:
-        # a Motion divides by the length once more, which may move the last bit; lossless means the bits that were there
-        object.__setattr__(motion, "rotations", np.array(kept))
     object.__setattr__(motion, "positions", np.array(motion.positions))  # writable, as in any other Motion
     return motion

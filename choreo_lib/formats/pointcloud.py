@@ -16,20 +16,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..motion import Duet, Motion
-from ..skeleton import Skeleton
+from ..skeleton import HYBRIK_29, Skeleton
 from . import border
 from .border import MAX_CELLS, MAX_JSON_BYTES, check_counts, check_fps, fail
 from .npz import read_array
 
-_BODY = (
-    "pelvis -1 left_hip 0 right_hip 0 spine1 0 left_knee 1 right_knee 2 spine2 3 left_ankle 4 right_ankle 5 spine3 6 "
-    "left_foot 7 right_foot 8 neck 9 left_collar 9 right_collar 9 jaw 12 left_shoulder 13 right_shoulder 14 "
-    "left_elbow 16 right_elbow 17 left_wrist 18 right_wrist 19 left_thumb 20 right_thumb 21 head 15 left_middle 22 "
-    "right_middle 23 left_bigtoe 10 right_bigtoe 11").split()
-HYBRIK_29 = Skeleton(_BODY[::2], _BODY[1::2])
-"""The 29 joints of HybrIK, the video pose estimator (Li et al., CVPR 2021), in its order."""
-SMPL_24 = Skeleton(_BODY[:48:2], _BODY[1:48:2])
-"""The first 24 of them: the joints of the SMPL body model, as HybrIK names them."""
+SMPL_24 = Skeleton(HYBRIK_29.names[:24], HYBRIK_29.parents[:24])
+"""The first 24 of HybrIK's joints: those of the SMPL body model, as HybrIK names them."""
 _FPS = 30.0
 
 

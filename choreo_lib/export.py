@@ -6,13 +6,13 @@ Taught in chapter 1, "Seeing a duet".
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from . import palette
+from .formats.border import writing
 from .motion import Duet, Motion
 
 SUFFIXES = (".gif", ".mp4")
@@ -39,7 +39,8 @@ def animate(
     ``seconds`` cuts the film; ``fps`` of the film (default: the motion's, at most 30); ``max_bytes`` makes it
     coarser until it fits.
     The file is written under a temporary name and renamed when complete, so a stop leaves no half film.
-    Errors: ValueError for another suffix, or where ``max_bytes`` cannot be met; ImportError naming the extra.
+    Errors: ValueError for another suffix, or where ``max_bytes`` cannot be met; ImportError naming the
+    extra; MotionFormatError where the folder cannot be written.
     Chapter: 1.
     """
     from .plots import best_side
@@ -52,25 +53,18 @@ def animate(
         view = (best_side(tuple(motion) if isinstance(motion, Duet) else (motion,)), 14.0)
     step = max(int(np.ceil(motion.fps / (fps or 30))), 1)
     frames = range(0, len(motion), step)
-    handle, name = tempfile.mkstemp(suffix=path.suffix.lower(), dir=path.resolve().parent, prefix=f".{path.stem}-")
-    os.close(handle)
-    try:
+    write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
+    with writing(path) as half:
         for quality in (24, 30, 36, 42):
             pictures = _pictures(motion, ghost, edges, frames, size, view, progress)
-            write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
-            write(name, pictures, motion.fps / step, size, quality)
-            if max_bytes is None or os.path.getsize(name) <= max_bytes:
+            write(os.fspath(half), pictures, motion.fps / step, size, quality)
+            if max_bytes is None or half.stat().st_size <= max_bytes:
                 break
             size = tuple(int(s * 0.8) // 2 * 2 for s in size)
         else:
             raise ValueError(
                 f"{path.name}: {len(frames)} frames do not fit into {max_bytes} bytes; ask for fewer seconds"
             )
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        if os.path.exists(name):
-            os.unlink(name)
     return path
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from . import palette
+from .formats.border import writing
 from .motion import Duet, Motion, Source
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
 
@@ -52,15 +53,8 @@ class Player:
     def save(self, path: str | Path) -> Path:
         """Write the player as a page of its own; gives the path. A stop on the way leaves no half page."""
         path = Path(path)
-        handle, name = tempfile.mkstemp(suffix=".html", prefix=f".{path.stem}-", dir=path.resolve().parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-                file.write(self.page)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        finally:
-            if os.path.exists(name):
-                os.unlink(name)
+        with writing(path) as half:
+            half.write_text(self.page, encoding="utf-8", newline="\n")
         return path
 
 

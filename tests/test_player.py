@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from choreo_lib.formats import MotionFormatError
 from choreo_lib.motion import OURS, Duet, Motion, Source
 from choreo_lib.player import Player, describe, play, publishing, read_payload
 from choreo_lib.skeleton import HYBRIK_29, Skeleton
@@ -236,7 +237,7 @@ def test_saving_is_whole_or_nothing(tmp_path, monkeypatch):
     assert read_payload(path.read_text(encoding="utf-8"))
     path.write_text("old")
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError):
+    with pytest.raises(MotionFormatError, match="disk full"):
         player.save(path)
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["page.html"]
 

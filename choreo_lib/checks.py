@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ class Verdict:
         return self.passed
 
     def __repr__(self) -> str:
-        return ("That is right. " if self.passed else "Not yet. ") + self.message
+        return textwrap.fill(("That is right. " if self.passed else "Not yet. ") + self.message, 76)
 
 
 def ex1_1(lag) -> Verdict:

@@ -136,7 +136,7 @@ def distance(duet: Duet, joints: tuple[str, str] | None = None, ax=None):
     ax.plot(np.arange(len(duet)) / duet.fps, gap, color=palette.INK, lw=1.3)
     ax.set_xlabel("time, seconds")
     ax.set_ylabel("apart, metres")
-    ax.set_ylim(0, None)
+    ax.set_ylim(0, 1.08 * max(line.get_ydata().max() for line in ax.lines))  # also of what was drawn before
     return _plain(ax)
 
 

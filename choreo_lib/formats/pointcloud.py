@@ -132,7 +132,7 @@ def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
     lists = read_json(path)
     if isinstance(lists, list) and lists and isinstance(lists[0], dict):
         fail(path, "these are detections of people in images, and who is who is not settled; read them with "
-                   "choreo_lib.formats.read_detections")
+                   "choreo_lib.formats.read_detections; cleaning them is a step of its own")
     if not isinstance(lists, list) or not lists:
         fail(path, "expected a list: joints x frames x 3")
     if isinstance(lists[0], list):

@@ -152,3 +152,9 @@ def test_the_truth_survives_slicing_and_files():
 def test_wrong_wishes_are_refused(wrong):
     with pytest.raises(ValueError, match=r"choose|strength|receive"):
         synthetic.duet(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [dict(kind="contact", lag=5), dict(kind="independent", strength=0.5)])
+def test_the_planted_truth_never_names_what_was_not_planted(wrong):
+    with pytest.raises(ValueError, match="mean nothing"):
+        synthetic.duet(**wrong)

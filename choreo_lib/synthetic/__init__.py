@@ -108,11 +108,11 @@ def duet(
     """Two dancers, coupled as you say; the truth goes with them as ``duet.coupling``.
 
     ``kind``: "independent" (nothing ties them, not even the beat), "mirror", "canon" (b dances a's phrase ``lag``
-    frames later), "counterbalance" (hands held, both hang back), "contact" (a's left hand leads b's right), or "drives"
+    frames later), "counterbalance" (hands held, both hang back), "contact" (a's left hand holds b's right), or "drives"
     (single joints of one dancer move single joints of the other: a number of drives to draw, or a list of `Drive`).
     Units: ``frames`` at ``fps``; ``lag`` frames (default: half a second for a canon, else 0); ``strength`` 0 to 1;
     ``tempo`` beats per minute (default: drawn from 92 to 112). The same arguments give the same bytes.
-    Errors: ValueError for an unknown kind, or a lag or strength out of range.
+    Errors: ValueError for an unknown kind, a lag or strength out of range, or one that the kind does not have.
     Chapter: 1.
     """
     if kind not in KINDS:
@@ -122,6 +122,12 @@ def duet(
         raise ValueError(
             f"lag {lag}, strength {strength}, frames {frames}: a lag is 0 to 5 seconds of frames, a strength "
             "0 to 1, and there is at least one frame"
+        )
+    follows = kind in ("mirror", "canon")
+    if (lag and not follows) or (strength != 1 and not follows and kind != "counterbalance"):
+        raise ValueError(
+            f"lag {lag} and strength {strength} mean nothing for {kind!r}: a lag belongs to mirror and canon, a "
+            "strength to these and counterbalance, and each Drive has its own"
         )
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     bodies = bodies or (body(1.78, shoulders=1.06), body(1.66, legs=1.02, shoulders=0.94))
@@ -239,7 +245,7 @@ def _hold_hands(parts: list[Performance], pairs, rng, times, free: float) -> Non
         )
         meet = (chests[0] + chests[1]) / 2 + left * sign * 0.16 + free * wave + (0, 0, 0.02)
         for part, hand in zip(parts, (hand_a, hand_b), strict=True):
-            reach(part, hand, meet, np.ones(len(times)))
+            reach(part, hand, meet)
 
 
 def _plant(parts: list[Performance], drives: tuple[Drive, ...]) -> None:

@@ -27,7 +27,8 @@ def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: 
 
     Units: ``height`` metres from sole to crown; the other three are factors on an average body.
     Errors: ValueError for a height outside 1.2 to 2.2 m or a factor outside 0.7 to 1.4.
-    Chapter: 1. Segment lengths follow the shares of body height in Drillis and Contini (1966).
+    Chapter: 1. Thigh and shank are the shares of body height of Drillis and Contini (1966); the rest is
+    rounded to look right.
     """
     if not 1.2 <= height <= 2.2:
         raise ValueError(f"height is {height} m; a dancer here is 1.2 to 2.2 m tall")
@@ -213,15 +214,14 @@ def place_arm(done: Performance, i: int, arm: np.ndarray, forearm: np.ndarray, w
         done.world[:, J[f"{side}_{joint}"]] = hand
 
 
-def reach(done: Performance, i: int, goal: np.ndarray, weight: np.ndarray) -> None:
-    """Bring one hand's middle joint towards world points [T, 3], as far as `weight` [T] (0 to 1) says."""
+def reach(done: Performance, i: int, goal: np.ndarray) -> None:
+    """Bring one hand's middle joint to world points [T, 3], or as near as the arm is long."""
     side, sign = SIDES[i]
     skeleton = done.skeleton
     length = np.linalg.norm(skeleton.offsets, axis=-1)
     shoulder, elbow, wrist = (J[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist"))
     hand = length[J[f"{side}_thumb"]] + length[J[f"{side}_middle"]]
     placed = done.positions()
-    goal = placed[:, J[f"{side}_middle"]] * (1 - weight[:, None]) + goal * weight[:, None]
     chest = done.world[:, J["spine3"]]
     out = np.einsum("tij,j->ti", chest, np.array([0.8 * sign, 0.4, -1.0]))
     # the hand continues the forearm, so the chain has two bones: upper arm, and forearm with hand

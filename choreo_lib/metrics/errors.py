@@ -1,0 +1,131 @@
+"""How far a prediction is from what was danced, and how sure that number is. Taught in chapter 3."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.stats import rankdata
+
+
+def joint_error(predicted, true, align: str | None = None):
+    """Mean distance between predicted and true joints: what most papers call MPJPE.
+
+    ``align``: None compares places in the room; "root" first puts joint 0 on joint 0, so that only the pose counts;
+    "procrustes" first gives each predicted frame the best rotation, translation and scale (no reflection), so that
+    only the shape counts, and a dancer who faces the wrong way goes unpunished.
+    Shapes: [..., J, 3] each, leading axes may broadcast -> [...]; arrays for arrays, tensors for tensors.
+    Units: metres. Errors: ValueError for shapes that do not fit and an unknown ``align``.
+    Chapter: 3. Procrustes: Umeyama, "Least-squares estimation of transformation parameters between two point
+    patterns", IEEE TPAMI 1991.
+    """
+    if align not in (None, "root", "procrustes"):
+        raise ValueError(f'align is {align!r}; choose None, "root" or "procrustes"')
+    as_arrays = not torch.is_tensor(predicted)
+    if as_arrays:
+        predicted, true = (torch.tensor(np.asarray(x), dtype=torch.float64) for x in (predicted, true))
+    if predicted.shape[-1:] != (3,) or predicted.ndim < 2 or predicted.shape[-2:] != true.shape[-2:]:
+        shapes = f"predicted {tuple(predicted.shape)} and true {tuple(true.shape)}"
+        raise ValueError(f"{shapes} must both end in the same joints and 3 coordinates: [..., J, 3]")
+    if align == "root":
+        predicted, true = (x - x[..., :1, :] for x in (predicted, true))
+    elif align == "procrustes":
+        predicted = _procrustes(predicted, true)
+    error = torch.linalg.vector_norm(predicted - true, dim=-1).mean(-1)  # [...]
+    return error.numpy() if as_arrays else error
+
+
+def _procrustes(moving, fixed):
+    """Points [..., J, 3] turned, scaled and shifted onto others: equations 40 to 43 of Umeyama (1991)."""
+    centre, goal = moving.mean(-2, keepdim=True), fixed.mean(-2, keepdim=True)
+    x, y = moving - centre, fixed - goal
+    u, size, v = torch.linalg.svd(y.mT @ x)  # [..., 3, 3]
+    sign = torch.ones_like(size)
+    sign[..., 2] = torch.sign(torch.linalg.det(u) * torch.linalg.det(v))  # a dancer is not her mirror image
+    turn = u @ (sign[..., None] * v)
+    scale = (size * sign).sum(-1) / (x**2).sum((-1, -2)).clamp_min(torch.finfo(x.dtype).tiny)
+    return scale[..., None, None] * (x @ turn.mT) + goal
+
+
+def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, level: float = 0.95):
+    """Between which bounds the mean of serially dependent values lies: the moving-block bootstrap.
+
+    Errors of neighbouring frames are nearly the same error, so resampling single frames would promise too narrow an
+    interval. Here whole blocks of ``block`` neighbours are drawn, long enough that what is in one says little
+    about the next.
+    Shapes: ``values`` [N], or a list of such arrays, one a take (blocks do not cross takes) -> (low, high).
+    Units: those of the values. Errors: ValueError where fewer than two blocks fit, or a take is shorter than one.
+    Chapter: 3. Künsch, "The jackknife and the bootstrap for general stationary observations", Annals of
+    Statistics 1989.
+    """
+    takes = values if isinstance(values, (list, tuple)) and np.ndim(values[0]) else [values]
+    takes = [_array(take) for take in takes]
+    count = sum(map(len, takes))
+    if not 1 <= block <= min(map(len, takes)) or 2 * block > count:
+        raise ValueError(f"blocks of {block} do not fit into takes of {', '.join(str(len(t)) for t in takes)} values; "
+                         "take a block no longer than the shortest take and than half of all")
+    windows = [np.lib.stride_tricks.sliding_window_view(take, block) for take in takes]
+    means = np.concatenate([window.mean(-1) for window in windows])  # one for every place a block can start
+    rng = np.random.default_rng(seed)
+    drawn = means[rng.integers(len(means), size=(samples, -(-count // block)))].mean(-1)
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def best_of(errors) -> float:
+    """Error of the best of several samples for each window, averaged over windows.
+
+    It rewards samples that spread out, however bad the rest are: read it beside their mean error and `diversity`.
+    Shapes: [samples, N] -> one number. Units: those of the errors. Chapter: 3; used in chapters 4 and 5.
+    """
+    return float(_array(errors).min(0).mean())
+
+
+def diversity(samples) -> float:
+    """How far samples for the same window lie apart: mean joint distance between pairs of different samples.
+
+    Noise is diverse too: read it beside the samples' mean error.
+    Shapes: [S, ..., J, 3] -> one number. Units: metres. Errors: ValueError for fewer than two samples.
+    Chapter: 3; used in chapters 4 and 5.
+    """
+    samples = _array(samples)
+    if len(samples) < 2:
+        raise ValueError("diversity is between samples; got one, and needs at least two")
+    pairs = [np.linalg.norm(x - y, axis=-1).mean() for i, x in enumerate(samples) for y in samples[:i]]
+    return float(np.mean(pairs))
+
+
+def auc(scores, truth) -> float:
+    """The chance that a true case scores above a false one, ties counting half: area under the ROC curve.
+
+    Shapes: both of one shape, ``truth`` boolean -> a number from 0 to 1; 0.5 is guessing.
+    Errors: ValueError where all cases are true or all false. Chapter: 3; used in chapters 5 and 9.
+    Mann and Whitney, Annals of Mathematical Statistics 1947; Hanley and McNeil, Radiology 1982.
+    """
+    scores, truth = _cases(scores, truth)
+    hits = truth.sum()
+    return float((rankdata(scores)[truth].sum() - hits * (hits + 1) / 2) / (hits * (len(truth) - hits)))
+
+
+def average_precision(scores, truth) -> float:
+    """Walk down the ranking: at each true case, what share of those passed so far was true? The mean of these.
+
+    Where true cases are rare (6 strings among 1,682 pairs), it is stricter than `auc`; guessing gives their share.
+    Ties are passed together. Shapes, errors: as `auc`. Chapter: 9.
+    """
+    scores, truth = _cases(scores, truth)
+    order = np.argsort(-scores, kind="stable")
+    last = np.r_[np.diff(scores[order]) != 0, True]  # the last case of each group of equal scores
+    hits, passed = np.cumsum(truth[order])[last], np.arange(1, len(truth) + 1)[last]
+    return float((np.diff(hits, prepend=0) * hits / passed).sum() / truth.sum())
+
+
+def _cases(scores, truth):
+    scores, truth = _array(scores).ravel(), _array(truth).ravel() > 0
+    if scores.shape != truth.shape or truth.all() or not truth.any():
+        raise ValueError(f"{len(scores)} scores and {truth.sum()} true of {len(truth)} cases: there must be a score a "
+                         "case, and both true and false cases")
+    return scores, truth
+
+
+def _array(values) -> np.ndarray:
+    return np.asarray(values.detach().cpu() if torch.is_tensor(values) else values, dtype=np.float64)

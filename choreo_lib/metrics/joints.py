@@ -1,0 +1,52 @@
+"""One table of joint names, so that a measure means the same joint in every recording. Taught in chapter 3."""
+
+from __future__ import annotations
+
+from ..skeleton import Skeleton
+
+# Our name: endings under which recordings know the joint, the surer one first. A bone's name is the joint it starts
+# from, so a BVH's LeftArm is the shoulder and its LeftShoulder the collar bone.
+_SIDED = {
+    "shoulder": ("{}arm", "{}shoulder"),
+    "elbow": ("{}forearm", "{}elbow"),
+    "wrist": ("{}hand", "{}wrist"),
+    "hip": ("{}upleg", "{}hip"),
+    "knee": ("{}leg", "{}knee"),
+    "ankle": ("{}ankle", "{}foot"),
+    "toe": ("{}toebase", "{}foot"),
+}
+COMMON = ("pelvis", "neck", "head") + tuple(f"{side}_{part}" for side in ("left", "right") for part in _SIDED)
+"""The 17 joints that every body in this book has, under the names that the measures use."""
+
+
+def joint(skeleton: Skeleton, name: str) -> int:
+    """The index of a joint, by the skeleton's own name or by one of `COMMON`.
+
+    "left_toe" is the ball of the foot (ToeBase, HybrIK's left_foot), "left_ankle" the ankle (LeftFoot).
+    Errors: ValueError where the skeleton has no such joint. Chapter: 3.
+    """
+    if name in skeleton.names:
+        return skeleton.names.index(name)
+    if name == "pelvis":
+        return 0
+    side, _, part = name.partition("_")
+    endings = [ending.format(side) for ending in _SIDED[part]] if part in _SIDED else [name.replace("_", "")]
+    found = skeleton.find(*endings)
+    if found is None:
+        raise ValueError(f"no joint of this skeleton is a {name!r}; it has {', '.join(skeleton.names)}. "
+                         "Measures that need named joints know " + ", ".join(COMMON))
+    return found
+
+
+def joints(skeleton: Skeleton, names=COMMON) -> list[int]:
+    """The indices of several joints, as `joint`. Chapter: 3."""
+    return [joint(skeleton, name) for name in names]
+
+
+def hands(skeleton: Skeleton) -> list[int]:
+    """Both hands: the wrists and every joint that hangs from them. Chapter: 3."""
+    found = set(joints(skeleton, ("left_wrist", "right_wrist")))
+    for j, parent in enumerate(skeleton.parents):
+        if parent in found:
+            found.add(j)
+    return sorted(found)

@@ -18,7 +18,7 @@ from ..windows import Windows, frame_of
 
 HORIZONS = (1, 3, 6, 12, 18, 30)
 """Frames ahead that the book's tables show: 33, 100, 200, 400, 600 and 1,000 ms at 30 frames per second."""
-PENALTIES = tuple(10.0**power for power in range(-9, -1))
+PENALTIES = tuple(10.0**power for power in range(-9, -2))
 FOLDS = 3
 
 
@@ -144,7 +144,7 @@ class Ridge:
         for h in horizons:
             columns = shared if beside is None else torch.cat([shared, beside[:, h - 1].flatten(1)], 1)
             answer.append((columns @ self.weights[who][h]).unflatten(1, (-1, 3)))  # [B, J, 3]
-        return frame.to_world(seen[:, -1:, 0] + torch.stack(answer, 1)).to(past)
+        return frame.to_world(seen[:, -1:, 0] + torch.stack(answer, 1)).to(past.dtype).to(past.device)
 
     def _seen(self, past, partner, who: str):
         """The frame of reference; past [B, P, 2, J, 3], own dancer first, and partner, as seen from it."""

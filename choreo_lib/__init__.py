@@ -6,6 +6,7 @@ think otherwise are converted where they are read (`choreo_lib.formats`) and now
 """
 
 from . import checks, palette, plots, synthetic
+from .cleaning import RepairReport, clean
 from .datasets import DatasetError, data_path, list_datasets, load_duet, load_motion, splits
 from .export import animate
 from .formats import MotionFormatError, MotionGuessWarning, read_duet, read_motion, write_motion

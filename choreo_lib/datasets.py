@@ -251,8 +251,8 @@ def load_duet(name: str = "synthetic") -> Duet:
 
 
 def _not_motion(name: str) -> str:
-    return (f"{name!r} holds detections from video, people in no order and with gaps, and is not motion yet: look "
-            f"at it with choreo_lib.formats.read_detections(choreo_lib.data_path({name!r}))")
+    return (f"{name!r} holds detections from video, people in no order and with gaps, and is not motion yet: make "
+            f"a duet of it with choreo_lib.clean(choreo_lib.data_path({name!r}), fps=30)")
 
 
 def splits(name: str) -> dict[str, list[str]]:

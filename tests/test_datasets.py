@@ -222,7 +222,7 @@ def test_the_wrong_verb_is_told_the_right_one():
     with pytest.raises(cl.DatasetError, match="is one dancer: use load_motion"):
         cl.load_duet("cmu-fbx")
     for load in (cl.load_motion, cl.load_duet):
-        with pytest.raises(cl.DatasetError, match="detections from video.*read_detections"):
+        with pytest.raises(cl.DatasetError, match="detections from video.*clean"):
             load("alphapose-raw")
 
 

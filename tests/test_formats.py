@@ -474,7 +474,7 @@ def test_detections(tmp_path):
     assert found.keypoints.shape == (2, 29, 3) and found.keypoints[0, 1, 2] == 5
     assert found.pred_xyz_jts.shape == (2, 24, 3) and found.box[0].tolist() == [1, 2, 3, 4]
     for read in (read_motion, read_duet):
-        refused(lambda read=read: read(path), "read_detections", "clean")
+        refused(lambda read=read: read(path), "choreo_lib.clean")
 
 
 @pytest.mark.parametrize("change, parts", [

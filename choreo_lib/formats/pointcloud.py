@@ -131,8 +131,8 @@ def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
     """
     lists = read_json(path)
     if isinstance(lists, list) and lists and isinstance(lists[0], dict):
-        fail(path, "these are detections of people in images, and who is who is not settled; read them with "
-                   "choreo_lib.formats.read_detections; cleaning them is a step of its own")
+        fail(path, "these are detections of people in images, and who is who is not settled: make a duet of them "
+                   "with choreo_lib.clean(path, fps)")
     if not isinstance(lists, list) or not lists:
         fail(path, "expected a list: joints x frames x 3")
     if isinstance(lists[0], list):
@@ -224,6 +224,19 @@ def _from_points(path, array, up, scale, fps, always_turned=False, turnable=True
     fps = check_fps(path, fps)
     matrix, scale = border.settle(path, skeleton, points, notes, up, scale)
     return border.finish(path, points @ matrix.T * scale, fps, skeleton, notes=notes)
+
+
+def guess_tree(points: np.ndarray) -> Skeleton:
+    """The tree over unnamed joints that keeps their order: each hangs from the earlier joint that is steadiest near it.
+
+    Shapes: ``points`` [T, J, 3]. The cost of a bone is as for `infer_skeleton`, which is free to change the order.
+    Chapter: 2.
+    """
+    few = points[:: max(1, len(points) // 100)]
+    length = np.linalg.norm(few[:, :, None] - few[:, None], axis=-1)  # [T, J, J]
+    cost = length.std(axis=0) + 0.1 * length.mean(axis=0)
+    parents = [-1, *(int(cost[j, :j].argmin()) for j in range(1, cost.shape[0]))]
+    return Skeleton([f"joint_{j:02d}" for j in range(len(parents))], parents)
 
 
 def infer_skeleton(points: np.ndarray) -> tuple[Skeleton, list[int]]:

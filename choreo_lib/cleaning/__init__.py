@@ -1,0 +1,162 @@
+"""From what a camera saw to two dancers: people who come, go and change places become a Duet, and every repair is told.
+
+`clean` does all of it; `place`, `track`, `smooth`, `fill_gaps` and `fix_bones` do one thing each. `spoil` and
+`as_prototyped` are there to measure with. Taught in chapter 2, "From video to a duet".
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from ..formats.border import MAX_FRAMES, check_fps, fail
+from ..formats.pointcloud import SMPL_24, Detections, guess_tree, read_detections
+from ..motion import Duet, Motion
+from ..skeleton import HYBRIK_29, Skeleton
+from .camera import Placement, place
+from .identity import Tracks, track
+from .rehearsal import Spoiled, as_prototyped, spoil
+from .repairs import fill_gaps, fix_bones, smooth
+from .report import RepairReport
+
+__all__ = ["Placement", "RepairReport", "Spoiled", "Tracks", "as_prototyped", "clean", "fill_gaps", "fix_bones",
+           "place", "smooth", "spoil", "track"]
+
+
+def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float | None = None,
+          image_size: tuple[int, int] | None = None) -> tuple[Duet, RepairReport]:
+    """Make a Duet of what a pose estimator saw, and say what was repaired.
+
+    ``detections`` is the path of an AlphaPose/HybrIK result file, what `choreo_lib.formats.read_detections` gave, or a
+    list over frames of arrays [people, J, 3] (an empty array where nobody was seen).
+    Units: ``fps`` frames per second of the video; a list in metres, Z up; ``focal`` and ``image_size`` in pixels, for
+    a file (see `place`). ``skeleton`` names the joints of a list; None: HybrIK's for 29 or 24 joints, else a tree
+    guessed from the bones. A file's joints are HybrIK's first 24.
+    Dancer a is whoever is listed first in the first frame with both. Gives (Duet of every frame, RepairReport).
+    Errors: MotionFormatError (a ValueError) for nobody, one person throughout, frames out of order, missing keys,
+    joints that differ in number, joints about the pelvis without pixels. Chapter: 2.
+    """
+    path, placement, first, every = "detections", None, 0, 1
+    if isinstance(detections, (str, os.PathLike)):
+        path = detections
+        detections = read_detections(path)
+    fps = check_fps(path, fps)
+    if isinstance(detections, Detections):
+        skeleton = SMPL_24
+        first, every, count = _numbering(path, detections.frame)
+        placement = place(detections, focal, image_size)
+        people = [np.empty((0, len(skeleton), 3))] * count
+        starts = np.flatnonzero(np.diff(detections.frame, prepend=-1))
+        for rows in np.split(np.arange(len(detections)), starts[1:]):
+            people[(detections.frame[rows[0]] - first) // every] = placement.positions[rows]
+    else:
+        people = _checked(path, detections, skeleton)
+    _two_at_all(path, people)
+    _in_order(path, people, fps)
+    if skeleton is None:
+        points = np.concatenate(people)
+        skeleton = {29: HYBRIK_29, 24: SMPL_24}.get(points.shape[1]) or guess_tree(points)
+    index, built_apart = track(people, fps, skeleton.bones)
+
+    found = np.full((len(people), 2, len(skeleton), 3), np.nan)
+    for t, who in zip(*np.nonzero(index >= 0)):
+        found[t, who] = people[t][index[t, who]]
+    for who in (0, 1):
+        if (index[:, who] >= 0).sum() < 8:
+            fail(path, f"dancer {'ab'[who]} is seen in {(index[:, who] >= 0).sum()} frames; it takes at least 8")
+    dancers, noise, bones = [], [], []
+    for who in (0, 1):
+        path_of, jitter = smooth(found[:, who], fps)
+        parents, children = np.array(skeleton.bones).T
+        lengths = np.linalg.norm(found[:, who, children] - found[:, who, parents], axis=-1)
+        bones.append(np.nanstd(lengths, axis=0) / np.maximum(np.nanmean(lengths, axis=0), 1e-9))
+        noise.append(np.sqrt((jitter**2).mean()))
+        dancers.append(fix_bones(path_of, skeleton.bones))
+    if placement is not None:  # a camera's height is not known: let the lowest foot stand on the floor
+        floor = np.median(np.min(dancers, axis=(0, 2))[:, 2])
+        dancers = [dancer - (0, 0, floor) for dancer in dancers]
+    report = RepairReport(fps, np.array([len(frame) for frame in people]), index, np.array(noise), np.array(bones),
+                          built_apart, first, every, placement)
+    notes = ("cleaned: " + "; ".join(" ".join(filter(None, (row[0], row[1], row[3]))) for row in report.rows[3:]),)
+    a, b = (Motion(dancer, fps, skeleton, name=f"dancer {name}", notes=notes) for dancer, name in zip(dancers, "ab"))
+    return Duet(a, b), report
+
+
+def _numbering(path, frame: np.ndarray) -> tuple[int, int, int]:
+    """First image number, step between numbers, and how many frames that makes."""
+    back = np.flatnonzero(np.diff(frame) < 0)
+    if len(back):
+        k = int(back[0]) + 1
+        fail(path, f"image {frame[k]} comes after image {frame[k - 1]}: the images are not in order. If the numbers in "
+                   "image_id are right, sort the records by number (not by name: '10.jpg' comes before '2.jpg' there)",
+             f"record {k}")
+    steps = np.diff(np.unique(frame))
+    every = int(np.gcd.reduce(steps)) if len(steps) else 1
+    count = int((frame[-1] - frame[0]) // every) + 1
+    if count > MAX_FRAMES:
+        fail(path, f"image numbers run from {frame[0]} to {frame[-1]}: {count:,} frames, more than {MAX_FRAMES:,}")
+    return int(frame[0]), every, count
+
+
+def _checked(path, frames, skeleton: Skeleton | None) -> list[np.ndarray]:
+    """A list of frames as float arrays, all of one number of joints, all finite."""
+    if not isinstance(frames, (list, tuple)) or not len(frames):
+        fail(path, "expected a path, or a list with one array [people, joints, 3] a frame")
+    if len(frames) > MAX_FRAMES:
+        fail(path, f"{len(frames):,} frames are more than {MAX_FRAMES:,}; cut the take shorter")
+    joints, people = None if skeleton is None else len(skeleton), []
+    for t, frame in enumerate(frames):
+        try:
+            frame = np.asarray(frame, np.float64)
+        except (TypeError, ValueError):
+            fail(path, "expected an array [people, joints, 3] of numbers; do all people have the same joints?",
+                 f"frame {t}")
+        if frame.size == 0:
+            people.append(None)
+            continue
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.shape[1] < 2:
+            fail(path, f"expected an array [people, joints, 3]; got shape {frame.shape}", f"frame {t}")
+        if joints is not None and frame.shape[1] != joints:
+            fail(path, f"expected {joints} joints, as in the {'skeleton' if skeleton else 'frames before'}; got "
+                       f"{frame.shape[1]}", f"frame {t}")
+        if not np.isfinite(frame).all():
+            person, joint, _ = np.argwhere(~np.isfinite(frame))[0]
+            fail(path, "expected finite numbers; leave a person out rather than half in",
+                 f"frame {t}, person {person}, joint {joint}")
+        joints = frame.shape[1]
+        people.append(frame)
+    empty = np.empty((0, joints or 0, 3))
+    return [empty if frame is None else frame for frame in people]
+
+
+def _two_at_all(path, people) -> None:
+    most = max(len(frame) for frame in people)
+    if most == 0:
+        fail(path, f"none of the {len(people)} frames shows anybody")
+    if most == 1:
+        fail(path, "every frame shows at most one person, and a duet has two. One dancer's points are read by "
+                   "read_motion")
+    roots = np.concatenate([frame[:, 0] for frame in people if len(frame)])
+    if np.ptp(roots, axis=0).max() < 1e-4:
+        fail(path, "every person's first joint lies in one and the same place, so nobody can tell where they stand. "
+                   "Give the result file, which has the pixels, or put each person in their place first")
+
+
+def _in_order(path, people, fps: float) -> None:
+    """Refuse frames in which neighbours are no more alike than strangers."""
+    shown = [t for t in range(len(people) - 1) if len(people[t]) and len(people[t + 1])]
+    if len(shown) < 20:
+        return
+    rng = np.random.default_rng(0)
+    filled = [t for t in range(len(people)) if len(people[t])]
+
+    def step(s, t):
+        return np.linalg.norm(people[s][:, None] - people[t], axis=-1).mean(axis=-1).min()
+
+    some = shown[:: max(1, len(shown) // 300)]
+    near = np.median([step(t, t + 1) for t in some])
+    far = np.median([step(t, filled[rng.integers(len(filled))]) for t in some])
+    if near > 0.7 * far and near > 3.0 / fps:  # metres: three metres a second, the whole body, half of the time
+        fail(path, f"from one frame to the next the nearest person is {near:.2f} m away, as far as between frames "
+                   "taken at random: the frames are not in the order of time")

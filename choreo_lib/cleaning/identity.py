@@ -1,0 +1,179 @@
+"""Who is who: two dancers followed through a recording in which people come, go, and change places in the list.
+
+Taught in chapter 2, "From video to a duet".
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+
+_MISS = 18.0  # nats: what it costs to say that a dancer was not seen in a frame that shows somebody
+_STRAY = 6.0  # nats: what it costs to say that somebody in the frame is neither dancer
+_KEPT = 24  # stories followed at once
+_MARGIN = 80.0  # nats: a story so much less likely than the best is given up
+_BUILD = 3.0  # nats: the most that one frame's body lengths may say
+
+
+class Tracks(NamedTuple):
+    """Which person of each frame is which dancer: ``index`` [T, 2], column 0 dancer a, -1 where not seen.
+
+    ``built_apart`` says how far the two differ in build, in spreads of what one frame shows; under 1 it tells little.
+    Chapter: 2.
+    """
+
+    index: np.ndarray
+    built_apart: float
+
+
+class Person(NamedTuple):
+    """A dancer as last seen: frame, middle [3], velocity of the middle [3] per frame, pose about the middle [J, 3]."""
+
+    frame: int
+    middle: np.ndarray
+    velocity: np.ndarray
+    pose: np.ndarray
+
+
+def track(people, fps: float, bones=()) -> Tracks:
+    """Follow two dancers through a list of frames, each an array [people, J, 3] of whoever was seen.
+
+    Units: metres. ``bones`` are pairs of joints whose lengths tell one build from the other; the order of people in a
+    frame is not believed. Dancer a is whoever is listed first in the first frame that shows both.
+    The answer is one assignment over the whole of time, found by dynamic programming (Viterbi, 1967) over stories:
+    a story says who was who so far, and its cost adds up how far each dancer had to jump from where their own pace
+    would have brought them, how far the pose had to change, how well the build fits, and each dancer not seen.
+    Where both dancers leave the picture, and when one frame shows nobody, the stories wait.
+    Errors: none of its own; `choreo_lib.clean` has checked the frames. Chapter: 2.
+    """
+    people = [np.asarray(frame, np.float64) for frame in people]
+    build, apart = _builds(people, bones)
+    middles = [frame.mean(axis=1) for frame in people]
+    poses = [frame - middle[:, None] for frame, middle in zip(people, middles)]
+    scale = _steps(middles, poses)
+    stories = {(None, None): (0.0, None, (None, None))}  # key: places last seen; value: cost, trail, persons
+    for t, frame in enumerate(people):
+        if len(frame):
+            stories = _advance(stories, t, middles[t], poses[t], build[t], scale, fps)
+    _, trail, _ = min(stories.values(), key=lambda story: story[0])
+    index = np.full((len(people), 2), -1)
+    while trail is not None:
+        t, choice, trail = trail
+        index[t] = choice
+    both = np.flatnonzero((index >= 0).all(axis=1))
+    if len(both) and index[both[0], 0] > index[both[0], 1]:
+        index = index[:, ::-1].copy()
+    return Tracks(index, apart)
+
+
+def _advance(stories, t, middles, poses, build, scale, fps):
+    """Every story, continued by everything frame t could mean."""
+    count = len(middles)
+    choices = [pair for pair in permutations((*range(count), -1, -1), 2) if pair[0] != pair[1] or pair[0] < 0]
+    choices = list(dict.fromkeys(choices))
+    known = {}  # cost of "this dancer as last seen is that person", shared by the stories that agree on the dancer
+    after = {}
+    for key, (cost, trail, persons) in stories.items():
+        costs = []
+        for who in (0, 1):
+            if (key[who], who) not in known:
+                row = _cost(persons[who], t, middles, poses, scale, fps) + build[who]
+                known[key[who], who] = [*row.tolist(), _MISS]  # the last, index -1, is "not seen"
+            costs.append(known[key[who], who])
+        for choice in choices:
+            i, j = choice
+            total = cost + costs[0][i] + costs[1][j] + _STRAY * (count - (i >= 0) - (j >= 0))
+            place = ((t, i) if i >= 0 else key[0], (t, j) if j >= 0 else key[1])
+            if place not in after or total < after[place][0]:
+                after[place] = (total, trail, persons, choice)
+    ranked = sorted(after.items(), key=lambda item: item[1][0])[:_KEPT]
+    best = ranked[0][1][0]
+    made = {}
+    return {place: (total, (t, choice, trail), _persons(persons, choice, t, middles, poses, fps, made))
+            for place, (total, trail, persons, choice) in ranked if total < best + _MARGIN}
+
+
+def _persons(persons, choice, t, middles, poses, fps, made):
+    """The dancers as last seen, after frame t."""
+    updated = list(persons)
+    for who, i in enumerate(choice):
+        if i >= 0:
+            last = persons[who]
+            key = (id(last), i)
+            if key not in made:
+                velocity = np.zeros(3)
+                if last is not None:
+                    gap = t - last.frame
+                    share = min(1.0, gap * 10 / fps)  # a pace averaged over a tenth of a second
+                    velocity = last.velocity + share * ((middles[i] - last.middle) / gap - last.velocity)
+                made[key] = Person(t, middles[i], velocity, poses[i])
+            updated[who] = made[key]
+    return tuple(updated)
+
+
+def _cost(last, t, middles, poses, scale, fps) -> np.ndarray:
+    """Nats, one a person in the frame: how unlikely it is that the dancer last seen has become this person."""
+    if last is None:
+        return np.zeros(len(middles))
+    gap = t - last.frame
+    glide = fps / 3 * (1 - np.exp(-gap / (fps / 3)))  # a pace is kept for a third of a second, fading
+    jump = middles - last.middle - glide * last.velocity
+    change = np.linalg.norm(poses - last.pose, axis=2).mean(axis=1)
+    long = min(gap, fps) - 1.0
+    place = ((jump / (scale[:3] * (1 + 0.5 * long))) ** 2).sum(axis=1)
+    shape = (change / (scale[3] * (1 + 0.25 * long))) ** 2
+    # heavy tails: one wild frame must not outvote all the others
+    return 3 * np.log1p(place / 3) + 3 * np.log1p(shape / 3) + 3 * np.log1p(0.5 * long)
+
+
+def _steps(middles, poses) -> np.ndarray:
+    """How far a middle moves along x, y, z in one frame, and a pose: between nearest neighbours, typically [4].
+
+    Each axis for itself: a single camera sees sideways far better than it sees depth.
+    """
+    steps = []
+    for m0, m1, p0, p1 in zip(middles, middles[1:], poses, poses[1:]):
+        if len(m0) and len(m1):
+            nearest = np.linalg.norm(m1[:, None] - m0, axis=2).argmin(axis=1)
+            change = np.linalg.norm(p1 - p0[nearest], axis=2).mean(axis=1)
+            steps += np.column_stack([np.abs(m1 - m0[nearest]), change]).tolist()
+    typical = 1.5 * np.median(steps, axis=0) if steps else np.zeros(4)
+    return np.maximum(typical, (0.01, 0.01, 0.01, 0.03))  # metres; who stands still must be allowed to start
+
+
+def _builds(people, bones):
+    """What bone lengths say: for each person nats against dancer a and against b, [T][2, people]; and the gap in build.
+
+    Two people in one frame differ along some direction in the space of bone lengths; which of them is which does
+    not matter for finding that direction (the sign falls out of the square). Along it, two Gaussians. Lengths that
+    fit neither build are a sign of a bad detection, and count against both.
+    """
+    pairs = [frame for frame in people if len(frame) == 2]
+    if len(pairs) < 10 or not len(bones):
+        return [np.zeros((2, len(frame))) for frame in people], 0.0
+    parents, children = np.array(bones).T
+    lengths = [np.linalg.norm(frame[:, children] - frame[:, parents], axis=2) for frame in people]
+    both = np.stack([each for each in lengths if len(each) == 2])  # [pairs, 2, bones]
+    apart = both[:, 0] - both[:, 1]
+    direction = np.linalg.eigh(apart.T @ apart)[1][:, -1]
+    middle = both.mean(axis=(0, 1))
+    half, spread = _two_builds((both - middle).reshape(-1, len(bones)) @ direction)
+    along = [(each - middle) @ direction for each in lengths]
+    strain = [np.linalg.norm(each - middle - half * np.sign(x)[:, None] * direction, axis=1)
+              for each, x in zip(lengths, along)]
+    usual = max(np.median(np.concatenate(strain)), 1e-3)
+    lean = [np.clip(half * x / spread**2, -_BUILD, _BUILD) for x in along]
+    misfit = [3 * np.log1p((each / usual) ** 2 / 3) for each in strain]
+    return [np.stack([bad - x, bad + x]) for bad, x in zip(misfit, lean)], 2 * half / spread
+
+
+def _two_builds(along: np.ndarray, rounds: int = 50) -> tuple[float, float]:
+    """Expectation maximisation for two Gaussians at +half and -half with one spread (Dempster et al., 1977)."""
+    half, spread = np.abs(along).mean(), along.std() / 2 + 1e-6
+    for _ in range(rounds):
+        lean = np.tanh(half * along / spread**2)
+        half = (lean * along).mean()
+        spread = np.sqrt(max(np.mean(along**2) - half**2, 1e-8))
+    return float(half), float(spread)

@@ -1,0 +1,144 @@
+"""What was found in a recording, and what was done about it, frame by frame.
+
+Taught in chapter 2, "From video to a duet".
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import palette
+from .camera import Placement
+
+
+@dataclass(frozen=True, eq=False)
+class RepairReport:
+    """Every repair that `choreo_lib.clean` made: prints as a table, and ``timeline()`` draws it.
+
+    Shapes: ``seen`` [T], people found in each frame; ``index`` [T, 2], which of them is dancer a and which b, -1 for
+    not seen; ``noise`` [2], metres, the jitter taken out of each dancer (root mean square of a coordinate);
+    ``bones`` [2, bones], how much each bone's length varied before it was fixed (standard deviation / mean).
+    ``first`` is the number of the first frame, ``every`` the step between the numbers; ``placement`` is the camera
+    fit, or None where joints came with their place. Chapter: 2.
+    """
+
+    fps: float
+    seen: np.ndarray
+    index: np.ndarray
+    noise: np.ndarray
+    bones: np.ndarray
+    built_apart: float
+    first: int = 0
+    every: int = 1
+    placement: Placement | None = None
+
+    def __len__(self) -> int:
+        return len(self.seen)
+
+    @property
+    def filled(self) -> np.ndarray:
+        """Where each dancer was not seen and the path was filled, bool [T, 2]."""
+        return self.index < 0
+
+    @property
+    def swaps(self) -> np.ndarray:
+        """Frames in which the dancers' order in the list is no longer the order of the frame before that had both."""
+        both = np.flatnonzero((self.index >= 0).all(axis=1))
+        order = self.index[both, 0] > self.index[both, 1]
+        return both[1:][order[1:] != order[:-1]]
+
+    @property
+    def strays(self) -> np.ndarray:
+        """How many people in each frame are neither dancer, [T]."""
+        return self.seen - (self.index >= 0).sum(axis=1)
+
+    @property
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """The table: what, how many, where, and what was done."""
+        frames = lambda where: (str(np.count_nonzero(where)), _spans(where, self.first, self.every))  # noqa: E731
+        swapped = np.zeros(len(self), bool)
+        swapped[self.swaps] = True
+        last = self.first + self.every * (len(self) - 1)
+        table = [
+            ("frames", str(len(self)), f"{self.first} to {last}", f"{len(self) / self.fps:.1f} s"),
+            ("people seen", str(int(self.seen.sum())), "", "the two who fit one story are kept"),
+            ("two people", *frames(self.seen == 2), ""),
+            ("one person", *frames(self.seen == 1), "the other one filled"),
+            ("three or more", *frames(self.seen > 2), "strays left out"),
+            ("nobody", *frames(self.seen == 0), "both filled"),
+            ("strays", str(int(self.strays.sum())), _spans(self.strays > 0, self.first, self.every), "left out"),
+            ("changed places", *frames(swapped), "followed"),
+        ]
+        for who in (0, 1):
+            filled = self.filled[:, who]
+            longest = max((stop - start for start, stop in _runs(filled)), default=0)
+            table.append((f"dancer {'ab'[who]} filled", *frames(filled), f"longest {longest / self.fps:.2f} s"))
+        table.append(("jitter", "", "all frames", " and ".join(f"{'ab'[who]} {1000 * self.noise[who]:.0f} mm"
+                                                               for who in (0, 1)) + " taken out"))
+        varied = " and ".join(f"{'ab'[who]} {100 * np.median(self.bones[who]):.1f} %" for who in (0, 1))
+        table.append(("bones", str(self.bones.shape[1]), "all frames", f"varied by {varied}, now constant"))
+        if self.placement is not None:
+            fit = self.placement
+            side, deep = np.median(fit.uncertainty[:, [0, 1]], axis=0)
+            lens = f"{'assumed' if fit.assumed else 'given'}: focal {fit.focal:.0f} px"
+            table.append(("place in space", str(len(fit.positions)), f"{np.median(fit.residual):.0f} px off",
+                          f"sideways ± {100 * side:.1f} cm, depth ± {100 * deep:.0f} cm; {lens}"))
+        return table
+
+    def __repr__(self) -> str:
+        lines = [("what", "how many", "where (frames)", "what was done"), *self.rows]
+        wide = [max(len(line[k]) for line in lines) for k in range(4)]
+        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, wide)).rstrip() for line in lines)
+
+    def timeline(self, ax=None):
+        """Draw who was seen when, what was filled, and where the list changed places; returns the figure."""
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            _, ax = plt.subplots(figsize=(9, 2.2), layout="constrained")
+        time = np.arange(len(self)) / self.fps
+        for who in (0, 1):
+            level, colour = 1 - who, palette.DANCERS[who]
+            _bars(ax, ~self.filled[:, who], self.fps, level, facecolor=colour, label="seen" if who == 0 else None)
+            _bars(ax, self.filled[:, who], self.fps, level, facecolor=palette.PAPER, edgecolor=colour, hatch="////",
+                  label="filled" if who == 0 else None)
+        strays = np.flatnonzero(self.strays)
+        ax.plot(time[strays], np.full(len(strays), -0.75), "x", color=palette.INK_SOFT, ms=5, label="stray left out")
+        ax.plot(time[self.swaps], np.full(len(self.swaps), 0.5), "|", color=palette.INK, ms=14, mew=1.6,
+                label="list changes places")
+        ax.set_yticks([1, 0, -0.75], ["dancer a", "dancer b", "strays"])
+        ax.set_ylim(-1.1, 1.5)
+        ax.set_xlim(0, len(self) / self.fps)
+        ax.set_xlabel("time, seconds")
+        ax.spines[["top", "right", "left"]].set_visible(False)
+        ax.tick_params(labelsize=8, left=False)
+        ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+        figure = ax.figure
+        if len(figure.axes) == 1:
+            plt.close(figure)
+        return figure
+
+    def _repr_html_(self) -> str:
+        row = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"  # noqa: E731
+        head = row(("what", "how many", "where (frames)", "what was done"), "th")
+        return f"<table><thead>{head}</thead><tbody>{''.join(row(cells, 'td') for cells in self.rows)}</tbody></table>"
+
+
+def _bars(ax, where, fps, level, **style):
+    runs = _runs(where)
+    ax.broken_barh([(start / fps, (stop - start) / fps) for start, stop in runs], (level - 0.25, 0.5),
+                   linewidth=0.6 if "hatch" in style else 0, **style)
+
+
+def _runs(where: np.ndarray) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], where.astype(int), [0]])))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist()))
+
+
+def _spans(where: np.ndarray, first: int, every: int, most: int = 6) -> str:
+    number = lambda frame: first + every * frame  # noqa: E731
+    spans = [f"{number(i)}" if j - i == 1 else f"{number(i)}-{number(j - 1)}" for i, j in _runs(where)]
+    return ", ".join(spans[:most]) + (f" and {len(spans) - most} more" if len(spans) > most else "")

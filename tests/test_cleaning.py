@@ -1,0 +1,320 @@
+"""Chapter 2's repairs, measured on takes spoiled on purpose, where the truth is known."""
+
+import json
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import choreo_lib as cl
+from choreo_lib import cleaning
+from choreo_lib.formats import landmarks
+from choreo_lib.formats.pointcloud import SMPL_24, guess_tree, read_detections
+
+TAKES = ["salsa/Easy_03", "salsa/move_03_03"]
+
+
+def jerk(positions, fps=30):
+    return np.linalg.norm(np.diff(positions, 3, axis=0), axis=-1).mean() * fps**3
+
+
+def named(duet, spoiled):
+    """Positions with dancer a of the take first: `clean` calls a whoever the first full frame lists first."""
+    first = next(who for who in spoiled.who if {0, 1} <= set(who.tolist()))
+    x = duet.positions.astype(float)
+    return x if [k for k in first if k < 2][0] == 0 else x[:, ::-1]
+
+
+def identity_right(report, spoiled):
+    """For each frame that shows somebody: is each dancer who was seen found, and nobody else taken for them?"""
+    first = next(who for who in spoiled.who if {0, 1} <= set(who.tolist()))
+    order = [k for k in first if k < 2]
+    right = np.ones(len(spoiled.who), bool)
+    for t, who in enumerate(spoiled.who):
+        for column, dancer in enumerate(order):
+            i = report.index[t, column]
+            right[t] &= who[i] == dancer if i >= 0 else dancer not in who
+    return right
+
+
+def lag(x, y, most=10):
+    """The shift in frames at which the velocities of y are most like those of x."""
+    u, v = (np.diff(z, axis=0).reshape(len(z) - 1, -1) for z in (x, y))
+    inside = slice(most, -most)
+    return int(np.argmax([(u[inside] * np.roll(v, -k, axis=0)[inside]).sum() for k in range(-most, most + 1)])) - most
+
+
+@pytest.mark.parametrize("name", TAKES)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_spoiled_take_is_put_right(real_data, name, seed):
+    real_data(name)
+    duet = cl.load_duet(name)
+    truth = duet.positions.astype(float)
+    spoiled = cleaning.spoil(duet, seed)
+    cleaned, report = cl.clean(spoiled.people, duet.fps)
+    right = identity_right(report, spoiled)
+    apart = np.linalg.norm(truth[:, 0, 0] - truth[:, 1, 0], axis=-1)
+    assert right[apart > 0.5].all() and right.mean() >= 0.99
+    positions = named(cleaned, spoiled)
+    error = np.linalg.norm(positions - truth, axis=-1).mean()
+    theirs, kept = cleaning.as_prototyped(spoiled.people, spoiled.scores)
+    if np.linalg.norm(theirs[0] - truth[kept[0]]) > np.linalg.norm(theirs[0, ::-1] - truth[kept[0]]):
+        theirs = theirs[:, ::-1]
+    # the prototype leaves missing frames out, so its k-th frame is no longer the k-th of the take
+    assert error <= np.linalg.norm(theirs - truth[: len(theirs)], axis=-1).mean() / 3
+    # and where its frames are put back on the clock by hand, it is still the worse of the two
+    assert error < np.linalg.norm(theirs - truth[kept], axis=-1).mean()
+    assert 0.8 <= jerk(positions) / jerk(truth) <= 1.25
+    assert lag(truth, positions) == 0
+    lengths = np.linalg.norm([cleaned.positions[:, :, c] - cleaned.positions[:, :, p]
+                              for p, c in cleaned.a.skeleton.bones], axis=-1)  # fmt: skip
+    assert lengths.std(axis=1).max() < 1e-5
+
+
+def test_the_report_counts_what_was_spoiled():
+    duet = cl.load_duet("synthetic/canon")
+    spoiled = cleaning.spoil(duet, seed=3)
+    _, report = cl.clean(spoiled.people, 30)
+    people = np.array([len(frame) for frame in spoiled.people])
+    assert (report.seen == people).all() and (people == 0).sum() == 30
+    assert (people == 1).sum() == 15 and (people == 3).sum() == 12
+    assert identity_right(report, spoiled).all()
+    order = [tuple(k for k in who if k < 2) for who in spoiled.who if {0, 1} <= set(who.tolist())]
+    assert len(report.swaps) == sum(x != y for x, y in pairwise(order))
+    assert report.strays.sum() == 12 and report.filled.sum() == 2 * 30 + 15
+    assert np.abs(report.noise - 0.02).max() < 0.002  # two centimetres were planted
+    assert "dancer a filled" in repr(report) and "<table>" in report._repr_html_()
+    assert len(report.timeline().axes) == 1
+
+
+def test_dancers_are_followed_through_a_crossing_and_an_absence():
+    """Two points walk through one place; one of them hides for the crossing. By nearest neighbour they change names."""
+    t = np.arange(61) / 60
+    body = np.stack([np.zeros(5), np.zeros(5), np.linspace(0, 1, 5)], axis=-1)
+    a = np.stack([4 * t - 2, 0 * t, 0 * t], axis=-1)[:, None] + body
+    b = np.stack([2 - 4 * t, 0 * t + 0.05, 0 * t], axis=-1)[:, None] + 1.05 * body
+    frames = [np.stack([a[k], b[k]]) for k in range(61)]
+    for k in range(24, 38):
+        frames[k] = frames[k][:1] if k < 28 else frames[k][:0]
+    index, _ = cleaning.track(frames, 30)
+    assert (index[:24] == (0, 1)).all() and (index[38:] == (0, 1)).all()
+    assert (index[24:28] == (0, -1)).all() and (index[28:38] == -1).all()
+
+
+def test_smoothing_a_line_or_a_parabola_changes_nothing_and_adds_no_lag():
+    """A path with no jerk is its own smoothest path; only the tension that tames long gaps may touch it, slightly."""
+    t = np.arange(90)[:, None, None] / 30
+    path = np.concatenate([1 + 2 * t, 0.5 * t**2, 0 * t], axis=-1)
+    np.testing.assert_allclose(cleaning.smooth(path, 30)[0], path, atol=2e-4)
+
+
+def test_smoothing_solves_the_equation_it_names():
+    """The banded solution against a dense one, built another way: least squares on stacked equations."""
+    rng = np.random.default_rng(0)
+    y = rng.normal(0, 0.02, (40, 1, 1)) + np.sin(np.arange(40) / 5)[:, None, None]
+    y[12:17] = np.nan
+    ours, _ = cleaning.smooth(y, 30, ease=1.0)
+    seen = np.isfinite(y[:, 0, 0])
+    middle = y[seen, 0, 0].mean()
+    third, first = np.diff(np.eye(40), 3, axis=0), np.diff(np.eye(40), 1, axis=0)
+    best, chosen = np.inf, None
+    for stiffness in 10.0 ** np.arange(-3, 7, 0.5):
+        rows = np.concatenate([np.eye(40)[seen], np.sqrt(stiffness) * third, np.sqrt(stiffness) / 30**2 * first])
+        right = np.concatenate([y[seen, 0, 0] - middle, np.zeros(37 + 39)])
+        z, *_ = np.linalg.lstsq(rows, right, rcond=None)
+        variance = ((right - rows @ z) ** 2).sum() / seen.sum()
+        surprise = (seen.sum() * np.log(variance) + np.linalg.slogdet(rows.T @ rows)[1] - 40 * np.log(stiffness))
+        if surprise < best:
+            best, chosen = surprise, z + middle
+    np.testing.assert_allclose(ours[:, 0, 0], chosen, atol=1e-6)
+
+
+def test_a_gap_is_filled_at_the_pace_of_both_ends():
+    duet = cl.load_duet("synthetic/mirror")
+    path = duet.a.positions[:, 0].astype(float)[:, None]
+    holed = path.copy()
+    holed[100:112] = np.nan
+    filled = cleaning.fill_gaps(holed, 30)
+    known = np.isfinite(holed)
+    np.testing.assert_array_equal(filled[known], path[known])
+    held = np.linalg.norm(path[100:112] - path[99], axis=-1).mean()
+    straight = np.linspace(path[99], path[112], 14)[1:-1]
+    error = np.linalg.norm(filled[100:112] - path[100:112], axis=-1).mean()
+    assert error < held / 4 and error < np.linalg.norm(straight - path[100:112], axis=-1).mean() / 2
+
+
+def test_a_long_absence_is_not_swung_wide_and_an_end_does_not_run_away():
+    t = np.arange(200)[:, None, None] / 30
+    path = np.concatenate([t, 0 * t, 0 * t], axis=-1)  # one metre a second
+    path[60:150] = np.nan  # three seconds
+    path[150:, :, 0] = 2 - (t[150:, :, 0] - 5)  # comes back at one metre a second
+    filled = cleaning.fill_gaps(path, 30)
+    assert np.nanmax(filled[..., 0]) < 3.5  # the two straight lines would meet at 4.5
+    path[120:] = np.nan
+    assert np.abs(cleaning.fill_gaps(path, 30)[..., 0]).max() < 4
+
+
+def test_bones_get_one_length_and_little_else():
+    duet = cl.load_duet("synthetic/canon")
+    rng = np.random.default_rng(1)
+    noisy = duet.a.positions + rng.normal(0, 0.01, duet.a.positions.shape)
+    bones = duet.a.skeleton.bones
+    fixed = cleaning.fix_bones(noisy, bones)
+    lengths = np.array([np.linalg.norm(fixed[:, c] - fixed[:, p], axis=-1) for p, c in bones])
+    assert lengths.std(axis=1).max() < 1e-9
+    error = lambda x: np.linalg.norm(x - duet.a.positions, axis=-1).mean()  # noqa: E731
+    assert error(fixed) < error(noisy)
+
+
+def camera_file(tmp_path, places, focal=1500.0, size=(1920, 1080)):
+    """A result file made by projecting known dancers through a known camera: the inverse of `place`."""
+    duet = cl.load_duet("synthetic/mirror")
+    records = []
+    for t in range(40):
+        for who, dancer in enumerate(duet):
+            points = dancer.positions[t, :24].astype(float)
+            local = points - points[0]
+            local = np.stack([local[:, 0], -local[:, 2], local[:, 1]], axis=-1)  # camera: Y down, Z away
+            there = local + places[who]
+            pixels = focal * there[:, :2] / there[:, 2:] + np.array(size) / 2
+            pixels = np.concatenate([pixels, pixels[-5:]])
+            low, high = pixels.min(axis=0), pixels.max(axis=0)
+            records.append({"image_id": f"{t}.jpg", "idx": who + 1, "score": 3.0, "box": [*low, *(high - low)],
+                            "keypoints": np.column_stack([pixels, np.ones(29)]).ravel().tolist(),
+                            "pred_xyz_jts": local.ravel().tolist()})  # fmt: skip
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(records))
+    return path, records
+
+
+def test_a_known_camera_gives_back_the_places(tmp_path):
+    places = np.array([[-0.6, 0.1, 4.0], [0.7, 0.0, 5.0]])
+    path, _ = camera_file(tmp_path, places)
+    fit = cleaning.place(read_detections(path), focal=1500, image_size=(1920, 1080))
+    want = np.tile(places[:, [0, 2, 1]] * (1, 1, -1), (40, 1))  # our world: y away from the camera, z up
+    np.testing.assert_allclose(fit.positions[:, 0], want, atol=1e-6)
+    assert fit.residual.max() < 1e-6 and not fit.assumed
+    longer = cleaning.place(read_detections(path), focal=3000, image_size=(1920, 1080))
+    depth = np.median(longer.positions[0::2, 0, 1])
+    assert 7.5 < depth < 8.5  # twice the lens, twice as far
+    cleaned, report = cl.clean(path, fps=30, focal=1500, image_size=(1920, 1080))
+    gap = np.linalg.norm(cleaned.positions[:, 0, 0] - cleaned.positions[:, 1, 0], axis=-1)
+    np.testing.assert_allclose(gap, np.linalg.norm(places[0] - places[1]), atol=5e-3)
+    assert report.placement.focal == 1500 and "given" in repr(report)
+
+
+def test_uncertainty_is_the_spread_that_pixel_noise_makes(tmp_path):
+    path, _ = camera_file(tmp_path, np.array([[-0.6, 0.1, 4.0], [0.7, 0.0, 5.0]]))
+    seen = read_detections(path)
+    rng = np.random.default_rng(0)
+    tries = []
+    for _ in range(60):
+        noisy = seen.keypoints.copy()
+        noisy[..., :2] += rng.normal(0, 4, noisy[..., :2].shape)
+        fit = cleaning.place(type(seen)(**{**vars(seen), "keypoints": noisy}), 1500, (1920, 1080))
+        tries.append(fit.positions[:, 0])
+    np.testing.assert_allclose(fit.uncertainty.mean(axis=0), np.std(tries, axis=0).mean(axis=0), rtol=0.15)
+
+
+def test_alphapose_raw_becomes_a_duet(real_data):
+    path = real_data("alphapose-raw")[0]
+    duet, report = cl.clean(path, fps=30)
+    assert len(duet) == 297 and duet.a.skeleton == SMPL_24
+    counts = dict(zip(*np.unique(report.seen, return_counts=True)))
+    assert report.seen.sum() == 576 and counts == {1: 30, 2: 255, 3: 12}
+    assert report.first == 0 and report.filled.sum() < 45
+
+
+@pytest.fixture
+def records(tmp_path):
+    _, made = camera_file(tmp_path, np.array([[-0.6, 0.1, 4.0], [0.7, 0.0, 5.0]]))
+    return made
+
+
+@pytest.mark.parametrize("spoil, said", [
+    (lambda r: [], "at least one detection"),
+    (lambda r: [x for x in r if x["idx"] == 1], "at most one person"),
+    (lambda r: [r[k] for k in np.random.default_rng(0).permutation(len(r))], "not in order"),
+    (lambda r: [*r[:7], {k: v for k, v in r[7].items() if k != "pred_xyz_jts"}, *r[8:]], "record 7.*pred_xyz_jts"),
+    (lambda r: [{**x, "keypoints": x["keypoints"][:51]} for x in r], "record 0, keypoints.*29 x 3"),
+    (lambda r: [{**x, "pred_xyz_jts": x["pred_xyz_jts"][:51]} for x in r], "24 x 3"),
+    (lambda r: [*r[:-1], {**r[-1], "image_id": "99999999999.jpg"}], "frames, more than"),
+])  # fmt: skip
+def test_a_bad_file_gets_one_clear_error(tmp_path, records, spoil, said):
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps(spoil(records)))
+    with pytest.raises(cl.MotionFormatError, match=f"(?s){said}"):
+        cl.clean(path, fps=30)
+
+
+def frames_of(count=60):
+    return list(cl.load_duet("synthetic/canon").positions[:count].astype(float))
+
+
+@pytest.mark.parametrize("frames, said", [
+    ([], "expected a path"),
+    ([np.empty((0, 29, 3))] * 40, "none of the 40 frames shows anybody"),
+    ([frame[:1] for frame in frames_of()], "at most one person"),
+    ([frames_of(300)[k] for k in np.random.default_rng(0).permutation(300)], "not in the order of time"),
+    ([*frames_of(5), frames_of(6)[5][:, :24]], "frame 5.*29 joints.*got 24"),
+    ([*frames_of(5), frames_of(6)[5][..., :2]], "frame 5.*shape"),
+    ([*frames_of(5), np.full((2, 29, 3), np.nan)], "frame 5, person 0, joint 0"),
+    ([frame - frame[:, :1] for frame in frames_of()], "one and the same place"),
+    (frames_of(5), "at least 8"),
+])  # fmt: skip
+def test_a_bad_list_gets_one_clear_error(frames, said):
+    with pytest.raises(cl.MotionFormatError, match=f"(?s){said}"):
+        cl.clean(frames, fps=30)
+
+
+def test_frames_per_second_must_be_told_and_make_sense():
+    with pytest.raises(cl.MotionFormatError, match="fps"):
+        cl.clean(frames_of(), fps=0)
+
+
+def test_dancers_who_stand_still_are_not_taken_for_shuffled():
+    rng = np.random.default_rng(0)
+    still = [frames_of(1)[0] + rng.normal(0, 0.02, (2, 29, 3)) for _ in range(60)]
+    duet, _ = cl.clean(still, fps=30)
+    assert np.linalg.norm(duet.positions - frames_of(1)[0], axis=-1).mean() < 0.015
+
+
+def test_a_tree_is_guessed_in_the_order_the_joints_have():
+    motion = cl.load_duet("synthetic/drives").a
+    guessed = guess_tree(motion.positions)
+    assert len(guessed) == 29 and np.mean(np.equal(guessed.parents, motion.skeleton.parents)) > 0.7
+
+
+def as_landmarks(points, pixels, size):
+    """What MediaPipe would give for bodies whose 33 landmarks are known; the names are those of its documentation."""
+    point = lambda xyz, seen: SimpleNamespace(x=xyz[0], y=xyz[1], z=xyz[2], visibility=seen)  # noqa: E731
+    flat = [[point((*(uv / size), 0.0), 0.9) for uv in person] for person in pixels]
+    solid = [[point(xyz, 0.9) for xyz in person] for person in points]
+    return SimpleNamespace(pose_landmarks=flat, pose_world_landmarks=solid)
+
+
+def test_landmarks_of_a_video_become_records_that_clean_reads(tmp_path):
+    rng = np.random.default_rng(0)
+    size, focal = np.array([1280, 720]), 1200.0
+    bodies = rng.uniform(-0.5, 0.5, (2, 33, 3))
+    bodies -= bodies[:, 23:25].mean(axis=1, keepdims=True)  # about the hips, as MediaPipe has them
+    places = np.array([[-0.7, 0.0, 4.0], [0.6, 0.0, 4.5]])
+    collected = []
+    for t in range(30):
+        moved = places + [[0.01 * t, 0, 0], [0, 0, 0.01 * t]]
+        there = bodies + moved[:, None]
+        pixels = focal * there[..., :2] / there[..., 2:] + size / 2
+        collected += landmarks.records(as_landmarks(bodies, pixels, size), t, size)
+    assert collected[0]["pred_xyz_jts"][:3] == [0, 0, 0]  # the pelvis
+    left_knee = np.reshape(collected[0]["pred_xyz_jts"], (24, 3))[SMPL_24.index("left_knee")]
+    np.testing.assert_allclose(left_knee, bodies[0, 25], atol=1e-12)
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(collected))
+    fit = cleaning.place(read_detections(path), focal, (1280, 720))
+    np.testing.assert_allclose(fit.positions[0::2, 0, 0], -0.7 + 0.01 * np.arange(30), atol=0.02)
+    np.testing.assert_allclose(fit.positions[1::2, 0, 1], 4.5 + 0.01 * np.arange(30), atol=0.1)
+    duet, _ = cl.clean(path, fps=30, focal=focal, image_size=(1280, 720))
+    assert len(duet) == 30
+    with pytest.raises(ValueError, match="33 landmarks"):
+        landmarks.records(as_landmarks(bodies[:, :17], pixels[:, :17], size), 0, size)

@@ -14,6 +14,9 @@ import numpy as np
 from ..metrics.errors import auc
 from ..motion import Duet, Motion
 
+ROUNDING = 1e-5
+"""Metres: what files and float32 round off a position. No surprise is smaller than this."""
+
 
 class Strings(NamedTuple):
     """What ties the joints of two dancers, in both directions.
@@ -70,7 +73,9 @@ def granger_strings(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: flo
     now = received[:, :, start:].reshape(*received.shape[:2], -1)  # [2, J, 3N]
     found = []
     for direction in (0, 1):
-        basis = np.linalg.qr(own[direction])[0]  # [J, 3N, order]
+        # rows that ask for small weights make a least squares problem a ridge regression
+        small = np.broadcast_to(np.sqrt(_penalty(own[direction])) * np.eye(order), (len(now[0]), order, order))
+        basis = np.linalg.qr(np.concatenate([own[direction], small], axis=1))[0][:, : own.shape[2]]  # [J, 3N, order]
         left = now[direction] - (basis @ (_turned(basis) @ now[direction][..., None]))[..., 0]  # [J, 3N]
         past = theirs[direction]
         # Frisch and Waugh (1933): take the receiver's own past out of the sender's lags as well, pair by pair
@@ -79,7 +84,7 @@ def granger_strings(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: flo
         shared = np.einsum("inl,jn->ijl", past, left, optimize=True)
         weight = ridge * np.trace(square, axis1=-2, axis2=-1)[..., None, None] / lags + 1e-12
         weights = np.linalg.solve(square + weight * np.eye(lags), shared[..., None])[..., 0]  # [J, J, lags]
-        before = (left**2).sum(-1)
+        before = (now[direction] * left).sum(-1)  # [J]
         after = before - 2 * (weights * shared).sum(-1) + (weights * (square @ weights[..., None])[..., 0]).sum(-1)
         share = np.where(_moves(before), after / np.where(_moves(before), before, 1.0), 1.0)  # [J, J]
         gain = -np.log(np.clip(share, 1e-12, 1.0))
@@ -152,14 +157,14 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
 
 
 def _signals(duet: Duet, max_lag: float):
-    """The lags in frames; and for both directions, senders' and receivers' velocities [2, J, T - 1, 3], m/s."""
+    """The lags in frames; and for both directions, senders' and receivers' steps [2, J, T - 1, 3], metres a frame."""
     lags = max(round(max_lag * duet.fps), 1)
     if len(duet) < 2 * lags + 10:
         raise ValueError(f"{len(duet)} frames are too few for lags of up to {lags}: give {2 * lags + 10} or more, or a "
                          "smaller max_lag")
     places = duet.positions.transpose(1, 2, 0, 3).astype(np.float64)  # [2, J, T, 3]
     parents = np.maximum(duet.a.skeleton.parents, 0)
-    sent, received = (np.diff(places - x, axis=2) * duet.fps for x in (places[:, :1], places[:, parents]))
+    sent, received = (np.diff(places - x, axis=2) for x in (places[:, :1], places[:, parents]))
     return lags, (sent, received[::-1])  # in direction 0, a sends and b receives
 
 
@@ -167,10 +172,14 @@ def _surprise(signal: np.ndarray, order: int) -> np.ndarray:
     """What a joint's own last frames do not foretell: residuals of an autoregression, [2, J, T, 3] -> T - order."""
     signal = _centred(signal)
     past, now = _lagged(signal, order, order), signal[:, :, order:].reshape(*signal.shape[:2], -1, 1)
-    square = _turned(past) @ past  # [2, J, order, order]
-    little = 1e-6 * np.trace(square, axis1=-2, axis2=-1)[..., None, None] + 1e-12
-    weights = np.linalg.solve(square + little * np.eye(order), _turned(past) @ now)
+    square = _turned(past) @ past + _penalty(past) * np.eye(order)  # [2, J, order, order]
+    weights = np.linalg.solve(square, _turned(past) @ now)
     return (now - past @ weights).reshape(*signal.shape[:2], -1, 3)
+
+
+def _penalty(past: np.ndarray) -> float:
+    """The variance that rounding adds to each column of steps; without it, weights amplify rounding into "surprise"."""
+    return 2 * past.shape[-2] * ROUNDING**2
 
 
 def _lagged(signal: np.ndarray, lags: int, start: int) -> np.ndarray:
@@ -193,7 +202,7 @@ def _turned(matrices: np.ndarray) -> np.ndarray:
 
 
 def _moves(size: np.ndarray) -> np.ndarray:
-    return size > 1e-9  # the root, or a bone that never turns; far below a millimetre a second
+    return size > 1e-12  # else the root, or a bone that never turns
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

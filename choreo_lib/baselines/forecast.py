@@ -134,9 +134,7 @@ class Ridge:
     def predict(self, past, partner, horizons: Sequence[int] = HORIZONS, who: str = "b") -> torch.Tensor:
         """Displacements foretold in the dancer's own frame of reference, added to the last pose."""
         if not set(horizons) <= set(self.weights[who]):
-            raise ValueError(
-                f"horizons {tuple(horizons)} asked for; this ridge was fitted for {tuple(self.weights[who])}"
-            )
+            raise ValueError(f"horizons {tuple(horizons)} asked for; fitted were {tuple(self.weights[who])}")
         if self.partner_at_target and partner is None:
             raise ValueError("this ridge looks at the partner at the target frame; give the partner's frames")
         frame, seen, beside = self._seen(past, partner, who)

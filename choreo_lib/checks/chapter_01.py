@@ -1,31 +1,12 @@
-"""Checks for the exercises: what is right is said, what is not gets a hint and never the answer.
-
-``cl.checks.ex1_1(answer)`` gives a `Verdict`, which is true or false and prints its message.
-"""
+"""Checks for the exercises of chapter 1, "Seeing a duet"."""
 
 from __future__ import annotations
 
-import textwrap
-from dataclasses import dataclass
-
 import numpy as np
 
-from .datasets import load_duet
-from .motion import Motion
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The answer of a check: `bool(verdict)` says whether it passed, its text says why."""
-
-    passed: bool
-    message: str
-
-    def __bool__(self) -> bool:
-        return self.passed
-
-    def __repr__(self) -> str:
-        return textwrap.fill(("That is right. " if self.passed else "Not yet. ") + self.message, 76)
+from ..datasets import load_duet
+from ..motion import Motion
+from .verdict import Verdict
 
 
 def ex1_1(lag) -> Verdict:

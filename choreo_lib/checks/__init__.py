@@ -1,0 +1,9 @@
+"""Checks for the exercises: what is right is said, what is not gets a hint and never the answer.
+
+``cl.checks.ex1_1(answer)`` gives a `Verdict`, which is true or false and prints its message.
+"""
+
+from .chapter_01 import ex1_1, ex1_2, ex1_3, ex1_4, line_up_1_4, puzzle_1_3
+from .verdict import Verdict
+
+__all__ = ["Verdict", "ex1_1", "ex1_2", "ex1_3", "ex1_4", "line_up_1_4", "puzzle_1_3"]

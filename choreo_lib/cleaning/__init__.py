@@ -12,7 +12,7 @@ import numpy as np
 
 from ..formats.border import MAX_FRAMES, check_fps, fail
 from ..formats.pointcloud import SMPL_24, Detections, guess_tree, read_detections
-from ..motion import Duet, Motion
+from ..motion import Duet, Motion, Source
 from ..skeleton import HYBRIK_29, Skeleton
 from .camera import Placement, place
 from .identity import Tracks, track
@@ -25,14 +25,14 @@ __all__ = ["Placement", "RepairReport", "Spoiled", "Tracks", "as_prototyped", "c
 
 
 def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float | None = None,
-          image_size: tuple[int, int] | None = None) -> tuple[Duet, RepairReport]:
+          image_size: tuple[int, int] | None = None, source: Source | None = None) -> tuple[Duet, RepairReport]:
     """Make a Duet of what a pose estimator saw, and say what was repaired.
 
     ``detections`` is the path of an AlphaPose/HybrIK result file, what `choreo_lib.formats.read_detections` gave, or a
     list over frames of arrays [people, J, 3] (an empty array where nobody was seen).
     Units: ``fps`` frames per second of the video; a list in metres, Z up; ``focal`` and ``image_size`` in pixels, for
     a file (see `place`). ``skeleton`` names the joints of a list; None: HybrIK's for 29 or 24 joints, else a tree
-    guessed from the bones. A file's joints are HybrIK's first 24.
+    guessed from the bones. A file's joints are HybrIK's first 24. ``source`` says whose dance it is (None: unknown).
     Dancer a is whoever is listed first in the first frame with both. Gives (Duet of every frame, RepairReport).
     Errors: MotionFormatError (a ValueError) for nobody, one person throughout, frames out of order, missing keys,
     joints that differ in number, joints about the pelvis without pixels. Chapter: 2.
@@ -79,7 +79,8 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     report = RepairReport(fps, np.array([len(frame) for frame in people]), index, np.array(noise), np.array(bones),
                           built_apart, first, every, placement)
     notes = ("cleaned: " + "; ".join(" ".join(filter(None, (row[0], row[1], row[3]))) for row in report.rows[3:]),)
-    a, b = (Motion(dancer, fps, skeleton, name=f"dancer {name}", notes=notes) for dancer, name in zip(dancers, "ab"))
+    a, b = (Motion(dancer, fps, skeleton, source=source, name=f"dancer {name}", notes=notes)
+            for dancer, name in zip(dancers, "ab"))
     return Duet(a, b), report
 
 

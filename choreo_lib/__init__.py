@@ -5,7 +5,7 @@ quaternions x y z w; axes in the order [batch, time, dancer, joint, xyz]; dancer
 think otherwise are converted where they are read (`choreo_lib.formats`) and nowhere else.
 """
 
-from . import checks, palette, plots, synthetic
+from . import augmentation, baselines, checks, cleaning, metrics, palette, plots, synthetic, windows
 from .cleaning import RepairReport, clean
 from .datasets import DatasetError, data_path, list_datasets, load_duet, load_motion, splits
 from .export import animate

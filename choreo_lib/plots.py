@@ -153,7 +153,7 @@ def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=N
         ax.plot(np.arange(len(curve)) / fps, curve, dash, color=colour, lw=1.4, label=name)
     ax.set_xlabel("time, seconds")
     ax.set_ylabel(unit)
-    ax.legend(frameon=False, fontsize=8, ncols=4)
+    ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0))  # above: hides no curve
     return _plain(ax)
 
 

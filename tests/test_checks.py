@@ -54,3 +54,48 @@ def test_ex1_4():
 def test_a_verdict_says_something(name):
     verdict = getattr(checks, name)(None)
     assert not verdict and repr(verdict).startswith("Not yet. ") and len(verdict.message) > 20
+
+
+def test_ex2_1():
+    seen = cl.cleaning.spoil(cl.load_duet("synthetic/canon"), seed=0)
+    share = np.mean([len(people) != 2 for people in seen.people])
+    assert checks.ex2_1(share)
+    for wrong in (1 - share, 100 * share, 0.1, 0.15, None, True):
+        assert not checks.ex2_1(wrong)
+    assert "percentage" in checks.ex2_1(19).message and "kept" in checks.ex2_1(0.81).message
+
+
+def test_ex2_2():
+    def runs(index, fps):
+        longest = []
+        for column in index.T:
+            away = "".join("x" if i < 0 else " " for i in column)
+            longest.append(max((len(run) for run in away.split()), default=0) / fps)
+        return longest
+
+    assert checks.ex2_2(runs)
+    assert "frames" in checks.ex2_2(lambda index, fps: runs(index, 1)).message
+    assert "adds up" in checks.ex2_2(lambda index, fps: (index < 0).sum(0) / fps).message
+    assert "until the end" in checks.ex2_2(lambda index, fps: [runs(index, fps)[0], 0]).message
+    assert not checks.ex2_2(lambda index, fps: None) and not checks.ex2_2([0.15, 0.3])
+    assert "never away" in checks.ex2_2(lambda index, fps: runs(index, fps) if (index < 0).any() else [1, 1]).message
+
+
+def test_ex2_3():
+    danced, suspects = checks.line_up_2_3()
+
+    def late(curve):
+        u, v = np.diff(danced)[:-12], np.diff(curve)
+        return max(range(12), key=lambda k: (u * v[k : k + len(u)]).sum())
+
+    shifts = [late(curve) for curve in suspects]
+    assert sorted(shifts)[:2] == [0, 0] and checks.ex2_3((int(np.argmax(shifts)), max(shifts)))
+    for wrong in ((0, 5), (1, 5), (2, 0), (2, 9), None, 2):
+        assert not checks.ex2_3(wrong)
+
+
+def test_ex2_4():
+    assert checks.ex2_4((6, 7.5)) and checks.ex2_4(np.array([4, 5]) * 1.5)
+    for wrong in ((4, 5), (6, 7), (2.67, 3.33), (6,), None):
+        assert not checks.ex2_4(wrong)
+    assert "other way" in checks.ex2_4((4 / 1.5, 5 / 1.5)).message

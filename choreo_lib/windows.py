@@ -22,10 +22,10 @@ from .skeleton import Skeleton
 class Windows:
     """Windows of several takes, as indices into one tensor that holds every take once.
 
-    Shapes: ``frames`` float32 [F, D, J, 3], all takes one after another (a memory-mapped array will do); ``first`` [N]
-    where in them each window begins; ``take`` [N] which of the takes it is from and ``start`` [N] at which frame of it,
-    all int64. ``windows[indices]`` is [B, T, D, J, 3], a copy: D is 2 for duets, 1 for solos; indices are whole
-    numbers, a slice or a mask.
+    Shapes: ``frames`` float32 [F, D, J, 3], all takes one after another (a tensor over a memory map will do);
+    ``first`` [N] where in them each window begins; ``take`` [N] which of the takes it is from and ``start`` [N] at
+    which frame of it, all int64. ``windows[indices]`` is [B, T, D, J, 3], a copy: D is 2 for duets, 1 for solos;
+    indices are whole numbers, a slice or a mask.
     Units: metres; ``fps`` counts the frames inside a window: a take at 30 fps cut with ``step`` 2 has 15.
     ``skipped`` says which takes were too short. Chapter: 3.
     """
@@ -96,13 +96,14 @@ class Windows:
         if drop_last and len(chunks) > 1 and len(chunks[-1]) < size:
             chunks = chunks[:-1]
         for k in range(begin, len(chunks)):
-            batch = self[chunks[k]].to(device or self.frames.device)
+            batch = self[chunks[k]].to(self.frames.device if device is None else device)
             yield batch if augment is None else augment(batch, self.skeleton, _chance(seed, epoch, k))
 
 
-def _chance(*numbers: int) -> torch.Generator:
+def _chance(seed: int, *place: int) -> torch.Generator:
     """A generator on the CPU, whatever the device, for one place in one run."""
-    state = np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0]
+    # a place is a key, since as a seed (1, 0) would be the same as (1, 0, 0)
+    state = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)[0]
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 

@@ -14,7 +14,7 @@ import choreo_lib as cl
 from choreo_lib.augmentation import Augment, at_tempo, exchanged, mirrored, noisy, turned
 from choreo_lib.windows import Frame, cut, frame_of, split_in_time, velocities
 
-DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
+DEVICES = ["cpu"] + (["cuda", 0] if torch.cuda.is_available() else [])
 BODY = cl.Skeleton(
     ("pelvis", "spine", "left_hip", "right_hip", "left_shoulder", "right_shoulder", "left_wrist"),
     (-1, 0, 0, 0, 1, 1, 4),
@@ -187,6 +187,22 @@ def test_an_epoch_goes_on_where_it_was_left(begin, epoch):
     assert all(torch.equal(x, y) for x, y in zip(rest, whole[begin:]))
 
 
+def test_the_order_and_every_batch_draw_from_generators_of_their_own():
+    windows, seen = cut(counted(10), 4), []
+
+    class Listen:
+        reach = length = 4
+
+        def __call__(self, batch, skeleton, generator):
+            seen.append(generator.initial_seed())
+            assert not torch.equal(torch.randperm(7, generator=generator), windows.order(1, epoch))
+            return batch
+
+    for epoch in (0, 1):
+        list(windows.batches(3, seed=1, epoch=epoch, augment=Listen()))
+    assert len(set(seen)) == 6  # two epochs of three batches
+
+
 def test_batches_say_what_they_need():
     windows = cut(counted(70, skeleton=PAIRED), 64)
     with pytest.raises(ValueError, match="give a seed"):
@@ -207,7 +223,7 @@ def test_batches_are_the_same_on_every_device(duet, device):
     for there in (windows.batches(16, seed=2, augment=augment, device=device),
                   windows.to(device).batches(16, seed=2, augment=augment)):  # fmt: skip
         for x, y in zip(here, there, strict=True):
-            assert y.device.type == device
+            assert y.device.type == torch.device(device).type
             torch.testing.assert_close(x, y.cpu(), atol=1e-5, rtol=0)
 
 

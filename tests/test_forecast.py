@@ -58,6 +58,7 @@ def test_damping_is_found_where_it_is_known():
     np.testing.assert_allclose([model.steps[h] for h in (1, 3, 6)], [0.5, 0.875, 63 / 64], rtol=1e-4)
     errors = evaluate({"damped": model}, windows, (1, 3, 6)).errors["damped"]
     assert errors.max() < 1e-6
+    assert DampedVelocity().fit(cut(moving(np.zeros(20)), 9), (1, 3)).steps == {1: 0, 3: 0}  # where nobody moves
 
 
 def test_the_table_is_the_mean_distance():
@@ -183,6 +184,9 @@ def test_nobody_sees_what_comes_later(fitted, unseen):
         assert torch.equal(before[:, 0], after[:, 0])
         assert torch.equal(before[:, 1], after[:, 1]) == (name not in ("partner", "one per role"))
         assert before.shape == (4, 2, 8, 3) and before.dtype == torch.float32
+        elsewhere = batch[:, :5] + torch.tensor([1.0, 0]).reshape(2, 1, 1)  # the partner's past is another
+        alone = torch.equal(before, model.predict(elsewhere, batch[:, 5:, 0], HORIZONS))
+        assert alone == (name not in ("partner", "one per role"))
 
 
 def test_moving_the_world_moves_the_forecast(fitted, unseen):
@@ -242,8 +246,11 @@ def test_what_cannot_be_foretold_is_said(train, fitted):
     past = train[:2][:, :5]
     with pytest.raises(ValueError, match=r"horizons \(2,\) asked for; fitted were \(1, 4\)"):
         fitted["own"].predict(past, None, (2,))
-    with pytest.raises(ValueError, match="give the partner's frames"):
-        fitted["partner"].predict(past, None, HORIZONS)
+    for partner in (None, past[:, :3, 0]):
+        with pytest.raises(ValueError, match="give the partner's 4 frames"):
+            fitted["partner"].predict(past, partner, HORIZONS)
+    with pytest.raises(ValueError, match="a past of 3 frames, and this ridge looks at 4"):
+        fitted["own"].predict(past[:, :3], None, HORIZONS)
     for wrong in (dict(past="mine"), dict(penalty=0.0)):
         with pytest.raises(ValueError, match="past is"):
             Ridge(**wrong)

@@ -80,7 +80,7 @@ class DampedVelocity(Repeat):
             ahead = batch[:, [now + h for h in horizons]] - last[:, None]  # [B, H, 2, J, 3]
             above += (ahead * step[:, None]).sum((0, 2, 3, 4)).cpu()
             below += float((step**2).sum())
-        self.steps = dict(zip(horizons, (above / below).tolist()))
+        self.steps = dict(zip(horizons, (above / max(below, 1e-12)).tolist()))  # none where nobody moves
         return self
 
     def reach(self, horizon: int) -> float:
@@ -135,8 +135,12 @@ class Ridge:
         """Displacements foretold in the dancer's own frame of reference, added to the last pose."""
         if not set(horizons) <= set(self.weights[who]):
             raise ValueError(f"horizons {tuple(horizons)} asked for; fitted were {tuple(self.weights[who])}")
-        if self.partner_at_target and partner is None:
-            raise ValueError("this ridge looks at the partner at the target frame; give the partner's frames")
+        if past.shape[1] < self.frames:
+            raise ValueError(f"a past of {past.shape[1]} frames, and this ridge looks at {self.frames}")
+        if self.partner_at_target and (partner is None or partner.shape[1] < max(horizons)):
+            raise ValueError(
+                f"this ridge looks at the partner at the target frame; give the partner's {max(horizons)} frames"
+            )
         frame, seen, beside = self._seen(past, partner, who)
         shared, answer = self._columns(seen), []
         for h in horizons:

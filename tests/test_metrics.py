@@ -257,8 +257,11 @@ def test_chance_prefers_no_lag():
 
 def test_a_still_channel_counts_as_zero():
     x = np.stack([wave(200, 3), np.full(200, 0.1)], axis=-1)
-    np.testing.assert_allclose(metrics.cross_correlation(x, x, 30).peak, 0.5)  # 1 and 0
-    np.testing.assert_array_equal(metrics.cross_correlation(x[:, 1], x[:, 1], 30).peak, 0)
+    found = metrics.cross_correlation(x, x, 30)
+    np.testing.assert_allclose(found.peak, 0.5)  # 1 and 0
+    assert not found.lag.any()
+    nothing = metrics.cross_correlation(x[:, 1], x[:, 1], 30)
+    assert not nothing.peak.any() and np.isnan(nothing.lag).all()
 
 
 def test_coupling_finds_a_canon():
@@ -279,6 +282,10 @@ def pulsing(shift=0, fps=30.0, seconds=6):
 def test_beats_are_where_the_dancer_stops():
     np.testing.assert_array_equal(metrics.beats(pulsing()), [30, 60, 90, 120, 150])
     assert len(metrics.beats(figure({"pelvis": still((0, 0, 1), 60)}))) == 0
+    # one step from frame 0 to 30, a pause, and one step from 150 to 180: by symmetry the pause's middle is frame 90
+    step = pulsing(seconds=1).positions[:, 0]
+    paused = np.concatenate([step, np.tile((1, 0, 0), (120, 1)), step + (1, 0, 0), [(2, 0, 0)]])
+    np.testing.assert_array_equal(metrics.beats(figure({"pelvis": paused})), [90])
 
 
 @pytest.mark.parametrize("fps", [30.0, 60.0])
@@ -422,6 +429,10 @@ def test_real_floor_halves_by_take():
     (lambda: metrics.frechet_distance(np.zeros((5, 3)), np.zeros((5, 4))), "same features"),
     (lambda: metrics.frechet_distance(np.full((5, 3), np.nan), np.zeros((5, 3))), "finite"),
     (lambda: metrics.real_floor(np.zeros((5, 3)), np.zeros(5)), "two groups"),
+    (lambda: metrics.real_floor(np.zeros((4, 3)), [0, 1, 1, 1]), "no half"),
+    (lambda: metrics.real_floor(np.full((8, 3), np.nan)), "finite"),
+    (lambda: metrics.auc([1, np.nan], [1, 0]), "1 nan"),
+    (lambda: metrics.cross_correlation(np.full(300, np.nan), np.zeros(300), 30), "finite"),
     (lambda: metrics.kinetic_features(tpose(2)), "too few"),
     (lambda: metrics.pace(tpose(1)), "at least two"),
 ])  # fmt: skip

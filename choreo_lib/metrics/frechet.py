@@ -125,14 +125,16 @@ def real_floor(features, groups=None, seed: int = 0, splits: int = 20) -> tuple[
     are closer to each other than two evenings would be. With ``groups``, the take of each window, halves are made of
     whole takes. A half has N / 2 windows: hold generated sets of that size against it.
     Shapes: ``features`` [N, F], ``groups`` [N] -> (mean, standard deviation) over ``splits`` random halves.
-    Errors: ValueError for fewer than four windows or two groups. Chapter: 3.
+    Errors: ValueError for values that are not finite, fewer than two groups, or a half of fewer than two windows.
+    Chapter: 3.
     """
     features = np.asarray(features, dtype=np.float64)
     groups = np.arange(len(features)) if groups is None else np.asarray(groups)
-    names = np.unique(groups)
-    if len(features) < 4 or len(names) < 2 or len(groups) != len(features):
+    names, sizes = np.unique(groups, return_counts=True)
+    least = np.sort(sizes)[: len(names) // 2].sum()  # windows in the smallest half that could be drawn
+    if least < 2 or len(groups) != len(features) or not np.isfinite(features).all():
         raise ValueError(f"{len(features)} windows in {len(names)} groups ({len(groups)} labels) cannot be halved; "
-                         "four windows and two groups are the least")
+                         "they must be finite, in two groups at least, and no half may have less than two windows")
     (features,) = _standard(features, features)
     rng = np.random.default_rng(seed)
     found = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import argrelmin
+from scipy.signal import find_peaks
 
 from ..motion import Motion
 from .joints import joints as joint_indices
@@ -62,11 +62,11 @@ def pace(motion: Motion, joints=None) -> np.ndarray:
 def beats(motion: Motion, smooth: float = 1 / 6) -> np.ndarray:
     """Frames at which a dancer nearly stops before going on: local minima of her `pace`, smoothed.
 
-    Shapes: [beats] frame numbers; the first and the last frame are never beats.
+    A pause is one beat, at its middle. Shapes: [beats] frame numbers; the first and the last frame are never beats.
     Units: ``smooth`` seconds, the width of a Gaussian (5 frames at 30 a second, as in Duolando's code).
     Chapter: 3. Kinematic beats: Li et al., "AI Choreographer", ICCV 2021.
     """
-    return argrelmin(gaussian_filter1d(pace(motion), smooth * motion.fps))[0]
+    return find_peaks(-gaussian_filter1d(pace(motion), smooth * motion.fps))[0]
 
 
 def foot_skate(motion: Motion, height: float = 0.01) -> float:

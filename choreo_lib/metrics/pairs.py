@@ -45,8 +45,8 @@ def _between(duet: Duet, mine, yours) -> np.ndarray:
 class CrossCorrelation(NamedTuple):
     """What `cross_correlation` finds in each window: the best correlation, its lag, and when.
 
-    Shapes: all [W]. Units: ``peak`` -1 to 1; ``lag`` seconds, positive where y follows x; ``time`` seconds, the
-    middle of x's window. Chapter: 3.
+    Shapes: all [W]. Units: ``peak`` -1 to 1; ``lag`` seconds, positive where y follows x, nan where nothing
+    moves; ``time`` seconds, the middle of x's window. Chapter: 3.
     """
 
     peak: np.ndarray
@@ -63,13 +63,13 @@ def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.
     one and averaged. A channel that does not move counts as 0. The peak is the highest of many lags, so it
     is positive for strangers too: compare it with theirs (`baselines.coupling.partner_swap`).
     Shapes: [T] or [T, K] each. Units: ``window``, ``max_lag``, ``step`` seconds -> `CrossCorrelation`.
-    Errors: ValueError where the signals differ in shape or are shorter than a window and both lags.
+    Errors: ValueError where the signals differ in shape, are not finite, or are shorter than a window and both lags.
     Chapter: 3. Boker et al., "Windowed cross-correlation and peak picking", Psychological Methods 2002.
     """
     x, y = (np.asarray(signal, dtype=np.float64) for signal in (x, y))
     width, furthest, hop = round(window * fps), round(max_lag * fps), max(round(step * fps), 1)
-    if x.shape != y.shape or x.ndim not in (1, 2):
-        raise ValueError(f"x {x.shape} and y {y.shape} must have one shape, [T] or [T, K]")
+    if x.shape != y.shape or x.ndim not in (1, 2) or not (np.isfinite(x) & np.isfinite(y)).all():
+        raise ValueError(f"x {x.shape} and y {y.shape} must be finite and have one shape, [T] or [T, K]")
     if width < 2 or len(x) < width + 2 * furthest:
         raise ValueError(f"{len(x)} frames are too few: windows of {width} frames and lags of {furthest} to both sides "
                          f"need {max(width, 2) + 2 * furthest}; take a shorter window or max_lag")
@@ -86,7 +86,8 @@ def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.
     moves = (mine > still[0][:, None]) & (yours > still[1][:, None])
     likeness = np.where(moves, products / np.where(moves, width * mine * yours, 1.0), 0.0).mean(1)  # [W, 2 lags + 1]
     best = likeness.argmax(-1)
-    return CrossCorrelation(likeness[np.arange(len(best)), best], (best - furthest) / fps, (starts + width / 2) / fps)
+    lag = np.where(moves.any((1, 2)), (best - furthest) / fps, np.nan)
+    return CrossCorrelation(likeness[np.arange(len(best)), best], lag, (starts + width / 2) / fps)
 
 
 def coupling(duet: Duet, joints=None, window: float = 4.0, max_lag: float = 1.0, step: float = 1.0):

@@ -274,6 +274,7 @@ def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
 def velocities(batch: torch.Tensor, fps: float, gap: int = 1) -> torch.Tensor:
     """How fast each joint moves, from the frame ``gap`` frames before; the first ``gap`` frames repeat the next one.
 
+    Those first frames thus know a later one: nothing that is scored on foretelling it may be shown them.
     Shapes: [B, T, ...] in and out. Units: metres in, metres per second out.
     Errors: ValueError where a window is not longer than the gap. Chapter: 3.
     """

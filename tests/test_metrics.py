@@ -317,12 +317,42 @@ def test_kinetic_features_by_hand():
     np.testing.assert_allclose(found, np.tile((4, up, 3), (17, 1)), rtol=2e-3)
 
 
-def test_relations_of_a_t_pose():
-    true = {name for name, frames in relations(tpose()).items() if frames.all()}
-    # arms straight out (span 2 x 0.449 of 1.7 m between wrists, shoulders 0.23 x 1.7 m), hands 2 cm above no neck
-    assert {"left hand far aside", "right hand far aside", "hands wide"} <= true
-    moving = [name for name in true if any(word in name for word in ("bent", "front", "crossed", "quick", "turn"))]
-    assert not moving
+STANDING = {"pelvis": (0, 0, 1), "neck": (0, 0, 1.5), "head": (0, 0, 1.7)} | {
+    f"{side}_{part}": (x, sign * y, z)
+    for side, sign in (("left", 1), ("right", -1))
+    for part, (x, y, z) in {
+        "shoulder": (0, 0.2, 1.45), "elbow": (0, 0.2, 1.15), "wrist": (0, 0.2, 0.85), "hip": (0, 0.1, 1),
+        "knee": (0, 0.1, 0.55), "ankle": (0, 0.1, 0.1), "toe": (0.15, 0.1, 0.02)}.items()
+}  # fmt: skip
+"""She looks along X: upper arms 0.3 m, shanks 0.45 m, shoulders 0.4 m and hips 0.2 m apart, and no relation is true."""
+
+
+@pytest.mark.parametrize(("where", "going", "wanted"), [
+    ({}, {}, ""),
+    ({"left_wrist": (0.35, 0.2, 1.15)}, {}, "left hand in front, left elbow bent"),  # 0.35 m ahead, a right angle
+    ({"left_wrist": (0.25, 0.2, 1.15)}, {}, "left elbow bent"),  # in front begins one upper arm ahead
+    ({"left_elbow": (0, 0.2, 1.75), "left_wrist": (0, 0.2, 2.05)}, {}, "left hand above the neck, hands wide"),
+    ({"left_elbow": (0, 0.5, 1.45), "left_wrist": (0, 0.8, 1.45)}, {}, "left hand far aside, hands wide"),
+    ({"left_wrist": (0, 0, 0.85), "right_wrist": (0, -0.1, 0.85)}, {}, "hands together"),  # less than 0.2 m apart
+    ({"left_knee": (0.3, 0.1, 0.55)}, {}, "left knee bent"),  # 113 degrees
+    ({"left_ankle": (0, 0.1, 0.25)}, {}, "left foot raised"),  # by 0.15 m, half of a shank that is now 0.3 m
+    ({"left_ankle": (0.25, 0.1, 0.1)}, {}, "left foot in front"),
+    ({"left_ankle": (0, -0.15, 0.1)}, {}, "legs crossed"),
+    ({"left_ankle": (0, 0.4, 0.1)}, {}, "feet wide"),
+    ({"neck": (0.3, 0, 1.4)}, {}, "trunk bent"),  # 37 degrees
+    ({"left_shoulder": (0.14, 0.14, 1.45), "right_shoulder": (-0.14, -0.14, 1.45)}, {}, "trunk twisted"),  # 45 degrees
+    ({}, {"left_wrist": (0, 0, 0.5)}, "left hand rising"),  # above 0.3 m/s
+    ({}, {"left_wrist": (0, 0, -1.5)}, "left hand quick"),  # above 1.2 m/s
+    ({}, {"left_wrist": (0, -0.4, 0)}, "hands closing"),  # above 0.3 m/s
+    ({}, {"left_ankle": (0, 0.8, 0)}, "left foot quick"),  # above 0.6 m/s
+    ({}, dict.fromkeys(STANDING, (0.8, 0, 0)), "travelling"),  # above 0.6 m/s; no hand or foot is quick on its body
+    ({}, dict.fromkeys(STANDING, (0.5, 0, 0)), ""),
+])  # fmt: skip
+def test_relations_by_hand(where, going, wanted):
+    t = np.arange(3)[:, None] / 30
+    motion = figure({name: place + t * going.get(name, (0, 0, 0)) for name, place in (STANDING | where).items()})
+    true = {name for name, frames in relations(motion).items() if frames.all()}
+    assert true == set(wanted.split(", ")) - {""}
 
 
 def test_relations_see_a_turn_and_a_walk():

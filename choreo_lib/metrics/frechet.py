@@ -37,8 +37,8 @@ def geometric_features(motion: Motion) -> np.ndarray:
 
     Shapes: [29], the relations of `relations` in their order, each 0 to 1.
     Errors: ValueError for fewer than two frames or joints without known names.
-    Chapter: 3. After the boolean features of Müller, Röder and Clausen (SIGGRAPH 2005). They define 39, and Li et al.
-    (ICCV 2021) use 32; ours are 29 of the same kind with thresholds of our own, so values are not comparable.
+    Chapter: 3. After the boolean features of Müller, Röder and Clausen (SIGGRAPH 2005), as used by Li et al. (ICCV
+    2021); ours are 29 of the same kind with thresholds of our own, so values are not comparable.
     """
     return np.array([true.mean() for true in relations(motion).values()])
 

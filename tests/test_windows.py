@@ -433,6 +433,16 @@ def test_augmentation_draws_by_the_generator_alone(duet):
     assert (spun - batch).abs().max() > 0.1
 
 
+def test_every_tempo_is_as_likely_and_none_is_outside():
+    # a joint at frame t of every window is at x = t, so the second frame's x is the tempo
+    line = torch.arange(11.0).reshape(1, 11, 1, 1, 1).expand(2000, 11, 1, 1, 3)
+    augment = Augment(length=9, turn=False, mirror=0, noise=0, tempo=0.2)
+    tempo = augment(line, cl.Skeleton(("hips",), (-1,)), torch.Generator().manual_seed(0))[:, 1, 0, 0, 0]
+    assert 0.8 <= tempo.min() < 0.801 and 1.199 < tempo.max() <= 1.2
+    # uniform from 0.8 to 1.2: deviation 0.4 / sqrt(12) = 0.1155; the mean's own error is that over sqrt(2000), 0.0026
+    assert abs(tempo.mean() - 1) < 0.01 and abs(tempo.std() - 0.1155) < 0.01
+
+
 def test_a_solo_is_augmented_too(duet):
     augment = Augment(length=20)
     windows = cut(duet.a, augment.reach)

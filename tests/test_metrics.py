@@ -288,6 +288,17 @@ def test_beats_are_where_the_dancer_stops():
     np.testing.assert_array_equal(metrics.beats(figure({"pelvis": paused})), [90])
 
 
+def test_beats_of_a_dance_are_the_published_ones():
+    """The mean speed over joints, a Gaussian of 5 frames at 30 a second, and every frame below both its neighbours."""
+    dance = synthetic.duet("canon", 300, seed=2).a
+    speed = np.linalg.norm(np.gradient(dance.positions.astype(float), axis=0), axis=-1).mean(1)
+    weights = np.exp(-(np.arange(-20, 21) ** 2) / 50)
+    calm = np.convolve(np.pad(speed, 20, "symmetric"), weights / weights.sum(), "valid")
+    low = 1 + np.flatnonzero((calm[1:-1] < calm[:-2]) & (calm[1:-1] < calm[2:]))
+    assert len(low) > 5
+    np.testing.assert_array_equal(metrics.beats(dance), low)
+
+
 @pytest.mark.parametrize("fps", [30.0, 60.0])
 def test_beat_echo_by_hand(fps):
     a, b = pulsing(fps=fps), pulsing(0.1, fps)

@@ -99,3 +99,46 @@ def test_ex2_4():
     for wrong in ((4, 5), (6, 7), (2.67, 3.33), (6,), None):
         assert not checks.ex2_4(wrong)
     assert "other way" in checks.ex2_4((4 / 1.5, 5 / 1.5)).message
+
+
+def test_ex3_1():
+    starts = [s for s in range(300) if s % 4 == 0 and s + 64 <= 300]
+    assert checks.ex3_1((len(starts), 64 - 4))
+    for wrong in ((59, 60), (75, 60), (60, 4), (237, 63), None, 60):
+        assert not checks.ex3_1(wrong)
+    assert "both" in checks.ex3_1((59, 60)).message.lower() and "left in common" in checks.ex3_1((60, 4)).message
+
+
+def test_ex3_2():
+    def mine(reach):
+        model = cl.baselines.Repeat()
+        model.reach = reach
+        return model
+
+    assert checks.ex3_2(mine(lambda h: sum(0.75**k for k in range(h))))
+    assert "standing still" in checks.ex3_2(mine(lambda h: 0.0)).message
+    assert "too far" in checks.ex3_2(mine(lambda h: 1.3 * h)).message
+    assert "not yet" in checks.ex3_2(mine(lambda h: 0.5 * h)).message
+    assert "NotImplementedError" in checks.ex3_2(mine(lambda h: (_ for _ in ()).throw(NotImplementedError))).message
+    assert not checks.ex3_2(cl.baselines.Repeat) and not checks.ex3_2(None)
+
+
+def test_ex3_3():
+    takes = [
+        [{(int(w), f) for w, start in zip(side.take, side.start) for f in range(start, start + side.length)}
+         for side in split]
+        for split in checks.splits_3_3()
+    ]  # fmt: skip
+    shared = [bool(train & test) for train, test in takes]
+    assert shared == [True, False, True] and checks.ex3_3(shared)
+    for wrong in ([True, False, False], [False, True, False], [True] * 3, None, [True, False]):
+        assert not checks.ex3_3(wrong)
+
+
+def test_ex3_4():
+    there = cl.load_duet("synthetic/canon").b.positions.astype(float)
+    aside = there + (1.0, 0, 0)
+    errors = [1000 * cl.metrics.joint_error(aside, there, align).mean() for align in (None, "root", "procrustes")]
+    assert checks.ex3_4(np.round(errors, 6))
+    for wrong in ((1, 0, 0), (1000, 1000, 0), (0, 0, 0), None, 1000):
+        assert not checks.ex3_4(wrong)

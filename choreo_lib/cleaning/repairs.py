@@ -6,10 +6,13 @@ A frame in which a dancer was not seen holds NaN. Taught in chapter 2, "From vid
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_solve_banded, cholesky_banded
+from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
+
+from ..formats.border import MAX_DISTANCE, check_fps, fail
 
 _EASE = 0.1  # chosen on salsa's training takes, where it leaves the jerk of the result nearest to that of the dance
-_TENSION = 1.0  # seconds: over a longer absence a path is drawn straight rather than swung wide
+_TENSION = 1.0  # seconds: over a longer stretch a path would be drawn straight rather than swung wide
+_LONG, _TAUT = 0.6, 0.1  # seconds: an absence beyond the first is drawn with the second as its tension
 _STIFFNESS = 10.0 ** np.arange(-3, 7, 0.5)
 
 
@@ -22,24 +25,37 @@ def smooth(positions, fps: float, ease: float = _EASE) -> tuple[np.ndarray, np.n
     sum over seen frames (z - y)^2 + stiffness * sum (third difference of z)^2: a Whittaker smoother (Eilers, 2003)
     whose penalty is jerk, the quantity that reaching hands keep small (Flash and Hogan, 1985). It looks forward as
     far as back, so it has no lag. The stiffness of each coordinate is the most likely one times ``ease``, for
-    the most likely one rounds off accents. A second, slight penalty on speed keeps long gaps from overshooting.
-    Errors: ValueError for fewer than 8 seen frames. Chapter: 2.
+    the most likely one rounds off accents. A second, slight penalty on speed keeps gaps from overshooting; it is
+    strong where nothing was seen for over 0.6 s, for there the pace at the ends tells little of the middle.
+    Errors: MotionFormatError (a ValueError) for fewer than 8 seen frames, infinite or huge numbers. Chapter: 2.
     """
-    positions = np.asarray(positions, np.float64)
+    fps = check_fps("positions", fps)
+    positions = _numbers(positions)
     frames = len(positions)
     y = positions.reshape(frames, -1)
     seen = np.isfinite(y).all(axis=1).astype(float)
     if seen.sum() < 8:
-        raise ValueError(f"{int(seen.sum())} frames were seen; a path needs at least 8. Take a longer recording")
+        fail("positions", f"{int(seen.sum())} frames were seen; a path needs at least 8. Take a longer recording")
+    if not 0 < ease < np.inf:
+        fail("positions", f"expected a positive number; got {ease!r}", "ease")
     y = np.where(seen[:, None] > 0, y, 0)
     middle = y.sum(axis=0) / seen.sum()
     y = (y - middle) * seen[:, None]
-    penalty = _differences(frames, 3) + (_TENSION * fps) ** -4 * _differences(frames, 1)
+    tension = np.full(frames - 1, loose := (_TENSION * fps) ** -4)
+    edges = np.flatnonzero(np.diff(seen, prepend=1, append=1))
+    for start, stop in zip(edges[::2], edges[1::2]):
+        if stop - start > _LONG * fps:
+            tension[max(start - 1, 0) : stop] = max(loose, max(_TAUT * fps, 1) ** -4)
+    penalty = _differences(frames, 3) + _differences(frames, 1, tension)
 
     def solve(stiffness, columns):
         band = stiffness * penalty
         band[0] += seen
-        factor = cholesky_banded(band, lower=True)
+        try:
+            factor = cholesky_banded(band, lower=True)
+        except LinAlgError:  # the absence has as many frames as a float has digits to spare
+            fail("positions", f"nobody can say what happens in an absence of {np.diff(edges)[::2].max():,} frames at "
+                              f"{fps:g} frames per second; cut the take there")
         return cho_solve_banded((factor, True), columns), 2 * np.log(factor[0]).sum()
 
     likely, best, noise = (np.full(y.shape[1], fill) for fill in (_STIFFNESS[0], np.inf, 0.0))
@@ -62,24 +78,37 @@ def fill_gaps(positions, fps: float) -> np.ndarray:
     Shapes: [T, ..., 3]. Before the first and after the last sight the pace fades out.
     Errors: as `smooth`. Chapter: 2.
     """
-    positions = np.asarray(positions, np.float64)
+    positions = _numbers(positions)
     return np.where(np.isfinite(positions), positions, smooth(positions, fps)[0])
 
 
-def fix_bones(positions, bones, rounds: int = 8) -> np.ndarray:
+def fix_bones(positions, bones, rounds: int = 8, seen=None) -> np.ndarray:
     """Give every bone one length, its median, with as little moved as possible.
 
-    Shapes: ``positions`` [T, J, 3]; ``bones`` pairs (parent, child), parents first, as ``skeleton.bones``.
+    Shapes: ``positions`` [T, J, 3]; ``bones`` pairs (parent, child), parents first, as ``skeleton.bones``; ``seen``
+    bool [T], the frames whose lengths count (None: all), for those that were filled say nothing of a body.
     Both ends of a bone give way, again and again (position based dynamics, Müller et al., 2007); a last walk from the
     root outwards makes the lengths exact.
-    Chapter: 2.
+    Errors: MotionFormatError (a ValueError) for frames with gaps, bones that are no tree of these joints. Chapter: 2.
     """
-    x = np.array(positions, np.float64).transpose(1, 2, 0).copy()  # [J, 3, T]: one joint lies together in memory
-    lengths = [np.median(np.sqrt(((x[c] - x[p]) ** 2).sum(axis=0))) for p, c in bones]
+    positions = _numbers(positions)
+    if positions.ndim != 3 or np.isnan(positions).any():
+        fail("positions", f"expected numbers [frames, joints, 3] without gaps; got shape {positions.shape}, "
+                          f"{np.isnan(positions).sum()} of them missing. Fill them with fill_gaps or smooth")
+    met = set()
+    for parent, child in bones:
+        if child in met or not (0 <= parent < positions.shape[1] and 0 <= child < positions.shape[1]):
+            fail("positions", f"expected pairs (parent, child) of {positions.shape[1]} joints, parents first",
+                 f"bone ({parent}, {child})")
+        met |= {parent, child}
+    x = positions.transpose(1, 2, 0).copy()  # [J, 3, T]: one joint lies together in memory
+    seen = slice(None) if seen is None else np.asarray(seen, bool)
+    lengths = [np.median(np.sqrt(((x[c] - x[p]) ** 2).sum(axis=0))[seen]) for p, c in bones]
     for step in range(rounds + 1):
         for (parent, child), length in zip(bones, lengths):
             bone = x[child] - x[parent]
-            excess = bone * (1 - length / np.maximum(np.sqrt((bone**2).sum(axis=0)), 1e-9))
+            bone[:, np.abs(bone).max(axis=0) < 1e-9] = [[0], [0], [1e-9]]  # both ends in one place: any way will do
+            excess = bone * (1 - length / np.sqrt((bone**2).sum(axis=0)))
             if step < rounds:
                 x[child] -= excess / 2
                 x[parent] += excess / 2
@@ -88,11 +117,26 @@ def fix_bones(positions, bones, rounds: int = 8) -> np.ndarray:
     return x.transpose(2, 0, 1)
 
 
-def _differences(frames: int, order: int) -> np.ndarray:
-    """D'D for the matrix D of differences of one order, as the lower bands [4, T] that SciPy solves with."""
+def _numbers(positions) -> np.ndarray:
+    """Positions as floats, NaN or within reach."""
+    try:
+        positions = np.asarray(positions, np.float64)
+    except (TypeError, ValueError):
+        fail("positions", "expected an array [frames, ..., 3] of numbers")
+    if positions.ndim == 0 or not positions.size:
+        fail("positions", f"expected an array [frames, ..., 3]; got shape {positions.shape}")
+    if (np.abs(positions) > MAX_DISTANCE).any():
+        place = np.argwhere(np.abs(positions) > MAX_DISTANCE)[0]
+        fail("positions", f"expected metres, and NaN where nobody was seen; got {positions[tuple(place)]:g}",
+             f"frame {place[0]}")
+    return positions
+
+
+def _differences(frames: int, order: int, weight=1.0) -> np.ndarray:
+    """D'WD for the matrix D of weighted differences of one order, as the lower bands [4, T] that SciPy solves with."""
     weights = np.diff(np.eye(order + 1), order, axis=0)[0]
     bands = np.zeros((4, frames))
     for k in range(order + 1):
         for i in range(order + 1 - k):
-            bands[k, i : i + frames - order] += weights[i] * weights[i + k]
+            bands[k, i : i + frames - order] += weights[i] * weights[i + k] * weight
     return bands

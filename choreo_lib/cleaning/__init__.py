@@ -10,12 +10,12 @@ import os
 
 import numpy as np
 
-from ..formats.border import MAX_FRAMES, check_fps, fail
+from ..formats.border import MAX_CELLS, check_fps, fail
 from ..formats.pointcloud import SMPL_24, Detections, guess_tree, read_detections
 from ..motion import Duet, Motion, Source
 from ..skeleton import HYBRIK_29, Skeleton
 from .camera import Placement, place
-from .identity import Tracks, track
+from .identity import Tracks, checked, track
 from .rehearsal import Spoiled, as_prototyped, spoil
 from .repairs import fill_gaps, fix_bones, smooth
 from .report import RepairReport
@@ -30,7 +30,8 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
 
     ``detections`` is the path of an AlphaPose/HybrIK result file, what `choreo_lib.formats.read_detections` gave, or a
     list over frames of arrays [people, J, 3] (an empty array where nobody was seen).
-    Units: ``fps`` frames per second of the video; a list in metres, Z up; ``focal`` and ``image_size`` in pixels, for
+    Units: ``fps`` frames per second of the video (where only every k-th image was searched, as their numbers tell, the
+    duet has fps / k); a list in metres, Z up; ``focal`` and ``image_size`` in pixels, for
     a file (see `place`). ``skeleton`` names the joints of a list; None: HybrIK's for 29 or 24 joints, else a tree
     guessed from the bones. A file's joints are HybrIK's first 24. ``source`` says whose dance it is (None: unknown).
     Dancer a is whoever is listed first in the first frame with both. Gives (Duet of every frame, RepairReport).
@@ -44,14 +45,16 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     fps = check_fps(path, fps)
     if isinstance(detections, Detections):
         skeleton = SMPL_24
-        first, every, count = _numbering(path, detections.frame)
         placement = place(detections, focal, image_size)
+        first, every, count = _numbering(path, detections.frame)
+        fps /= every
         people = [np.empty((0, len(skeleton), 3))] * count
         starts = np.flatnonzero(np.diff(detections.frame, prepend=-1))
         for rows in np.split(np.arange(len(detections)), starts[1:]):
             people[(detections.frame[rows[0]] - first) // every] = placement.positions[rows]
     else:
-        people = _checked(path, detections, skeleton)
+        people = detections
+    people = checked(path, people, skeleton)
     _two_at_all(path, people)
     _in_order(path, people, fps)
     if skeleton is None:
@@ -65,6 +68,10 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     for who in (0, 1):
         if (index[:, who] >= 0).sum() < 8:
             fail(path, f"dancer {'ab'[who]} is seen in {(index[:, who] >= 0).sum()} frames; it takes at least 8")
+    both = found[(index >= 0).all(axis=1)]
+    if len(both) and np.median(np.linalg.norm(both[:, 0] - both[:, 1], axis=-1)) < 0.05:
+        fail(path, "the joints of both dancers are within 5 cm of each other: this is one person, seen double, and a "
+                   "duet has two")
     dancers, noise, bones = [], [], []
     for who in (0, 1):
         path_of, jitter = smooth(found[:, who], fps)
@@ -72,7 +79,7 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
         lengths = np.linalg.norm(found[:, who, children] - found[:, who, parents], axis=-1)
         bones.append(np.nanstd(lengths, axis=0) / np.maximum(np.nanmean(lengths, axis=0), 1e-9))
         noise.append(np.sqrt((jitter**2).mean()))
-        dancers.append(fix_bones(path_of, skeleton.bones))
+        dancers.append(fix_bones(path_of, skeleton.bones, seen=index[:, who] >= 0))
     if placement is not None:  # a camera's height is not known: let the lowest foot stand on the floor
         floor = np.median(np.min(dancers, axis=(0, 2))[:, 2])
         dancers = [dancer - (0, 0, floor) for dancer in dancers]
@@ -95,40 +102,10 @@ def _numbering(path, frame: np.ndarray) -> tuple[int, int, int]:
     steps = np.diff(np.unique(frame))
     every = int(np.gcd.reduce(steps)) if len(steps) else 1
     count = int((frame[-1] - frame[0]) // every) + 1
-    if count > MAX_FRAMES:
-        fail(path, f"image numbers run from {frame[0]} to {frame[-1]}: {count:,} frames, more than {MAX_FRAMES:,}")
+    if count * len(SMPL_24) > MAX_CELLS:
+        fail(path, f"image numbers run from {frame[0]} to {frame[-1]}: {count:,} frames, more than "
+                   f"{MAX_CELLS // len(SMPL_24):,}. Is every number right?")
     return int(frame[0]), every, count
-
-
-def _checked(path, frames, skeleton: Skeleton | None) -> list[np.ndarray]:
-    """A list of frames as float arrays, all of one number of joints, all finite."""
-    if not isinstance(frames, (list, tuple)) or not len(frames):
-        fail(path, "expected a path, or a list with one array [people, joints, 3] a frame")
-    if len(frames) > MAX_FRAMES:
-        fail(path, f"{len(frames):,} frames are more than {MAX_FRAMES:,}; cut the take shorter")
-    joints, people = None if skeleton is None else len(skeleton), []
-    for t, frame in enumerate(frames):
-        try:
-            frame = np.asarray(frame, np.float64)
-        except (TypeError, ValueError):
-            fail(path, "expected an array [people, joints, 3] of numbers; do all people have the same joints?",
-                 f"frame {t}")
-        if frame.size == 0:
-            people.append(None)
-            continue
-        if frame.ndim != 3 or frame.shape[2] != 3 or frame.shape[1] < 2:
-            fail(path, f"expected an array [people, joints, 3]; got shape {frame.shape}", f"frame {t}")
-        if joints is not None and frame.shape[1] != joints:
-            fail(path, f"expected {joints} joints, as in the {'skeleton' if skeleton else 'frames before'}; got "
-                       f"{frame.shape[1]}", f"frame {t}")
-        if not np.isfinite(frame).all():
-            person, joint, _ = np.argwhere(~np.isfinite(frame))[0]
-            fail(path, "expected finite numbers; leave a person out rather than half in",
-                 f"frame {t}, person {person}, joint {joint}")
-        joints = frame.shape[1]
-        people.append(frame)
-    empty = np.empty((0, joints or 0, 3))
-    return [empty if frame is None else frame for frame in people]
 
 
 def _two_at_all(path, people) -> None:
@@ -138,6 +115,9 @@ def _two_at_all(path, people) -> None:
     if most == 1:
         fail(path, "every frame shows at most one person, and a duet has two. One dancer's points are read by "
                    "read_motion")
+    size = np.median([np.ptp(person, axis=0).max() for frame in people for person in frame])
+    if not 0.05 < size < 10:
+        fail(path, f"people measure {size:.3g} from end to end, which are no metres; bring the points to metres first")
     roots = np.concatenate([frame[:, 0] for frame in people if len(frame)])
     if np.ptp(roots, axis=0).max() < 1e-4:
         fail(path, "every person's first joint lies in one and the same place, so nobody can tell where they stand. "

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..formats.pointcloud import Detections
+from ..formats.border import fail
+from ..formats.pointcloud import SMPL_24, Detections
 
 _SIZES = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 
@@ -39,15 +40,30 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
     focal length in pixels; None: the image's diagonal (as CLIFF assumes: Li et al., ECCV 2022). The joints, about the
     pelvis, are X, Y, Z; the pelvis is at t. Then u = focal (X + tx) / (Z + tz) + centre, and the same for v:
     linear in t once multiplied out, and solved by least squares weighted by each key point's confidence.
+    Errors: MotionFormatError (a ValueError), naming the detection whose pixels fit no place before the camera.
     Chapter: 2.
     """
+    if not len(detections) or detections.pred_xyz_jts.shape[1:] != (len(SMPL_24), 3):
+        fail("detections", f"expected pred_xyz_jts [N, 24, 3]; got shape {detections.pred_xyz_jts.shape}")
+    for name in ("box", "keypoints", "pred_xyz_jts"):
+        good = np.isfinite(getattr(detections, name)).reshape(len(detections), -1).all(axis=1)
+        _all(detections, good, f"expected finite numbers in {name}")
     joints = detections.pred_xyz_jts  # [N, 24, 3], camera frame: Y down, Z away
     pixels, weight = detections.keypoints[:, : joints.shape[1], :2], detections.keypoints[:, : joints.shape[1], 2:]
+    _all(detections, np.ptp(pixels, axis=1).max(axis=1) >= 1, "its key points lie within one pixel; are they in pixels "
+         "of the whole image? If only this one is wrong, leave it out")
     if image_size is None:
         far = (detections.box[:, :2] + detections.box[:, 2:]).max(axis=0)
-        image_size = next((size for size in _SIZES if far[0] <= size[0] and far[1] <= size[1]), tuple(np.ceil(far)))
+        holds = (size for size in _SIZES if far[0] <= size[0] and far[1] <= size[1])
+        image_size = next(holds, tuple(np.ceil(far).tolist()))
     assumed = focal is None
-    focal = float(np.hypot(*image_size)) if assumed else float(focal)
+    try:
+        focal = float(np.hypot(*map(float, image_size)) if assumed else focal)
+        if not (len(image_size) == 2 and 0 < min(image_size) <= max(image_size) <= 1e6 and 1 <= focal <= 1e6):
+            raise ValueError
+    except (TypeError, ValueError):
+        fail("detections", f"expected focal in pixels and image_size as (width, height) in pixels; got {focal!r} and "
+                           f"{image_size!r}")
     off = pixels - np.array(image_size) / 2  # [N, J, 2]
     weight = np.repeat(np.sqrt(np.maximum(weight, 1e-3)), 2, axis=2).reshape(len(joints), -1, 1)
     zeros, ones = np.zeros(off.shape[:2]), np.ones(off.shape[:2])
@@ -58,15 +74,21 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
     right = right.reshape(len(joints), -1, 1) * weight
     spread = np.linalg.inv(rows.transpose(0, 2, 1) @ rows)
     there = spread @ rows.transpose(0, 2, 1) @ right  # [N, 3, 1]
+    placed = joints + there.transpose(0, 2, 1)
+    near = (placed[..., 2] > 0).all(axis=1) & (np.abs(placed) < 1000).all(axis=(1, 2))
+    _all(detections, near, "its pixels put it behind the camera or a kilometre away; are keypoints in pixels of the "
+         "whole image and pred_xyz_jts in metres? If only this one is wrong, leave it out")
     misfit = ((right - rows @ there) ** 2).sum(axis=(1, 2)) / (2 * joints.shape[1] - 3)
     uncertainty = np.sqrt(misfit[:, None] * np.diagonal(spread, axis1=1, axis2=2))
-    placed = joints + there.transpose(0, 2, 1)
-    if (placed[..., 2] <= 0).any():
-        first = int(np.argwhere((placed[..., 2] <= 0).any(axis=1))[0, 0])
-        raise ValueError(f"detection {first} ({detections.image_id[first]}): its pixels put it behind the camera; "
-                         "are keypoints in pixels of the whole image and pred_xyz_jts in metres?")
     seen = focal * placed[..., :2] / placed[..., 2:]
     residual = np.sqrt(((seen - off) ** 2).sum(axis=2).mean(axis=1))
     upright = lambda x: np.stack([x[..., 0], x[..., 2], -x[..., 1]], axis=-1)  # noqa: E731
     return Placement(upright(placed), np.abs(upright(uncertainty)), residual, focal,
                      tuple(int(n) for n in image_size), assumed)
+
+
+def _all(detections: Detections, good: np.ndarray, trouble: str) -> None:
+    """Refuse detections that are not all good, naming the first."""
+    if not good.all():
+        first = int(good.argmin())
+        fail("detections", trouble, f"record {first} ({detections.image_id[first]})")

@@ -5,15 +5,20 @@ Taught in chapter 2, "From video to a duet".
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
 
+from ..formats.border import MAX_DISTANCE, check_counts, check_fps, fail
+
 _MISS = 18.0  # nats: what it costs to say that a dancer was not seen in a frame that shows somebody
 _STRAY = 6.0  # nats: what it costs to say that somebody in the frame is neither dancer
+_UNREST = 1.2  # times the cost of a stray's own movement is added, so that those who move are rather the dancers
 _KEPT = 24  # stories followed at once
 _MARGIN = 80.0  # nats: a story so much less likely than the best is given up
+_CROWD = 50  # people in one frame: more is no picture of a duet, or all frames taken for one
 _BUILD = 3.0  # nats: the most that one frame's body lengths may say
 
 
@@ -46,17 +51,31 @@ def track(people, fps: float, bones=()) -> Tracks:
     a story says who was who so far, and its cost adds up how far each dancer had to jump from where their own pace
     would have brought them, how far the pose had to change, how well the build fits, and each dancer not seen.
     Where both dancers leave the picture, and when one frame shows nobody, the stories wait.
-    Errors: none of its own; `choreo_lib.clean` has checked the frames. Chapter: 2.
+    Errors: MotionFormatError (a ValueError), naming the frame. Chapter: 2.
     """
-    people = [np.asarray(frame, np.float64) for frame in people]
+    fps = check_fps("people", fps)
+    people = checked("people", people)
     build, apart = _builds(people, bones)
     middles = [frame.mean(axis=1) for frame in people]
     poses = [frame - middle[:, None] for frame, middle in zip(people, middles)]
     scale = _steps(middles, poses)
     stories = {(None, None): (0.0, None, (None, None))}  # key: places last seen; value: cost, trail, persons
+    counts = np.array([len(frame) for frame in people])
+    reach = min(int(np.ceil(fps)), len(people))  # a second to either side
+    around = lambda which: np.convolve(which, np.ones(2 * reach + 1))[reach : reach + len(which)]  # noqa: E731
+    company = around(counts > 2) > 0.5 * around(counts > 0)  # somebody stays beside the two, more than now and then
+    last = [None]  # everybody as last seen, where there is company
     for t, frame in enumerate(people):
+        unrest = [0.0] * len(frame)
+        if not company[t]:
+            last = [None]
+        elif len(frame):
+            moved = np.stack([_cost(person, t, middles[t], poses[t], scale, fps) for person in last])
+            last = [_persons((last[i],), (j,), t, middles[t], poses[t], fps, {})[0]
+                    for j, i in enumerate(moved.argmin(axis=0))]
+            unrest = (_UNREST * np.minimum(moved.min(axis=0), _STRAY)).tolist()
         if len(frame):
-            stories = _advance(stories, t, middles[t], poses[t], build[t], scale, fps)
+            stories = _advance(stories, t, middles[t], poses[t], build[t], scale, fps, unrest)
     _, trail, _ = min(stories.values(), key=lambda story: story[0])
     index = np.full((len(people), 2), -1)
     while trail is not None:
@@ -68,11 +87,14 @@ def track(people, fps: float, bones=()) -> Tracks:
     return Tracks(index, apart)
 
 
-def _advance(stories, t, middles, poses, build, scale, fps):
+def _advance(stories, t, middles, poses, build, scale, fps, unrest):
     """Every story, continued by everything frame t could mean."""
     count = len(middles)
-    choices = [pair for pair in permutations((*range(count), -1, -1), 2) if pair[0] != pair[1] or pair[0] < 0]
-    choices = list(dict.fromkeys(choices))
+    choices, strays = _choices(count), []
+    for pair in choices:
+        left = sorted(unrest[k] for k in range(count) if k not in pair)
+        strays.append(_STRAY * len(left) + sum(left[: max(count - 2, 0)]))  # the rest may be a dancer not seen
+    best = np.inf
     known = {}  # cost of "this dancer as last seen is that person", shared by the stories that agree on the dancer
     after = {}
     for key, (cost, trail, persons) in stories.items():
@@ -82,17 +104,26 @@ def _advance(stories, t, middles, poses, build, scale, fps):
                 row = _cost(persons[who], t, middles, poses, scale, fps) + build[who]
                 known[key[who], who] = [*row.tolist(), _MISS]  # the last, index -1, is "not seen"
             costs.append(known[key[who], who])
-        for choice in choices:
+        for choice, stray in zip(choices, strays):
             i, j = choice
-            total = cost + costs[0][i] + costs[1][j] + _STRAY * (count - (i >= 0) - (j >= 0))
+            total = cost + costs[0][i] + costs[1][j] + stray
+            if total >= best + _MARGIN:
+                continue
+            best = min(best, total)
             place = ((t, i) if i >= 0 else key[0], (t, j) if j >= 0 else key[1])
             if place not in after or total < after[place][0]:
                 after[place] = (total, trail, persons, choice)
     ranked = sorted(after.items(), key=lambda item: item[1][0])[:_KEPT]
-    best = ranked[0][1][0]
     made = {}
     return {place: (total, (t, choice, trail), _persons(persons, choice, t, middles, poses, fps, made))
             for place, (total, trail, persons, choice) in ranked if total < best + _MARGIN}
+
+
+@lru_cache
+def _choices(count: int) -> list[tuple[int, int]]:
+    """What a frame of so many people can mean: who is dancer a and who is b, -1 for not seen."""
+    pairs = permutations((*range(count), -1, -1), 2)
+    return list(dict.fromkeys(pair for pair in pairs if pair[0] != pair[1] or pair[0] < 0))
 
 
 def _persons(persons, choice, t, middles, poses, fps, made):
@@ -177,3 +208,37 @@ def _two_builds(along: np.ndarray, rounds: int = 50) -> tuple[float, float]:
         half = (lean * along).mean()
         spread = np.sqrt(max(np.mean(along**2) - half**2, 1e-8))
     return float(half), float(spread)
+
+
+def checked(path, frames, skeleton=None) -> list[np.ndarray]:
+    """A list of frames as float arrays, all of one number of joints, all within reach."""
+    if not isinstance(frames, (list, tuple, np.ndarray)) or not len(frames):
+        fail(path, "expected a path, or a list with one array [people, joints, 3] a frame")
+    joints, people = None if skeleton is None else len(skeleton), []
+    for t, frame in enumerate(frames):
+        try:
+            frame = np.asarray(frame, np.float64)
+        except (TypeError, ValueError):
+            fail(path, "expected an array [people, joints, 3] of numbers; do all people have the same joints?",
+                 f"frame {t}")
+        if frame.size == 0:
+            people.append(None)
+            continue
+        if frame.ndim != 3 or frame.shape[2] != 3 or frame.shape[1] < 2:
+            fail(path, "expected an array [people, joints, 3] of at least two joints, an empty one where nobody was "
+                       f"seen; got shape {frame.shape}", f"frame {t}")
+        if joints is not None and frame.shape[1] != joints:
+            fail(path, f"expected {joints} joints, as in the {'skeleton' if skeleton else 'frames before'}; got "
+                       f"{frame.shape[1]}", f"frame {t}")
+        if len(frame) > _CROWD:
+            fail(path, f"{len(frame)} people are more than the {_CROWD} among whom two dancers are looked for; has "
+                       "every image a number of its own?", f"frame {t}")
+        if not (np.abs(frame) <= MAX_DISTANCE).all():
+            person, joint, _ = np.argwhere(~(np.abs(frame) <= MAX_DISTANCE))[0]
+            fail(path, "expected finite numbers, in metres; leave a person out rather than half in",
+                 f"frame {t}, person {person}, joint {joint}")
+        joints = frame.shape[1]
+        people.append(frame)
+    check_counts(path, len(frames), joints or 1)
+    empty = np.empty((0, joints or 1, 3))
+    return [empty if frame is None else frame for frame in people]

@@ -31,13 +31,18 @@ def spoil(duet: Duet, seed: int = 0, dropped: float = 0.10, swaps: int = 15, lon
 
     ``dropped``, ``lone``, ``third``: shares of frames with nobody (in runs of up to ``longest``), with one dancer, and
     with a third person: half of them passers-by, half a dancer seen double. ``swaps`` times the list changes places
-    for good. Units: ``jitter`` metres, standard deviation of every coordinate. Chapter: 2.
+    for good. Units: ``jitter`` metres, standard deviation of every coordinate.
+    Errors: ValueError where the take is too short for so many faults. Chapter: 2.
     """
     rng = np.random.default_rng(seed)
     positions = duet.positions.astype(np.float64)
     frames, _, joints, _ = positions.shape
-    shown = np.ones(frames, bool)
+    if frames <= max(swaps, longest + 1):
+        raise ValueError(f"a take of {frames} frames is too short for {swaps} swaps and runs of {longest} frames")
+    shown, tries = np.ones(frames, bool), 0
     while (left := round(dropped * frames) - np.count_nonzero(~shown)) > 0:
+        if (tries := tries + 1) > 1000 + 100 * frames:
+            raise ValueError(f"runs of nobody with frames between them cannot fill {dropped:.0%} of {frames} frames")
         run = min(int(rng.integers(1, longest + 1)), left)
         start = int(rng.integers(1, frames - run))
         if shown[start - 1 : start + run + 1].all():  # so that two runs never join into a longer one

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..skeleton import HYBRIK_29
+from .border import fail
 
 # Joints of HybrIK's skeleton as mixtures of MediaPipe's 33 landmarks, whose numbers its documentation draws. Spine and
 # collars lie where the SMPL body has them between hips and shoulders; MediaPipe has no landmark there.
@@ -35,22 +36,30 @@ def records(result, frame: int, size: tuple[int, int]) -> list[dict]:
     ``result`` is what MediaPipe's PoseLandmarker gives: ``pose_landmarks`` (x and y as shares of the image, visibility)
     and ``pose_world_landmarks`` (metres about the hips), a list of people each. ``frame`` is the frame's number,
     ``size`` the image's (width, height) in pixels. Hips, spine and collars are mixed from MediaPipe's landmarks.
-    Errors: ValueError where a person has other than 33 landmarks.
+    Numbers are rounded to hundredths of a pixel and micrometres, so that a file can hold ten minutes.
+    Errors: MotionFormatError (a ValueError) where a person has other than 33 landmarks, or one that is no number.
     Chapter: 2. Paper: BlazePose (Bazarevsky et al., 2020).
     """
     made = []
+    if frame != int(frame) or frame < 0:
+        fail("landmarks", f"expected the frame's number, 0, 1, 2 ...; got {frame!r}", "frame")
+    if len(result.pose_landmarks) != len(result.pose_world_landmarks):
+        fail("landmarks", f"{len(result.pose_landmarks)} people in the image and {len(result.pose_world_landmarks)} in "
+                          "the world; give the result as MediaPipe made it", f"frame {frame}")
     for number, (flat, solid) in enumerate(zip(result.pose_landmarks, result.pose_world_landmarks), start=1):
         if len(flat) != 33 or len(solid) != 33:
-            raise ValueError(f"frame {frame}, person {number}: expected 33 landmarks, as MediaPipe's PoseLandmarker "
-                             f"gives; got {len(flat)} and {len(solid)}")
+            fail("landmarks", "expected 33 landmarks, as MediaPipe's PoseLandmarker gives; got "
+                              f"{len(flat)} and {len(solid)}", f"frame {frame}, person {number}")
         pixels = _MIX @ [(point.x * size[0], point.y * size[1]) for point in flat]  # [29, 2]
-        seen = _MIX @ [point.visibility for point in flat]
+        seen = _MIX @ np.array([point.visibility for point in flat], float)
         joints = _MIX @ [(point.x, point.y, point.z) for point in solid]  # [29, 3]
+        if not (np.isfinite(pixels).all() and np.isfinite(seen).all() and np.isfinite(joints).all()):
+            fail("landmarks", "expected finite numbers; leave the person out", f"frame {frame}, person {number}")
         low, high = pixels.min(axis=0), pixels.max(axis=0)
         made.append({
-            "image_id": f"{frame}.jpg", "idx": number, "score": float(seen.mean()),
+            "image_id": f"{int(frame)}.jpg", "idx": number, "score": float(seen.mean()),
             "box": [*low.tolist(), *(high - low).tolist()],
-            "keypoints": np.column_stack([pixels, seen]).ravel().tolist(),
-            "pred_xyz_jts": (joints - joints[0])[:24].ravel().tolist(),
+            "keypoints": np.column_stack([pixels, seen]).round(2).ravel().tolist(),
+            "pred_xyz_jts": (joints - joints[0])[:24].round(6).ravel().tolist(),
         })  # fmt: skip
     return made

@@ -86,8 +86,8 @@ def floors() -> None:
     """The layout of the library as a house, for the page "How the library is laid out"."""
     storeys = (
         ("ground", "skeleton   motion   palette"),
-        ("1", "formats   synthetic"),
-        ("2", "datasets"),
+        ("1", "formats   synthetic   cleaning"),
+        ("2", "datasets   windows   augmentation   metrics   baselines"),
         ("3", "plots   export   payload   player   checks"),
     )
     figure, ax = plt.subplots(figsize=(8, 3), layout="constrained", facecolor=palette.PAPER)

@@ -64,15 +64,17 @@ def track(people, fps: float, bones=()) -> Tracks:
     reach = min(int(np.ceil(fps)), len(people))  # a second to either side
     around = lambda which: np.convolve(which, np.ones(2 * reach + 1))[reach : reach + len(which)]  # noqa: E731
     company = around(counts > 2) > 0.5 * around(counts > 0)  # somebody stays beside the two, more than now and then
-    last = [None]  # everybody as last seen, where there is company
+    last = [None]  # everybody as last seen within that second, where there is company
     for t, frame in enumerate(people):
         unrest = [0.0] * len(frame)
         if not company[t]:
             last = [None]
         elif len(frame):
             moved = np.stack([_cost(person, t, middles[t], poses[t], scale, fps) for person in last])
-            last = [_persons((last[i],), (j,), t, middles[t], poses[t], fps, {})[0]
-                    for j, i in enumerate(moved.argmin(axis=0))]
+            nearest = moved.argmin(axis=0)
+            gone = [person for i, person in enumerate(last) if i not in nearest and t - person.frame < reach]
+            here = [_persons((last[i],), (j,), t, middles[t], poses[t], fps, {})[0] for j, i in enumerate(nearest)]
+            last = gone + here
             unrest = (_UNREST * np.minimum(moved.min(axis=0), _STRAY)).tolist()
         if len(frame):
             stories = _advance(stories, t, middles[t], poses[t], build[t], scale, fps, unrest)

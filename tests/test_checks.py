@@ -60,7 +60,7 @@ def test_ex2_1():
     seen = cl.cleaning.spoil(cl.load_duet("synthetic/canon"), seed=0)
     share = np.mean([len(people) != 2 for people in seen.people])
     assert checks.ex2_1(share)
-    for wrong in (1 - share, 100 * share, 0.1, 0.15, None, True):
+    for wrong in (1 - share, 100 * share, 0.1, 0.15, None, True, np.nan, 57, -1):
         assert not checks.ex2_1(wrong)
     assert "percentage" in checks.ex2_1(19).message and "kept" in checks.ex2_1(0.81).message
 
@@ -78,6 +78,8 @@ def test_ex2_2():
     assert "adds up" in checks.ex2_2(lambda index, fps: (index < 0).sum(0) / fps).message
     assert "until the end" in checks.ex2_2(lambda index, fps: [runs(index, fps)[0], 0]).message
     assert not checks.ex2_2(lambda index, fps: None) and not checks.ex2_2([0.15, 0.3])
+    assert "order" in checks.ex2_2(lambda index, fps: runs(index, fps)[::-1]).message
+    assert "ZeroDivisionError" in checks.ex2_2(lambda index, fps: 1 / 0).message
     assert "never away" in checks.ex2_2(lambda index, fps: runs(index, fps) if (index < 0).any() else [1, 1]).message
 
 
@@ -90,13 +92,14 @@ def test_ex2_3():
 
     shifts = [late(curve) for curve in suspects]
     assert sorted(shifts)[:2] == [0, 0] and checks.ex2_3((int(np.argmax(shifts)), max(shifts)))
-    for wrong in ((0, 5), (1, 5), (2, 0), (2, 9), None, 2):
+    for wrong in ((0, 5), (1, 5), (2, 0), (2, 9), None, 2, (2, None), (2, "x")):
         assert not checks.ex2_3(wrong)
+    assert "0, 1 or 2" in checks.ex2_3((3, 5)).message and "positive" in checks.ex2_3((2, -5)).message
 
 
 def test_ex2_4():
     assert checks.ex2_4((6, 7.5)) and checks.ex2_4(np.array([4, 5]) * 1.5)
-    for wrong in ((4, 5), (6, 7), (2.67, 3.33), (6,), None):
+    for wrong in ((4, 5), (6, 7), (2.67, 3.33), (7.5, 6), (6,), None):
         assert not checks.ex2_4(wrong)
     assert "other way" in checks.ex2_4((4 / 1.5, 5 / 1.5)).message
 

@@ -510,3 +510,12 @@ def test_landmarks_take_the_frame_number_that_opencv_gives():
 def test_more_faults_than_a_take_has_room_for_are_refused(faults):
     with pytest.raises(ValueError, match="too short for|cannot fill"):
         cleaning.spoil(cl.load_duet("synthetic/canon"), **faults)
+
+
+def test_ease_makes_calmer():
+    duet = cl.load_duet("synthetic/canon")
+    people = cleaning.spoil(duet, seed=0).people
+    found = [jerk(cl.clean(people, duet.fps, duet.a.skeleton, ease=ease)[0].positions) for ease in (0.1, 1, 10)]
+    assert found[0] > 1.2 * found[1] > 1.4 * found[2]
+    with pytest.raises(cl.MotionFormatError, match="ease"):
+        cl.clean(people, duet.fps, duet.a.skeleton, ease=0)

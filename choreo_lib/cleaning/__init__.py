@@ -17,7 +17,7 @@ from ..skeleton import HYBRIK_29, Skeleton
 from .camera import Placement, place
 from .identity import Tracks, checked, track
 from .rehearsal import Spoiled, as_prototyped, spoil
-from .repairs import fill_gaps, fix_bones, smooth
+from .repairs import EASE, fill_gaps, fix_bones, smooth
 from .report import RepairReport
 
 __all__ = ["Placement", "RepairReport", "Spoiled", "Tracks", "as_prototyped", "clean", "fill_gaps", "fix_bones",
@@ -25,7 +25,8 @@ __all__ = ["Placement", "RepairReport", "Spoiled", "Tracks", "as_prototyped", "c
 
 
 def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float | None = None,
-          image_size: tuple[int, int] | None = None, source: Source | None = None) -> tuple[Duet, RepairReport]:
+          image_size: tuple[int, int] | None = None, source: Source | None = None,
+          ease: float = EASE) -> tuple[Duet, RepairReport]:
     """Make a Duet of what a pose estimator saw, and say what was repaired.
 
     ``detections`` is the path of an AlphaPose/HybrIK result file, what `choreo_lib.formats.read_detections` gave, or a
@@ -34,6 +35,7 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     duet has fps / k); a list in metres, Z up; ``focal`` and ``image_size`` in pixels, for
     a file (see `place`). ``skeleton`` names the joints of a list; None: HybrIK's for 29 or 24 joints, else a tree
     guessed from the bones. A file's joints are HybrIK's first 24. ``source`` says whose dance it is (None: unknown).
+    ``ease`` is how calm the paths are made, as in `smooth`: 1 and more for a recording that still trembles.
     Dancer a is whoever is listed first in the first frame with both. Gives (Duet of every frame, RepairReport).
     Errors: MotionFormatError (a ValueError) for nobody, one person throughout, frames out of order, missing keys,
     joints that differ in number, joints about the pelvis without pixels. Chapter: 2.
@@ -74,7 +76,7 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
                    "duet has two")
     dancers, noise, bones = [], [], []
     for who in (0, 1):
-        path_of, jitter = smooth(found[:, who], fps)
+        path_of, jitter = smooth(found[:, who], fps, ease)
         parents, children = np.array(skeleton.bones).T
         lengths = np.linalg.norm(found[:, who, children] - found[:, who, parents], axis=-1)
         bones.append(np.nanstd(lengths, axis=0) / np.maximum(np.nanmean(lengths, axis=0), 1e-9))

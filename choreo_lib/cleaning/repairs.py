@@ -10,13 +10,13 @@ from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 
 from ..formats.border import MAX_DISTANCE, check_fps, fail
 
-_EASE = 0.1  # chosen on salsa's training takes, where it leaves the jerk of the result nearest to that of the dance
+EASE = 0.1  # chosen on salsa's training takes, where it leaves the jerk of the result nearest to that of the dance
 _TENSION = 1.0  # seconds: over a longer stretch a path would be drawn straight rather than swung wide
 _LONG, _TAUT = 0.6, 0.1  # seconds: an absence beyond the first is drawn with the second as its tension
 _STIFFNESS = 10.0 ** np.arange(-3, 7, 0.5)
 
 
-def smooth(positions, fps: float, ease: float = _EASE) -> tuple[np.ndarray, np.ndarray]:
+def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.ndarray]:
     """The calmest path near what was seen: jitter goes, gaps are filled at the pace of both ends, nothing lags.
 
     Shapes: ``positions`` [T, ..., 3], NaN in the frames where the dancer was not seen; gives the same shape, and the

@@ -107,7 +107,7 @@ def test_ex2_4():
 def test_ex3_1():
     starts = [s for s in range(300) if s % 4 == 0 and s + 64 <= 300]
     assert checks.ex3_1((len(starts), 64 - 4))
-    for wrong in ((59, 60), (75, 60), (60, 4), (237, 63), None, 60):
+    for wrong in ((59, 60), (75, 60), (60, 4), (237, 63), None, 60, (np.inf, 1), (60.9, 60.2), "60"):
         assert not checks.ex3_1(wrong)
     assert "both" in checks.ex3_1((59, 60)).message.lower() and "left in common" in checks.ex3_1((60, 4)).message
 
@@ -123,6 +123,7 @@ def test_ex3_2():
     assert "too far" in checks.ex3_2(mine(lambda h: 1.3 * h)).message
     assert "not yet" in checks.ex3_2(mine(lambda h: 0.5 * h)).message
     assert "NotImplementedError" in checks.ex3_2(mine(lambda h: (_ for _ in ()).throw(NotImplementedError))).message
+    assert "finite" in checks.ex3_2(mine(lambda h: np.nan)).message
     assert not checks.ex3_2(cl.baselines.Repeat) and not checks.ex3_2(None)
 
 
@@ -134,7 +135,8 @@ def test_ex3_3():
     ]  # fmt: skip
     shared = [bool(train & test) for train, test in takes]
     assert shared == [True, False, True] and checks.ex3_3(shared)
-    for wrong in ([True, False, False], [False, True, False], [True] * 3, None, [True, False]):
+    assert "second" in checks.ex3_3([True] * 3).message
+    for wrong in ([True, False, False], [False, True, False], [True] * 3, None, [True, False], "abc", ["True"] * 3):
         assert not checks.ex3_3(wrong)
 
 
@@ -143,5 +145,5 @@ def test_ex3_4():
     aside = there + (1.0, 0, 0)
     errors = [1000 * cl.metrics.joint_error(aside, there, align).mean() for align in (None, "root", "procrustes")]
     assert checks.ex3_4(np.round(errors, 6))
-    for wrong in ((1, 0, 0), (1000, 1000, 0), (0, 0, 0), None, 1000):
+    for wrong in ((1, 0, 0), (1000, 1000, 0), (0, 0, 0), None, 1000, "100"):
         assert not checks.ex3_4(wrong)

@@ -161,10 +161,13 @@ def test_a_careless_chapter_is_noticed(tmp_path):
     path = tmp_path / "x.ipynb"
     cell = {"cell_type": "code", "id": "a", "metadata": {"execution": {}}, "source": "",
             "outputs": [{"output_type": "error"}]}
-    path.write_text(json.dumps({"cells": [cell, dict(cell), {**cell, "id": ""}]}), encoding="utf-8")
+    seen = {**cell, "id": "b", "metadata": {}, "outputs": [{"output_type": "display_data", "data": {"image/png": ""}}]}
+    told = {**seen, "id": "c", "metadata": {"mystnb": {"image": {"alt": "A circle."}}}}
+    path.write_text(json.dumps({"cells": [cell, dict(cell), {**cell, "id": ""}, seen, told]}), encoding="utf-8")
     found = " ".join(check_notebooks.faults(path))
     assert "id 'a' of an earlier one" in found and "has no id" in found and "time stamps" in found
     assert "stores an error" in found
+    assert "picture of cell 3 (b) has no words" in found and found.count("has no words") == 1
 
 
 def test_make_tells_what_it_can_do():

@@ -1,4 +1,5 @@
-"""Look at chapters before they are committed: every cell has an id of its own, none holds an error or a time stamp."""
+"""Look at chapters before they are committed: every cell has an id of its own, every picture has words for those who do
+not see it, none holds an error or a time stamp."""
 
 from __future__ import annotations
 
@@ -24,6 +25,10 @@ def faults(path: Path) -> list[str]:
         if "execution" in cell.get("metadata", {}):
             found.append(f"{path}: cell {number} ({identity}) carries time stamps; run make notebooks")
         tags = cell.get("metadata", {}).get("tags", [])
+        pictures = any(kind.startswith("image/") for out in cell.get("outputs", []) for kind in out.get("data", {}))
+        if pictures and not cell.get("metadata", {}).get("mystnb", {}).get("image", {}).get("alt"):
+            found.append(f'{path}: the picture of cell {number} ({identity}) has no words for those who do not see it; '
+                         'put {"mystnb": {"image": {"alt": "..."}}} into the metadata of the cell')
         if any(out.get("output_type") == "error" for out in cell.get("outputs", [])) and "raises-exception" not in tags:
             found.append(f"{path}: cell {number} ({identity}) stores an error")
     return found

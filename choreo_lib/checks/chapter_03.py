@@ -13,8 +13,10 @@ from .verdict import Verdict
 def ex3_1(answer) -> Verdict:
     """Exercise 3.1: windows of 64 frames, one every 4, in 300 frames; and the frames that neighbours share."""
     try:
-        count, shared = (int(n) for n in answer)
+        count, shared = (float(n) for n in answer)
     except (TypeError, ValueError):
+        count = shared = 0.5
+    if count % 1 or shared % 1:
         return Verdict(False, "Give two whole numbers: how many windows, and how many frames two neighbours share.")
     if (count, shared) == (60, 60):
         return Verdict(True, "Both are 60, by chance. Fifteen sixteenths of a window are in the next one too.")
@@ -39,15 +41,19 @@ def ex3_2(model) -> Verdict:
     except Exception as error:  # whatever a learner's class may raise
         return Verdict(False, f"It could not answer: {type(error).__name__}: {error}")
     better = torch.stack([errors["yours"] < errors[rival] for rival in ("repeat", "going on")])  # [2, horizons]
-    said = ", ".join(f"{error:.0f}" for error in errors["yours"])
+    said = {row: ", ".join(f"{e:.1f}" for e in errors[row]) for row in rivals}
+    told = (f"At 200, 400 and 600 ms yours is off by {said['yours']} mm, repeat by {said['repeat']}, going on by "
+            f"{said['going on']}. ")
+    if not bool(torch.isfinite(errors["yours"]).all()):
+        return Verdict(False, "It answers with numbers that are not finite. Does every horizon have a reach?")
     if bool(better.all()):
-        return Verdict(True, f"Off by {said} mm at 200, 400 and 600 ms: better than both, and still without a network.")
+        return Verdict(True, told + "Better than both, and still without a network.")
     if not bool(better[1].any()):
-        return Verdict(False, f"Off by {said} mm: that goes on too far. Can it tire?")
+        return Verdict(False, told + "That goes on too far, or the wrong way. Can it tire?")
     if not bool(better[0].any()):
-        return Verdict(False, f"Off by {said} mm: no better than standing still. Let it go on a little.")
-    return Verdict(False, f"Off by {said} mm at 200, 400 and 600 ms: better than each rival somewhere, and not yet "
-                          "than both everywhere. It may go further early, or tire sooner.")
+        return Verdict(False, told + "No better than standing still. Let it go on a little.")
+    return Verdict(False, told + "Better than each rival somewhere, and not yet than both everywhere: it may go "
+                                 "further early, or tire sooner.")
 
 
 def splits_3_3() -> list[tuple[windows.Windows, windows.Windows]]:
@@ -65,23 +71,22 @@ def splits_3_3() -> list[tuple[windows.Windows, windows.Windows]]:
 
 def ex3_3(answer) -> Verdict:
     """Exercise 3.3: in which of the three splits do training and test windows share frames."""
-    try:
-        answer = [bool(a) for a in answer]
-    except TypeError:
-        answer = []
-    if len(answer) != 3:
+    answer = list(answer) if isinstance(answer, (list, tuple, np.ndarray)) else []
+    if len(answer) != 3 or not all(isinstance(a, (bool, np.bool_)) for a in answer):
         return Verdict(False, "Give a list of three, True where windows of both sides share frames.")
     if answer == [True, False, True]:
         return Verdict(True, "The third is the sly one: in order of time, and the windows at the border overlap.")
     if answer[:2] == [True, False]:
         return Verdict(False, "Look at the third again, just where training ends and testing begins.")
+    if answer[1]:
+        return Verdict(False, "The second leaves a gap between training and test, as long as a window: see the starts.")
     return Verdict(False, "Two windows share frames if they begin fewer frames apart than a window is long.")
 
 
 def ex3_4(answer) -> Verdict:
     """Exercise 3.4: room, root-aligned and Procrustes-aligned error of a partner one metre aside, in mm."""
     try:
-        answer = np.array([float(a) for a in answer])
+        answer = np.array([float(a) for a in answer] if not isinstance(answer, str) else [])
     except (TypeError, ValueError):
         answer = np.zeros(0)
     if answer.shape != (3,):
@@ -90,4 +95,6 @@ def ex3_4(answer) -> Verdict:
         return Verdict(True, "Two of three rulers call it perfect.")
     if np.allclose(answer, (1, 0, 0)):
         return Verdict(False, "These are metres.")
+    if np.allclose(answer, (1000, 1000, 0)):
+        return Verdict(False, "Root-aligned: pelvis is put on pelvis first. What is left between the other joints?")
     return Verdict(False, "Every joint is off by the same arrow. Which of the three takes that arrow away first?")

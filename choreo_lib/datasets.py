@@ -191,6 +191,15 @@ def _place(entry: dict, dancer: str) -> int:
     return ("a", "b").index(dancer) if dancer in ("a", "b") else entry["dancers"].index(dancer)
 
 
+def source(name: str) -> Source:
+    """Whose motion a set holds and on what terms, such as ``source("alphapose-raw")``: for what is made from its files.
+
+    Errors: DatasetError for a name that is not in the registry. Chapter: 2.
+    """
+    name, entry, *_ = _find(name)
+    return _source(name, entry)
+
+
 def _source(name: str, entry: dict) -> Source:
     if "embedded" in entry:
         return OURS

@@ -292,3 +292,11 @@ def test_every_set_here_loads_as_the_registry_says(real_data):
             assert motion.fps == entry.get("fps", motion.fps) and motion.source.name == name
             if name == "mariel-selected":
                 assert len(motion) == entry["frames"]
+
+
+def test_a_source_is_had_without_reading():
+    raw = datasets.source("alphapose-raw")
+    assert raw.name == "alphapose-raw" and raw.credit and not raw.redistribute
+    assert datasets.source("synthetic/canon").redistribute
+    with pytest.raises(cl.DatasetError):
+        datasets.source("nothing")

@@ -103,7 +103,7 @@ def cross_distance_features(duet: Duet) -> np.ndarray:
 def frechet_distance(x, y) -> float:
     """Squared Fréchet distance between two clouds of features, each taken as a Gaussian.
 
-    |m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2)), after every feature is centred and scaled by the mean and
+    ``|m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``, after every feature is centred and scaled by the mean and
     deviation of ``y``, the real set, so that no unit outweighs another (a feature that never varies there is
     left unscaled). The trace of the root is the sum of the singular values of X Y^T for the centred clouds X and Y:
     no matrix root, and no invented variance where there are fewer windows than features. Few windows still raise

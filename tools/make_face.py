@@ -88,9 +88,10 @@ def floors() -> None:
         ("ground", "skeleton   motion   palette"),
         ("1", "formats   synthetic   cleaning"),
         ("2", "datasets   windows   augmentation   metrics   baselines"),
-        ("3", "plots   export   payload   player   checks"),
+        ("3", "models  losses  checkpoints  plots  export  payload  player  checks"),
+        ("4", "training"),
     )
-    figure, ax = plt.subplots(figsize=(8, 3), layout="constrained", facecolor=palette.PAPER)
+    figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained", facecolor=palette.PAPER)
     for level, (name, modules) in enumerate(storeys):
         ax.add_patch(plt.Rectangle((0.9, level), 8, 0.86, fc=palette.PAPER, ec=palette.INK_SOFT, lw=1.2))
         ax.text(
@@ -100,13 +101,13 @@ def floors() -> None:
     ax.annotate(
         "imports",
         (9.3, 0.2),
-        (9.3, 3.6),
+        (9.3, 4.6),
         ha="center",
         color=palette.STRING,
         fontsize=9,
         arrowprops=dict(arrowstyle="-|>", color=palette.STRING),
     )
-    ax.set(xlim=(0, 9.8), ylim=(-0.1, 4))
+    ax.set(xlim=(0, 9.8), ylim=(-0.1, 5))
     ax.axis("off")
     figure.savefig(STATIC / "floors.svg", metadata={"Date": None})
     plt.close(figure)

@@ -1,0 +1,70 @@
+"""What training makes small: reconstruction, the price of a latent code, and how that price is raised over time.
+
+Taught in chapter 4, "A dancer in 256 numbers".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+def kl_per_unit(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    """How far each latent unit's posterior is from a standard normal, averaged over the batch.
+
+    Shapes: [B, Z] each -> [Z]. Units: nats. Chapter: 4. Kingma and Welling, "Auto-encoding variational Bayes", ICLR
+    2014, appendix B.
+    """
+    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean(0)
+
+
+def kl_loss(per_unit: torch.Tensor, free_bits: float = 0.0) -> torch.Tensor:
+    """The sum over units of what each costs above ``free_bits``: a unit below is neither punished nor paid.
+
+    Shapes: [Z] -> one number. Units: nats, ``free_bits`` too. Chapter: 4. Kingma et al., "Improved variational
+    inference with inverse autoregressive flow", NeurIPS 2016, equation 15.
+    """
+    return per_unit.clamp_min(free_bits).sum()
+
+
+def active_units(means: torch.Tensor, least: float = 0.01) -> int:
+    """How many latent units say something: those whose posterior mean varies over the data.
+
+    Shapes: ``means`` [N, Z], posterior means of N windows. ``least``: variance above which a unit is active.
+    Chapter: 4. Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
+    """
+    return int((means.var(0) > least).sum())
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How the weight of the KL goes from ``low`` to ``high`` over training, in steps.
+
+    ``kind``: "constant" (always ``high``); "warm-up" (``low`` for ``wait`` steps, then ``rise`` steps of a straight
+    line); "cyclical" (again and again: ``wait`` steps at the minimum, ``rise`` steps up, ``hold`` at the maximum).
+    Errors: ValueError for another kind, negative steps, or a cycle without length. Chapter: 4. Bowman et al., CoNLL
+    2016 (warm-up); Fu et al., "Cyclical annealing schedule", NAACL 2019.
+    """
+
+    high: float
+    kind: str = "constant"
+    low: float = 0.0
+    wait: int = 0
+    rise: int = 0
+    hold: int = 0
+
+    def __post_init__(self):
+        if self.kind not in ("constant", "warm-up", "cyclical") or min(self.wait, self.rise, self.hold) < 0:
+            raise ValueError(f'{self}: kind is "constant", "warm-up" or "cyclical", and steps are not negative')
+        if self.kind == "cyclical" and self.wait + self.rise + self.hold < 1:
+            raise ValueError(f"{self}: a cycle needs at least one step")
+
+    def at(self, step: int) -> float:
+        """The weight at a step, the first being 0."""
+        if self.kind == "constant":
+            return self.high
+        if self.kind == "cyclical":
+            step %= self.wait + self.rise + self.hold
+        share = 1.0 if step >= self.wait + self.rise else max(step - self.wait, 0) / max(self.rise, 1)
+        return self.low + (self.high - self.low) * share

@@ -1,0 +1,307 @@
+"""The loop that trains every network: killed and resumed, out of numbers, out of room, on two processes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+import choreo_lib as cl
+from choreo_lib import checkpoints, training, windows
+from choreo_lib.augmentation import Augment
+
+JOINTS = ("pelvis", "head", "left_wrist", "right_wrist")
+
+
+class Tiny(nn.Module):
+    """A noisy autoencoder of one pose: dropout and noise, so that every source of chance takes part."""
+
+    def __init__(self, width=8, joints=4, noise=0.01):
+        super().__init__()
+        self.noise = noise
+        self.net = nn.Sequential(nn.Linear(2 * joints * 3, width), nn.Tanh(), nn.Dropout(0.1 if noise else 0.0),
+                                 nn.Linear(width, 2 * joints * 3))
+
+    def losses(self, batch, step):
+        x = batch[:, 0].flatten(1)
+        seen = x + self.noise * torch.randn_like(x) if self.training and self.noise else x
+        return {"loss": ((self.net(seen) - x) ** 2).mean()}
+
+
+def data(stride=1, length=None):
+    return windows.cut(cl.load_duet("synthetic/canon"), length or 8, stride, joints=JOINTS)
+
+
+PLAN = training.Plan(epochs=3, batch=64, rate=1e-2, warmup=5, seed=3, save_every=0.0)
+
+
+def fresh(**wishes):
+    torch.manual_seed(0)
+    return Tiny(**wishes)
+
+
+def fit(out, plan=PLAN, model=None, **how):
+    how = {"valid": data(7), "device": "cpu", "progress": False, **how}
+    model = model or fresh()
+    return model, training.fit(model, data(length=plan.augment.reach if plan.augment else None), plan, out, **how)
+
+
+def same(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_it_learns_and_writes_what_it_did(tmp_path):
+    model, history = fit(tmp_path)
+    assert len(history) == 3 and history["valid_loss"][-1] < 0.6 * history["valid_loss"][0]
+    assert set(os.listdir(tmp_path)) == {"best.safetensors", "last.safetensors", "history.csv"}
+    rows = (tmp_path / "history.csv").read_text().splitlines()
+    assert len(rows) == 4 and rows[0].startswith("epoch,rate,train_loss")
+    # AdamW beside a loop written out: same order, same rate, same clipping; the noise is torch's own
+    other, steps = fresh(), len(data()) // 64
+    torch.manual_seed(PLAN.seed)
+    optimiser = torch.optim.AdamW(other.parameters(), PLAN.rate, weight_decay=0.0)
+    torch.manual_seed(PLAN.seed + 1)
+    total, number = 3 * steps, 0
+    for epoch in range(3):
+        order = data().order(PLAN.seed, epoch)
+        for k in range(steps):
+            batch = data()[order[64 * k : 64 * (k + 1)]]
+            lower = 0.01 + 0.495 * (1 + np.cos(np.pi * (number - 5) / (total - 5)))
+            optimiser.param_groups[0]["lr"] = 1e-2 * ((number + 1) / 5 if number < 5 else lower)
+            optimiser.zero_grad()
+            other.losses(batch, number)["loss"].backward()
+            nn.utils.clip_grad_norm_(other.parameters(), 1.0)
+            optimiser.step()
+            number += 1
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path):
+    first, _ = fit(tmp_path / "a")
+    assert same(first, fit(tmp_path / "b")[0])
+    assert not same(first, fit(tmp_path / "c", replace(PLAN, seed=4))[0])
+
+
+@pytest.mark.parametrize("stop", [0, 1, 3, 4, 7, 11])
+def test_a_run_that_broke_off_goes_on_as_if_nothing_had_happened(tmp_path, stop):
+    plan = replace(PLAN, augment=Augment(length=8))
+    left_alone, history = fit(tmp_path / "a", plan)
+
+    class Breaks(Tiny):
+        def losses(self, batch, step):
+            if step == stop:
+                raise KeyboardInterrupt
+            return super().losses(batch, step)
+
+    torch.manual_seed(0)
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path / "b", plan, Breaks())
+    resumed, again = fit(tmp_path / "b", plan, resume=True)
+    assert same(left_alone, resumed)
+    assert history["train_loss"] == again["train_loss"] and history["valid_loss"] == again["valid_loss"]
+
+
+KILLED = textwrap.dedent("""
+    import sys
+    sys.path[:0] = [{tests!r}]
+    import torch
+    from dataclasses import replace
+    from test_training import PLAN, Tiny, data, fresh
+    from choreo_lib import training
+    torch.set_num_threads(1)
+    plan = replace(PLAN, epochs=80)
+    training.fit(fresh(), data(), plan, sys.argv[1], valid=data(7), device="cpu", resume=True, progress=False)
+    print("done", flush=True)
+""")
+
+
+def test_twenty_sigkills_change_no_bit(tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(KILLED.format(tests=os.path.dirname(__file__)))
+
+    def start(out):
+        return subprocess.Popen([sys.executable, str(script), str(out)], stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True)
+
+    alone = start(tmp_path / "alone")
+    assert "done" in alone.communicate(timeout=300)[0]
+    rng, kills, out = np.random.default_rng(0), 0, tmp_path / "killed"
+    while kills < 20:
+        run = start(out)
+        before = _age(out)
+        while _age(out) == before and run.poll() is None:  # at least one checkpoint of its own, so that it gets on
+            time.sleep(0.002)
+        time.sleep(rng.uniform(0, 0.04))
+        if run.poll() is not None:
+            break
+        run.send_signal(signal.SIGKILL)
+        run.wait()
+        kills += 1
+    last = start(out)
+    assert "done" in last.communicate(timeout=300)[0]
+    assert kills == 20
+    for name in ("last.safetensors", "best.safetensors"):
+        one, other = load_file(tmp_path / "alone" / name), load_file(out / name)
+        assert one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one), name
+
+
+def _age(out):
+    try:
+        return (out / "last.safetensors").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
+def test_a_loss_that_is_no_number_stops_and_says_where(tmp_path):
+    class Sick(Tiny):
+        def losses(self, batch, step):
+            return {"loss": super().losses(batch, step)["loss"] * (float("nan") if step == 6 else 1)}
+
+    torch.manual_seed(0)
+    with pytest.raises(training.TrainingError, match=r"step 6 \(epoch 1, batch 2, seed 3\).*last.safetensors"):
+        fit(tmp_path, model=Sick())
+    held = load_file(tmp_path / "last.safetensors")
+    assert all(torch.isfinite(value).all() for name, value in held.items() if name.startswith("model/"))
+    resumed, _ = fit(tmp_path, resume=True)
+    assert same(resumed, fit(tmp_path / "well")[0])
+
+
+def test_early_stop_keeps_the_best(tmp_path):
+    class Worse(Tiny):
+        def losses(self, batch, step):
+            losses = super().losses(batch, step)
+            return losses if self.training else {"loss": losses["loss"] * 0 + self.calls()}
+
+        def calls(self):
+            self.count = getattr(self, "count", 0) + 1
+            return float(abs(self.count - 2))  # one batch a validation: the second epoch is the best
+
+    torch.manual_seed(0)
+    plan = replace(PLAN, epochs=20, patience=3, batch=256)
+    model, history = fit(tmp_path, plan, Worse(), valid=data(60))
+    assert len(history) == 5 and history["valid_loss"] == [1, 0, 1, 2, 3]
+    assert all(torch.equal(value, model.state_dict()[name])
+               for name, value in load_file(tmp_path / "best.safetensors").items())
+
+
+def test_runs_are_not_mixed_up(tmp_path):
+    fit(tmp_path)
+    before = (tmp_path / "last.safetensors").read_bytes()
+    with pytest.raises(training.TrainingError, match="holds a run already"):
+        fit(tmp_path)
+    with pytest.raises(training.TrainingError, match="made with another rate"):
+        fit(tmp_path, replace(PLAN, rate=1e-3), resume=True)
+    with pytest.raises(training.TrainingError, match=r"net.0.weight is \(8, 24\), and this model has \(9, 24\)"):
+        fit(tmp_path, model=fresh(width=9), resume=True)
+    assert (tmp_path / "last.safetensors").read_bytes() == before
+    with pytest.raises(training.TrainingError, match="Do joints"):
+        checkpoints.read_weights(tmp_path / "best.safetensors", fresh(joints=5))
+
+
+@pytest.mark.parametrize("harm", ["cut", "empty", "foreign", "pickle", "weights"])
+def test_a_harmed_checkpoint_is_refused_and_left(tmp_path, harm):
+    fit(tmp_path)
+    path = tmp_path / "last.safetensors"
+    whole = path.read_bytes()
+    if harm == "cut":
+        path.write_bytes(whole[: len(whole) // 2])
+    elif harm == "empty":
+        path.write_bytes(b"")
+    elif harm == "foreign":
+        save_file({"a": torch.zeros(3)}, path)
+    elif harm == "pickle":
+        torch.save(fresh().state_dict(), path)
+    else:
+        path.write_bytes((tmp_path / "best.safetensors").read_bytes())
+    harmed = path.read_bytes()
+    with pytest.raises(training.TrainingError, match="last.safetensors"):
+        fit(tmp_path, resume=True)
+    assert path.read_bytes() == harmed
+
+
+def test_a_full_disk_loses_nothing(tmp_path, monkeypatch):
+    fit(tmp_path, replace(PLAN, epochs=1))
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(tensors, path, meta=None):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    with pytest.raises(training.TrainingError, match="No space left.*untouched"):
+        checkpoints.write_weights(tmp_path / "best.safetensors", fresh())
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_no_pickle_is_ever_loaded():
+    root = os.path.join(os.path.dirname(__file__), "..", "choreo_lib")
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if name.endswith(".py"):
+                with open(os.path.join(folder, name), encoding="utf-8") as file:
+                    text = file.read()
+                assert "torch.load(" not in text and "import pickle" not in text and "allow_pickle=True" not in text
+
+
+def test_larger_than_memory(tmp_path):
+    """Frames on disk: a memory-mapped array gives the same run as one in memory."""
+    held = data()
+    np.save(tmp_path / "frames.npy", held.frames.numpy())
+    mapped = replace(held, frames=torch.from_numpy(np.load(tmp_path / "frames.npy", mmap_mode="c")))
+    models = []
+    for number, train in enumerate((held, mapped)):
+        models.append(fresh())
+        training.fit(models[-1], train, PLAN, tmp_path / str(number), device="cpu", progress=False)
+    assert same(*models)
+
+
+SHARED = textwrap.dedent("""
+    import sys
+    sys.path[:0] = [{tests!r}]
+    import torch, torch.distributed as dist
+    from test_training import PLAN, data, fresh
+    from choreo_lib import training
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    training.fit(fresh(noise=0), data(), PLAN, sys.argv[1], valid=data(7), device="cpu", progress=False)
+    dist.destroy_process_group()
+""")
+
+
+def test_two_processes_are_one(tmp_path):
+    script = tmp_path / "run.py"
+    script.write_text(SHARED.format(tests=os.path.dirname(__file__)))
+    done = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+                           str(script), str(tmp_path / "two")], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    alone, _ = fit(tmp_path / "one", model=fresh(noise=0))
+    for name, value in load_file(tmp_path / "two" / "best.safetensors").items():
+        torch.testing.assert_close(value, alone.state_dict()[name], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_cpu_and_gpu_agree(tmp_path):
+    plan = replace(PLAN, precision="float32")
+    on_cpu, _ = fit(tmp_path / "cpu", plan, fresh(noise=0))
+    on_gpu, _ = fit(tmp_path / "gpu", plan, fresh(noise=0), device="cuda")
+    for a, b in zip(on_cpu.cpu().parameters(), on_gpu.cpu().parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
+
+
+def test_what_a_plan_cannot_do(tmp_path):
+    with pytest.raises(RuntimeError, match="no GPU"):
+        if torch.cuda.is_available():
+            pytest.skip("there is a GPU")
+        training.choose_device("cuda")
+    assert training.choose_precision("auto", torch.device("cpu")) == torch.float32
+    assert json.loads(json.dumps(vars(training.Plan()), default=str))["epochs"] == 100

@@ -37,10 +37,12 @@ def whole(path: Path, fill: Callable[[Path], None]) -> None:
                             "choose another folder, and go on with resume") from error
 
 
-def write_weights(path: Path, model: nn.Module, meta: dict[str, str] | None = None) -> None:
-    """A model's weights as safetensors, on the CPU and in one piece each. Errors: as `whole`. Chapter: 4."""
+def write_weights(path: Path, model: nn.Module, half: bool = False) -> None:
+    """A model's weights as safetensors; ``half``: in float16, at half the size. Errors: as `whole`. Chapter: 4."""
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.state_dict().items()}
-    whole(Path(path), lambda half: save_file(tensors, half, meta))
+    if half:
+        tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+    whole(Path(path), lambda beside: save_file(tensors, beside))
 
 
 def read_weights(path: Path, model: nn.Module) -> None:

@@ -19,7 +19,7 @@ class SoloVAE(nn.Module):
     The encoder reads the phrase with ``layers`` LSTM layers of ``hidden`` units and answers with a mean and a
     log-variance; the decoder repeats the code over time, beside where in the phrase it is, through a linear layer,
     as many LSTM layers, and a convolution of three frames that smooths along time. ``shortcut`` adds a straight way
-    through both: linear maps that start as the principal components of the training set (`prepare`), so that the
+    through both: the principal components of the training set (`prepare`), which training leaves alone, so that the
     LSTMs learn what a linear code leaves over.
     Shapes: windows [B, T, 1, J, 3]; codes [B, Z]. Units: metres; phrases are seen from the dancer's place and heading
     at the middle frame. Chapter: 4. Kingma and Welling, ICLR 2014; Pettee et al., ICCC 2019.
@@ -28,6 +28,9 @@ class SoloVAE(nn.Module):
     def __init__(self, skeleton: Skeleton, frames=64, latent=256, hidden=384, layers=2, shortcut=True,
                  kl: Schedule = Schedule(1e-4), free_bits=0.0):  # noqa: B008 (frozen)
         super().__init__()
+        self._config = {"names": skeleton.names, "parents": skeleton.parents, "frames": frames, "latent": latent,
+                        "hidden": hidden, "layers": layers, "shortcut": shortcut, "kl": vars(kl),
+                        "free_bits": free_bits}
         self.skeleton, self.frames, self.latent, self.kl, self.free_bits = skeleton, frames, latent, kl, free_bits
         width = len(skeleton) * 3
         self.reader = nn.LSTM(width, hidden, layers, batch_first=True)
@@ -37,11 +40,22 @@ class SoloVAE(nn.Module):
         self.to_pose = nn.Linear(hidden, width)
         self.smoother = nn.Conv1d(width, width, 3, padding=1, padding_mode="replicate")
         self.shortcut = nn.ModuleList([nn.Linear(frames * width, latent), nn.Linear(latent, frames * width)]
-                                      if shortcut else [])
+                                      if shortcut else []).requires_grad_(False)
         self.register_buffer("middle", torch.zeros(frames, width))
         self.register_buffer("scale", torch.ones(()))
         time = torch.arange(frames)[:, None] / frames * 3.14159265 * 2.0 ** torch.arange(4)
         self.register_buffer("clock", torch.cat([time.sin(), time.cos()], 1), persistent=False)  # [T, 8]
+
+    def config(self) -> dict:
+        """What `from_config` needs to build the same model, without its weights; JSON takes it."""
+        return self._config
+
+    @classmethod
+    def from_config(cls, config: dict) -> SoloVAE:
+        """The inverse of `config`."""
+        config = dict(config)
+        skeleton = Skeleton(tuple(config.pop("names")), tuple(config.pop("parents")))
+        return cls(skeleton, kl=Schedule(**config.pop("kl")), **config)
 
     @torch.no_grad()
     def prepare(self, train: Windows) -> None:

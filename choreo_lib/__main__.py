@@ -1,0 +1,51 @@
+"""``python -m choreo_lib train NAME``: make one of the book's trained artifacts. Taught in chapter 4."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+import torch.distributed as dist
+
+
+def main(words: list[str] | None = None) -> int:
+    """Read the words after ``python -m choreo_lib`` and do as they say; gives the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m choreo_lib", description="The book's library from the shell.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    train = verbs.add_parser("train", help="train an artifact and write its weights and card",
+                             description="More than one GPU: torchrun --nproc-per-node 2 -m choreo_lib train NAME")
+    train.add_argument("name", help="such as solo-synthetic; `list` says which there are")
+    train.add_argument("--mode", choices=("quick", "full"), default="quick", help="quick: minutes on a CPU")
+    train.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
+    train.add_argument("--out", help="folder for checkpoints, history, weights and card (default: runs/NAME)")
+    train.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
+    train.add_argument("--device", help="cpu, cuda (default: a GPU if there is one)")
+    verbs.add_parser("list", help="the artifacts, and which have weights here")
+    asked = parser.parse_args(words)
+    if getattr(asked, "data", None):
+        os.environ["CHOREO_DATA"] = asked.data
+    from . import artifacts, recipes  # after CHOREO_DATA is set
+    from .checkpoints import TrainingError
+    from .datasets import DatasetError
+
+    if asked.verb == "list":
+        have = artifacts.list_models()
+        for name, recipe in recipes.RECIPES.items():
+            print(f"{name:20s} {'has weights' if name in have else 'no weights ':11s}  {recipe.what}")
+        return 0
+    try:
+        if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+            dist.init_process_group()
+        print(artifacts.train(asked.name, asked.mode, asked.out, asked.resume, asked.device))
+    except (TrainingError, DatasetError, RuntimeError) as error:
+        print(f"choreo_lib: {error}", file=sys.stderr)
+        return 1
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

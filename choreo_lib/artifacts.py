@@ -1,0 +1,124 @@
+"""Trained weights and their cards: made by a recipe, kept in data/weights, loaded by name, judged beside baselines.
+
+Taught in chapter 4, "A dancer in 256 numbers".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+
+from . import checkpoints, models
+from .datasets import DATA, source
+from .recipes import MODES, RECIPES, Recipe
+from .training import TrainingError, fit
+from .windows import Windows
+
+WEIGHTS = DATA / "weights"
+
+
+def list_models() -> list[str]:
+    """The names of all artifacts that have weights here. Chapter: 4."""
+    return [name for name in RECIPES if (WEIGHTS / f"{name}.json").exists()]
+
+
+def load_model(name: str, folder=None) -> torch.nn.Module:
+    """A trained model at rest, with its ``.card``: recipe, data, seed, time, measures, terms.
+
+    ``folder`` holds ``name.safetensors`` and ``name.json``; None: the weights that come with the library.
+    Errors: TrainingError for a name without weights, weights that are not those of the card, or another model's.
+    Chapter: 4.
+    """
+    folder = WEIGHTS if folder is None else Path(folder)
+    path = folder / f"{name}.json"
+    if not path.exists():
+        have = ", ".join(list_models()) or "none"
+        raise TrainingError(f"there are no weights {name!r} in {folder} (with the library come: {have}). To make them: "
+                            f"python -m choreo_lib train {name}")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        kind, config, fingerprint = card["model"], card["config"], card["weights_sha256"]
+        model = getattr(models, kind).from_config(config)
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{path} is no card of this library ({error!r}); fetch or train it again") from error
+    weights = path.with_suffix(".safetensors")
+    if not weights.exists() or hashlib.sha256(weights.read_bytes()).hexdigest() != fingerprint:
+        raise TrainingError(f"{weights} is not the file that its card describes; fetch or train it again")
+    checkpoints.read_weights(weights, model)
+    model.card = card
+    return model.eval()
+
+
+def evaluate(name: str, split="test") -> dict[str, dict[str, float]]:
+    """A model's measures and every baseline's, on the same windows: {row: {metric: value}}.
+
+    ``split``: "validation", "test" or "challenge" for real sets, an integer seed for generated ones. Chapter: 4.
+    """
+    recipe, model = find_recipe(name), load_model(name)
+    mode = model.card["mode"]
+    return recipe.judge(model, recipe.windows("train", None, mode), recipe.windows(split, None, mode))
+
+
+def find_recipe(name: str) -> Recipe:
+    """A recipe by name. Errors: TrainingError naming those there are. Chapter: 4."""
+    if name not in RECIPES:
+        raise TrainingError(f"there is no recipe {name!r}; there are {', '.join(RECIPES)}")
+    return RECIPES[name]
+
+
+def train(name: str, mode: str = "quick", out=None, resume: bool = False, device: str | None = None) -> Path:
+    """Make an artifact: train by its recipe, judge it, and write ``out/name.safetensors`` with its card.
+
+    ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too. Gives the card's
+    path. Errors: as `choreo_lib.training.fit`; TrainingError for an unknown name or mode. Chapter: 4.
+    """
+    recipe = find_recipe(name)
+    if mode not in MODES:
+        raise TrainingError(f"mode is {mode!r}; choose from {', '.join(MODES)}")
+    out = Path("runs", name) if out is None else Path(out)
+    plan = recipe.plans[mode]
+    windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
+    model = recipe.model(clean, mode)
+    history = fit(model, windows, plan, out, recipe.windows("validation", None, mode), device, resume)
+    path = out / f"{name}.json"
+    if dist.is_initialized() and dist.get_rank():
+        return path
+    model.cpu()
+    weights = path.with_suffix(".safetensors")
+    checkpoints.write_weights(weights, model, half=True)
+    checkpoints.read_weights(weights, model)  # judged as it is stored
+    splits = {split: recipe.windows(split, None, mode) for split in ("validation", "test")}
+    terms = {each: vars(source(each)) for each in recipe.data}
+    card = {
+        "name": name, "what": recipe.what, "mode": mode, "model": type(model).__name__, "config": model.config(),
+        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(), "stored_as": "float16",
+        "data": {split: _told(part) for split, part in {"train": clean, **splits}.items()}, "terms": terms,
+        "plan": {key: str(value) for key, value in vars(plan).items()}, "seed": plan.seed,
+        "epochs": len(history), "steps": len(history) * max(len(windows) // plan.batch, 1),
+        "minutes": round(history["seconds"][-1] / 60, 1), "device": _machine(device),
+        "versions": {package: version(package) for package in ("torch", "numpy", "choreo-lib")},
+        "made": datetime.now(UTC).date().isoformat(),
+        "measures": {split: recipe.judge(model, clean, part) for split, part in splits.items()},
+    }  # fmt: skip
+    checkpoints.whole(path, lambda half: half.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8"))
+    return path
+
+
+def _told(windows: Windows) -> dict:
+    """What a card says of windows: how many, of how many takes, and the fingerprint of their frames."""
+    frames = windows.frames.contiguous().numpy().tobytes()
+    return {"windows": len(windows), "takes": len(windows.take.unique()), "frames": len(windows.frames),
+            "sha256": hashlib.sha256(frames).hexdigest()}
+
+
+def _machine(device: str | None) -> str:
+    if device != "cpu" and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU, {torch.get_num_threads()} threads, {platform.machine()}"

@@ -6,6 +6,8 @@ think otherwise are converted where they are read (`choreo_lib.formats`) and now
 """
 
 from . import augmentation, baselines, checks, cleaning, metrics, palette, plots, synthetic, windows
+from .artifacts import evaluate, list_models, load_model
+from .checkpoints import TrainingError
 from .cleaning import RepairReport, clean
 from .datasets import DatasetError, data_path, list_datasets, load_duet, load_motion, splits
 from .export import animate

@@ -89,7 +89,7 @@ def floors() -> None:
         ("1", "formats   synthetic   cleaning"),
         ("2", "datasets   windows   augmentation   metrics   baselines"),
         ("3", "models  losses  checkpoints  plots  export  payload  player  checks"),
-        ("4", "training"),
+        ("4", "training   recipes   artifacts"),
     )
     figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained", facecolor=palette.PAPER)
     for level, (name, modules) in enumerate(storeys):

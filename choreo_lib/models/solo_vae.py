@@ -67,15 +67,18 @@ class SoloVAE(nn.Module):
         if len(self.shortcut):
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)  # the components are found by a random projection
-                _, size, axes = torch.pca_lowrank((phrases - middle) / self.scale, self.latent, center=False, niter=4)
+                few = min(self.latent + 64, *phrases.shape)  # more than are kept, so that those are accurate
+                _, size, axes = torch.pca_lowrank((phrases - middle) / self.scale, few, center=False, niter=4)
+            size, axes = size[: self.latent], axes[:, : self.latent]
             spread = (size / (len(phrases) - 1) ** 0.5).clamp_min(1e-6)  # so that every unit of the code has variance 1
             read, write = self.shortcut
             read.weight.copy_((axes / spread).T)
             write.weight.copy_(axes * spread)
-            for layer in (read, write, self.to_mean, self.smoother):
+            for layer in (read, write, self.to_mean, self.to_pose, self.smoother):
                 nn.init.zeros_(layer.bias)
-            nn.init.zeros_(self.to_mean.weight)
-            nn.init.zeros_(self.smoother.weight)
+            for layer in (self.to_mean, self.to_pose):  # at first the LSTMs add nothing, and all of them get a gradient
+                nn.init.zeros_(layer.weight)
+            nn.init.dirac_(self.smoother.weight)
             nn.init.constant_(self.to_log_variance.bias, -6.0)
 
     def seen(self, batch: torch.Tensor) -> tuple[torch.Tensor, Frame]:

@@ -1,0 +1,108 @@
+"""Artifacts: made by one command, described by a card, refused where card and weights do not agree."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import choreo_lib as cl
+from choreo_lib import artifacts, recipes, windows
+from choreo_lib.__main__ import main
+from choreo_lib.losses import Schedule
+from choreo_lib.training import Plan
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """An artifact of a recipe made small: the whole way from the shell's words to the card."""
+    out = tmp_path_factory.mktemp("made")
+    recipe = recipes.RECIPES["solo-synthetic"]
+    sizes = {"quick": {"latent": 6, "hidden": 8, "layers": 1, "kl": Schedule(1e-5)}}
+    small = recipes.Recipe(
+        recipe.what, recipe.data, lambda split, augment=None, mode="quick": few(split),
+        lambda train, mode: recipes.solo_model(sizes, train, mode), {"quick": Plan(epochs=2, batch=64, warmup=1)},
+        lambda model, train, asked: recipes.judge_solo(model, train, asked, samples=16))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(recipes.RECIPES, "solo-synthetic", small)
+        patch.setattr(artifacts, "WEIGHTS", out)
+        assert main(["train", "solo-synthetic", "--out", str(out), "--device", "cpu"]) == 0
+        yield out
+
+
+def few(split):
+    seed = {"train": 1, "validation": 2, "test": 3}.get(split, split)
+    return windows.cut(list(cl.synthetic.duet("canon", 120, seed=seed)), 16)
+
+
+def test_the_card_tells_all(made):
+    card = json.loads((made / "solo-synthetic.json").read_text())
+    weights = made / "solo-synthetic.safetensors"
+    assert card["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    assert card["epochs"] == 2 and card["steps"] == 2 * (210 // 64) and card["seed"] == 0 and card["mode"] == "quick"
+    frames = few("test").frames.numpy().tobytes()
+    assert card["data"]["test"]["sha256"] == hashlib.sha256(frames).hexdigest()
+    assert card["data"]["train"]["sha256"] != card["data"]["test"]["sha256"]
+    assert card["terms"]["synthetic"]["redistribute"] and set(card["versions"]) == {"torch", "numpy", "choreo-lib"}
+    rows = card["measures"]["test"]
+    assert set(rows) == {"model", "pca", "mean phrase"} and rows["pca"]["error_mm"] < rows["mean phrase"]["error_mm"]
+    assert set(rows["model"]) == set(rows["pca"]) | {"active_units", "kl_nats_per_unit"}
+    assert {"error_mm", "jerk_ratio", "range_ratio", "kinetic_fd"} == set(rows["pca"])
+
+
+def test_what_is_loaded_is_what_was_judged(made):
+    model = artifacts.load_model("solo-synthetic")
+    assert not model.training and model.card["name"] == "solo-synthetic"
+    assert artifacts.list_models() == ["solo-synthetic"]
+    again = artifacts.evaluate("solo-synthetic", "test")
+    for row, measures in model.card["measures"]["test"].items():
+        assert again[row] == pytest.approx(measures, rel=1e-4)
+    assert artifacts.evaluate("solo-synthetic", 9)["model"]["error_mm"] != again["model"]["error_mm"]
+    x = model.seen(few("test")[:])[0]  # the error by hand: encode, decode, mean distance
+    with torch.no_grad():
+        by_hand = (model.decode(model.encode(x)[0]) - x).view(len(x), 16, -1, 3).norm(dim=-1).mean()
+    assert again["model"]["error_mm"] == pytest.approx(1000 * float(by_hand), rel=1e-5)
+
+
+@pytest.mark.parametrize("harm", ["weights", "card", "kind", "gone"])
+def test_weights_that_are_not_the_cards_are_refused(made, tmp_path, harm):
+    for name in ("solo-synthetic.json", "solo-synthetic.safetensors"):
+        (tmp_path / name).write_bytes((made / name).read_bytes())
+    card, weights = tmp_path / "solo-synthetic.json", tmp_path / "solo-synthetic.safetensors"
+    if harm == "weights":
+        weights.write_bytes(weights.read_bytes()[:-1])
+    elif harm == "gone":
+        weights.unlink()
+    elif harm == "card":
+        card.write_text(card.read_text()[:100])
+    else:
+        card.write_text(card.read_text().replace('"SoloVAE"', '"Nothing"'))
+    with pytest.raises(cl.TrainingError, match="train it again"):
+        artifacts.load_model("solo-synthetic", tmp_path)
+
+
+def test_names_that_are_none(made, capsys):
+    with pytest.raises(cl.TrainingError, match="python -m choreo_lib train duet-nothing"):
+        artifacts.load_model("duet-nothing")
+    assert main(["train", "solo-nothing"]) == 1 and "there is no recipe" in capsys.readouterr().err
+    assert main(["train", "solo-synthetic", "--out", str(made)]) == 1
+    assert "holds a run already" in capsys.readouterr().err
+    assert main(["list"]) == 0 and "solo-salsa" in capsys.readouterr().out
+
+
+def test_the_shell_knows_the_library():
+    def shell(*words):
+        return subprocess.run([sys.executable, "-m", "choreo_lib", *words], capture_output=True, text=True)
+
+    done = shell("train", "--help")
+    assert done.returncode == 0 and "--resume" in done.stdout and "torchrun" in done.stdout
+    wrong = shell("train", "x", "--mode", "slow")
+    assert wrong.returncode == 2 and "quick" in wrong.stderr
+
+
+def test_splits_of_generated_duets_share_no_seed():
+    made = [{duet.a.positions.tobytes() for duet in recipes.synthetic_takes(("canon",), split, "full")}
+            for split in ("train", "validation", "test", 9000)]
+    assert all(not a & b for i, a in enumerate(made) for b in made[:i])

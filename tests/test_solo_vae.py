@@ -1,0 +1,115 @@
+"""The solo model: what goes in comes out, time is time, and every part learns."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import choreo_lib as cl
+from choreo_lib import augmentation, synthetic, windows
+from choreo_lib.losses import Schedule
+from choreo_lib.models import SoloVAE
+
+
+@pytest.fixture(scope="module")
+def train():
+    return windows.cut([m for seed in range(3) for m in synthetic.duet("canon", 300, seed=seed)], 16, stride=2)
+
+
+def small(train, **wishes):
+    torch.manual_seed(0)
+    model = SoloVAE(train.skeleton, **{"frames": train.length, "latent": 24, "hidden": 32, **wishes})
+    model.prepare(train)
+    return model
+
+
+def test_before_training_it_is_principal_components(train):
+    """Against NumPy's singular values, another way to the same subspace."""
+    model = small(train).eval()
+    x = model.seen(train[:])[0]
+    flat = x.flatten(1).double().numpy()
+    axes = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][:24]
+    want = (flat - flat.mean(0)) @ axes.T @ axes + flat.mean(0)
+    with torch.no_grad():
+        got = model.decode(model.encode(x)[0]).flatten(1).numpy()
+        codes = model.encode(x)[0]
+    error = [np.sqrt(((each - flat) ** 2).mean()) for each in (got, want)]
+    assert error[0] < 1.02 * error[1]
+    assert codes.std(0).numpy() == pytest.approx(np.ones(24), abs=0.05) and abs(codes.mean()) < 1e-3
+
+
+def test_where_the_dancer_stands_does_not_matter(train):
+    model = small(train).eval()
+    batch = train[::40]
+    moved = augmentation.turned(batch, torch.full((len(batch),), 2.0)) + torch.tensor([3.0, -2.0, 0.0])
+    torch.testing.assert_close(model.seen(batch)[0], model.seen(moved)[0], atol=1e-4, rtol=0)
+
+
+def test_the_convolution_runs_along_time(train):
+    """A change at one frame before the smoothing touches that frame and its two neighbours, and no other."""
+    model = small(train, shortcut=False)
+    x = torch.randn(1, model.to_pose.out_features, 16)
+    y = x.clone()
+    y[:, :, 7] += 1
+    changed = (model.smoother(x) - model.smoother(y)).abs().amax((0, 1)) > 1e-6
+    assert changed.nonzero().flatten().tolist() == [6, 7, 8]
+
+
+def test_every_part_gets_a_gradient(train):
+    model = small(train)
+    optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
+    for step in range(3):  # the first steps open the way: what starts at zero lets nothing through at once
+        optimiser.zero_grad()
+        model.losses(train[:64], step)["loss"].backward()
+        optimiser.step()
+    still = [name for name, p in model.named_parameters() if p.requires_grad and not p.grad.abs().sum() > 0]
+    assert still == []
+    assert [name for name, p in model.named_parameters() if not p.requires_grad] == [
+        f"shortcut.{k}.{part}" for k in (0, 1) for part in ("weight", "bias")]
+
+
+def test_it_overfits_one_batch_below_its_components(train):
+    model = small(train, latent=8, kl=Schedule(0.0))
+    few = train.subset(torch.arange(0, 64, 4))
+    with torch.no_grad():
+        before = float(model.eval().losses(few[:], None)["error_m"])
+    model.train()
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
+    for step in range(200):
+        optimiser.zero_grad()
+        model.losses(few[:], step)["loss"].backward()
+        optimiser.step()
+    with torch.no_grad():
+        assert float(model.eval().losses(few[:], None)["error_m"]) < 0.5 * before
+
+
+def test_noise_only_while_training_and_the_price_of_the_kl(train):
+    model = small(train, kl=Schedule(0.5, "warm-up", wait=5, rise=0))
+    batch = train[:32]
+    assert model.eval().losses(batch, None)["squared"] == model.losses(batch, None)["squared"]
+    model.train()
+    assert model.losses(batch, 0)["squared"] != model.losses(batch, 0)["squared"]
+    told = {step: model.losses(batch, step) for step in (0, 9)}
+    assert float(told[0]["loss"]) == pytest.approx(float(told[0]["squared"]))
+    assert float(told[9]["loss"]) == pytest.approx(float(told[9]["squared"] + 0.5 * told[9]["kl_nats"]), rel=1e-5)
+
+
+def test_single_poses(train):
+    poses = windows.cut(cl.load_duet("synthetic/canon").a, 1, stride=3)
+    model = small(poses, frames=1, latent=8)
+    assert model.decode(model.encode(model.seen(poses[:5])[0])[0]).shape == (5, 1, 29 * 3)
+    assert torch.isfinite(model.losses(poses[:], 0)["loss"])
+
+
+def test_its_config_makes_it_again(train):
+    import json
+
+    model = small(train, kl=Schedule(0.1, "cyclical", hold=3), free_bits=0.2)
+    again = SoloVAE.from_config(json.loads(json.dumps(model.config())))
+    again.load_state_dict(model.state_dict())
+    x = model.seen(train[:4])[0]
+    with torch.no_grad():
+        torch.testing.assert_close(again.eval().encode(x)[0], model.eval().encode(x)[0])
+    assert again.kl == model.kl and again.free_bits == model.free_bits
+    assert again.skeleton == replace(model.skeleton, offsets=None)

@@ -70,11 +70,12 @@ def solo_model(sizes: dict, train: Windows, mode: str) -> SoloVAE:
 
 @torch.no_grad()
 def judge_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 256) -> dict[str, dict[str, float]]:
-    """Reconstruction and samples of a solo VAE, beside PCA of as many numbers and beside the mean phrase.
+    """Reconstruction and samples of a solo VAE, beside PCA of as many numbers, the mean phrase, and real dancers.
 
     ``error_mm``: mean joint error of reconstructed windows. Of ``samples`` phrases from the prior: ``jerk_ratio`` and
     ``range_ratio`` (mean over joints of how far each strays from its mean place), both against the asked windows,
-    and ``kinetic_fd`` to as many of them. Chapter: 4.
+    and ``kinetic_fd`` to as many of them. The row "training phrases" says the same of real phrases that were trained
+    on: what a perfect sampler would get, for other takes are danced otherwise. Chapter: 4.
     """
     model.eval()
     cpu = next(model.parameters()).device
@@ -91,6 +92,8 @@ def judge_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 25
         made = vae.decode(codes)
         rows[row] = {"error_mm": _error(again, real), **_looks(made, picked, asked)}
     rows["mean phrase"] = {"error_mm": _error(model.middle.expand_as(real), real)}
+    some = train[torch.randperm(len(train), generator=chance)[:samples]].to(cpu)
+    rows["training phrases"] = _looks(model.seen(some)[0], picked, asked)
     units = torch.cat([kl_per_unit(*model.encode(part))[None] for part in real.split(len(real))])[0]
     rows["model"] |= {"active_units": active_units(means), "kl_nats_per_unit": float(units.mean())}
     return rows
@@ -102,12 +105,12 @@ def _error(x: torch.Tensor, y: torch.Tensor) -> float:
 
 def _looks(made: torch.Tensor, real: torch.Tensor, windows: Windows) -> dict[str, float]:
     """How phrases [N, T, J * 3] move, beside as many real ones."""
-    made, real = (x.unflatten(2, (-1, 3)).cpu().double().numpy() for x in (made, real))
+    made, real = (x.unflatten(2, (-1, 3)).cpu().double().numpy() for x in (made[: len(real)], real))
     stray = [np.linalg.norm(x - x.mean(1, keepdims=True), axis=-1).mean() for x in (made, real)]
     jerk = [metrics.jerk(x.swapaxes(0, 1), windows.fps).mean() for x in (made, real)]
     features = [np.stack([metrics.kinetic_features(Motion(each, windows.fps, windows.skeleton)) for each in x])
                 for x in (made, real)]
-    return {"jerk_ratio": jerk[0] / jerk[1], "range_ratio": stray[0] / stray[1],
+    return {"jerk_ratio": float(jerk[0] / jerk[1]), "range_ratio": float(stray[0] / stray[1]),
             "kinetic_fd": metrics.frechet_distance(*features)}
 
 

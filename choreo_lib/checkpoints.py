@@ -81,9 +81,9 @@ def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict
     if meta["identity"] != identity:
         mine, theirs = json.loads(identity), json.loads(meta["identity"])
         changed = [key for key in mine["plan"] if mine["plan"][key] != theirs["plan"].get(key)]
-        changed += ["number of windows"] if mine["windows"] != theirs["windows"] else []
-        raise TrainingError(f"{path} was made with another {', '.join(changed) or 'model'}; go on with the same, or "
-                            "start in another folder")
+        changed += [key for key in ("model", "windows") if mine[key] != theirs[key]]
+        raise TrainingError(f"{path} was made with another {', '.join(changed)}; go on with the same, or start in "
+                            "another folder")
     model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model/")})
     slots: dict[int, dict] = {}
     for name, value in tensors.items():

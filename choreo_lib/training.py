@@ -251,6 +251,6 @@ def _bored(state: dict, plan: Plan) -> bool:
 
 
 def _identity(model: nn.Module, train: Windows, plan: Plan) -> str:
-    """What must be the same for a run to go on: the plan, the weights' shapes, the number of windows."""
-    shapes = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-    return json.dumps({"plan": asdict(plan), "shapes": shapes, "windows": len(train)}, sort_keys=True)
+    """What must be the same for a run to go on: the plan, what the model says of itself, the number of windows."""
+    config = model.config() if hasattr(model, "config") else None
+    return json.dumps({"plan": asdict(plan), "model": config, "windows": len(train)}, sort_keys=True)

@@ -203,6 +203,15 @@ def test_runs_are_not_mixed_up(tmp_path):
         fit(tmp_path, replace(PLAN, rate=1e-3), resume=True)
     with pytest.raises(training.TrainingError, match=r"net.0.weight is \(8, 24\), and this model has \(9, 24\)"):
         fit(tmp_path, model=fresh(width=9), resume=True)
+    with pytest.raises(training.TrainingError, match="made with another windows"):
+        training.fit(fresh(), data(2), PLAN, tmp_path, resume=True, device="cpu", progress=False)
+
+    class Named(Tiny):
+        def config(self):
+            return {"kl": 2}
+
+    with pytest.raises(training.TrainingError, match="made with another model"):
+        fit(tmp_path, model=Named(), resume=True)
     assert (tmp_path / "last.safetensors").read_bytes() == before
     with pytest.raises(training.TrainingError, match="Do joints"):
         checkpoints.read_weights(tmp_path / "best.safetensors", fresh(joints=5))

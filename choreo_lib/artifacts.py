@@ -85,7 +85,7 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
     out = Path("runs", name) if out is None else Path(out)
     plan = recipe.plans[mode]
     windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
-    model = recipe.model(clean, mode)
+    model = recipe.model(clean, mode, windows, plan.augment)
     history = fit(model, windows, plan, out, recipe.windows("validation", None, mode), device, resume)
     path = out / f"{name}.json"
     if dist.is_initialized() and dist.get_rank():

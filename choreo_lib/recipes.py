@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
 import torch
@@ -29,14 +30,15 @@ class Recipe:
     """How one artifact is made and judged.
 
     ``windows(split, augment, mode)`` gives the windows of "train", "validation" or "test" (a real set's "challenge",
-    or, of generated data, an integer seed); ``model(train, mode)`` a model ready to train; ``plans`` a `Plan` a mode;
+    or, of generated data, an integer seed); ``model(train, mode, longer, augment)`` a model ready to train, from clean windows and, where there is
+    augmentation, from longer ones; ``plans`` a `Plan` a mode;
     ``judge(model, train, asked)`` a table {row: {metric: value}} with a row "model" and one a baseline. Chapter: 4.
     """
 
     what: str
     data: tuple[str, ...]
     windows: Callable[..., Windows]
-    model: Callable[[Windows, str], torch.nn.Module]
+    model: Callable[..., torch.nn.Module]
     plans: dict[str, Plan]
     judge: Callable[..., dict[str, dict[str, float]]]
 
@@ -60,11 +62,17 @@ def set_takes(name: str, split, mode: str = "full"):
     return [load_duet(take) for take in splits(name)[split]]
 
 
-def solo_model(sizes: dict, train: Windows, mode: str) -> SoloVAE:
-    """A solo VAE whose shortcut is prepared from the training windows."""
+def solo_model(sizes: dict, train: Windows, mode: str, longer: Windows | None = None,
+               augment: Augment | None = None) -> SoloVAE:
+    """A solo VAE whose shortcut is prepared from the training windows, and from two epochs of augmented ones.
+
+    Left out in turn, the training takes of salsa are rebuilt from such components to 10.3 mm on average, from those of
+    the bare windows to 10.5 mm: about the same where a dance is known, and 3 to 6 % better where it is not.
+    """
     torch.manual_seed(0)
     model = SoloVAE(train.skeleton, frames=train.length, **sizes[mode])
-    model.prepare(train)
+    augmented = [] if augment is None else [longer.batches(1024, seed=k, augment=augment) for k in (1, 2)]
+    model.prepare(chain(train.batches(1024), *augmented))
     return model
 
 
@@ -81,7 +89,7 @@ def judge_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 25
     cpu = next(model.parameters()).device
     real = torch.cat([model.seen(batch.to(cpu))[0] for batch in asked.batches(512)])  # [N, T, J * 3]
     basis = SoloVAE(model.skeleton, model.frames, model.latent, hidden=1, layers=1).to(cpu)
-    basis.prepare(train)  # before any training its LSTMs add nothing: principal component analysis
+    basis.prepare(train.batches(1024))  # before any training its LSTMs add nothing: principal component analysis
     chance = torch.Generator().manual_seed(0)
     codes = torch.randn(samples, model.latent, generator=chance).to(cpu)
     picked = real[torch.randperm(len(real), generator=chance)[:samples]]

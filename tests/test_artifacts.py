@@ -23,7 +23,7 @@ def made(tmp_path_factory):
     sizes = {"quick": {"latent": 6, "hidden": 8, "layers": 1, "kl": Schedule(1e-5)}}
     small = recipes.Recipe(
         recipe.what, recipe.data, lambda split, augment=None, mode="quick": few(split),
-        lambda train, mode: recipes.solo_model(sizes, train, mode), {"quick": Plan(epochs=2, batch=64, warmup=1)},
+        lambda *given: recipes.solo_model(sizes, *given), {"quick": Plan(epochs=2, batch=64, warmup=1)},
         lambda model, train, asked: recipes.judge_solo(model, train, asked, samples=16))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(recipes.RECIPES, "solo-synthetic", small)

@@ -20,7 +20,7 @@ def train():
 def small(train, **wishes):
     torch.manual_seed(0)
     model = SoloVAE(train.skeleton, **{"frames": train.length, "latent": 24, "hidden": 32, **wishes})
-    model.prepare(train)
+    model.prepare(train.batches(1024))
     return model
 
 

@@ -5,12 +5,14 @@ Taught in chapter 4, "A dancer in 256 numbers". After the solo system of the pro
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
 from ..losses import Schedule, kl_loss, kl_per_unit
 from ..skeleton import Skeleton
-from ..windows import Frame, Windows, frame_of
+from ..windows import Frame, frame_of
 
 
 class SoloVAE(nn.Module):
@@ -58,9 +60,15 @@ class SoloVAE(nn.Module):
         return cls(skeleton, kl=Schedule(**config.pop("kl")), **config)
 
     @torch.no_grad()
-    def prepare(self, train: Windows) -> None:
-        """Measure the training set: its mean phrase, its spread, and the principal components of the shortcut."""
-        phrases = torch.cat([self.seen(batch)[0].flatten(1) for batch in train.batches(1024)])  # [N, T * J * 3]
+    def prepare(self, batches: Iterable[torch.Tensor], most: int = 30_000) -> None:
+        """Measure the training set: its mean phrase, its spread, and the principal components of the shortcut.
+
+        ``batches`` of training windows, augmented ones too if the components are to know them; of more than ``most``
+        windows, that many are drawn.
+        """
+        phrases = torch.cat([self.seen(batch)[0].flatten(1) for batch in batches])  # [N, T * J * 3]
+        drawn = torch.randperm(len(phrases), generator=torch.Generator().manual_seed(0))[:most]
+        phrases = phrases[drawn.to(phrases.device)]
         middle = phrases.mean(0)
         self.middle.copy_(middle.view_as(self.middle))
         self.scale.copy_((phrases - middle).std())

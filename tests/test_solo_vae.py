@@ -90,9 +90,9 @@ def test_noise_only_while_training_and_the_price_of_the_kl(train):
     assert model.eval().losses(batch, None)["squared"] == model.losses(batch, None)["squared"]
     model.train()
     assert model.losses(batch, 0)["squared"] != model.losses(batch, 0)["squared"]
-    told = {step: model.losses(batch, step) for step in (0, 9)}
-    assert float(told[0]["loss"]) == pytest.approx(float(told[0]["squared"]))
-    assert float(told[9]["loss"]) == pytest.approx(float(told[9]["squared"] + 0.5 * told[9]["kl_nats"]), rel=1e-5)
+    for step, price in ((0, 0.0), (9, 0.5)):
+        told = {name: value.item() for name, value in model.losses(batch, step).items()}
+        assert told["loss"] == pytest.approx(told["squared"] + price * told["kl_nats"], rel=1e-5)
 
 
 def test_single_poses(train):

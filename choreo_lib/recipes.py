@@ -122,11 +122,11 @@ def _looks(made: torch.Tensor, real: torch.Tensor, windows: Windows) -> dict[str
             "kinetic_fd": metrics.frechet_distance(*features)}
 
 
-SIZES = {"quick": {"latent": 64, "hidden": 64, "kl": Schedule(1e-5)},
-         "full": {"latent": 256, "hidden": 256, "kl": Schedule(1e-5)}}  # fmt: skip
+SIZES = {"quick": {"latent": 64, "hidden": 64, "kl": Schedule(2e-6)},
+         "full": {"latent": 256, "hidden": 256, "kl": Schedule(2e-6)}}  # fmt: skip
 SOLO = Augment(length=64, turn=False, exchange=0.0)  # the frame of reference undoes a turn; one dancer has no partner
 PLANS = {"quick": Plan(epochs=5, batch=128, rate=1e-3, warmup=10),
-         "full": Plan(epochs=300, batch=256, rate=5e-4, warmup=200, augment=SOLO, patience=60)}  # fmt: skip
+         "full": Plan(epochs=300, batch=256, rate=1e-3, warmup=200, augment=SOLO, patience=60)}  # fmt: skip
 
 RECIPES = {
     "solo-synthetic": Recipe(

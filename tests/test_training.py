@@ -119,7 +119,7 @@ KILLED = textwrap.dedent("""
     from test_training import PLAN, Tiny, data, fresh
     from choreo_lib import training
     torch.set_num_threads(1)
-    plan = replace(PLAN, epochs=80)
+    plan = replace(PLAN, epochs=400)
     training.fit(fresh(), data(), plan, sys.argv[1], valid=data(7), device="cpu", resume=True, progress=False)
     print("done", flush=True)
 """)

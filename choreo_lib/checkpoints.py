@@ -54,7 +54,7 @@ def read_weights(path: Path, model: nn.Module) -> None:
     model.load_state_dict(tensors)
 
 
-def save(path: Path, model, optimiser, scaler, identity: str, state: dict, rank: int, world: int) -> None:
+def save(path: Path, model, optimiser, scaler, identity: str, state: dict, rank: int) -> None:
     """Everything that a run needs to go on as if nothing had happened. Errors: as `whole`. Chapter: 4."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     for number, slots in optimiser.state_dict()["state"].items():
@@ -64,7 +64,7 @@ def save(path: Path, model, optimiser, scaler, identity: str, state: dict, rank:
         tensors["random/cuda"] = torch.cuda.get_rng_state()
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     meta = {"kind": "choreo run", "identity": identity, "state": json.dumps(state),
-            "scaler": json.dumps(scaler.state_dict()), "world": str(world), "rank": str(rank)}
+            "scaler": json.dumps(scaler.state_dict()), "rank": str(rank)}
     whole(Path(path), lambda half: save_file(tensors, half, meta))
 
 

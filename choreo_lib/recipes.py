@@ -102,7 +102,7 @@ def judge_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 25
     rows["mean phrase"] = {"error_mm": _error(model.middle.expand_as(real), real)}
     some = train[torch.randperm(len(train), generator=chance)[:samples]].to(cpu)
     rows["training phrases"] = _looks(model.seen(some)[0], picked, asked)
-    units = torch.cat([kl_per_unit(*model.encode(part))[None] for part in real.split(len(real))])[0]
+    units = kl_per_unit(*model.encode(real))
     rows["model"] |= {"active_units": active_units(means), "kl_nats_per_unit": float(units.mean())}
     return rows
 

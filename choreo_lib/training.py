@@ -155,7 +155,7 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
     def save() -> None:
         state["seconds"] = time.monotonic() - started
         checkpoints.save(last, model, optimiser, scaler, _identity(model, train, plan), {**state, "rows": history.rows},
-                         rank, world)
+                         rank)
 
     bar = tqdm(total=plan.epochs * steps, initial=state["epoch"] * steps + state["step"], unit="step",
                disable=not progress or rank > 0)

@@ -49,7 +49,9 @@ def track(people, fps: float, bones=()) -> Tracks:
     frame is not believed. Dancer a is whoever is listed first in the first frame that shows both.
     The answer is one assignment over the whole of time, found by dynamic programming (Viterbi, 1967) over stories:
     a story says who was who so far, and its cost adds up how far each dancer had to jump from where their own pace
-    would have brought them, how far the pose had to change, how well the build fits, and each dancer not seen.
+    would have brought them, how far the pose had to change, how well the build fits, each dancer not seen,
+    and each stray: where strays stay for long, the more the more they move, so that who stands still beside the two is
+    rather the stray.
     Where both dancers leave the picture, and when one frame shows nobody, the stories wait.
     Errors: MotionFormatError (a ValueError), naming the frame. Chapter: 2.
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -73,23 +74,27 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def train(name: str, mode: str = "quick", out=None, resume: bool = False, device: str | None = None) -> Path:
+def train(name: str, mode: str = "quick", out=None, resume: bool = False, device: str | None = None,
+          precision: str | None = None) -> Path:
     """Make an artifact: train by its recipe, judge it, and write ``out/name.safetensors`` with its card.
 
     ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too. Gives the card's
-    path. Errors: as `choreo_lib.training.fit`; TrainingError for an unknown name or mode. Chapter: 4.
+    path. ``precision``: in place of the plan's; on a recent CPU "bfloat16" halves the time.
+    Errors: as `choreo_lib.training.fit`; TrainingError for an unknown name or mode. Chapter: 4.
     """
     recipe = find_recipe(name)
     if mode not in MODES:
         raise TrainingError(f"mode is {mode!r}; choose from {', '.join(MODES)}")
     out = Path("runs", name) if out is None else Path(out)
-    plan = recipe.plans[mode]
+    plan = recipe.plans[mode] if precision is None else replace(recipe.plans[mode], precision=precision)
     windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
     model = recipe.model(clean, mode, windows, plan.augment)
     history = fit(model, windows, plan, out, recipe.windows("validation", None, mode), device, resume)
     path = out / f"{name}.json"
     if dist.is_initialized() and dist.get_rank():
         return path
+    if hasattr(model, "finish"):
+        model.finish(batch.to(next(model.parameters()).device) for batch in clean.batches(1024))
     model.cpu()
     weights = path.with_suffix(".safetensors")
     checkpoints.write_weights(weights, model, half=True)

@@ -144,6 +144,22 @@ if (ties) cut.oninput = () => { threshold = +cut.value; wake(); };
 button('Reset view and loop', 'r', 'M8 2a6 6 0 1 1-5.7 4.2l1.9.6A4 4 0 1 0 8 4v3L3.5 3.3 8 0z', () => reset());
 button('Help', '?', '', () => aid()).textContent = '?';
 const clock = add(bar, 'span', { className: 'time' });
+// ---- the map of phrases (left out where there is none) ----------------------------------------------------------
+const atlas = add(document.body, 'div', { className: 'map' }, { role: 'group', 'aria-label': 'Map of phrases' });
+add(document.head, 'style', { textContent: '.stage{margin-left:38%}.map{position:absolute;left:0;top:0;bottom:70px;width:38%;border-right:1px solid var(--grid)}' +
+  '.map button{position:absolute;transform:translate(-50%,-50%);height:26px;min-width:26px;padding:0}.map button:hover{background:none}' +
+  '.map button::after{content:"";display:block;width:10px;height:10px;margin:auto;border-radius:9px;background:var(--soft)}' +
+  '.map button:hover::after,.map button[aria-pressed=true]::after{background:var(--a);outline:3px solid var(--a);outline-offset:2px}' });
+const dots = data.map.at.map(([x, y], k) => add(atlas, 'button', { type: 'button', style: 'left:' + x + '%;top:' + y + '%',
+  onclick: () => visit(k) }, { 'aria-label': 'Phrase ' + (k + 1) + ' of ' + data.map.at.length }));
+const visit = k => {
+  [from, to] = [k * data.map.length, (k + 1) * data.map.length - 1];
+  time = from;
+  dots.forEach((dot, i) => dot.setAttribute('aria-pressed', i === k));
+  run(!calm);
+};
+dots[0].setAttribute('aria-pressed', true);
+// ---- end of the map --------------------------------------------------------------------------------------------
 
 const help = add(stage, 'div', { className: 'help', hidden: true, tabIndex: -1 }, { role: 'note', 'aria-label': 'Help' });
 for (const [keys, does] of [['drag', 'orbit'], ['shift+drag', 'move the view (or two fingers)'],
@@ -284,7 +300,7 @@ function trail(body, who, frame) {
   pen.globalAlpha = 1;
 }
 function draw() {
-  const frame = Math.min(time, end), whole = Math.floor(frame), items = [];
+  const frame = Math.min(time, data.map ? to : end), whole = Math.floor(frame), items = [];
   look(frame);
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.fillStyle = palette.paper;

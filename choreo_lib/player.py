@@ -65,7 +65,7 @@ def publishing() -> bool:
 
 def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=None, trails=None,
          title: str | None = None, speed: float = 1.0, loop: tuple[int, int] | None = None, height: int = 460,
-         threshold: float = 0.8, camera: tuple[float, ...] | None = None, autoplay: bool = True,
+         threshold: float = 0.8, camera: tuple[float, ...] | None = None, autoplay: bool = True, places=None,
          publish: bool | None = None) -> Player:
     """Show a motion or a duet: drag to orbit, space to play, ? for the keys.
 
@@ -75,6 +75,8 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     ``ghost`` is a second motion drawn in grey; ``trails`` names the joints that leave a trail.
     Units: ``loop`` (first, last) frames; ``camera`` (azimuth, elevation) in degrees, then metres away if a third is
     given; ``height`` pixels.
+    ``places`` [N, 2] makes of the motion N phrases of equal length, one after another, and a map of N dots beside the
+    stage: click one, and its phrase is danced.
     ``publish`` (default: `publishing`): motion that may not be passed on is shown as a film of at most 400 KB instead.
     Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
     """
@@ -95,6 +97,9 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
         raise ValueError(f"loop {loop} must be (first, last) frames within 0 to {last}")
     if len(camera) not in (2, 3) or not np.isfinite(camera).all() or not all(d > 0 for d in camera[2:]):
         raise ValueError(f"camera must be (azimuth, elevation) in degrees, or with metres away; got {camera}")
+    spots = _map(places, len(motion))
+    if spots and loop == (0, last):
+        loop = (0, spots["length"] - 1)
     ties = pack_edges(motion, edges, threshold)
     trails = _trails(dancers, trails)
     everyone = dancers + ghosts
@@ -109,6 +114,8 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
         "title": title or "", "alt": alt, "credit": source.credit if source else "", "redistribute": free,
         "trails": trails, "floor": _floor(dancers), "speed": speed, "loop": loop, "autoplay": bool(autoplay),
         "camera": [*np.deg2rad(camera[:2]).round(6).tolist(), *camera[2:]], "palette": _COLOURS}
+    if spots:
+        payload["map"] = spots
     heading = html.escape(title or " and ".join(names))
     words = f"{picture}<p>{html.escape(alt)}</p>"
     # The iframe lies over the still picture and the text: they stay where a viewer strips iframes or runs no script.
@@ -184,15 +191,32 @@ def _floor(dancers) -> float:
     return 0.0 if -0.25 < low < 0.35 else round(low, 3)
 
 
+def _map(places, frames: int) -> dict | None:
+    """Where the dots of a map stand, in percent of its width and height, and how many frames a phrase has."""
+    if places is None:
+        return None
+    places = np.asarray(places, dtype=np.float64)
+    if places.ndim != 2 or places.shape[1] != 2 or not len(places) or frames % len(places):
+        raise ValueError(f"places must be N points [N, 2] for N phrases of equal length; got {places.shape} for "
+                         f"{frames} frames")
+    low, high = places.min(0), places.max(0)
+    share = (places - low) / np.where(high > low, high - low, 1)
+    return {"at": np.round(8 + 84 * (share * (1, -1) + (0, 1)), 1).tolist(), "length": frames // len(places)}
+
+
 @lru_cache
-def _script() -> str:
-    lines = Path(__file__).with_name("player.js").read_text(encoding="utf-8").splitlines()
+def _script(with_map: bool) -> str:
+    text = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
+    if not with_map:
+        text = re.sub(r"// ---- the map of phrases.*?// ---- end of the map", "", text, flags=re.DOTALL)
+    lines = text.splitlines()
     return "\n".join(line for line in map(str.strip, lines) if line and not line.startswith("//"))
 
 
 def _document(payload: dict, heading: str, fallback: str = "") -> str:
     return ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{heading}</title><body>{fallback}{block(payload)}<script>{_script()}</script></body></html>")
+            f"<title>{heading}</title><body>{fallback}{block(payload)}<script>{_script('map' in payload)}</script>"
+            "</body></html>")
 
 
 def _attribute(text: str) -> str:

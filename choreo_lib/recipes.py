@@ -44,15 +44,18 @@ class Recipe:
 
 
 def solo_windows(takes: Callable, length: int, split, augment: Augment | None = None, mode: str = "full") -> Windows:
-    """Windows of single dancers, a's and b's alike; cut longer where augmentation will use frames up."""
+    """Windows of single dancers, a's and b's alike; cut longer where augmentation will use frames up.
+
+    One in two (in quick mode one in eight) of the training windows: neighbours are nearly the same.
+    """
     reach = length if augment is None else augment.reach
     dancers = [motion for duet in takes(split, mode) for motion in duet]
-    return cut(dancers, reach, stride={"quick": 8, "full": 1}[mode] if split == "train" else 4)
+    return cut(dancers, reach, stride={"quick": 8, "full": 2}[mode] if split == "train" else 4)
 
 
 def synthetic_takes(kinds: tuple[str, ...], split, mode: str = "full"):
     """Duets made anew: a split is a range of seeds that no other split has; an integer is a seed of its own."""
-    first, count = {"train": (0, 24), "validation": (500, 4), "test": (600, 4)}.get(split, (split, 1))
+    first, count = {"train": (0, 8), "validation": (500, 4), "test": (600, 4)}.get(split, (split, 1))
     count = max(count // 4, 1) if mode == "quick" else count
     return [synthetic.duet(kind, 600, seed=first + k) for k in range(count) for kind in kinds]
 
@@ -70,63 +73,92 @@ def solo_model(sizes: dict, train: Windows, mode: str, longer: Windows | None = 
     the bare windows to 10.5 mm: about the same where a dance is known, and 3 to 6 % better where it is not.
     """
     torch.manual_seed(0)
-    model = SoloVAE(train.skeleton, frames=train.length, **sizes[mode])
+    model = SoloVAE(train.skeleton, frames=train.length, fps=train.fps, **sizes[mode])
     augmented = [] if augment is None else [longer.batches(1024, seed=k, augment=augment) for k in (1, 2)]
     model.prepare(chain(train.batches(1024), *augmented))
     return model
 
 
 @torch.no_grad()
-def judge_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 256) -> dict[str, dict[str, float]]:
+def judge_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 1000) -> dict[str, dict[str, float]]:
     """Reconstruction and samples of a solo VAE, beside PCA of as many numbers, the mean phrase, and real dancers.
 
-    ``error_mm``: mean joint error of reconstructed windows. Of ``samples`` phrases from the prior: ``jerk_ratio`` and
-    ``range_ratio`` (mean over joints of how far each strays from its mean place), both against the asked windows,
-    and ``kinetic_fd`` to as many of them. The row "training phrases" says the same of real phrases that were trained
-    on: what a perfect sampler would get, for other takes are danced otherwise. Chapter: 4.
+    ``error_mm``: mean joint error of reconstructed windows. Of ``samples`` phrases drawn by chance: ``jerk_ratio``,
+    ``range_ratio`` (mean over joints of how far each strays from its mean place) and ``kinetic_fd``, all against the
+    asked windows; the same with ``_training`` against what the model has learned to draw from; ``bones_percent``, how
+    much a bone's length varies within a phrase.
+    Rows: "pca" are principal components of the bare training windows, and no more. It and "model" draw alike, by
+    `SoloVAE.draw` and `SoloVAE.with_detail`, as points; with ", N(0, 1)" codes are plain normal and the decoder's mean
+    is taken; with ", bones kept" drawn phrases end as rebuilt ones do.
+    "components" is the model without its LSTMs: its own components, of augmented windows too, and bones kept.
+    "training phrases" are real ones: what a perfect sampler would get, since other takes are danced otherwise.
+    Chapter: 4.
     """
     model.eval()
-    cpu = next(model.parameters()).device
-    real = torch.cat([model.seen(batch.to(cpu))[0] for batch in asked.batches(512)])  # [N, T, J * 3]
-    basis = SoloVAE(model.skeleton, model.frames, model.latent, hidden=1, layers=1).to(cpu)
-    basis.prepare(train.batches(1024))  # before any training its LSTMs add nothing: principal component analysis
+    device = model.middle.device
+    real = torch.cat([model.seen(batch.to(device))[0] for batch in asked.batches(512)])  # [N, T, J * 3]
+    linear = {**model.config(), "hidden": 1, "layers": 1, "shortcut": True}  # until trained its LSTMs add nothing
+    pca, bare = (SoloVAE.from_config({**linear, "whole": whole}).to(device).eval() for whole in (False, model.whole))
+    pca.prepare(train.batches(1024))
+    pca.finish(train.batches(1024))
     chance = torch.Generator().manual_seed(0)
-    codes = torch.randn(samples, model.latent, generator=chance).to(cpu)
-    picked = real[torch.randperm(len(real), generator=chance)[:samples]]
+    codes = torch.randn(samples, model.latent, generator=chance).to(device)
+    rulers = {"": real[torch.randperm(len(real), generator=chance)[:samples]],
+              "_training": model.seen(train[torch.randperm(len(train), generator=chance)[:samples]].to(device))[0]}
+    rulers = {name: _moves(x, asked) for name, x in rulers.items()}
     rows = {}
-    means = torch.cat([model.encode(part)[0] for part in real.split(512)])
-    for row, vae in (("model", model), ("pca", basis)):
-        again = torch.cat([vae.decode(vae.encode(part)[0]) for part in real.split(512)])
-        made = vae.decode(codes)
-        rows[row] = {"error_mm": _error(again, real), **_looks(made, picked, asked)}
-    rows["mean phrase"] = {"error_mm": _error(model.middle.expand_as(real), real)}
-    some = train[torch.randperm(len(train), generator=chance)[:samples]].to(cpu)
-    rows["training phrases"] = _looks(model.seen(some)[0], picked, asked)
-    units = kl_per_unit(*model.encode(real))
-    rows["model"] |= {"active_units": active_units(means), "kl_nats_per_unit": float(units.mean())}
+    for row, vae in (("model", model), ("pca", pca)):
+        drawn = {row: vae.with_detail(vae.decode(vae.draw(samples), whole=False)),
+                 f"{row}, N(0, 1)": vae.decode(codes, whole=False)}
+        if vae.whole:
+            drawn[f"{row}, bones kept"] = vae.with_detail(vae.decode(vae.draw(samples)))
+        rows |= {name: _beside(_moves(x, asked), rulers) for name, x in drawn.items()}
+        rows[row]["error_mm"] = _error(vae, real)
+    if model.shortcut:
+        bare.load_state_dict(pca.state_dict())
+        for name in ("middle", "scale", "axes", "spread"):
+            getattr(bare, name).copy_(getattr(model, name))
+        rows["components"] = {"error_mm": _error(bare, real)}
+    rows["mean phrase"] = {"error_mm": _millimetres(model.middle.expand_as(real), real)}
+    others = train[torch.randperm(len(train), generator=chance)[:samples]].to(device)
+    rows["training phrases"] = _beside(_moves(model.seen(others)[0], asked), rulers)
+    means, log_variances = (torch.cat(x) for x in zip(*(model.encode(part) for part in real.split(512))))
+    rows["model"] |= {"active_units": active_units(means),
+                      "kl_nats_per_unit": float(kl_per_unit(means, log_variances).mean())}
     return rows
 
 
-def _error(x: torch.Tensor, y: torch.Tensor) -> float:
+def _error(vae: SoloVAE, real: torch.Tensor) -> float:
+    return _millimetres(torch.cat([vae.decode(vae.encode(part)[0]) for part in real.split(512)]), real)
+
+
+def _millimetres(x: torch.Tensor, y: torch.Tensor) -> float:
     return 1000 * float((x - y).unflatten(2, (-1, 3)).norm(dim=-1).mean())
 
 
-def _looks(made: torch.Tensor, real: torch.Tensor, windows: Windows) -> dict[str, float]:
-    """How phrases [N, T, J * 3] move, beside as many real ones."""
-    made, real = (x.unflatten(2, (-1, 3)).cpu().double().numpy() for x in (made[: len(real)], real))
-    stray = [np.linalg.norm(x - x.mean(1, keepdims=True), axis=-1).mean() for x in (made, real)]
-    jerk = [metrics.jerk(x.swapaxes(0, 1), windows.fps).mean() for x in (made, real)]
-    features = [np.stack([metrics.kinetic_features(Motion(each, windows.fps, windows.skeleton)) for each in x])
-                for x in (made, real)]
-    return {"jerk_ratio": float(jerk[0] / jerk[1]), "range_ratio": float(stray[0] / stray[1]),
-            "kinetic_fd": metrics.frechet_distance(*features)}
+def _moves(x: torch.Tensor, windows: Windows) -> tuple[float, float, np.ndarray, float]:
+    """How phrases [N, T, J * 3] move: mean jerk, mean range of motion, kinetic features [N, K], bones' variation."""
+    x = x.unflatten(2, (-1, 3)).cpu().double().numpy()
+    motions = [Motion(each, windows.fps, windows.skeleton) for each in x]
+    return (float(metrics.jerk(x.swapaxes(0, 1), windows.fps).mean()),
+            float(np.linalg.norm(x - x.mean(1, keepdims=True), axis=-1).mean()),
+            np.stack([metrics.kinetic_features(motion) for motion in motions]),
+            100 * float(np.nanmean([metrics.bone_variation(motion) for motion in motions])))
 
 
-SIZES = {"quick": {"latent": 64, "hidden": 64, "kl": Schedule(2e-6)},
-         "full": {"latent": 256, "hidden": 256, "kl": Schedule(2e-6)}}  # fmt: skip
+def _beside(made: tuple, rulers: dict[str, tuple]) -> dict[str, float]:
+    told = {"bones_percent": made[3]}
+    for name, real in rulers.items():
+        told |= {f"jerk_ratio{name}": made[0] / real[0], f"range_ratio{name}": made[1] / real[1],
+                 f"kinetic_fd{name}": metrics.frechet_distance(made[2], real[2])}
+    return told
+
+
+SIZES = {"quick": {"latent": 64, "hidden": 64, "detail": 64, "kl": Schedule(2e-6)},
+         "full": {"latent": 256, "hidden": 192, "dropout": 0.2, "detail": 256, "kl": Schedule(2e-6)}}  # fmt: skip
 SOLO = Augment(length=64, turn=False, exchange=0.0)  # the frame of reference undoes a turn; one dancer has no partner
 PLANS = {"quick": Plan(epochs=5, batch=128, rate=1e-3, warmup=10),
-         "full": Plan(epochs=300, batch=256, rate=1e-3, warmup=200, augment=SOLO, patience=60)}  # fmt: skip
+         "full": Plan(epochs=20, batch=128, rate=1e-3, warmup=100, decay=0.01, augment=SOLO)}  # fmt: skip
 
 RECIPES = {
     "solo-synthetic": Recipe(

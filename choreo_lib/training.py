@@ -120,7 +120,8 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
     ``out`` is a folder: ``last.safetensors`` is the run as it stands, ``best.safetensors`` the weights with the lowest
     validation loss (without ``valid``: the last ones), ``history.csv`` a row an epoch. ``resume`` goes on from
     ``last.safetensors`` if there is one; a run that was killed and resumed ends, on a CPU, with the same bits as one
-    that was left alone. Under torchrun each process takes its share of every batch.
+    that was left alone. Under torchrun each process takes its share of every batch. ``progress``: a bar, and a line
+    an epoch.
     Errors: TrainingError for a loss that is not finite (with the step, the batch and the last checkpoint), for a
     checkpoint of another model or plan, and for a folder that holds a run while ``resume`` is False. Chapter: 4.
     """
@@ -147,6 +148,7 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
     train = train.to(device)
     if rank == 0:
         out.mkdir(parents=True, exist_ok=True)
+    if rank == 0 and progress:
         print(f"training on {device}{'' if world == 1 else f' x {world}'}, {str(dtype).removeprefix('torch.')}; "
               f"{sum(p.numel() for p in model.parameters()):,} weights, {len(train):,} windows, {steps} steps an epoch")
     started = time.monotonic() - state["seconds"]
@@ -207,6 +209,7 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
         state["best"] = min(state["best"], judged)
         if rank == 0:
             save()
+        if rank == 0 and progress:
             bar.write("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
     bar.close()
     if world > 1:

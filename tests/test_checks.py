@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 import choreo_lib as cl
 from choreo_lib import checks
@@ -147,3 +148,36 @@ def test_ex3_4():
     assert checks.ex3_4(np.round(errors, 6))
     for wrong in ((1, 0, 0), (1000, 1000, 0), (0, 0, 0), None, 1000, "100"):
         assert not checks.ex3_4(wrong)
+
+
+def test_ex4_1():
+    assert checks.ex4_1(lambda mean, sigma: 0.5 * (mean**2 + sigma**2 - 1 - 2 * sigma.log()).sum())
+    wrongs = {
+        "mean over units": lambda m, s: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()).mean(),
+        "Twice": lambda m, s: (m**2 + s**2 - 1 - 2 * s.log()).sum(),
+        "logarithm of the variance": lambda m, s: 0.5 * (m**2 + s.exp() - 1 - s).sum(),
+        "15 numbers": lambda m, s: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()),
+        "below zero": lambda m, s: -0.5 * (m**2 + s**2 - 1 - 2 * s.log()).sum(),
+        "ZeroDivisionError": lambda m, s: 1 / 0,
+        "one unit with mean 0": lambda m, s: 0.0,
+    }
+    for said, wrong in wrongs.items():
+        assert not checks.ex4_1(wrong) and said in checks.ex4_1(wrong).message
+
+
+def test_ex4_2():
+    codes = torch.randn(4000, 1024, generator=torch.Generator().manual_seed(0))
+    distance = codes.norm(dim=1).mean()
+    share = ((codes[::2] + codes[1::2]) / 2).norm(dim=1).mean() / distance
+    assert checks.ex4_2((distance, share))
+    for wrong in ((1024, 0.71), (32, 0.5), (32, 1), (16, 0.71), None, 32, "32"):
+        assert not checks.ex4_2(wrong)
+    assert "squared" in checks.ex4_2((1024, 0.71)).message
+
+
+def test_ex4_3():
+    found = [bool(checks.ex4_3(sigma)) for sigma in np.arange(0, 2.01, 0.2)]
+    assert any(found) and not found[0] and not found[-1]
+    assert "More noise" in checks.ex4_3(0).message and "Less noise" in checks.ex4_3(3).message
+    for wrong in (None, -1, "much", np.nan):
+        assert not checks.ex4_3(wrong)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import choreo_lib as cl
+from choreo_lib.skeleton import keep_bones
 
 
 def chain(seed=0, joints=6):
@@ -132,3 +133,58 @@ def test_terms_travel_with_the_motion():
     assert not duet.source.redistribute and "study only" in duet.source.terms
     assert not cl.Source.join(cl.OURS, None).redistribute, "what is unknown is not free"
     assert cl.Duet(dancer(), dancer()).source == cl.OURS
+
+
+def _lengths(skeleton, positions):
+    parents, children = torch.tensor(skeleton.bones).T
+    return (positions[..., children, :] - positions[..., parents, :]).norm(dim=-1)
+
+
+def test_kept_bones_have_their_lengths_and_joints_move_as_little_as_they_can():
+    import scipy.optimize
+
+    motion = cl.load_duet("synthetic/canon").a[:4]
+    chance = torch.Generator().manual_seed(0)
+    drawn = torch.from_numpy(motion.positions) + 0.01 * torch.randn(4, 29, 3, generator=chance)
+    kept = keep_bones(motion.skeleton, drawn)
+    mean = _lengths(motion.skeleton, drawn).mean(0)
+    torch.testing.assert_close(_lengths(motion.skeleton, kept), mean.expand(4, -1), atol=2e-4, rtol=0)
+    start = drawn[0].double().numpy().ravel()  # against a general solver, for one frame
+    target = mean.double().numpy()
+    parents, children = np.transpose(motion.skeleton.bones)
+    found = scipy.optimize.minimize(
+        lambda x: ((x - start) ** 2).sum(), start, jac=lambda x: 2 * (x - start), method="SLSQP",
+        constraints={"type": "eq", "fun": lambda x: np.linalg.norm(
+            x.reshape(-1, 3)[children] - x.reshape(-1, 3)[parents], axis=1) - target})
+    moved = np.linalg.norm(kept[0].double().numpy().ravel() - start), np.linalg.norm(found.x - start)
+    assert found.success and moved[0] < 1.01 * moved[1]
+    assert np.abs(kept[0].double().numpy().ravel() - found.x).max() < 0.005  # another point, as near
+
+
+def test_kept_bones_take_lengths_and_let_gradients_through():
+    skeleton = cl.Skeleton(("hip", "knee", "foot", "tip"), (-1, 0, 1, 2))
+    chance = torch.Generator().manual_seed(1)
+    drawn = torch.randn(2, 5, 4, 3, generator=chance, requires_grad=True)
+    with torch.no_grad():
+        drawn[:, :, 3] = drawn[:, :, 2]  # a bone without length is left alone
+    lengths = torch.stack([_lengths(skeleton, drawn.detach())[..., 0].mean(1, keepdim=True),
+                           _lengths(skeleton, drawn.detach())[..., 1].mean(1, keepdim=True), torch.zeros(2, 1)], -1)
+    kept = keep_bones(skeleton, drawn, lengths, rounds=12)
+    torch.testing.assert_close(_lengths(skeleton, kept)[..., :2], lengths[..., :2].expand(-1, 5, -1), atol=1e-3, rtol=0)
+    kept.square().sum().backward()
+    assert torch.isfinite(drawn.grad).all() and drawn.grad.abs().sum() > 0
+    still = keep_bones(skeleton, drawn.detach()[:, :1])
+    torch.testing.assert_close(still, drawn.detach()[:, :1])  # one frame is its own mean
+
+
+def test_a_limb_drawn_through_itself_does_not_whirl():
+    """A forearm that shrinks to nothing and comes out at the other side: kept, it jumps; in doubt, it passes."""
+    skeleton = cl.Skeleton(("shoulder", "elbow", "hand"), (-1, 0, 1))
+    across = torch.linspace(0.3, -0.3, 61)
+    drawn = torch.zeros(61, 3, 3)
+    drawn[:, 1, 0], drawn[:, 2, 0], drawn[:, 2, 1] = 0.3, 0.3 + across, 0.002
+    lengths = torch.tensor([[0.3, 0.3]])
+    whirl, calm = (keep_bones(skeleton, drawn, lengths, doubt=doubt).diff(dim=0).norm(dim=-1).max() for doubt in (0, 8))
+    assert whirl > 0.1 and calm < 0.05
+    near = drawn[:1] * 0.98  # nearly right, so hardly doubted
+    assert (_lengths(skeleton, keep_bones(skeleton, near, lengths, doubt=8)) - 0.3).abs().max() < 0.006

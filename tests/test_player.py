@@ -287,3 +287,21 @@ def test_a_film_shows_the_strings_that_are_there_on_average(monkeypatch):
     play(made_up_duet(source=STUDY), edges=edges, publish=True)
     play(made_up_duet(source=STUDY), edges=edges, publish=True, threshold=1)
     assert [options["edges"] for _, options in calls] == [[[24, 24]], None]
+
+
+def test_a_map_of_phrases_travels_and_its_script_only_then():
+    motion = made_up()
+    count = next(n for n in (2, 3, 4, 5, 7) if len(motion) % n == 0)
+    places = np.arange(2 * count).reshape(count, 2)
+    player = play(motion, places=places)
+    (payload,) = read_payload(player.html)
+    assert payload["map"]["length"] == len(motion) // count and payload["loop"] == [0, len(motion) // count - 1]
+    across, down = np.transpose(payload["map"]["at"])
+    assert (np.diff(across) > 0).all() and (np.diff(down) < 0).all()  # up is up, as in a plot
+    assert min(across) >= 0 and max(across) <= 100
+    assert "Map of phrases" in player.page and "Map of phrases" not in play(motion).page
+    assert "map" not in read_payload(play(motion).html)[0]
+    with pytest.raises(ValueError, match="phrases of equal length"):
+        play(motion, places=np.zeros((len(motion) + 1, 2)))
+    with pytest.raises(ValueError, match="phrases of equal length"):
+        play(motion, places=np.zeros((count, 3)))

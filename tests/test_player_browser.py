@@ -184,6 +184,25 @@ def test_ghost_and_trails_come_and_go(opened):
     assert bare[0] < bare[1] < bare[2], "what is taken away leaves paper"
 
 
+def test_a_dot_of_the_map_dances_its_phrase(opened):
+    motion = made_up_duet(40).a
+    frame = player_frame(opened(play(motion, places=np.array([[0, 0], [1, 0], [0, 1], [1, 1]]), autoplay=False)))
+    dots = frame.get_by_role("button", name="Phrase")
+    assert dots.count() == 4 and state(frame)["loop"] == "0-9"
+    boxes = [dots.nth(k).bounding_box() for k in range(4)]
+    assert boxes[1]["x"] > boxes[0]["x"] + 40 and boxes[2]["y"] < boxes[0]["y"] - 40
+    stage = frame.locator("canvas").bounding_box()
+    assert all(box["x"] + box["width"] <= stage["x"] for box in boxes)  # beside the stage, not over it
+    dots.nth(2).click()
+    until(frame, "s.playing === 'true' && s.loop === '20-29'")
+    assert moves(frame) and 20 <= int(state(frame)["frame"]) <= 29
+    assert [dots.nth(k).get_attribute("aria-pressed") for k in (0, 2)] == ["false", "true"]
+    dots.nth(2).focus()
+    frame.page.keyboard.press("Tab")
+    frame.page.keyboard.press("Enter")
+    until(frame, "s.loop === '30-39'")
+
+
 def test_light_and_dark_follow_the_page_and_else_the_system(opened):
     player = play(made_up_duet(), autoplay=False)
     for scheme in ("light", "dark"):

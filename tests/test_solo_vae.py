@@ -10,6 +10,7 @@ import choreo_lib as cl
 from choreo_lib import augmentation, synthetic, windows
 from choreo_lib.losses import Schedule
 from choreo_lib.models import SoloVAE
+from choreo_lib.models.solo_vae import between
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +65,7 @@ def test_every_part_gets_a_gradient(train):
         model.losses(train[:64], step)["loss"].backward()
         optimiser.step()
     still = [name for name, p in model.named_parameters() if p.requires_grad and not p.grad.abs().sum() > 0]
-    assert still == []
-    assert [name for name, p in model.named_parameters() if not p.requires_grad] == [
-        f"shortcut.{k}.{part}" for k in (0, 1) for part in ("weight", "bias")]
+    assert still == [] and "axes" not in dict(model.named_parameters())  # the components are not trained
 
 
 def test_it_overfits_one_batch_below_its_components(train):
@@ -113,3 +112,83 @@ def test_its_config_makes_it_again(train):
         torch.testing.assert_close(again.eval().encode(x)[0], model.eval().encode(x)[0])
     assert again.kl == model.kl and again.free_bits == model.free_bits
     assert again.skeleton == replace(model.skeleton, offsets=None)
+
+
+def test_more_units_than_coordinates_are_refused(train):
+    with pytest.raises(ValueError, match="1 x 87 coordinates have no 256 principal components"):
+        SoloVAE(train.skeleton, frames=1, latent=256)
+    assert SoloVAE(train.skeleton, frames=1, latent=256, shortcut=False).latent == 256
+
+
+@pytest.fixture(scope="module")
+def finished(train):
+    model = small(train, latent=6, detail=200)
+    model.finish(train.batches(256))
+    return model
+
+
+def test_codes_are_drawn_as_far_out_as_the_dancers_are(train, finished):
+    with torch.no_grad():
+        real = finished.encode(finished.seen(train[:])[0])[0]
+    drawn = finished.draw(4000, seed=1)
+    shares = torch.tensor([0.05, 0.5, 0.95])
+    torch.testing.assert_close(drawn.norm(dim=1).quantile(shares), real.norm(dim=1).quantile(shares), rtol=0.05, atol=0)
+    assert drawn.mean(0).abs().max() < 0.1  # in every direction
+    assert torch.equal(drawn, finished.draw(4000, seed=1)) and not torch.equal(drawn, finished.draw(4000, seed=2))
+
+
+def test_detail_is_what_the_decoder_leaves_out(train, finished):
+    """Drawn by chance it has the covariance of the residuals, and what is rebuilt moves as abruptly as real."""
+    with torch.no_grad():
+        x = finished.seen(train[:])[0]
+        again = finished.decode(finished.encode(x)[0])
+    left = (x - again).flatten(1)
+    drawn = (finished.with_detail(again, seed=3) - again).flatten(1)
+    assert float(drawn.square().mean()) == pytest.approx(float(left.square().mean()), rel=0.1)
+    first = finished.detail[0] / finished.detail[0].norm()
+    along = left @ first, drawn @ first
+    assert float(along[1].std()) == pytest.approx(float(along[0].std()), rel=0.1)
+    white = again + left.square().mean().sqrt() * torch.randn_like(again)  # of the same size, every frame for itself
+    real, soft, detailed, jitter = (float(x.diff(n=3, dim=1).unflatten(2, (-1, 3)).norm(dim=-1).mean())
+                                    for x in (x, again, again + drawn.view_as(x), white))
+    assert soft < 0.8 * real < detailed < 1.3 * real < 0.2 * jitter
+    bare = small(train, latent=6)
+    bare.finish(train.batches(256))
+    assert torch.equal(bare.with_detail(again), again)
+
+
+def test_a_phrase_is_read_and_danced_where_it_was(train, finished):
+    motion = cl.load_duet("synthetic/canon").a[20:36]
+    model = small(windows.cut([motion, cl.load_duet("synthetic/canon").b[20:36]], 16), latent=4)  # two phrases by heart
+    codes, place = model.read(motion)
+    again = model.dance(codes, place, source=motion.source)[0]
+    assert again.positions == pytest.approx(motion.positions, abs=1e-4)
+    assert (again.fps, again.source, again.skeleton.names) == (motion.fps, motion.source, motion.skeleton.names)
+    codes, _ = finished.read([motion, motion])
+    assert codes.shape == (2, 6) and len(finished.dance(finished.draw(3))) == 3
+    plain, detailed = (finished.dance(codes[0], detail=seed)[0].positions for seed in (None, 4))
+    assert np.abs(plain - detailed).max() > 1e-3
+
+
+@pytest.mark.parametrize("harm", ["frames", "fps", "joints"])
+def test_a_phrase_of_another_kind_is_refused(finished, harm):
+    motion = cl.load_duet("synthetic/canon").a[:16]
+    if harm == "frames":
+        motion = motion[:12]
+    elif harm == "fps":
+        motion = replace(motion, fps=25.0)
+    else:
+        motion = replace(motion, skeleton=cl.Skeleton(("hips", *motion.skeleton.names[1:]), motion.skeleton.parents),
+                         rotations=None)
+    with pytest.raises(ValueError, match="phrase 0 has .* this model reads 16 at 30 of 29"):
+        finished.read(motion)
+
+
+def test_between_two_codes_no_code_is_nearer_to_the_middle():
+    a, b = torch.tensor([2.0, 0, 0]), torch.tensor([0, 4.0, 0])
+    way = between(a, b, 5)
+    torch.testing.assert_close(way[[0, -1]], torch.stack([a, b]))
+    torch.testing.assert_close(way.norm(dim=1), torch.linspace(2, 4, 5))
+    cos = torch.nn.functional.cosine_similarity(way[1:], way[:-1])
+    torch.testing.assert_close(cos, torch.full((4,), float(np.cos(np.pi / 8))))
+    assert torch.isfinite(between(a, a, 3)).all()

@@ -88,8 +88,9 @@ def floors() -> None:
         ("ground", "skeleton   motion   palette"),
         ("1", "formats   synthetic   cleaning"),
         ("2", "datasets   windows   augmentation   metrics   baselines"),
-        ("3", "models  losses  checkpoints  plots  export  payload  player  checks"),
+        ("3", "models  losses  checkpoints  plots  export  payload  player"),
         ("4", "training   recipes   artifacts"),
+        ("5", "checks"),
     )
     figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained", facecolor=palette.PAPER)
     for level, (name, modules) in enumerate(storeys):

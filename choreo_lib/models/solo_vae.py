@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from ..losses import Schedule, kl_loss, kl_per_unit
-from ..skeleton import Skeleton
+from ..motion import OURS, Motion, Source
+from ..skeleton import Skeleton, keep_bones
 from ..windows import Frame, frame_of
 
 
@@ -22,29 +23,40 @@ class SoloVAE(nn.Module):
     log-variance; the decoder repeats the code over time, beside where in the phrase it is, through a linear layer,
     as many LSTM layers, and a convolution of three frames that smooths along time. ``shortcut`` adds a straight way
     through both: the principal components of the training set (`prepare`), which training leaves alone, so that the
-    LSTMs learn what a linear code leaves over.
+    LSTMs learn what a linear code leaves over. ``whole`` keeps the bones of what is decoded at their lengths
+    (`choreo_lib.skeleton.keep_bones`). ``heading`` False: phrases are seen from the dancer's place, but not turned, as
+    with bodies that have no left and right by name. ``dropout`` silences that share of what both LSTMs say, while
+    training. ``detail``: how many directions of what the decoder leaves out are kept (`finish`), to be drawn by chance.
     Shapes: windows [B, T, 1, J, 3]; codes [B, Z]. Units: metres; phrases are seen from the dancer's place and heading
     at the middle frame. Chapter: 4. Kingma and Welling, ICLR 2014; Pettee et al., ICCC 2019.
     """
 
-    def __init__(self, skeleton: Skeleton, frames=64, latent=256, hidden=384, layers=2, shortcut=True,
-                 kl: Schedule = Schedule(1e-4), free_bits=0.0):  # noqa: B008 (frozen)
+    def __init__(self, skeleton: Skeleton, frames=64, fps=30.0, latent=256, hidden=384, layers=2, shortcut=True,
+                 whole=True, heading=True, dropout=0.0, detail=0, kl: Schedule = Schedule(1e-4), free_bits=0.0):  # noqa: B008 (frozen)
         super().__init__()
-        self._config = {"names": skeleton.names, "parents": skeleton.parents, "frames": frames, "latent": latent,
-                        "hidden": hidden, "layers": layers, "shortcut": shortcut, "kl": vars(kl),
+        self._config = {"names": skeleton.names, "parents": skeleton.parents, "frames": frames, "fps": fps,
+                        "latent": latent, "hidden": hidden, "layers": layers, "shortcut": shortcut,
+                        "whole": whole, "heading": heading, "dropout": dropout, "detail": detail, "kl": vars(kl),
                         "free_bits": free_bits}
-        self.skeleton, self.frames, self.latent, self.kl, self.free_bits = skeleton, frames, latent, kl, free_bits
         width = len(skeleton) * 3
+        if shortcut and latent > frames * width:
+            raise ValueError(f"{frames} x {width} coordinates have no {latent} principal components; make latent "
+                             "smaller, or leave the shortcut out")
+        self.skeleton, self.frames, self.fps, self.latent = skeleton, frames, fps, latent
+        self.kl, self.free_bits, self.shortcut, self.whole, self.heading = kl, free_bits, shortcut, whole, heading
         self.reader = nn.LSTM(width, hidden, layers, batch_first=True)
         self.to_mean, self.to_log_variance = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
         self.opener = nn.Sequential(nn.Linear(latent + 8, hidden), nn.ReLU())
         self.writer = nn.LSTM(hidden, hidden, layers, batch_first=True)
         self.to_pose = nn.Linear(hidden, width)
         self.smoother = nn.Conv1d(width, width, 3, padding=1, padding_mode="replicate")
-        self.shortcut = nn.ModuleList([nn.Linear(frames * width, latent), nn.Linear(latent, frames * width)]
-                                      if shortcut else []).requires_grad_(False)
+        self.silence = nn.Dropout(dropout)
         self.register_buffer("middle", torch.zeros(frames, width))
         self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("axes", torch.zeros(latent if shortcut else 0, frames * width))
+        self.register_buffer("spread", torch.ones(latent if shortcut else 0))
+        self.register_buffer("distances", torch.full((101,), latent**0.5))
+        self.register_buffer("detail", torch.zeros(detail, frames * width))
         time = torch.arange(frames)[:, None] / frames * 3.14159265 * 2.0 ** torch.arange(4)
         self.register_buffer("clock", torch.cat([time.sin(), time.cos()], 1), persistent=False)  # [T, 8]
 
@@ -60,58 +72,79 @@ class SoloVAE(nn.Module):
         return cls(skeleton, kl=Schedule(**config.pop("kl")), **config)
 
     @torch.no_grad()
-    def prepare(self, batches: Iterable[torch.Tensor], most: int = 30_000) -> None:
-        """Measure the training set: its mean phrase, its spread, and the principal components of the shortcut.
+    def prepare(self, batches: Iterable[torch.Tensor]) -> None:
+        """Before training, measure the training set: its mean phrase, its spread, its principal components.
 
-        ``batches`` of training windows, augmented ones too if the components are to know them; of more than ``most``
-        windows, that many are drawn.
+        ``batches`` of training windows, augmented ones too if the components are to know them.
         """
-        phrases = torch.cat([self.seen(batch)[0].flatten(1) for batch in batches])  # [N, T * J * 3]
-        drawn = torch.randperm(len(phrases), generator=torch.Generator().manual_seed(0))[:most]
-        phrases = phrases[drawn.to(phrases.device)]
+        phrases = _some(torch.cat([self.seen(batch)[0].flatten(1) for batch in batches]))  # [N, T * J * 3]
         middle = phrases.mean(0)
         self.middle.copy_(middle.view_as(self.middle))
         self.scale.copy_((phrases - middle).std())
-        if len(self.shortcut):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)  # the components are found by a random projection
-                few = min(self.latent + 64, *phrases.shape)  # more than are kept, so that those are accurate
-                _, size, axes = torch.pca_lowrank((phrases - middle) / self.scale, few, center=False, niter=4)
-            size, axes = size[: self.latent], axes[:, : self.latent]
-            spread = (size / (len(phrases) - 1) ** 0.5).clamp_min(1e-6)  # so that every unit of the code has variance 1
-            read, write = self.shortcut
-            read.weight.copy_((axes / spread).T)
-            write.weight.copy_(axes * spread)
-            for layer in (read, write, self.to_mean, self.to_pose, self.smoother):
+        if self.shortcut:
+            size, axes = _components((phrases - middle) / self.scale, self.latent)
+            self.axes.copy_(axes)
+            self.spread.copy_(size)  # divided by it, every unit of the code has variance 1
+            for layer in (self.to_mean, self.to_pose, self.smoother):
                 nn.init.zeros_(layer.bias)
             for layer in (self.to_mean, self.to_pose):  # at first the LSTMs add nothing, and all of them get a gradient
                 nn.init.zeros_(layer.weight)
             nn.init.dirac_(self.smoother.weight)
             nn.init.constant_(self.to_log_variance.bias, -6.0)
 
+    @torch.no_grad()
+    def finish(self, batches: Iterable[torch.Tensor]) -> None:
+        """After training, measure what drawing by chance needs, on training windows.
+
+        How far from the middle their codes lie (still phrases lie near it, wide ones far out, which a normal
+        distribution of as many dimensions does not know), and in which directions the decoder's phrases differ from
+        the danced ones: a decoder gives the mean of all phrases with a code, and a mean is softer than any of them.
+        Fitting the prior afterwards: Ghosh et al., "From variational to deterministic autoencoders", ICLR 2020.
+        """
+        self.eval()
+        left, far = [], []
+        for batch in batches:
+            x, _ = self.seen(batch)
+            mean, _ = self.encode(x)
+            far.append(mean.norm(dim=1))
+            left.append((x - self.decode(mean)).flatten(1))
+        shares = torch.linspace(0, 1, len(self.distances), device=self.distances.device)
+        self.distances.copy_(torch.cat(far).quantile(shares))
+        if len(self.detail):
+            size, axes = _components(_some(torch.cat(left)), len(self.detail))
+            self.detail.copy_(size[:, None] * axes)
+
     def seen(self, batch: torch.Tensor) -> tuple[torch.Tensor, Frame]:
         """Windows [B, T, 1, J, 3] from the dancer's own place, [B, T, J * 3], and the place."""
-        frame = frame_of(batch, batch.shape[1] // 2, self.skeleton, of="a")
+        at = batch.shape[1] // 2
+        if self.heading:
+            frame = frame_of(batch, at, self.skeleton, of="a")
+        else:
+            middle = batch[:, at, 0, 0]
+            frame = Frame(middle * middle.new_tensor([1.0, 1.0, 0.0]), torch.zeros_like(middle[:, 0]))
         return frame.to_local(batch).flatten(2), frame
 
     def encode(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Phrases as seen, [B, T, J * 3] in metres, to mean and log-variance [B, Z]."""
         x = (x - self.middle) / self.scale
-        last = self.reader(x)[0][:, -1]  # [B, hidden]
+        last = self.silence(self.reader(x)[0][:, -1])  # [B, hidden]
         mean = self.to_mean(last)
-        if len(self.shortcut):
-            mean = mean + self.shortcut[0](x.flatten(1))
+        if self.shortcut:
+            mean = mean + x.flatten(1) @ self.axes.T / self.spread
         return mean, self.to_log_variance(last).clamp(-12, 4)
 
-    def decode(self, z: torch.Tensor) -> torch.Tensor:
-        """Codes [B, Z] to phrases as seen, [B, T, J * 3], metres."""
+    def decode(self, z: torch.Tensor, whole: bool | None = None) -> torch.Tensor:
+        """Codes [B, Z] to phrases as seen, [B, T, J * 3], metres. ``whole`` in place of the model's own."""
         clock = self.clock.expand(len(z), -1, -1)
         hidden = self.opener(torch.cat([z[:, None].expand(-1, self.frames, -1), clock], 2))  # [B, T, hidden]
-        x = self.to_pose(self.writer(hidden)[0])  # [B, T, J * 3]
+        x = self.to_pose(self.silence(self.writer(hidden)[0]))  # [B, T, J * 3]
         x = self.smoother(x.transpose(1, 2)).transpose(1, 2)  # a convolution along time, not across joints
-        if len(self.shortcut):
-            x = x + self.shortcut[1](z).view_as(x)
-        return x * self.scale + self.middle
+        if self.shortcut:
+            x = x + ((z * self.spread) @ self.axes).view_as(x)
+        x = x * self.scale + self.middle
+        if not (self.whole if whole is None else whole):
+            return x
+        return keep_bones(self.skeleton, x.unflatten(2, (-1, 3)), doubt=8).flatten(2)
 
     def losses(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """What training makes small: squared error, in units of the set's spread, and the KL at its price.
@@ -128,3 +161,85 @@ class SoloVAE(nn.Module):
         error = (again - x).detach().unflatten(2, (-1, 3)).norm(dim=-1).mean()
         return {"loss": squared + weight * kl_loss(units, self.free_bits), "squared": squared, "error_m": error,
                 "kl_nats": units.sum()}
+
+    def draw(self, count: int, seed: int = 0) -> torch.Tensor:
+        """Codes [count, Z] from the prior: any direction, and as far from the middle as the training set's codes."""
+        chance = torch.Generator().manual_seed(seed)
+        z = torch.randn(count, self.latent, generator=chance)
+        place = torch.rand(count, generator=chance) * (len(self.distances) - 1)
+        low = place.long()
+        far = torch.lerp(self.distances.cpu()[low], self.distances.cpu()[low + 1], place - low)
+        return (z / z.norm(dim=1, keepdim=True) * far[:, None]).to(self.middle)
+
+    def with_detail(self, x: torch.Tensor, seed: int = 0) -> torch.Tensor:
+        """Phrases [B, T, J * 3] with what a decoder leaves out drawn by chance: as large and as slow as it was."""
+        chance = torch.randn(len(x), len(self.detail), generator=torch.Generator().manual_seed(seed))
+        return x + (chance.to(x) @ self.detail).view_as(x)
+
+    @torch.no_grad()
+    def read(self, phrases: Motion | list[Motion]) -> tuple[torch.Tensor, Frame]:
+        """One phrase of ``frames`` frames, or several: their codes [B, Z] (the posterior's mean) and their places.
+
+        Errors: ValueError for another number of frames, frames a second, or joints.
+        """
+        phrases = [phrases] if isinstance(phrases, Motion) else list(phrases)
+        for k, motion in enumerate(phrases):
+            have = (len(motion), motion.skeleton.names)
+            if have != (self.frames, self.skeleton.names) or abs(motion.fps - self.fps) > 1e-3 * self.fps:
+                raise ValueError(f"phrase {k} has {len(motion)} frames at {motion.fps:g} a second of "
+                                 f"{len(motion.skeleton)} joints ({', '.join(motion.skeleton.names[:3])}, ...); this "
+                                 f"model reads {self.frames} at {self.fps:g} of {len(self.skeleton)} "
+                                 f"({', '.join(self.skeleton.names[:3])}, ...)")
+        batch = torch.stack([torch.from_numpy(motion.positions) for motion in phrases])[:, :, None]
+        x, place = self.seen(batch.to(self.middle))
+        return self.encode(x)[0], place
+
+    @torch.no_grad()
+    def dance(self, codes: torch.Tensor, place: Frame | None = None, source: Source | None = OURS,
+              detail: int | None = None) -> list[Motion]:
+        """The phrases of codes [B, Z], or of one code [Z].
+
+        ``place``: where to dance them (as `read` gives it; None: in the middle of the room, facing along X).
+        ``source``: whose motion it is; what is made from a recording stays its makers'. ``detail``: a seed for
+        `with_detail`; None leaves the decoder's mean as it is.
+        """
+        x = self.decode(codes.to(self.middle).reshape(-1, self.latent))
+        if detail is not None:
+            x = self.with_detail(x, detail)
+        x = x.unflatten(2, (-1, 3))  # [B, T, J, 3]
+        x = x if place is None else place.to_world(x)
+        return [Motion(each, self.fps, self.skeleton, source=source) for each in x.cpu().numpy()]
+
+
+def between(start: torch.Tensor, end: torch.Tensor, steps: int) -> torch.Tensor:
+    """Codes [steps, Z] on the way from one code [Z] to another, both ends among them.
+
+    The direction turns evenly and the distance from the middle changes evenly: on the straight line the codes
+    halfway would lie nearer to the middle than codes do. Chapter: 4. White, "Sampling generative networks", 2016.
+    """
+    share = torch.linspace(0, 1, steps, device=start.device)[:, None]
+    far = start.norm(), end.norm()
+    angle = torch.arccos(torch.clamp(start @ end / (far[0] * far[1]), -1, 1))
+    if angle < 1e-4:
+        return torch.lerp(start, end, share)
+    way = ((1 - share) * angle).sin() * start / far[0] + (share * angle).sin() * end / far[1]
+    return way / angle.sin() * torch.lerp(*far, share)
+
+
+def _some(phrases: torch.Tensor, most: int = 30_000) -> torch.Tensor:
+    """Of more than ``most`` phrases, that many, drawn the same every time."""
+    drawn = torch.randperm(len(phrases), generator=torch.Generator().manual_seed(0))[:most]
+    return phrases[drawn.to(phrases.device)]
+
+
+def _components(x: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """The ``count`` directions [K, D] in which x [N, D] varies most, and how much, as standard deviations [K]."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)  # they are found by a random projection
+        _, size, axes = torch.pca_lowrank(x, min(count + 64, *x.shape), center=False, niter=4)  # the last are inexact
+    found = len(size[:count])
+    wide = torch.full((count,), 1e-6, device=x.device)  # a set of few windows has fewer directions than asked for
+    wide[:found] = (size[:count] / max(len(x) - 1, 1) ** 0.5).clamp_min(1e-6)
+    along = torch.zeros(count, x.shape[1], device=x.device)
+    along[:found] = axes[:, :count].T
+    return wide, along

@@ -155,10 +155,9 @@ const dots = data.map.at.map(([x, y], k) => add(atlas, 'button', { type: 'button
 const visit = k => {
   [from, to] = [k * data.map.length, (k + 1) * data.map.length - 1];
   time = from;
-  dots.forEach((dot, i) => dot.setAttribute('aria-pressed', i === k));
   run(!calm);
 };
-dots[0].setAttribute('aria-pressed', true);
+const here = k => dots.forEach((dot, i) => dot.setAttribute('aria-pressed', i === k));
 // ---- end of the map --------------------------------------------------------------------------------------------
 
 const help = add(stage, 'div', { className: 'help', hidden: true, tabIndex: -1 }, { role: 'note', 'aria-label': 'Help' });
@@ -300,7 +299,7 @@ function trail(body, who, frame) {
   pen.globalAlpha = 1;
 }
 function draw() {
-  const frame = Math.min(time, data.map ? to : end), whole = Math.floor(frame), items = [];
+  const frame = Math.min(time, data.map && time < to + 1 && playing ? to : end), whole = Math.floor(frame), items = [];
   look(frame);
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.fillStyle = palette.paper;
@@ -405,6 +404,7 @@ function refresh(frame, whole) {
   put(x => following.setAttribute('aria-pressed', x), 'follow', follow);
   put(x => trailing.setAttribute('aria-pressed', x), 'trails', trails);
   if (haunting) put(x => { haunting.setAttribute('aria-pressed', x); ghostKey.hidden = !x; }, 'ghost', ghosts);
+  if (data.map) put(here, 'here', Math.floor(whole / data.map.length));
   if (ties) put(x => { cut.value = x; cutAt.textContent = x > 1 ? 'none' : x.toFixed(2); }, 'cut', threshold);
 }
 

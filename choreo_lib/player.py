@@ -106,6 +106,8 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     source = everyone[0].source if len(everyone) == 1 else Source.join(*(m.source for m in everyone))
     free = bool(source and source.redistribute)
     alt = describe(motion, ghost=ghost, strings=len(ties["pairs"]) if ties else 0, title=title)
+    if spots:
+        alt += f" Beside it a map of {len(spots['at'])} dots, one a phrase."
     picture = _still(dancers, camera, last // 2)
     if (publishing() if publish is None else publish) and not free:
         return _film(motion, ghost, ties, alt, source, picture)
@@ -196,8 +198,9 @@ def _map(places, frames: int) -> dict | None:
     if places is None:
         return None
     places = np.asarray(places, dtype=np.float64)
-    if places.ndim != 2 or places.shape[1] != 2 or not len(places) or frames % len(places):
-        raise ValueError(f"places must be N points [N, 2] for N phrases of equal length; got {places.shape} for "
+    if places.ndim != 2 or places.shape[1] != 2 or not len(places) or frames % len(places) or not np.isfinite(
+            places).all():
+        raise ValueError(f"places must be N finite points [N, 2] for N phrases of equal length; got {places.shape} for "
                          f"{frames} frames")
     low, high = places.min(0), places.max(0)
     share = (places - low) / np.where(high > low, high - low, 1)
@@ -208,7 +211,7 @@ def _map(places, frames: int) -> dict | None:
 def _script(with_map: bool) -> str:
     text = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
     if not with_map:
-        text = re.sub(r"// ---- the map of phrases.*?// ---- end of the map", "", text, flags=re.DOTALL)
+        text = re.sub(r"// ---- the map of phrases.*?// ---- end of the map[^\n]*", "", text, flags=re.DOTALL)
     lines = text.splitlines()
     return "\n".join(line for line in map(str.strip, lines) if line and not line.startswith("//"))
 

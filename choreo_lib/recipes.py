@@ -54,7 +54,13 @@ def solo_windows(takes: Callable, length: int, split, augment: Augment | None = 
 
 
 def synthetic_takes(kinds: tuple[str, ...], split, mode: str = "full"):
-    """Duets made anew: a split is a range of seeds that no other split has; an integer is a seed of its own."""
+    """Duets made anew: a split is a range of seeds that no other split has; an integer is a seed of its own.
+
+    Errors: ValueError for a split that there is not, or a seed that was trained on.
+    """
+    named = ("train", "validation", "test")
+    if split not in named and (not isinstance(split, int) or 0 <= split < 8):
+        raise ValueError(f"split {split!r}: choose from {', '.join(named)}, or a seed from 8 on")
     first, count = {"train": (0, 8), "validation": (500, 4), "test": (600, 4)}.get(split, (split, 1))
     count = max(count // 4, 1) if mode == "quick" else count
     return [synthetic.duet(kind, 600, seed=first + k) for k in range(count) for kind in kinds]
@@ -87,16 +93,17 @@ def judge_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 10
     ``range_ratio`` (mean over joints of how far each strays from its mean place) and ``kinetic_fd``, all against the
     asked windows; the same with ``_training`` against what the model has learned to draw from; ``bones_percent``, how
     much a bone's length varies within a phrase.
-    Rows: "pca" are principal components of the bare training windows, and no more. It and "model" draw alike, by
-    `SoloVAE.draw` and `SoloVAE.with_detail`, as points; with ", N(0, 1)" codes are plain normal and the decoder's mean
-    is taken; with ", bones kept" drawn phrases end as rebuilt ones do.
+    Rows: "pca" are principal components of the bare training windows, and no more; ", bones kept" ends them as the
+    model ends. It and "model" draw alike, by `SoloVAE.draw` and `SoloVAE.with_detail`; ", as points" leaves out that
+    bones are kept, and with ", N(0, 1)" codes are plain normal besides and the decoder's mean is taken.
     "components" is the model without its LSTMs: its own components, of augmented windows too, and bones kept.
     "training phrases" are real ones: what a perfect sampler would get, since other takes are danced otherwise.
     Chapter: 4.
     """
     model.eval()
     device = model.middle.device
-    real = torch.cat([model.seen(batch.to(device))[0] for batch in asked.batches(512)])  # [N, T, J * 3]
+    real = torch.cat([model.seen(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
+    samples = min(samples, len(real), len(train))  # a Frechet distance compares as many with as many
     linear = {**model.config(), "hidden": 1, "layers": 1, "shortcut": True}  # until trained its LSTMs add nothing
     pca, bare = (SoloVAE.from_config({**linear, "whole": whole}).to(device).eval() for whole in (False, model.whole))
     pca.prepare(train.batches(1024))
@@ -104,23 +111,24 @@ def judge_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 10
     chance = torch.Generator().manual_seed(0)
     codes = torch.randn(samples, model.latent, generator=chance).to(device)
     rulers = {"": real[torch.randperm(len(real), generator=chance)[:samples]],
-              "_training": model.seen(train[torch.randperm(len(train), generator=chance)[:samples]].to(device))[0]}
+              "_training": model.seen(train[torch.randperm(len(train), generator=chance)[:samples]])[0]}
     rulers = {name: _moves(x, asked) for name, x in rulers.items()}
     rows = {}
     for row, vae in (("model", model), ("pca", pca)):
-        drawn = {row: vae.with_detail(vae.decode(vae.draw(samples), whole=False)),
-                 f"{row}, N(0, 1)": vae.decode(codes, whole=False)}
+        drawn = {row: vae.with_detail(vae.decode(vae.draw(samples)))}
         if vae.whole:
-            drawn[f"{row}, bones kept"] = vae.with_detail(vae.decode(vae.draw(samples)))
+            drawn[f"{row}, as points"] = vae.with_detail(vae.decode(vae.draw(samples), whole=False))
+        drawn[f"{row}, N(0, 1)"] = vae.decode(codes, whole=False)
         rows |= {name: _beside(_moves(x, asked), rulers) for name, x in drawn.items()}
         rows[row]["error_mm"] = _error(vae, real)
     if model.shortcut:
         bare.load_state_dict(pca.state_dict())
+        rows["pca, bones kept"] = {"error_mm": _error(bare, real)}
         for name in ("middle", "scale", "axes", "spread"):
             getattr(bare, name).copy_(getattr(model, name))
         rows["components"] = {"error_mm": _error(bare, real)}
-    rows["mean phrase"] = {"error_mm": _millimetres(model.middle.expand_as(real), real)}
-    others = train[torch.randperm(len(train), generator=chance)[:samples]].to(device)
+    rows["mean phrase"] = {"error_mm": _millimetres(pca.middle.expand_as(real), real)}
+    others = train[torch.randperm(len(train), generator=chance)[:samples]]
     rows["training phrases"] = _beside(_moves(model.seen(others)[0], asked), rulers)
     means, log_variances = (torch.cat(x) for x in zip(*(model.encode(part) for part in real.split(512))))
     rows["model"] |= {"active_units": active_units(means),

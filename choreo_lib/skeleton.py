@@ -163,7 +163,7 @@ def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tenso
     after two rounds an error of 5 mm is below 0.1 mm). Gradients flow through it. Where a limb is drawn through itself
     its bones shrink and turn round, and kept at their length they would whirl: with ``doubt``, a bone drawn at a share
     of its length is brought back only by that share to the power of ``doubt``.
-    Shapes: ``positions`` [..., T, J, 3] in and out, a tensor; ``lengths`` [..., 1 or T, J - 1] in the order of
+    Shapes: ``positions`` [..., T, J, 3], a tensor, float32 out; ``lengths`` [..., 1 or T, J - 1] in the order of
     ``skeleton.bones``; None: each bone's own mean over the T frames. Units: metres.
     Chapter: 4. Matrix form of SHAKE: Ryckaert, Ciccotti and Berendsen, Journal of Computational Physics 1977.
     """
@@ -177,8 +177,8 @@ def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tenso
         for turn in range(rounds):
             along = bones @ positions  # [..., T, K, 3]
             now = along.norm(dim=-1)
-            if turn == 0 and lengths is None:
-                lengths = now.mean(-2, keepdim=True)
+            if turn == 0:
+                lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
             if turn == 0 and doubt:
                 share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
                 lengths = now + share * (lengths - now)

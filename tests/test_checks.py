@@ -170,7 +170,7 @@ def test_ex4_2():
     distance = codes.norm(dim=1).mean()
     share = ((codes[::2] + codes[1::2]) / 2).norm(dim=1).mean() / distance
     assert checks.ex4_2((distance, share))
-    for wrong in ((1024, 0.71), (32, 0.5), (32, 1), (16, 0.71), None, 32, "32"):
+    for wrong in ((1024, 0.71), (32, 0.5), (32, 1), (16, 0.71), (np.nan, 0.7071), (32, np.nan), None, 32, "32"):
         assert not checks.ex4_2(wrong)
     assert "squared" in checks.ex4_2((1024, 0.71)).message
 

@@ -201,6 +201,9 @@ def test_a_dot_of_the_map_dances_its_phrase(opened):
     frame.page.keyboard.press("Tab")
     frame.page.keyboard.press("Enter")
     until(frame, "s.loop === '30-39'")
+    frame.locator("input.scrub").fill("5")
+    until(frame, "s.frame === '5'")  # the slider goes where it likes, and the map follows
+    assert [dots.nth(k).get_attribute("aria-pressed") for k in (0, 3)] == ["true", "false"]
 
 
 def test_light_and_dark_follow_the_page_and_else_the_system(opened):

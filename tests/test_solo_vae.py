@@ -191,4 +191,23 @@ def test_between_two_codes_no_code_is_nearer_to_the_middle():
     torch.testing.assert_close(way.norm(dim=1), torch.linspace(2, 4, 5))
     cos = torch.nn.functional.cosine_similarity(way[1:], way[:-1])
     torch.testing.assert_close(cos, torch.full((4,), float(np.cos(np.pi / 8))))
-    assert torch.isfinite(between(a, a, 3)).all()
+    assert torch.isfinite(between(a, a, 3)).all() and torch.equal(between(0 * a, a, 3)[1], a / 2)
+    with pytest.raises(ValueError, match="opposite"):
+        between(a, -2 * a, 3)
+
+
+def test_detail_is_not_the_code_again(finished):
+    """Both are drawn by seeds, and the same seed must not give the same numbers."""
+    model = finished
+    z = model.draw(1, seed=7)[0]
+    x = torch.zeros(1, model.frames, model.middle.shape[1])
+    weights = model.with_detail(x, seed=7).flatten(1) @ torch.linalg.pinv(model.detail)  # [1, K]
+    assert torch.nn.functional.cosine_similarity(weights[0, :6], z, dim=0).abs() < 0.9
+
+
+def test_reading_is_at_rest(train):
+    model = small(train, dropout=0.5).train()
+    motion = cl.load_duet("synthetic/canon").a[20:36]
+    assert torch.equal(model.read(motion)[0], model.train().read(motion)[0])
+    with pytest.raises(ValueError, match="no phrases"):
+        model.read([])

@@ -49,7 +49,7 @@ def ex4_2(answer) -> Verdict:
         return Verdict(False, "Give two numbers: the distance, and the share of it that is left half-way.")
     if abs(distance - 1024) < 40:
         return Verdict(False, "1,024 is the mean of the squared distance.")
-    if abs(distance - 32) > 1:
+    if not abs(distance - 32) <= 1:
         return Verdict(False, "Every number of a code is about 1 from the middle. Add up 1,024 squares, and take the "
                               "root.")
     if abs(share - 1 / math.sqrt(2)) < 0.02:

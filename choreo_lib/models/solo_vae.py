@@ -23,10 +23,11 @@ class SoloVAE(nn.Module):
     log-variance; the decoder repeats the code over time, beside where in the phrase it is, through a linear layer,
     as many LSTM layers, and a convolution of three frames that smooths along time. ``shortcut`` adds a straight way
     through both: the principal components of the training set (`prepare`), which training leaves alone, so that the
-    LSTMs learn what a linear code leaves over. ``whole`` keeps the bones of what is decoded at their lengths
-    (`choreo_lib.skeleton.keep_bones`). ``heading`` False: phrases are seen from the dancer's place, but not turned, as
-    with bodies that have no left and right by name. ``dropout`` silences that share of what both LSTMs say, while
-    training. ``detail``: how many directions of what the decoder leaves out are kept (`finish`), to be drawn by chance.
+    LSTMs learn what a linear code leaves over. ``whole`` keeps the bones of what is decoded at their lengths, but for
+    limbs drawn through themselves (`choreo_lib.skeleton.keep_bones`, with doubt). ``heading`` False: phrases are seen
+    from the dancer's place, but not turned, as with bodies that have no left and right by name. ``dropout`` silences
+    that share of what both LSTMs say, while training. ``detail``: how many directions of what the decoder leaves out
+    are kept (`finish`), to be drawn by chance.
     Shapes: windows [B, T, 1, J, 3]; codes [B, Z]. Units: metres; phrases are seen from the dancer's place and heading
     at the middle frame. Chapter: 4. Kingma and Welling, ICLR 2014; Pettee et al., ICCC 2019.
     """
@@ -115,7 +116,8 @@ class SoloVAE(nn.Module):
             self.detail.copy_(size[:, None] * axes)
 
     def seen(self, batch: torch.Tensor) -> tuple[torch.Tensor, Frame]:
-        """Windows [B, T, 1, J, 3] from the dancer's own place, [B, T, J * 3], and the place."""
+        """Windows [B, T, 1, J, 3] from the dancer's own place, [B, T, J * 3], and the place, where the model is."""
+        batch = batch.to(self.middle.device)
         at = batch.shape[1] // 2
         if self.heading:
             frame = frame_of(batch, at, self.skeleton, of="a")
@@ -149,7 +151,7 @@ class SoloVAE(nn.Module):
     def losses(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """What training makes small: squared error, in units of the set's spread, and the KL at its price.
 
-        ``step`` None: at rest, with the mean as the code and the KL at its highest price.
+        ``step`` None: the KL at its highest price. At rest (``model.eval()``) the code is the posterior's mean.
         """
         x, _ = self.seen(batch)
         mean, log_variance = self.encode(x)
@@ -172,17 +174,23 @@ class SoloVAE(nn.Module):
         return (z / z.norm(dim=1, keepdim=True) * far[:, None]).to(self.middle)
 
     def with_detail(self, x: torch.Tensor, seed: int = 0) -> torch.Tensor:
-        """Phrases [B, T, J * 3] with what a decoder leaves out drawn by chance: as large and as slow as it was."""
-        chance = torch.randn(len(x), len(self.detail), generator=torch.Generator().manual_seed(seed))
+        """Phrases [B, T, J * 3] with what a decoder leaves out drawn by chance, as large as on training windows."""
+        chance = torch.Generator().manual_seed(seed)
+        chance.manual_seed(int(torch.randint(2**62, (1,), generator=chance)))  # or it would repeat what `draw` drew
+        chance = torch.randn(len(x), len(self.detail), generator=chance)
         return x + (chance.to(x) @ self.detail).view_as(x)
 
     @torch.no_grad()
     def read(self, phrases: Motion | list[Motion]) -> tuple[torch.Tensor, Frame]:
         """One phrase of ``frames`` frames, or several: their codes [B, Z] (the posterior's mean) and their places.
 
-        Errors: ValueError for another number of frames, frames a second, or joints.
+        Without dropout, whatever the mode. Errors: ValueError for no phrases, another number of frames, frames a
+        second, or joints.
         """
+        self.eval()
         phrases = [phrases] if isinstance(phrases, Motion) else list(phrases)
+        if not phrases:
+            raise ValueError("there are no phrases to read")
         for k, motion in enumerate(phrases):
             have = (len(motion), motion.skeleton.names)
             if have != (self.frames, self.skeleton.names) or abs(motion.fps - self.fps) > 1e-3 * self.fps:
@@ -203,6 +211,7 @@ class SoloVAE(nn.Module):
         ``source``: whose motion it is; what is made from a recording stays its makers'. ``detail``: a seed for
         `with_detail`; None leaves the decoder's mean as it is.
         """
+        self.eval()
         x = self.decode(codes.to(self.middle).reshape(-1, self.latent))
         if detail is not None:
             x = self.with_detail(x, detail)
@@ -215,13 +224,19 @@ def between(start: torch.Tensor, end: torch.Tensor, steps: int) -> torch.Tensor:
     """Codes [steps, Z] on the way from one code [Z] to another, both ends among them.
 
     The direction turns evenly and the distance from the middle changes evenly: on the straight line the codes
-    halfway would lie nearer to the middle than codes do. Chapter: 4. White, "Sampling generative networks", 2016.
+    halfway would lie nearer to the middle than codes do. A code in the middle has no direction: from there the way is
+    straight. Errors: ValueError for opposite codes, between which every way is as short. Chapter: 4. White, "Sampling
+    generative networks", 2016.
     """
     share = torch.linspace(0, 1, steps, device=start.device)[:, None]
     far = start.norm(), end.norm()
+    if min(far) < 1e-6:
+        return torch.lerp(start, end, share)
     angle = torch.arccos(torch.clamp(start @ end / (far[0] * far[1]), -1, 1))
     if angle < 1e-4:
         return torch.lerp(start, end, share)
+    if angle > 3.1415:
+        raise ValueError("these codes are opposite, so there is no one way between them; go by a third")
     way = ((1 - share) * angle).sin() * start / far[0] + (share * angle).sin() * end / far[1]
     return way / angle.sin() * torch.lerp(*far, share)
 
@@ -234,7 +249,7 @@ def _some(phrases: torch.Tensor, most: int = 30_000) -> torch.Tensor:
 
 def _components(x: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """The ``count`` directions [K, D] in which x [N, D] varies most, and how much, as standard deviations [K]."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         torch.manual_seed(0)  # they are found by a random projection
         _, size, axes = torch.pca_lowrank(x, min(count + 64, *x.shape), center=False, niter=4)  # the last are inexact
     found = len(size[:count])

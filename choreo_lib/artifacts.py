@@ -94,7 +94,7 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
     if dist.is_initialized() and dist.get_rank():
         return path
     if hasattr(model, "finish"):
-        model.finish(batch.to(next(model.parameters()).device) for batch in clean.batches(1024))
+        model.finish(clean.batches(1024))
     model.cpu()
     weights = path.with_suffix(".safetensors")
     checkpoints.write_weights(weights, model, half=True)

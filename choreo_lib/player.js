@@ -145,8 +145,8 @@ button('Reset view and loop', 'r', 'M8 2a6 6 0 1 1-5.7 4.2l1.9.6A4 4 0 1 0 8 4v3
 button('Help', '?', '', () => aid()).textContent = '?';
 const clock = add(bar, 'span', { className: 'time' });
 // ---- the map of phrases (left out where there is none) ----------------------------------------------------------
-const atlas = add(document.body, 'div', { className: 'map' }, { role: 'group', 'aria-label': 'Map of phrases' });
-add(document.head, 'style', { textContent: '.stage{margin-left:38%}.map{position:absolute;left:0;top:0;bottom:70px;width:38%;border-right:1px solid var(--grid)}' +
+const atlas = add(stage, 'div', { className: 'map' }, { role: 'group', 'aria-label': 'Map of phrases' });
+add(document.head, 'style', { textContent: '.stage{margin-left:38%}.map{position:absolute;right:100%;top:0;bottom:0;width:61.3%;border-right:1px solid var(--grid)}' +
   '.map button{position:absolute;transform:translate(-50%,-50%);height:26px;min-width:26px;padding:0}.map button:hover{background:none}' +
   '.map button::after{content:"";display:block;width:10px;height:10px;margin:auto;border-radius:9px;background:var(--soft)}' +
   '.map button:hover::after,.map button[aria-pressed=true]::after{background:var(--a);outline:3px solid var(--a);outline-offset:2px}' });
@@ -285,7 +285,7 @@ function shadow(body) {
   pen.globalAlpha = 1;
 }
 function trail(body, who, frame) {
-  const long = Math.round(fps * 1.2), start = Math.max(Math.floor(frame) - long, 0), p = new Float32Array(6), colour = 'ab'[who];
+  const long = Math.round(fps * 1.2), start = Math.max(Math.floor(frame) - long, data.map ? from : 0), p = new Float32Array(6), colour = 'ab'[who];
   pen.lineCap = who ? 'butt' : 'round';
   for (const j of data.trails.joints[who]) for (let t = start; t < frame; t++) {
     if (who && t % 3 === 2) continue;

@@ -76,14 +76,17 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     Units: ``loop`` (first, last) frames; ``camera`` (azimuth, elevation) in degrees, then metres away if a third is
     given; ``height`` pixels.
     ``places`` [N, 2] makes of the motion N phrases of equal length, one after another, and a map of N dots beside the
-    stage: click one, and its phrase is danced.
+    stage: click one, and its phrase is danced. A film has no map.
     ``publish`` (default: `publishing`): motion that may not be passed on is shown as a film of at most 400 KB instead.
     Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
     """
     dancers = _dancers(motion)
     ghosts = () if ghost is None else _dancers(ghost)
     last = len(motion) - 1
-    loop = (0, last) if loop is None else (int(loop[0]), int(loop[1]))
+    spots = _map(places, len(motion))
+    if loop is None:
+        loop = (0, spots["length"] - 1 if spots else last)
+    loop = int(loop[0]), int(loop[1])
     from .plots import best_side
     camera = tuple(float(x) for x in ((best_side(dancers), 14) if camera is None else camera))
     if ghosts and abs(ghosts[0].fps - motion.fps) > 1e-3 * motion.fps:
@@ -97,20 +100,17 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
         raise ValueError(f"loop {loop} must be (first, last) frames within 0 to {last}")
     if len(camera) not in (2, 3) or not np.isfinite(camera).all() or not all(d > 0 for d in camera[2:]):
         raise ValueError(f"camera must be (azimuth, elevation) in degrees, or with metres away; got {camera}")
-    spots = _map(places, len(motion))
-    if spots and loop == (0, last):
-        loop = (0, spots["length"] - 1)
     ties = pack_edges(motion, edges, threshold)
     trails = _trails(dancers, trails)
     everyone = dancers + ghosts
     source = everyone[0].source if len(everyone) == 1 else Source.join(*(m.source for m in everyone))
     free = bool(source and source.redistribute)
     alt = describe(motion, ghost=ghost, strings=len(ties["pairs"]) if ties else 0, title=title)
-    if spots:
-        alt += f" Beside it a map of {len(spots['at'])} dots, one a phrase."
     picture = _still(dancers, camera, last // 2)
     if (publishing() if publish is None else publish) and not free:
         return _film(motion, ghost, ties, alt, source, picture)
+    if spots:
+        alt += f" Beside it a map of {len(spots['at'])} dots, one a phrase."
     names = _names(dancers)
     payload = pack(dancers, ghosts, names + _names(ghosts), ties) | {
         "title": title or "", "alt": alt, "credit": source.credit if source else "", "redistribute": free,

@@ -31,7 +31,8 @@ class Recipe:
 
     ``windows(split, augment, mode)`` gives the windows of "train", "validation" or "test" (a real set's "challenge",
     or, of generated data, an integer seed); ``model(train, mode, longer, augment)`` a model ready to train, from clean
-    windows and, where there is augmentation, from longer ones; ``plans`` a `Plan` a mode; ``judge(model, train,
+    windows and, where there is augmentation, from longer ones (one that has ``finish`` is handed the clean ones again
+    once it is trained); ``plans`` a `Plan` a mode; ``judge(model, train,
     asked)`` a table {row: {metric: value}} with a row "model" and one a baseline. Chapter: 4.
     """
 

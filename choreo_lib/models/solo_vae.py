@@ -99,7 +99,7 @@ class SoloVAE(nn.Module):
 
         How far from the middle their codes lie (still phrases lie near it, wide ones far out, which a normal
         distribution of as many dimensions does not know), and in which directions the decoder's phrases differ from
-        the danced ones: a decoder gives the mean of all phrases with a code, and a mean is softer than any of them.
+        the danced ones: a decoder gives the mean of all phrases with a code, in which what differs is gone.
         Fitting the prior afterwards: Ghosh et al., "From variational to deterministic autoencoders", ICLR 2020.
         """
         self.eval()
@@ -199,7 +199,7 @@ class SoloVAE(nn.Module):
                                  f"model reads {self.frames} at {self.fps:g} of {len(self.skeleton)} "
                                  f"({', '.join(self.skeleton.names[:3])}, ...)")
         batch = torch.stack([torch.from_numpy(motion.positions) for motion in phrases])[:, :, None]
-        x, place = self.seen(batch.to(self.middle))
+        x, place = self.seen(batch)
         return self.encode(x)[0], place
 
     @torch.no_grad()

@@ -1,0 +1,394 @@
+"""A partner for a dancer: three variational autoencoders and a transformer decoder.
+
+Taught in chapter 5, "A partner". After the duet system of the prototypes; repaired and extended there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import pad
+
+from ..losses import kl_loss, kl_per_unit
+from ..motion import OURS, Motion, Source
+from ..skeleton import Skeleton, keep_bones
+from ..windows import Frame, frame_of
+
+
+class SequenceVAE(nn.Module):
+    """A sequence of poses becomes a sequence of ``latent`` numbers a frame, and poses again; no frame sees a later one.
+
+    Positions in time are added, frames look back by attention, two LSTM layers read, and every frame's code is a cloud.
+    The decoder reads the codes with an LSTM and smooths along time by a convolution of three frames, the last of which
+    is the frame itself. Shapes: [B, T, width] in and out; codes [B, T, latent]. Chapter: 5.
+    """
+
+    def __init__(self, width: int, features: int, heads: int, latent: int, units: int):
+        super().__init__()
+        self.open = nn.Linear(width, features)
+        self.attention = nn.MultiheadAttention(features, heads, batch_first=True)
+        self.level = nn.LayerNorm(features)
+        self.reader = nn.LSTM(features, units, 2, batch_first=True)
+        self.to_mean, self.to_log_variance = nn.Linear(units, latent), nn.Linear(units, latent)
+        self.writer = nn.LSTM(latent, units, batch_first=True)
+        self.smoother = nn.Conv1d(units, units, 3)
+        self.to_pose = nn.Linear(units, width)
+
+    def encode(self, x, clock, mask, kept: dict | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log-variance [B, T, latent]; ``clock`` [T, features]; ``mask`` [T, T], True where one may not look.
+
+        ``kept``: what was read before ``x``, which goes on from there, and adds itself; an empty one to begin.
+        """
+        h = self.open(x) + clock
+        known = h if not kept else torch.cat([kept["known"], h], 1)
+        h = self.level(h + self.attention(h, known, known, attn_mask=mask, need_weights=False)[0])
+        h, state = self.reader(h, kept["state"] if kept else None)  # [B, T, units]
+        if kept is not None:
+            kept.update(known=known, state=state)
+        return self.to_mean(h), self.to_log_variance(h).clamp(-12, 4)
+
+    def decode(self, z) -> torch.Tensor:
+        """Codes to poses, as they were seen."""
+        h = self.writer(z)[0].transpose(1, 2)  # [B, units, T]
+        return self.to_pose(self.smoother(pad(h, (2, 0), mode="replicate")).transpose(1, 2))
+
+
+class DuetVAE(nn.Module):
+    """Where one dancer will be, given both dancers' past and what the other one does meanwhile.
+
+    A window is ``past`` frames that are known of both and ``ahead`` frames of which only the partner is known, each
+    frame only up to itself. Everything is seen from the own dancer's place and heading at the last known frame. VAEs
+    read dancer a, dancer b, and how far each joint of the one is from the other's; the codes of partner and distance
+    are the ``memory`` of an `nn.TransformerDecoder`, whose ``tgt`` is the own dancer: the past, then the last pose
+    again, with a flag. It answers with displacements from that pose, in units of how far out going on at a tiring
+    speed would be. With probability ``no_input`` a training step rebuilds one dancer alone and foretells nothing.
+    ``detail``: how many directions of what the answers miss are kept (`finish`), to be drawn by chance.
+    Shapes: windows [B, past + ahead, 2, J, 3]. Units: metres, world coordinates. Chapter: 5.
+    """
+
+    def __init__(self, skeleton: Skeleton, past=34, ahead=30, fps=30.0, features=64, heads=8, latent=64, units=64,
+                 layers=2, dropout=0.1, no_input=0.1, mse=0.5, kl=5e-5, velocity=0.05, detail=64):
+        super().__init__()
+        self._config = {"names": skeleton.names, "parents": skeleton.parents, "past": past, "ahead": ahead, "fps": fps,
+                        "features": features, "heads": heads, "latent": latent, "units": units, "layers": layers,
+                        "dropout": dropout, "no_input": no_input, "mse": mse, "kl": kl, "velocity": velocity,
+                        "detail": detail}
+        self.skeleton, self.past, self.ahead, self.fps = skeleton, past, ahead, fps
+        self.no_input, self.mse, self.kl, self.velocity = no_input, mse, kl, velocity
+        width, frames = len(skeleton) * 3, past + ahead
+        self.readers = nn.ModuleDict({name: SequenceVAE(width, features, heads, latent, units)
+                                      for name in ("a", "b", "apart")})
+        self.open = nn.Linear(2 * width, features)  # the own dancer's poses and their speed
+        self.remember = nn.Linear(2 * latent, features)
+        self.flag = nn.Parameter(torch.zeros(features))
+        self.role = nn.ParameterDict({name: nn.Parameter(torch.zeros(features)) for name in "ab"})
+        layer = nn.TransformerDecoderLayer(features, heads, 4 * features, dropout, batch_first=True, norm_first=True)
+        self.decoder = nn.TransformerDecoder(layer, layers, nn.LayerNorm(features))
+        self.to_step = nn.Linear(features, width)
+        nn.init.zeros_(self.to_step.weight)
+        nn.init.zeros_(self.to_step.bias)
+        self.tire = nn.Parameter(torch.zeros(ahead))  # how many of the last steps one still goes, a horizon
+        for name in ("own", "partner", "apart"):
+            self.register_buffer(f"{name}_middle", torch.zeros(width))
+            self.register_buffer(f"{name}_scale", torch.ones(()))
+        self.register_buffer("speed_scale", torch.ones(()))
+        self.register_buffer("stand", torch.zeros(2, len(skeleton), 3))  # a's, b's usual pose, seen from the other
+        self.register_buffer("reach", torch.ones(ahead))  # how far out a tiring speed is, a horizon, metres
+        self.register_buffer("detail", torch.zeros(detail, ahead * width))
+        self.register_buffer("clock", _clock(frames, features), persistent=False)  # [T, features]
+        self.register_buffer("later", torch.ones(frames, frames, dtype=torch.bool).triu(1), persistent=False)
+
+    def config(self) -> dict:
+        """What `from_config` needs to build the same model, without its weights; JSON takes it."""
+        return self._config
+
+    @classmethod
+    def from_config(cls, config: dict) -> DuetVAE:
+        """The inverse of `config`."""
+        config = dict(config)
+        return cls(Skeleton(tuple(config.pop("names")), tuple(config.pop("parents"))), **config)
+
+    @torch.no_grad()
+    def prepare(self, batches: Iterable[torch.Tensor]) -> None:
+        """Before training, measure the training windows: middles and spreads, and how soon a speed tires."""
+        batches = list(batches)
+        seen = [self.seen(batch[:, : self.past], batch[:, self.past :, 1 - who], "ab"[who])[:2]
+                + (self._future(batch, "ab"[who]),) for batch in batches for who in (0, 1)]
+        own, partner, future = (torch.cat(parts) for parts in zip(*seen))
+        self.stand.copy_(self._usual(batches))
+        for name, x in (("own", own), ("partner", partner), ("apart", self._apart(own, partner))):
+            middle = x.mean((0, 1))
+            getattr(self, f"{name}_middle").copy_(middle)
+            getattr(self, f"{name}_scale").copy_((x - middle).std())
+        step = own[:, -1] - own[:, -2]  # [N, J * 3]
+        self.speed_scale.copy_(step.std())
+        self.tire.copy_((future * step[:, None]).sum((0, 2)) / (step**2).sum().clamp_min(1e-12))
+        left = future - self.tire[:, None] * step[:, None]
+        self.reach.copy_(left.square().mean((0, 2)).sqrt())
+
+    @torch.no_grad()
+    def finish(self, batches: Iterable[torch.Tensor]) -> None:
+        """After training, measure in which directions the answers miss, so that `sample` can draw from them."""
+        self.eval()
+        left = torch.cat([(self._future(batch, who) - self.displaced(batch, who)[0]).flatten(1)
+                          for batch in batches for who in "ab"])
+        with torch.random.fork_rng(devices=[left.device] if left.is_cuda else []):
+            torch.manual_seed(0)
+            _, size, axes = torch.pca_lowrank(left, min(len(self.detail) + 32, *left.shape), center=False, niter=4)
+        found = len(size[: len(self.detail)])
+        self.detail.zero_()
+        self.detail[:found] = (size[:found, None] / len(left) ** 0.5) * axes[:, :found].T
+
+    def _usual(self, batches) -> torch.Tensor:
+        """How and where each dancer stands, seen from the other, [2, J, 3]: the mean pose, with bones of usual length,
+        at the place and heading that are nearest to all others (their mean may be where nobody ever is)."""
+        usual = []
+        for who, other in ("ab", "ba"):
+            poses, places = [], []
+            for batch in batches:
+                now, own, theirs = batch[:, :1], *(frame_of(batch, 0, self.skeleton, of=each) for each in (who, other))
+                poses.append(own.to_local(now[:, 0, "ab".index(who)]))
+                turn = own.heading - theirs.heading
+                places.append(torch.cat([theirs.to_local(own.origin), turn.cos()[:, None], turn.sin()[:, None]], 1))
+            poses, places = torch.cat(poses), torch.cat(places)[::2]  # [N, J, 3], [N / 2, 5]
+            parents, children = zip(*self.skeleton.bones)
+            lengths = (poses[:, children] - poses[:, parents]).norm(dim=-1).mean(0)
+            pose = keep_bones(self.skeleton, poses.mean(0)[None], lengths[None], rounds=30)
+            x, y, z, cos, sin = places[torch.cdist(places, places).sum(1).argmin()]
+            usual.append(Frame(torch.stack([x, y, z])[None], torch.atan2(sin, cos)[None]).to_world(pose)[0])
+        return torch.stack(usual)
+
+    def seen(self, past, partner, who: str) -> tuple[torch.Tensor, torch.Tensor, Frame]:
+        """From where the own dancer is at the last known frame: own [B, P, J * 3], partner [B, P + F, J * 3], frame."""
+        past, partner = past.to(self.clock.device), partner.to(self.clock.device)
+        frame = frame_of(past, -1, self.skeleton, of=who)
+        own, other = past[:, :, "ab".index(who)], past[:, :, "ba".index(who)]
+        partner = torch.cat([other, partner], 1)
+        return frame.to_local(own).flatten(2), frame.to_local(partner).flatten(2), frame
+
+    def displaced(self, batch, who: str, noise: float = 0.0):
+        """For windows [B, P + F, 2, J, 3] the displacement of ``who`` from the last known pose, [B, F, J * 3]."""
+        own, partner, _ = self.seen(batch[:, : self.past], batch[:, self.past :, "ba".index(who)], who)
+        return self.answer(own, partner, who, noise)
+
+    def answer(self, own, partner, who: str, noise: float = 0.0, kept: dict | None = None):
+        """Displacements [B, f, J * 3] of the own dancer [B, P, J * 3], and nats a unit of the codes that were read.
+
+        ``partner`` [B, P + f, J * 3] with f from 1 to ``ahead``. ``noise``: the share of each cloud's spread that the
+        codes are drawn with. ``kept``, an empty dict at first: what was read stays in it, and the next call is given
+        the frames that are new, and answers for those.
+        """
+        begin = kept.get("frames", 0) if kept is not None else 0
+        end = begin + partner.shape[1]
+        later, clock = self.later[begin:end, :end], self.clock[begin:end]
+        again = own[:, -1:].expand(-1, max(end - self.past, 0), -1)  # the last pose, as often as frames are ahead
+        held = torch.cat([own, again], 1)[:, begin:end]
+        codes, nats = [], []
+        for name, x in (("ba"["ab".index(who)], self._level(partner, "partner")),
+                        ("apart", self._level((held - partner).abs(), "apart"))):
+            read = None if kept is None else kept.setdefault(name, {})
+            mean, log_variance = self.readers[name].encode(x, clock, later, read)
+            nats.append(kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1)))
+            codes.append(mean + noise * (0.5 * log_variance).exp() * torch.randn_like(mean) if noise else mean)
+        memory = self.remember(torch.cat(codes, 2)) + clock
+        speed = pad(own.diff(dim=1), (0, 0, 1, max(end - self.past, 0)))[:, begin:end] / self.speed_scale
+        flag = self.flag * (torch.arange(begin, end, device=own.device) >= self.past)[:, None]
+        tgt = self.open(torch.cat([self._level(held, "own"), speed], 2)) + clock + self.role[who] + flag
+        if kept is None:
+            out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=later)  # [B, T, features]
+        else:
+            out = self._decode_on(tgt, memory, later, kept)
+            kept["frames"] = end
+        first = max(self.past - begin, 0)
+        at = slice(begin + first - self.past, end - self.past)
+        step = own.diff(dim=1)[:, -1:] * self.tire[at, None]
+        return step + self.to_step(out[:, first:]) * self.reach[at, None], torch.cat(nats)
+
+    def _decode_on(self, x, memory, later, kept: dict):
+        """What `nn.TransformerDecoder` does at rest, for frames that come after those that were kept."""
+        def joined(name, new):
+            kept[name] = torch.cat([kept[name], new], 1) if name in kept else new
+            return kept[name]
+
+        memory = joined("memory", memory)
+        for k, layer in enumerate(self.decoder.layers):
+            query = layer.norm1(x)
+            known = joined(k, query)
+            x = x + layer.self_attn(query, known, known, attn_mask=later, need_weights=False)[0]
+            x = x + layer.multihead_attn(layer.norm2(x), memory, memory, attn_mask=later, need_weights=False)[0]
+            x = x + layer.linear2(layer.activation(layer.linear1(layer.norm3(x))))
+        return self.decoder.norm(x)
+
+    def losses(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
+        """What training makes small. Even steps foretell b, odd ones a; some rebuild one dancer and foretell nothing.
+
+        ``step`` None or at rest (``model.eval()``): both are foretold, and the codes are the means of their clouds.
+        """
+        resting = step is None or not self.training
+        if not resting and float(torch.rand(())) < self.no_input:
+            return self._rebuild(batch, "ba"[step % 2])
+        told = []
+        for who in "ab" if resting else "ba"[step % 2]:
+            made, units = self.displaced(batch, who, noise=0.0 if resting else 1.0)
+            true = self._future(batch, who)
+            off = (made - true) / self.reach[:, None]
+            steps = (made - true).diff(dim=1, prepend=torch.zeros_like(made[:, :1]))  # [B, F, J * 3]
+            told.append({"squared": off.square().mean(), "velocity": (steps / self.speed_scale).norm(dim=2).mean(),
+                         "kl_nats": units.sum(),
+                         "error_m": (made - true).detach().unflatten(2, (-1, 3)).norm(dim=-1).mean()})
+        told = {name: torch.stack([each[name] for each in told]).mean() for name in told[0]}
+        return {"loss": self.mse * told["squared"] + self.velocity * told["velocity"] + self.kl * told["kl_nats"],
+                **told}
+
+    def _rebuild(self, batch, who: str) -> dict[str, torch.Tensor]:
+        """One dancer through its own VAE and back; the transformer is not asked."""
+        past, partner = batch[:, : self.past], batch[:, self.past :, "ab".index(who)]
+        x = self._level(self.seen(past, partner, "ba"["ab".index(who)])[1], "partner")
+        mean, log_variance = self.readers[who].encode(x, self.clock, self.later)
+        again = self.readers[who].decode(mean + (0.5 * log_variance).exp() * torch.randn_like(mean))
+        units = kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
+        squared = (again - x).square().mean()
+        return {"loss": self.mse * squared + self.kl * kl_loss(units), "rebuilt": torch.ones_like(squared)}
+
+    def predict(self, past, partner, horizons: Sequence[int], who: str = "b") -> torch.Tensor:
+        """As every `choreo_lib.baselines.Forecaster`: dancer ``who`` at each horizon, [B, H, J, 3], in the world."""
+        made, last, frame = self._ahead(past, partner[:, : max(horizons)], who)
+        at = [h - 1 for h in horizons]
+        return frame.to_world((last + made[:, at]).unflatten(2, (-1, 3))).to(past.device)
+
+    @torch.no_grad()
+    def _ahead(self, past, partner, who: str):
+        self.eval()
+        own, partner, frame = self.seen(past[:, -self.past :], partner, who)
+        return self.answer(own, partner, who)[0], own[:, -1:], frame
+
+    def stream(self, past, who: str = "b", every: int = 10, temperature: float = 0.0, seed: int = 0) -> Stream:
+        """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`."""
+        return Stream(self, past, who, every, temperature, seed)
+
+    @torch.no_grad()
+    def rollout(self, a: Motion, seed: Motion | None = None, steps: int | None = None, temperature: float = 0.0,
+                who: str = "b", every: int = 10, chance: int = 0, count: int = 1) -> Motion | list[Motion]:
+        """A partner for a whole take of the other dancer, in the same room and at the same time.
+
+        ``seed``: the own dancer's first frames, of which the last ``past`` are looked at, and after which the partner
+        goes on; None: from a standing pose where partners usually are. ``steps`` frames are made (None: to the end of
+        ``a``). ``temperature``: how much of what the answers usually miss is drawn by chance, from the integer
+        ``chance``. Every ``every`` frames the window moves on. ``count`` above 1: as many partners, in a list.
+        Gives frames 0 to (seed's length +) steps. Errors: ValueError for other joints or frames a second, a seed
+        shorter than ``past``, or a take that ends before it.
+        """
+        given = 0 if seed is None else len(seed)
+        for name, motion in (("a", a), ("seed", seed)):
+            if motion is not None and (motion.skeleton.names != self.skeleton.names
+                                       or abs(motion.fps - self.fps) > 1e-3 * self.fps):
+                raise ValueError(f"{name} has {len(motion.skeleton)} joints at {motion.fps:g} frames a second; this "
+                                 f"model knows {len(self.skeleton)} ({', '.join(self.skeleton.names[:3])}, ...) at "
+                                 f"{self.fps:g}")
+        if 0 < given < self.past or given >= len(a):
+            raise ValueError(f"the seed has {given} frames and a has {len(a)}; a seed needs {self.past} or more, and a "
+                             "has to go on after it")
+        steps = len(a) - given if steps is None else min(steps, len(a) - given)
+        leader = torch.from_numpy(a.positions)
+        if seed is None:
+            past = self.standing(leader[:1], who).expand(self.past, -1, -1, -1)  # [P, 2, J, 3]
+        else:
+            both = (leader[given - self.past : given], torch.from_numpy(seed.positions[-self.past :]))
+            past = torch.stack(both if who == "b" else both[::-1], 1)
+        stream = self.stream(past.expand(count, -1, -1, -1, -1), who, every, temperature, chance)
+        made = torch.cat([stream.ahead(leader[k : min(k + every, given + steps)].expand(count, -1, -1, -1))
+                          for k in range(given, given + steps, every)], 1).cpu().numpy()  # [count, steps, J, 3]
+        before = [] if seed is None else [seed.positions]
+        source = Source.join(OURS if seed is None else seed.source, a.source)
+        found = [Motion(np.concatenate([*before, each]), self.fps, self.skeleton, source=source, name=f"made, {who}")
+                 for each in made]
+        return found if count > 1 else found[0]
+
+    def standing(self, leader: torch.Tensor, who: str) -> torch.Tensor:
+        """Leader's pose [1, J, 3] with a partner who stands where partners usually are: [1, 2, J, 3]."""
+        pair = leader[:, None, None].expand(-1, -1, 2, -1, -1)  # [1, 1, 2, J, 3]
+        place = frame_of(pair.to(self.clock.device), 0, self.skeleton, of="a")
+        own = place.to_world(self.stand["ab".index(who)][None])  # [1, J, 3]
+        both = (leader.to(own), own)
+        return torch.stack(both if who == "b" else both[::-1], 1)
+
+    def _future(self, batch, who: str) -> torch.Tensor:
+        """The true displacement of ``who`` in the frames ahead, [B, F, J * 3], from its own place and heading."""
+        batch = batch.to(self.clock.device)
+        frame = frame_of(batch[:, : self.past], -1, self.skeleton, of=who)
+        x = frame.to_local(batch[:, self.past - 1 :, "ab".index(who)]).flatten(2)
+        return x[:, 1:] - x[:, :1]
+
+    def _apart(self, own, partner):
+        frames = partner.shape[1] - own.shape[1]
+        return (torch.cat([own, own[:, -1:].expand(-1, frames, -1)], 1) - partner).abs()
+
+    def _level(self, x, name: str):
+        return (x - getattr(self, f"{name}_middle")) / getattr(self, f"{name}_scale")
+
+
+class Stream:
+    """A partner who dances along with somebody: give it a frame of the other dancer, and it gives one of its own.
+
+    ``past`` [P, 2, J, 3] or, for several at once, [B, P, 2, J, 3] is what both danced before. What was read stays in
+    memory, so a frame costs one step of each layer; every ``every`` frames the window moves on, and its past is read
+    once. Bones keep the length they had in the past. Units: metres, world coordinates. Chapter: 5.
+    """
+
+    def __init__(self, model: DuetVAE, past, who="b", every=10, temperature=0.0, seed=0):
+        past = torch.as_tensor(past).to(model.clock)
+        past = past[None] if past.ndim == 4 else past
+        if past.shape[1] < model.past or not 1 <= every <= model.ahead:
+            raise ValueError(f"a past of {past.shape[1]} frames, a window that moves on every {every}: this model "
+                             f"looks at {model.past} frames of past and {model.ahead} ahead")
+        self.model, self.past, self.who, self.every = model.eval(), past[:, -model.past :], who, every
+        self.temperature, self.chance = temperature, torch.Generator().manual_seed(seed)
+        parents, children = zip(*model.skeleton.bones)
+        own = self.past[:, :, "ab".index(who)]
+        self.lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J - 1]
+        self._move_on()
+
+    def __call__(self, frame) -> torch.Tensor:
+        """The partner's joints [J, 3] ([B, J, 3]) at the frame in which the other dancer's are ``frame``."""
+        frame = torch.as_tensor(frame)
+        alone = frame.ndim == 2
+        made = self.ahead(frame[None, None] if alone else frame[:, None])
+        return made[0, 0] if alone else made[:, 0]
+
+    @torch.no_grad()
+    def ahead(self, frames) -> torch.Tensor:
+        """The same for several frames [B, f, J, 3] at once, as many as are left until the window moves on."""
+        model, frames = self.model, frames.to(self.past)
+        if self.made == self.every:
+            self._move_on()
+        if frames.shape[1] > self.every - self.made:
+            raise ValueError(f"{frames.shape[1]} frames, and the window moves on after {self.every - self.made}")
+        seen = self.frame.to_local(frames).flatten(2)
+        step = model.answer(self.own, seen, self.who, kept=self.kept)[0]  # [B, f, J * 3]
+        step = step + self.noise[:, self.made : self.made + frames.shape[1]]
+        pose = self.frame.to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))
+        pose = keep_bones(model.skeleton, pose, self.lengths, rounds=3)
+        both = (frames, pose) if self.who == "b" else (pose, frames)
+        self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
+        self.made += frames.shape[1]
+        return pose
+
+    @torch.no_grad()
+    def _move_on(self) -> None:
+        """The window's past is what was danced last; it is read once."""
+        model = self.model
+        self.past, self.made, self.kept = self.past[:, -model.past :], 0, {}
+        self.own, partner, self.frame = model.seen(self.past, self.past[:, :0, 0], self.who)
+        model.answer(self.own, partner, self.who, kept=self.kept)
+        chance = torch.randn(len(self.own), len(model.detail), generator=self.chance).to(self.past)
+        self.noise = self.temperature * (chance @ model.detail).unflatten(1, (model.ahead, -1))  # [B, F, J * 3]
+
+
+def _clock(frames: int, features: int) -> torch.Tensor:
+    """Where in a window a frame is, [T, features]: sines and cosines. Vaswani et al., NeurIPS 2017."""
+    pace = torch.exp(-torch.arange(0, features, 2) / features * 9.210340371976184)  # 10,000^(-2i / features)
+    angle = torch.arange(frames)[:, None] * pace
+    return torch.stack([angle.sin(), angle.cos()], 2).flatten(1)[:, :features]

@@ -1,0 +1,161 @@
+"""The duet model: attention sees time and never the future, every part learns, and a stream is a rollout."""
+
+import numpy as np
+import pytest
+import torch
+
+import choreo_lib as cl
+from choreo_lib import augmentation, metrics, synthetic, windows
+from choreo_lib.models import DuetVAE
+
+PAST, AHEAD = 12, 8
+
+
+@pytest.fixture(scope="module")
+def duets():
+    return [synthetic.duet("canon", 120, seed=seed) for seed in range(3)]
+
+
+@pytest.fixture(scope="module")
+def train(duets):
+    return windows.cut(duets, PAST + AHEAD, stride=2)
+
+
+def small(train, **wishes):
+    """An untrained model whose answers are not nothing, so that what it looks at can be seen."""
+    torch.manual_seed(0)
+    model = DuetVAE(train.skeleton, **{"past": PAST, "ahead": AHEAD, "features": 16, "heads": 2, "latent": 8,
+                                       "units": 16, "detail": 8, **wishes})
+    model.prepare(train.batches(64))
+    torch.nn.init.normal_(model.to_step.weight, std=0.03)
+    torch.nn.init.normal_(model.flag)
+    return model
+
+
+@pytest.mark.parametrize("who", ["a", "b"])
+def test_no_frame_sees_a_later_one_and_later_frames_see_it(train, who):
+    model, batch = small(train).eval().double(), train[:3].double()
+    with torch.no_grad():
+        before = model.displaced(batch, who)[0]
+        for frame in (PAST - 3, PAST, PAST + 4, PAST + AHEAD - 1):
+            moved = batch.clone()
+            moved[:, frame, "ba".index(who)] += 0.5  # the partner
+            change = (model.displaced(moved, who)[0] - before).abs().amax((0, 2))  # [F]
+            first = max(frame - PAST, 0)
+            assert (change[:first] == 0).all() and (change[first:] > 0).all()
+
+
+def test_what_is_to_be_foretold_is_not_looked_at(train):
+    model, batch = small(train).eval(), train[:3]
+    moved = batch.clone()
+    moved[:, PAST:, 1] = 7.0
+    with torch.no_grad():
+        torch.testing.assert_close(model.displaced(moved, "b")[0], model.displaced(batch, "b")[0], atol=0, rtol=0)
+
+
+def test_a_window_does_not_know_its_neighbours_in_the_batch(train):
+    model, batch = small(train).eval(), train[:4]
+    with torch.no_grad():
+        torch.testing.assert_close(model.displaced(batch, "b")[0][1:2], model.displaced(batch[1:2], "b")[0],
+                                   atol=1e-5, rtol=0)
+
+
+def test_the_world_may_turn(train):
+    model, batch = small(train).eval(), train[::20]
+    turn = torch.full((len(batch),), 2.0)
+    turned = augmentation.turned(batch, turn) + torch.tensor([3.0, -2.0, 0.0])
+    with torch.no_grad():
+        torch.testing.assert_close(model.displaced(turned, "b")[0], model.displaced(batch, "b")[0], atol=2e-3, rtol=0)
+
+
+def test_before_training_it_goes_on_at_a_tiring_speed(train):
+    """The least squares that `DampedVelocity` solves, by another way."""
+    from choreo_lib import baselines
+
+    model = small(train)
+    torch.nn.init.zeros_(model.to_step.weight)
+    rival = baselines.DampedVelocity().fit(train, range(1, AHEAD + 1))
+    batch = train[:5]
+    for who in (0, 1):
+        asked = batch[:, :PAST], batch[:, PAST:, 1 - who], range(1, AHEAD + 1), "ab"[who]
+        torch.testing.assert_close(model.predict(*asked), rival.predict(*asked), atol=1e-4, rtol=0)
+
+
+def test_every_part_gets_a_gradient(train):
+    """Foretelling b and a reaches everything but the VAEs' decoders, which learn when one dancer is rebuilt."""
+    model = small(train, no_input=0.0).train()
+    for step in (0, 1):
+        model.losses(train[:8], step)["loss"].backward()
+    idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    decoders = ("writer", "smoother", "to_pose")
+    assert all(any(part in name for part in decoders) for name in idle), idle
+    model.no_input = 1.0
+    for step in (0, 1):
+        model.losses(train[:8], step)["loss"].backward()
+    idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert all(name.startswith("readers.apart") for name in idle), idle  # nobody dances a distance
+
+
+def test_probability_based_training_counts_right(train):
+    """With p = 0.1, the share of steps that rebuild is 0.1 within three standard errors."""
+    model = small(train, no_input=0.1, features=8, heads=1, units=4, latent=2).train()
+    torch.manual_seed(1)
+    steps = 1500
+    with torch.no_grad():
+        rebuilt = sum("rebuilt" in model.losses(train[:1], step) for step in range(steps))
+    assert abs(rebuilt / steps - 0.1) < 3 * (0.1 * 0.9 / steps) ** 0.5
+
+
+def test_it_learns_one_batch_by_heart(train):
+    model, batch = small(train, dropout=0.0, no_input=0.0, kl=0.0), train[::30]
+    model.train()
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
+    curve = []
+    for _ in range(160):
+        losses = model.losses(batch, 0)
+        optimiser.zero_grad()
+        losses["loss"].backward()
+        optimiser.step()
+        curve.append(float(losses["error_m"]))
+    assert curve[-1] < 0.6 * curve[0]
+
+
+def test_a_stream_is_a_rollout_frame_by_frame(train, duets):
+    model, duet = small(train), duets[0]
+    made = model.rollout(duet.a, duet.b[:20], every=5)
+    assert len(made) == len(duet.a)
+    np.testing.assert_array_equal(made.positions[:20], duet.b.positions[:20])
+    stream = model.stream(duet.positions[20 - PAST : 20], every=5)
+    along = np.stack([stream(frame).numpy() for frame in duet.a.positions[20:]])
+    np.testing.assert_allclose(along, made.positions[20:], atol=1e-4)
+
+
+def test_rollouts_keep_their_bones_and_their_terms(train, duets):
+    model, duet = small(train), duets[0]
+    model.finish(train.batches(64))
+    made = model.rollout(duet.a, duet.b[:PAST], steps=40, temperature=0.5, count=3, every=8)
+    assert len({m.positions.tobytes() for m in made}) == 3 and all(len(m) == PAST + 40 for m in made)
+    for m in made:
+        assert metrics.bone_variation(m[PAST:]).max() < 0.1
+    private = cl.Motion(duet.a.positions, 30, duet.a.skeleton, source=cl.Source("x", redistribute=False))
+    assert not model.rollout(private, steps=3, every=3).source.redistribute
+
+
+def test_from_nothing_there_is_somebody(train, duets):
+    model, duet = small(train), duets[0]
+    made = model.rollout(duet.a, steps=10, every=5)
+    apart = np.linalg.norm(made.positions[0, 0] - duet.a.positions[0, 0])
+    real = np.mean([metrics.apart(each).mean() for each in duets])
+    assert len(made) == 10 and 0.3 * real < apart < 2 * real
+
+
+def test_what_does_not_fit_is_refused_in_words(train, duets):
+    model, duet = small(train), duets[0]
+    with pytest.raises(ValueError, match=f"a seed needs {PAST}"):
+        model.rollout(duet.a, duet.b[:3])
+    with pytest.raises(ValueError, match="60 frames a second|30 frames a second|at 60"):
+        model.rollout(duet.a.resampled(60))
+    with pytest.raises(ValueError, match="ahead"):
+        model.stream(duet.positions[:PAST], every=AHEAD + 1)
+    with pytest.raises(ValueError, match="past of 5 frames"):
+        model.stream(duet.positions[:5], every=5)

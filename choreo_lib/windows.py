@@ -59,6 +59,11 @@ class Windows:
             f"{self.frames.shape[1]} x {len(self.skeleton)} joints, {self.fps:g} fps{left_out})"
         )
 
+    def with_joints(self, names: Sequence[str]) -> Windows:
+        """The same windows of some of the joints, as `cut` would have made them. Chapter: 5."""
+        keep, skeleton = _kept(self.skeleton, names)
+        return replace(self, frames=self.frames[:, :, keep].contiguous(), skeleton=skeleton)
+
     def subset(self, which) -> Windows:
         """The windows that a mask [N] or indices choose; the frames are shared, not copied. Chapter: 3."""
         return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])

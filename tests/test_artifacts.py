@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib import artifacts, recipes, windows
+from choreo_lib import artifacts, judges, recipes, windows
 from choreo_lib.__main__ import main
 from choreo_lib.losses import Schedule
 from choreo_lib.training import Plan
@@ -24,7 +24,7 @@ def made(tmp_path_factory):
     small = recipes.Recipe(
         recipe.what, recipe.data, lambda split, augment=None, mode="quick": few(split),
         lambda *given: recipes.solo_model(sizes, *given), {"quick": Plan(epochs=2, batch=64, warmup=1)},
-        lambda model, train, asked: recipes.judge_solo(model, train, asked, samples=16))
+        lambda model, train, asked: judges.judge_solo(model, train, asked, samples=16))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(recipes.RECIPES, "solo-synthetic", small)
         patch.setattr(artifacts, "WEIGHTS", out)

@@ -234,10 +234,11 @@ class Scores:
         }
 
 
-def evaluate(models: Mapping[str, Forecaster], windows: Windows, horizons: Sequence[int] = HORIZONS) -> Scores:
+def evaluate(models: Mapping[str, Forecaster], windows: Windows, horizons: Sequence[int] = HORIZONS,
+             joints: Sequence[int] | slice = slice(None)) -> Scores:  # noqa: B008 (a slice is not changed)
     """Every forecaster on the same windows: each dancer foretold from both pasts and the other one's future.
 
-    Mean joint error in world coordinates (Ionescu et al., PAMI 2014, without aligning anything).
+    Mean joint error in world coordinates (Ionescu et al., PAMI 2014, without aligning anything), over ``joints``.
     Errors: ValueError for windows of one dancer or too short for the horizons. Chapter: 3.
     """
     past = _past(windows, horizons)
@@ -248,7 +249,7 @@ def evaluate(models: Mapping[str, Forecaster], windows: Windows, horizons: Seque
             for own, who in enumerate("ab"):
                 answer = model.predict(batch[:, :past], batch[:, past:, 1 - own], horizons, who)
                 true = batch[:, [past + h - 1 for h in horizons], own]  # [B, H, J, 3]
-                roles.append((answer - true).norm(dim=-1).mean(-1))
+                roles.append((answer - true)[:, :, joints].norm(dim=-1).mean(-1))
             errors[row].append(torch.stack(roles, 1).cpu())  # [B, 2, H]
     return Scores({row: torch.cat(parts) for row, parts in errors.items()}, tuple(horizons), windows.fps)
 

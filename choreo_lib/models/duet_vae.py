@@ -32,7 +32,9 @@ class SequenceVAE(nn.Module):
         self.attention = nn.MultiheadAttention(features, heads, batch_first=True)
         self.level = nn.LayerNorm(features)
         self.reader = nn.LSTM(features, units, 2, batch_first=True)
+        self.beside = nn.Linear(features, units)  # a way past the LSTM, so that learning need not wait for it
         self.to_mean, self.to_log_variance = nn.Linear(units, latent), nn.Linear(units, latent)
+        nn.init.constant_(self.to_log_variance.bias, -5.0)  # clouds begin small, or their noise is all one hears
         self.writer = nn.LSTM(latent, units, batch_first=True)
         self.smoother = nn.Conv1d(units, units, 3)
         self.to_pose = nn.Linear(units, width)
@@ -45,7 +47,8 @@ class SequenceVAE(nn.Module):
         h = self.open(x) + clock
         known = h if not kept else torch.cat([kept["known"], h], 1)
         h = self.level(h + self.attention(h, known, known, attn_mask=mask, need_weights=False)[0])
-        h, state = self.reader(h, kept["state"] if kept else None)  # [B, T, units]
+        read, state = self.reader(h, kept["state"] if kept else None)  # [B, T, units]
+        h = self.beside(h) + read
         if kept is not None:
             kept.update(known=known, state=state)
         return self.to_mean(h), self.to_log_variance(h).clamp(-12, 4)
@@ -79,8 +82,8 @@ class DuetVAE(nn.Module):
         self.skeleton, self.past, self.ahead, self.fps = skeleton, past, ahead, fps
         self.no_input, self.mse, self.kl, self.velocity = no_input, mse, kl, velocity
         width, frames = len(skeleton) * 3, past + ahead
-        self.readers = nn.ModuleDict({name: SequenceVAE(width, features, heads, latent, units)
-                                      for name in ("a", "b", "apart")})
+        self.readers = nn.ModuleDict({name: SequenceVAE(wide, features, heads, latent, units)
+                                      for name, wide in (("a", 2 * width), ("b", 2 * width), ("apart", width))})
         self.open = nn.Linear(2 * width, features)  # the own dancer's poses and their speed
         self.remember = nn.Linear(2 * latent, features)
         self.flag = nn.Parameter(torch.zeros(features))
@@ -93,8 +96,8 @@ class DuetVAE(nn.Module):
         self.tire = nn.Parameter(torch.zeros(ahead))  # how many of the last steps one still goes, a horizon
         for name in ("own", "partner", "apart"):
             self.register_buffer(f"{name}_middle", torch.zeros(width))
-            self.register_buffer(f"{name}_scale", torch.ones(()))
-        self.register_buffer("speed_scale", torch.ones(()))
+            self.register_buffer(f"{name}_scale", torch.ones(width))
+        self.register_buffer("speed_scale", torch.ones(width))
         self.register_buffer("stand", torch.zeros(2, len(skeleton), 3))  # a's, b's usual pose, seen from the other
         self.register_buffer("reach", torch.ones(ahead))  # how far out a tiring speed is, a horizon, metres
         self.register_buffer("detail", torch.zeros(detail, ahead * width))
@@ -122,9 +125,9 @@ class DuetVAE(nn.Module):
         for name, x in (("own", own), ("partner", partner), ("apart", self._apart(own, partner))):
             middle = x.mean((0, 1))
             getattr(self, f"{name}_middle").copy_(middle)
-            getattr(self, f"{name}_scale").copy_((x - middle).std())
+            getattr(self, f"{name}_scale").copy_((x - middle).square().mean((0, 1)).sqrt().clamp_min(0.02))
         step = own[:, -1] - own[:, -2]  # [N, J * 3]
-        self.speed_scale.copy_(step.std())
+        self.speed_scale.copy_(step.square().mean(0).sqrt().clamp_min(0.002))
         self.tire.copy_((future * step[:, None]).sum((0, 2)) / (step**2).sum().clamp_min(1e-12))
         left = future - self.tire[:, None] * step[:, None]
         self.reach.copy_(left.square().mean((0, 2)).sqrt())
@@ -187,21 +190,22 @@ class DuetVAE(nn.Module):
         again = own[:, -1:].expand(-1, max(end - self.past, 0), -1)  # the last pose, as often as frames are ahead
         held = torch.cat([own, again], 1)[:, begin:end]
         codes, nats = [], []
-        for name, x in (("ba"["ab".index(who)], self._level(partner, "partner")),
+        before = partner[:, :1] if begin == 0 else kept["last"]
+        for name, x in (("ba"["ab".index(who)], self._moving(torch.cat([before, partner], 1), "partner")),
                         ("apart", self._level((held - partner).abs(), "apart"))):
             read = None if kept is None else kept.setdefault(name, {})
             mean, log_variance = self.readers[name].encode(x, clock, later, read)
             nats.append(kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1)))
             codes.append(mean + noise * (0.5 * log_variance).exp() * torch.randn_like(mean) if noise else mean)
         memory = self.remember(torch.cat(codes, 2)) + clock
-        speed = pad(own.diff(dim=1), (0, 0, 1, max(end - self.past, 0)))[:, begin:end] / self.speed_scale
+        own_too = torch.cat([own[:, :1], own, again], 1)[:, begin : end + 1]
         flag = self.flag * (torch.arange(begin, end, device=own.device) >= self.past)[:, None]
-        tgt = self.open(torch.cat([self._level(held, "own"), speed], 2)) + clock + self.role[who] + flag
+        tgt = self.open(self._moving(own_too, "own")) + clock + self.role[who] + flag
         if kept is None:
             out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=later)  # [B, T, features]
         else:
             out = self._decode_on(tgt, memory, later, kept)
-            kept["frames"] = end
+            kept |= {"frames": end, "last": partner[:, -1:]}
         first = max(self.past - begin, 0)
         at = slice(begin + first - self.past, end - self.past)
         step = own.diff(dim=1)[:, -1:] * self.tire[at, None]
@@ -236,7 +240,7 @@ class DuetVAE(nn.Module):
             true = self._future(batch, who)
             off = (made - true) / self.reach[:, None]
             steps = (made - true).diff(dim=1, prepend=torch.zeros_like(made[:, :1]))  # [B, F, J * 3]
-            told.append({"squared": off.square().mean(), "velocity": (steps / self.speed_scale).norm(dim=2).mean(),
+            told.append({"squared": off.square().mean(), "velocity": steps.norm(dim=2).mean(),
                          "kl_nats": units.sum(),
                          "error_m": (made - true).detach().unflatten(2, (-1, 3)).norm(dim=-1).mean()})
         told = {name: torch.stack([each[name] for each in told]).mean() for name in told[0]}
@@ -246,7 +250,8 @@ class DuetVAE(nn.Module):
     def _rebuild(self, batch, who: str) -> dict[str, torch.Tensor]:
         """One dancer through its own VAE and back; the transformer is not asked."""
         past, partner = batch[:, : self.past], batch[:, self.past :, "ab".index(who)]
-        x = self._level(self.seen(past, partner, "ba"["ab".index(who)])[1], "partner")
+        x = self.seen(past, partner, "ba"["ab".index(who)])[1]
+        x = self._moving(torch.cat([x[:, :1], x], 1), "partner")
         mean, log_variance = self.readers[who].encode(x, self.clock, self.later)
         again = self.readers[who].decode(mean + (0.5 * log_variance).exp() * torch.randn_like(mean))
         units = kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
@@ -258,6 +263,16 @@ class DuetVAE(nn.Module):
         made, last, frame = self._ahead(past, partner[:, : max(horizons)], who)
         at = [h - 1 for h in horizons]
         return frame.to_world((last + made[:, at]).unflatten(2, (-1, 3))).to(past.device)
+
+    def sample(self, past, partner, horizons: Sequence[int], who: str = "b", temperature: float = 1.0, count: int = 10,
+               seed: int = 0) -> torch.Tensor:
+        """As `predict`, ``count`` times, with what answers miss drawn by chance: [count, B, H, J, 3]. See `finish`."""
+        made, last, frame = self._ahead(past, partner[:, : max(horizons)], who)
+        chance = torch.randn(count, len(made), len(self.detail), generator=torch.Generator().manual_seed(seed))
+        noise = temperature * (chance.to(made) @ self.detail).unflatten(2, (self.ahead, -1))  # [count, B, F, J * 3]
+        at = [h - 1 for h in horizons]
+        drawn = (last + made)[None, :, at] + noise[:, :, at]
+        return torch.stack([frame.to_world(each.unflatten(2, (-1, 3))) for each in drawn]).to(past.device)
 
     @torch.no_grad()
     def _ahead(self, past, partner, who: str):
@@ -325,6 +340,10 @@ class DuetVAE(nn.Module):
     def _apart(self, own, partner):
         frames = partner.shape[1] - own.shape[1]
         return (torch.cat([own, own[:, -1:].expand(-1, frames, -1)], 1) - partner).abs()
+
+    def _moving(self, x, name: str) -> torch.Tensor:
+        """Poses [B, 1 + T, J * 3] and how fast they change, [B, T, 2 * J * 3]; the first is only what came before."""
+        return torch.cat([self._level(x[:, 1:], name), x.diff(dim=1) / self.speed_scale], 2)
 
     def _level(self, x, name: str):
         return (x - getattr(self, f"{name}_middle")) / getattr(self, f"{name}_scale")

@@ -1,0 +1,206 @@
+"""How a trained model is judged: measures of its own and every baseline's, on the same windows.
+
+Taught in chapter 4, "A dancer in 256 numbers"; duets in chapter 5, "A partner".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from . import baselines, metrics
+from .losses import active_units, kl_per_unit
+from .models import DuetVAE, SoloVAE
+from .motion import Duet, Motion
+from .windows import Windows, frame_of
+
+
+@torch.no_grad()
+def judge_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 1000) -> dict[str, dict[str, float]]:
+    """Reconstruction and samples of a solo VAE, beside PCA of as many numbers, the mean phrase, and real dancers.
+
+    ``error_mm``: mean joint error of reconstructed windows. Of ``samples`` phrases drawn by chance: ``jerk_ratio``,
+    ``range_ratio`` (mean over joints of how far each strays from its mean place) and ``kinetic_fd``, all against the
+    asked windows; the same with ``_training`` against what the model has learned to draw from; ``bones_percent``, how
+    much a bone's length varies within a phrase.
+    Rows: "pca" are principal components of the bare training windows, and no more; ", bones kept" ends them as the
+    model ends. It and "model" draw alike, by `SoloVAE.draw` and `SoloVAE.with_detail`; ", as points" leaves out that
+    bones are kept, and with ", N(0, 1)" codes are plain normal besides and the decoder's mean is taken.
+    "components" is the model without its LSTMs: its own components, of augmented windows too, and bones kept.
+    "training phrases" are real ones: what a perfect sampler would get, since other takes are danced otherwise.
+    Chapter: 4.
+    """
+    model.eval()
+    device = model.middle.device
+    real = torch.cat([model.seen(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
+    samples = min(samples, len(real), len(train))  # a Frechet distance compares as many with as many
+    linear = {**model.config(), "hidden": 1, "layers": 1, "shortcut": True}  # until trained its LSTMs add nothing
+    pca, bare = (SoloVAE.from_config({**linear, "whole": whole}).to(device).eval() for whole in (False, model.whole))
+    pca.prepare(train.batches(1024))
+    pca.finish(train.batches(1024))
+    chance = torch.Generator().manual_seed(0)
+    codes = torch.randn(samples, model.latent, generator=chance).to(device)
+    rulers = {"": real[torch.randperm(len(real), generator=chance)[:samples]],
+              "_training": model.seen(train[torch.randperm(len(train), generator=chance)[:samples]])[0]}
+    rulers = {name: _moves(x, asked) for name, x in rulers.items()}
+    rows = {}
+    for row, vae in (("model", model), ("pca", pca)):
+        drawn = {row: vae.with_detail(vae.decode(vae.draw(samples)))}
+        if vae.whole:
+            drawn[f"{row}, as points"] = vae.with_detail(vae.decode(vae.draw(samples), whole=False))
+        drawn[f"{row}, N(0, 1)"] = vae.decode(codes, whole=False)
+        rows |= {name: _beside(_moves(x, asked), rulers) for name, x in drawn.items()}
+        rows[row]["error_mm"] = _error(vae, real)
+    if model.shortcut:
+        bare.load_state_dict(pca.state_dict())
+        rows["pca, bones kept"] = {"error_mm": _error(bare, real)}
+        for name in ("middle", "scale", "axes", "spread"):
+            getattr(bare, name).copy_(getattr(model, name))
+        rows["components"] = {"error_mm": _error(bare, real)}
+    rows["mean phrase"] = {"error_mm": _millimetres(pca.middle.expand_as(real), real)}
+    others = train[torch.randperm(len(train), generator=chance)[:samples]]
+    rows["training phrases"] = _beside(_moves(model.seen(others)[0], asked), rulers)
+    means, log_variances = (torch.cat(x) for x in zip(*(model.encode(part) for part in real.split(512))))
+    rows["model"] |= {"active_units": active_units(means),
+                      "kl_nats_per_unit": float(kl_per_unit(means, log_variances).mean())}
+    return rows
+
+
+def _error(vae: SoloVAE, real: torch.Tensor) -> float:
+    return _millimetres(torch.cat([vae.decode(vae.encode(part)[0]) for part in real.split(512)]), real)
+
+
+def _millimetres(x: torch.Tensor, y: torch.Tensor) -> float:
+    return 1000 * float((x - y).unflatten(2, (-1, 3)).norm(dim=-1).mean())
+
+
+def _moves(x: torch.Tensor, windows: Windows) -> tuple[float, float, np.ndarray, float]:
+    """How phrases [N, T, J * 3] move: mean jerk, mean range of motion, kinetic features [N, K], bones' variation."""
+    x = x.unflatten(2, (-1, 3)).cpu().double().numpy()
+    motions = [Motion(each, windows.fps, windows.skeleton) for each in x]
+    return (float(metrics.jerk(x.swapaxes(0, 1), windows.fps).mean()),
+            float(np.linalg.norm(x - x.mean(1, keepdims=True), axis=-1).mean()),
+            np.stack([metrics.kinetic_features(motion) for motion in motions]),
+            100 * float(np.nanmean([metrics.bone_variation(motion) for motion in motions])))
+
+
+def _beside(made: tuple, rulers: dict[str, tuple]) -> dict[str, float]:
+    told = {"bones_percent": made[3]}
+    for name, real in rulers.items():
+        told |= {f"jerk_ratio{name}": made[0] / real[0], f"range_ratio{name}": made[1] / real[1],
+                 f"kinetic_fd{name}": metrics.frechet_distance(made[2], real[2])}
+    return told
+
+
+@torch.no_grad()
+def judge_duet(model: DuetVAE, train: Windows, asked: Windows, joints=None, seconds: float = 20.0,
+               temperature: float = 0.4) -> dict[str, dict[str, float]]:
+    """Forecasts of a duet model beside every baseline of chapter 3, and how its rollouts dance.
+
+    ``error_mm@...``: both roles, the other dancer known up to the target frame, mean over ``joints`` (names; None: all
+    but what the baselines need not see). Row "stranger": the model, shown another take's dancer in the partner's
+    place. Row "samples": ten drawn at ``temperature``, their mean error; "best of 10". Of rollouts over whole takes,
+    ``seconds`` long, shares of what was danced: ``jerk_ratio``, ``speed_ratio``, ``skate_ratio``; ``apart_percent``,
+    of how many frames the distance between the pelvises lies inside the real 1st to 99th percentile;
+    ``bones_percent``; ``coupling_auc``, how well the made partner is told from one of another take by
+    cross-correlation ("danced" has the same for real partners). Chapter: 5.
+    """
+    model.eval()
+    names = list(asked.skeleton.names) if joints is None else list(joints)
+    chosen = [asked.skeleton.names.index(name) for name in names]
+    known, narrow = (windows.with_joints(names) for windows in (train, asked))
+    rivals = {
+        "repeat": baselines.Repeat(), "constant velocity": baselines.ConstantVelocity(),
+        "damped velocity": baselines.DampedVelocity(), "ridge, own past": baselines.Ridge("own"),
+        "ridge, both pasts": baselines.Ridge("both"),
+        "ridge, and partner at target": baselines.Ridge("both", partner_at_target=True),
+        "the same, one a role": baselines.Ridge("both", partner_at_target=True, pooled=False),
+    }  # fmt: skip
+    scores = baselines.evaluate({row: rival.fit(known) for row, rival in rivals.items()}, narrow)
+    own = baselines.evaluate({"model": model, "stranger": _Strange(model, train)}, asked, joints=chosen)
+    rows = own.table() | scores.table()
+    rows["model"] |= _samples(model, asked, chosen, temperature)
+    made, danced = _rollouts(model, train, asked, seconds)
+    rows["model"] |= made
+    return rows | {"danced": danced}
+
+
+class _Strange:
+    """The model, with a partner from another take, who is where the true one would be."""
+
+    def __init__(self, model: DuetVAE, train: Windows):
+        self.model, self.others = model, train
+
+    def predict(self, past, partner, horizons, who="b"):
+        count, known = past.shape[1], past.shape[1] - 1
+        drawn = torch.randint(len(self.others), (len(past),), generator=torch.Generator().manual_seed(0))
+        others = self.others[drawn].to(past)
+        there, here = (frame_of(x, known, self.model.skeleton, of=who) for x in (others[:, :count], past))
+        stranger = here.to_world(there.to_local(others[:, :, "ba".index(who)]))  # [B, P + F, J, 3]
+        pair = (past[:, :, "ab".index(who)], stranger[:, :count])
+        past = torch.stack(pair if who == "a" else pair[::-1], 2)
+        return self.model.predict(past, stranger[:, count:], horizons, who)
+
+
+def _samples(model: DuetVAE, asked: Windows, joints, temperature: float, count: int = 10) -> dict[str, float]:
+    """Ten futures of every eighth window: their mean error one second ahead, and the best one's."""
+    some, last = asked.subset(slice(None, None, 8)), model.ahead
+    means, bests, sure = [], [], []
+    for who, other in ((0, 1), (1, 0)):
+        batch = some[:]
+        past, partner, true = batch[:, : model.past], batch[:, model.past :, other], batch[:, -1, who]
+        drawn = model.sample(past, partner, [last], "ab"[who], temperature, count)[:, :, 0]  # [count, B, J, 3]
+        off = (drawn - true)[:, :, joints].norm(dim=-1).mean(-1)  # [count, B]
+        means.append(off.mean())
+        bests.append(off.amin(0).mean())
+        sure.append((model.predict(past, partner, [last], "ab"[who])[:, 0] - true)[:, joints].norm(dim=-1).mean())
+    mean, best, sure = (float(torch.stack(each).mean()) for each in (means, bests, sure))
+    return {"samples_over_sure": mean / sure, "best_of_10_over_mean": best / mean}
+
+
+def _rollouts(model: DuetVAE, train: Windows, asked: Windows, seconds: float) -> tuple[dict, dict]:
+    """Rollouts of both roles over every take that was asked about, beside what was danced: mean measures."""
+    strangers, told, real = takes_of(train), [], []
+    for take in takes_of(asked):
+        low, high = np.percentile(metrics.apart(take), [1, 99])
+        part = take[: model.past + round(seconds * take.fps)]
+        for who in "ab":
+            lead, own = (part.a, part.b) if who == "b" else (part.b, part.a)
+            made = model.rollout(lead, own[: model.past], who=who)[model.past :]
+            lead, own = lead[model.past :], own[model.past :]
+            others = [s.a if who == "b" else s.b for s in strangers if len(s) >= len(lead)]
+            far = metrics.apart(Duet(lead, made))
+            told.append({
+                "jerk_ratio": _mean(metrics.jerk, made) / _mean(metrics.jerk, own),
+                "speed_ratio": _mean(metrics.speed, made) / _mean(metrics.speed, own),
+                "skate_ratio": metrics.foot_skate(made) / metrics.foot_skate(own),
+                "apart_percent": 100 * float(((far >= low) & (far <= high)).mean()),
+                "bones_percent": 100 * float(np.nanmax(metrics.bone_variation(made))),
+                "coupling_auc": _told_apart(made, lead, others)})
+            real.append({"coupling_auc": _told_apart(own, lead, others)})
+    return tuple({name: float(np.mean([each[name] for each in rows])) for name in rows[0]} for rows in (told, real))
+
+
+def takes_of(windows: Windows) -> list[Duet]:
+    """The takes that windows were cut from, whole."""
+    found = []
+    for take in windows.take.unique():
+        of = windows.take == take
+        found.append(int(windows.first[of][0] - windows.start[of][0]))
+    motions = [[Motion(part[:, who].numpy(), windows.fps * windows.step, windows.skeleton, source=windows.source)
+                for who in (0, 1)] for part in windows.frames.cpu().tensor_split(found[1:])]
+    return [Duet(a, b) for a, b in motions]
+
+
+def _mean(measure, motion: Motion) -> float:
+    return float(measure(motion.positions, motion.fps).mean())
+
+
+def _told_apart(own: Motion, lead: Motion, others: list[Motion]) -> float:
+    """AUC of the cross-correlation with the true partner against that with partners of other takes."""
+    right = metrics.coupling(Duet(lead, own)).peak
+    wrong = [metrics.coupling(Duet(replace(other[: len(lead)], source=None), own)).peak for other in others]
+    scores = np.concatenate([right, *wrong])
+    return metrics.auc(scores, np.arange(len(scores)) < len(right))

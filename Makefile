@@ -10,6 +10,9 @@ override CHOREO_DATA := $(shell cd "$(CHOREO_DATA)" 2>/dev/null && pwd || printf
 export CHOREO_DATA
 endif
 
+# Threads that wait for work sleep instead of spinning: two processes on two cores are ten times as fast for it.
+export OMP_WAIT_POLICY := passive
+
 .PHONY: help setup book serve lab test notebooks clean publish-config
 
 help:

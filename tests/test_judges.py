@@ -1,0 +1,53 @@
+"""How models are judged: the same windows for everybody, and rows that are known beforehand."""
+
+import numpy as np
+import pytest
+import torch
+
+from choreo_lib import judges, synthetic, windows
+from choreo_lib.models import DuetVAE
+
+
+@pytest.fixture(scope="module")
+def judged():
+    duets = [synthetic.duet("canon", 300, seed=seed) for seed in range(4)]
+    train, asked = windows.cut(duets[:3], 44, stride=12), windows.cut(duets[3], 44, stride=12)
+    torch.manual_seed(0)
+    model = DuetVAE(train.skeleton, past=14, features=16, heads=2, latent=4, units=8, detail=16)
+    model.prepare(train.batches(64))
+    model.finish(train.batches(64))
+    joints = [name for name in train.skeleton.names if "thumb" not in name]
+    return duets, train, asked, joints, judges.judge_duet(model, train, asked, joints, seconds=8.0)
+
+
+def test_an_untrained_model_is_a_tiring_speed(judged):
+    """It goes on at the speed that tires as `baselines.DampedVelocity` says, and that row is another program's."""
+    rows = judged[-1]
+    for name, error in rows["damped velocity"].items():
+        assert rows["model"][name] == pytest.approx(error, rel=0.02)
+    assert rows["repeat"]["error_mm@1000ms"] > 100
+
+
+def test_who_does_not_look_at_the_partner_is_not_misled_by_a_stranger(judged):
+    rows = judged[-1]
+    assert rows["stranger"]["error_mm@1000ms"] == pytest.approx(rows["model"]["error_mm@1000ms"], rel=1e-3)
+
+
+def test_samples_and_rollouts_are_measured(judged):
+    model = judged[-1]["model"]
+    assert 1 < model["samples_over_sure"] < 2 and 0.2 < model["best_of_10_over_mean"] < 1
+    assert model["bones_percent"] < 0.1 and 0 <= model["apart_percent"] <= 100
+    assert 0 < model["speed_ratio"] < 1  # a speed that tires comes to rest
+    assert 0 <= model["coupling_auc"] <= 1 and judged[-1]["danced"]["coupling_auc"] > 0.5
+
+
+def test_takes_come_back_whole(judged):
+    duets, train, *_ = judged
+    for take, duet in zip(judges.takes_of(train), duets):
+        np.testing.assert_array_equal(take.positions, duet.positions)
+
+
+def test_windows_of_some_joints_are_as_if_cut_so(judged):
+    duets, train, _, joints, _ = judged
+    narrow, cut = train.with_joints(joints), windows.cut(duets[:3], 44, stride=12, joints=joints)
+    assert torch.equal(narrow[:], cut[:]) and narrow.skeleton == cut.skeleton

@@ -99,9 +99,10 @@ def judge_duet(model: DuetVAE, train: Windows, asked: Windows, joints=None, seco
                temperature: float = 0.4) -> dict[str, dict[str, float]]:
     """Forecasts of a duet model beside every baseline of chapter 3, and how its rollouts dance.
 
-    ``error_mm@...``: both roles, the other dancer known up to the target frame, mean over ``joints`` (names; None: all
-    but what the baselines need not see). Row "stranger": the model, shown another take's dancer in the partner's
-    place. Row "samples": ten drawn at ``temperature``, their mean error; "best of 10". Of rollouts over whole takes,
+    ``error_mm@...``: both roles, the other dancer known up to the target frame, mean over ``joints`` (names, the root
+    among them; None: all). Row "stranger": the model, shown another take's dancer in the partner's place.
+    ``samples_over_sure``: ten futures drawn at ``temperature``, their mean error a second ahead over that of the
+    answer without chance; ``best_of_10_over_mean``: the best one's over their mean. Of rollouts over whole takes,
     ``seconds`` long, shares of what was danced: ``jerk_ratio``, ``speed_ratio``, ``skate_ratio``; ``apart_percent``,
     of how many frames the distance between the pelvises lies inside the real 1st to 99th percentile;
     ``bones_percent``; ``coupling_auc``, how well the made partner is told from one of another take by

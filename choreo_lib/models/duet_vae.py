@@ -16,6 +16,7 @@ from ..losses import kl_loss, kl_per_unit
 from ..motion import OURS, Motion, Source
 from ..skeleton import Skeleton, keep_bones
 from ..windows import Frame, frame_of
+from .solo_vae import components
 
 
 class SequenceVAE(nn.Module):
@@ -138,12 +139,8 @@ class DuetVAE(nn.Module):
         self.eval()
         left = torch.cat([(self._future(batch, who) - self.displaced(batch, who)[0]).flatten(1)
                           for batch in batches for who in "ab"])
-        with torch.random.fork_rng(devices=[left.device] if left.is_cuda else []):
-            torch.manual_seed(0)
-            _, size, axes = torch.pca_lowrank(left, min(len(self.detail) + 32, *left.shape), center=False, niter=4)
-        found = len(size[: len(self.detail)])
-        self.detail.zero_()
-        self.detail[:found] = (size[:found, None] / len(left) ** 0.5) * axes[:, :found].T
+        size, axes = components(left, len(self.detail))
+        self.detail.copy_(size[:, None] * axes)
 
     def _usual(self, batches) -> torch.Tensor:
         """How and where each dancer stands, seen from the other, [2, J, 3]: the mean pose, with bones of usual length,

@@ -83,7 +83,7 @@ class SoloVAE(nn.Module):
         self.middle.copy_(middle.view_as(self.middle))
         self.scale.copy_((phrases - middle).std())
         if self.shortcut:
-            size, axes = _components((phrases - middle) / self.scale, self.latent)
+            size, axes = components((phrases - middle) / self.scale, self.latent)
             self.axes.copy_(axes)
             self.spread.copy_(size)  # divided by it, every unit of the code has variance 1
             for layer in (self.to_mean, self.to_pose, self.smoother):
@@ -112,7 +112,7 @@ class SoloVAE(nn.Module):
         shares = torch.linspace(0, 1, len(self.distances), device=self.distances.device)
         self.distances.copy_(torch.cat(far).quantile(shares))
         if len(self.detail):
-            size, axes = _components(_some(torch.cat(left)), len(self.detail))
+            size, axes = components(_some(torch.cat(left)), len(self.detail))
             self.detail.copy_(size[:, None] * axes)
 
     def seen(self, batch: torch.Tensor) -> tuple[torch.Tensor, Frame]:
@@ -247,8 +247,11 @@ def _some(phrases: torch.Tensor, most: int = 30_000) -> torch.Tensor:
     return phrases[drawn.to(phrases.device)]
 
 
-def _components(x: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """The ``count`` directions [K, D] in which x [N, D] varies most, and how much, as standard deviations [K]."""
+def components(x: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """In which ``count`` directions x [N, D] varies most about zero, and how much.
+
+    Gives standard deviations [K] and directions [K, D]. Chapter: 4.
+    """
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         torch.manual_seed(0)  # they are found by a random projection
         _, size, axes = torch.pca_lowrank(x, min(count + 64, *x.shape), center=False, niter=4)  # the last are inexact

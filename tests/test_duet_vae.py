@@ -153,7 +153,7 @@ def test_what_does_not_fit_is_refused_in_words(train, duets):
     model, duet = small(train), duets[0]
     with pytest.raises(ValueError, match=f"a seed needs {PAST}"):
         model.rollout(duet.a, duet.b[:3])
-    with pytest.raises(ValueError, match="60 frames a second|30 frames a second|at 60"):
+    with pytest.raises(ValueError, match="a has 29 joints at 60 frames a second"):
         model.rollout(duet.a.resampled(60))
     with pytest.raises(ValueError, match="ahead"):
         model.stream(duet.positions[:PAST], every=AHEAD + 1)

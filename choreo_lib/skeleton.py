@@ -156,21 +156,23 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
 
 
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
-               rounds: int = 2):
+               rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.
 
     All joints share the move, and it is within a hundredth as small as can be (Newton's method on the bones' lengths;
     after two rounds an error of 5 mm is below 0.1 mm). Gradients flow through it. Where a limb is drawn through itself
     its bones shrink and turn round, and kept at their length they would whirl: with ``doubt``, a bone drawn at a share
-    of its length is brought back only by that share to the power of ``doubt``.
+    of its length is brought back only by that share to the power of ``doubt``. ``mobility``: how willingly each joint
+    moves; None: all alike; one near 0 is held, and the others make room.
     Shapes: ``positions`` [..., T, J, 3], a tensor, float32 out; ``lengths`` [..., 1 or T, J - 1] in the order of
-    ``skeleton.bones``; None: each bone's own mean over the T frames. Units: metres.
+    ``skeleton.bones``; None: each bone's own mean over the T frames; ``mobility`` [J]. Units: metres.
     Chapter: 4. Matrix form of SHAKE: Ryckaert, Ciccotti and Berendsen, Journal of Computational Physics 1977.
     """
     bones = torch.zeros(len(skeleton) - 1, len(skeleton), device=positions.device)
     for k, (parent, child) in enumerate(skeleton.bones):
         bones[k, parent], bones[k, child] = -1.0, 1.0
-    shared = bones @ bones.T  # [K, K]: which bones meet at a joint
+    moved = bones.T if mobility is None else mobility.to(bones)[:, None] * bones.T  # [J, K]
+    shared = bones @ moved  # [K, K]: which bones meet at a joint
     aside = 1e-6 * torch.eye(len(bones), device=positions.device)  # a bone without length has no direction to move in
     with torch.autocast(positions.device.type, enabled=False):
         positions = positions.float()
@@ -184,7 +186,7 @@ def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tenso
                 lengths = now + share * (lengths - now)
             along = along / now.clamp_min(1e-6)[..., None]
             pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
-            positions = positions - bones.T @ (pull[..., None] * along)
+            positions = positions - moved @ (pull[..., None] * along)
     return positions
 
 

@@ -1,6 +1,10 @@
-"""The networks of this book, one system a file, each read from top to bottom like its chapter."""
+"""The networks of this book, one system a file, each read from top to bottom like its chapter.
+
+`stream` is how a duet model dances on.
+"""
 
 from .duet_vae import DuetVAE
 from .solo_vae import SoloVAE
+from .stream import Wish
 
-__all__ = ["DuetVAE", "SoloVAE"]
+__all__ = ["DuetVAE", "SoloVAE", "Wish"]

@@ -17,6 +17,9 @@ from ..motion import OURS, Motion, Source
 from ..skeleton import Skeleton, keep_bones
 from ..windows import Frame, frame_of
 from .solo_vae import components
+from .stream import Stream, Wish
+
+CHUNK = 10  # frames after which a rollout's window moves on
 
 
 class SequenceVAE(nn.Module):
@@ -74,14 +77,14 @@ class DuetVAE(nn.Module):
     """
 
     def __init__(self, skeleton: Skeleton, past=34, ahead=30, fps=30.0, features=64, heads=8, latent=64, units=64,
-                 layers=2, dropout=0.1, no_input=0.1, mse=0.5, kl=5e-5, velocity=0.05, detail=64):
+                 layers=2, dropout=0.1, no_input=0.1, mse=0.5, kl=5e-5, velocity=0.05, chained=0.0, detail=64):
         super().__init__()
         self._config = {"names": skeleton.names, "parents": skeleton.parents, "past": past, "ahead": ahead, "fps": fps,
                         "features": features, "heads": heads, "latent": latent, "units": units, "layers": layers,
                         "dropout": dropout, "no_input": no_input, "mse": mse, "kl": kl, "velocity": velocity,
-                        "detail": detail}
+                        "chained": chained, "detail": detail}
         self.skeleton, self.past, self.ahead, self.fps = skeleton, past, ahead, fps
-        self.no_input, self.mse, self.kl, self.velocity = no_input, mse, kl, velocity
+        self.no_input, self.mse, self.kl, self.velocity, self.chained = no_input, mse, kl, velocity, chained
         width, frames = len(skeleton) * 3, past + ahead
         self.readers = nn.ModuleDict({name: SequenceVAE(wide, features, heads, latent, units)
                                       for name, wide in (("a", 2 * width), ("b", 2 * width), ("apart", width))})
@@ -102,7 +105,7 @@ class DuetVAE(nn.Module):
         self.register_buffer("stand", torch.zeros(2, len(skeleton), 3))  # a's, b's usual pose, seen from the other
         self.register_buffer("reach", torch.ones(ahead))  # how far out a tiring speed is, a horizon, metres
         self.register_buffer("detail", torch.zeros(detail, ahead * width))
-        self.register_buffer("clock", _clock(frames, features), persistent=False)  # [T, features]
+        self.register_buffer("clock", clock(frames, features), persistent=False)  # [T, features]
         self.register_buffer("later", torch.ones(frames, frames, dtype=torch.bool).triu(1), persistent=False)
 
     def config(self) -> dict:
@@ -118,7 +121,7 @@ class DuetVAE(nn.Module):
     @torch.no_grad()
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
         """Before training, measure the training windows: middles and spreads, and how soon a speed tires."""
-        batches = list(batches)
+        batches = [batch[:, : self.past + self.ahead] for batch in batches]
         seen = [self.seen(batch[:, : self.past], batch[:, self.past :, 1 - who], "ab"[who])[:2]
                 + (self._future(batch, "ab"[who]),) for batch in batches for who in (0, 1)]
         own, partner, future = (torch.cat(parts) for parts in zip(*seen))
@@ -138,7 +141,7 @@ class DuetVAE(nn.Module):
         """After training, measure in which directions the answers miss, so that `sample` can draw from them."""
         self.eval()
         left = torch.cat([(self._future(batch, who) - self.displaced(batch, who)[0]).flatten(1)
-                          for batch in batches for who in "ab"])
+                          for batch in (each[:, : self.past + self.ahead] for each in batches) for who in "ab"])
         size, axes = components(left, len(self.detail))
         self.detail.copy_(size[:, None] * axes)
 
@@ -229,12 +232,15 @@ class DuetVAE(nn.Module):
         ``step`` None or at rest (``model.eval()``): both are foretold, and the codes are the means of their clouds.
         """
         resting = step is None or not self.training
+        window = batch[:, : self.past + self.ahead]
         if not resting and float(torch.rand(())) < self.no_input:
-            return self._rebuild(batch, "ba"[step % 2])
+            return self._rebuild(window, "ba"[step % 2])
+        if not resting and float(torch.rand(())) < self.chained and batch.shape[1] >= window.shape[1] + CHUNK:
+            window = self._danced(batch, "ba"[step % 2])
         told = []
         for who in "ab" if resting else "ba"[step % 2]:
-            made, units = self.displaced(batch, who, noise=0.0 if resting else 1.0)
-            true = self._future(batch, who)
+            made, units = self.displaced(window, who, noise=0.0 if resting else 1.0)
+            true = self._future(window, who)
             off = (made - true) / self.reach[:, None]
             steps = (made - true).diff(dim=1, prepend=torch.zeros_like(made[:, :1]))  # [B, F, J * 3]
             told.append({"squared": off.square().mean(), "velocity": steps.norm(dim=2).mean(),
@@ -243,6 +249,23 @@ class DuetVAE(nn.Module):
         told = {name: torch.stack([each[name] for each in told]).mean() for name in told[0]}
         return {"loss": self.mse * told["squared"] + self.velocity * told["velocity"] + self.kl * told["kl_nats"],
                 **told}
+
+    def _danced(self, batch, who: str, every: int = CHUNK) -> torch.Tensor:
+        """A later window of longer ones, in whose past ``who`` dances as the model does: 1 to all of its spare chunks.
+
+        What it should do then is come back to the true dance within the frames ahead, without a jump. So it learns to
+        go on from its own past, not only from a perfect one: scheduled sampling, Bengio et al., NeurIPS 2015.
+        """
+        chunks = (batch.shape[1] - self.past - self.ahead) // every
+        gone = every * (1 + int(torch.randint(chunks, ())))
+        stream = self.stream(batch[:, : self.past], who, every)
+        for k in range(self.past, self.past + gone, every):
+            stream.dance(batch[:, k : k + every, "ba".index(who)])
+        self.train()
+        made = stream.past[:, -self.past :]
+        true = batch[:, gone + self.past - 1 : gone + self.past + self.ahead].to(made)
+        fade = torch.linspace(1, 0, self.ahead + 1).to(made)[1:, None, None, None]
+        return torch.cat([made, true[:, 1:] + fade * (made[:, -1:] - true[:, :1])], 1)
 
     def _rebuild(self, batch, who: str) -> dict[str, torch.Tensor]:
         """One dancer through its own VAE and back; the transformer is not asked."""
@@ -277,19 +300,22 @@ class DuetVAE(nn.Module):
         own, partner, frame = self.seen(past[:, -self.past :], partner, who)
         return self.answer(own, partner, who)[0], own[:, -1:], frame
 
-    def stream(self, past, who: str = "b", every: int = 10, temperature: float = 0.0, seed: int = 0) -> Stream:
+    def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
+               wish: Wish | None = None) -> Stream:
         """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`."""
-        return Stream(self, past, who, every, temperature, seed)
+        return Stream(self, past, who, every, temperature, seed, wish)
 
     @torch.no_grad()
     def rollout(self, a: Motion, seed: Motion | None = None, steps: int | None = None, temperature: float = 0.0,
-                who: str = "b", every: int = 10, chance: int = 0, count: int = 1) -> Motion | list[Motion]:
+                who: str = "b", every: int = CHUNK, chance: int = 0, count: int = 1,
+                wish: Wish | None = None) -> Motion | list[Motion]:
         """A partner for a whole take of the other dancer, in the same room and at the same time.
 
         ``seed``: the own dancer's first frames, of which the last ``past`` are looked at, and after which the partner
         goes on; None: from a standing pose where partners usually are. ``steps`` frames are made (None: to the end of
         ``a``). ``temperature``: how much of what the answers usually miss is drawn by chance, from the integer
         ``chance``. Every ``every`` frames the window moves on. ``count`` above 1: as many partners, in a list.
+        ``wish``: what the partner is asked for besides.
         Gives frames 0 to (seed's length +) steps. Errors: ValueError for other joints or frames a second, a seed
         shorter than ``past``, or a take that ends before it.
         """
@@ -310,7 +336,7 @@ class DuetVAE(nn.Module):
         else:
             both = (leader[given - self.past : given], torch.from_numpy(seed.positions[-self.past :]))
             past = torch.stack(both if who == "b" else both[::-1], 1)
-        stream = self.stream(past.expand(count, -1, -1, -1, -1), who, every, temperature, chance)
+        stream = self.stream(past.expand(count, -1, -1, -1, -1), who, every, temperature, chance, wish)
         made = torch.cat([stream.ahead(leader[k : min(k + every, given + steps)].expand(count, -1, -1, -1))
                           for k in range(given, given + steps, every)], 1).cpu().numpy()  # [count, steps, J, 3]
         before = [] if seed is None else [seed.positions]
@@ -346,65 +372,8 @@ class DuetVAE(nn.Module):
         return (x - getattr(self, f"{name}_middle")) / getattr(self, f"{name}_scale")
 
 
-class Stream:
-    """A partner who dances along with somebody: give it a frame of the other dancer, and it gives one of its own.
-
-    ``past`` [P, 2, J, 3] or, for several at once, [B, P, 2, J, 3] is what both danced before. What was read stays in
-    memory, so a frame costs one step of each layer; every ``every`` frames the window moves on, and its past is read
-    once. Bones keep the length they had in the past. Units: metres, world coordinates. Chapter: 5.
-    """
-
-    def __init__(self, model: DuetVAE, past, who="b", every=10, temperature=0.0, seed=0):
-        past = torch.as_tensor(past).to(model.clock)
-        past = past[None] if past.ndim == 4 else past
-        if past.shape[1] < model.past or not 1 <= every <= model.ahead:
-            raise ValueError(f"a past of {past.shape[1]} frames, a window that moves on every {every}: this model "
-                             f"looks at {model.past} frames of past and {model.ahead} ahead")
-        self.model, self.past, self.who, self.every = model.eval(), past[:, -model.past :], who, every
-        self.temperature, self.chance = temperature, torch.Generator().manual_seed(seed)
-        parents, children = zip(*model.skeleton.bones)
-        own = self.past[:, :, "ab".index(who)]
-        self.lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J - 1]
-        self._move_on()
-
-    def __call__(self, frame) -> torch.Tensor:
-        """The partner's joints [J, 3] ([B, J, 3]) at the frame in which the other dancer's are ``frame``."""
-        frame = torch.as_tensor(frame)
-        alone = frame.ndim == 2
-        made = self.ahead(frame[None, None] if alone else frame[:, None])
-        return made[0, 0] if alone else made[:, 0]
-
-    @torch.no_grad()
-    def ahead(self, frames) -> torch.Tensor:
-        """The same for several frames [B, f, J, 3] at once, as many as are left until the window moves on."""
-        model, frames = self.model, frames.to(self.past)
-        if self.made == self.every:
-            self._move_on()
-        if frames.shape[1] > self.every - self.made:
-            raise ValueError(f"{frames.shape[1]} frames, and the window moves on after {self.every - self.made}")
-        seen = self.frame.to_local(frames).flatten(2)
-        step = model.answer(self.own, seen, self.who, kept=self.kept)[0]  # [B, f, J * 3]
-        step = step + self.noise[:, self.made : self.made + frames.shape[1]]
-        pose = self.frame.to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))
-        pose = keep_bones(model.skeleton, pose, self.lengths, rounds=3)
-        both = (frames, pose) if self.who == "b" else (pose, frames)
-        self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
-        self.made += frames.shape[1]
-        return pose
-
-    @torch.no_grad()
-    def _move_on(self) -> None:
-        """The window's past is what was danced last; it is read once."""
-        model = self.model
-        self.past, self.made, self.kept = self.past[:, -model.past :], 0, {}
-        self.own, partner, self.frame = model.seen(self.past, self.past[:, :0, 0], self.who)
-        model.answer(self.own, partner, self.who, kept=self.kept)
-        chance = torch.randn(len(self.own), len(model.detail), generator=self.chance).to(self.past)
-        self.noise = self.temperature * (chance @ model.detail).unflatten(1, (model.ahead, -1))  # [B, F, J * 3]
-
-
-def _clock(frames: int, features: int) -> torch.Tensor:
-    """Where in a window a frame is, [T, features]: sines and cosines. Vaswani et al., NeurIPS 2017."""
+def clock(frames: int, features: int) -> torch.Tensor:
+    """Where in a window a frame is, [T, features]: sines and cosines. Chapter: 5. Vaswani et al., NeurIPS 2017."""
     pace = torch.exp(-torch.arange(0, features, 2) / features * 9.210340371976184)  # 10,000^(-2i / features)
     angle = torch.arange(frames)[:, None] * pace
     return torch.stack([angle.sin(), angle.cos()], 2).flatten(1)[:, :features]

@@ -1,0 +1,178 @@
+"""Dancing on with a duet model, frame by frame: what was read is kept, bones keep their length, feet stand.
+
+Taught in chapter 5, "A partner".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..metrics.joints import joints
+from ..skeleton import Skeleton, keep_bones
+
+if TYPE_CHECKING:
+    from .duet_vae import DuetVAE
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a choreographer asks of a partner while it dances; the model goes on from what became of it.
+
+    ``distance`` between the pelvises along the floor, metres; None: as it comes. ``contact``: pairs (own joint, other
+    dancer's joint) that want to touch, by name. ``pull``: the share of what is missing that is made good each frame;
+    in 10 frames 0.05 makes good two fifths. Joints that touch may tear at the body, so they are asked for within
+    ``reach`` metres only. Chapter: 5.
+    """
+
+    distance: float | None = None
+    contact: Sequence[tuple[str, str]] = ()
+    pull: float = 0.05
+    reach: float = 0.5
+
+    def __call__(self, pose, other, skeleton: Skeleton) -> torch.Tensor:
+        """A pose [..., J, 3] nearer to the wish, given the other dancer's [..., J, 3]."""
+        if self.distance is not None:
+            away = (pose[..., :1, :] - other[..., :1, :]) * pose.new_tensor([1.0, 1.0, 0.0])
+            far = away.norm(dim=-1, keepdim=True).clamp_min(1e-3)
+            pose = pose + self.pull * (self.distance - far) * away / far
+        for own, theirs in self.contact:
+            missing = other[..., skeleton.index(theirs), :] - pose[..., skeleton.index(own), :]  # [..., 3]
+            near = missing.norm(dim=-1, keepdim=True) < self.reach
+            pose = pose.clone()
+            pose[..., skeleton.index(own), :] += torch.where(near, self.pull * missing, 0.0)
+        return pose
+
+
+class Feet:
+    """Toes that stand still while they are meant to be slow and low, and step, as a spring does, when they are not.
+
+    A network that learns a mean of several answers lets feet slide: that is the mean of standing and of stepping. A
+    toe stands until it is meant to go faster than 0.5 m/s, to be 10 cm away or 8 cm high; then it follows, 3 cm above
+    its floor at least, until it is slower than 0.3 m/s, within 3 cm and low. The rest of the body makes room.
+    Its floor is where the toe was lowest in the past. A body without feet is left alone. Chapter: 5.
+    """
+
+    SPRING = 20.0  # 1 / s; critically damped: a toe is there after a fifth of a second
+
+    def __init__(self, skeleton: Skeleton, past, fps: float):
+        """``past`` [B, P, J, 3]: what was danced before, metres."""
+        self.skeleton, self.fps = skeleton, fps
+        try:
+            self.toes, self.ankles = (joints(skeleton, (f"left_{part}", f"right_{part}")) for part in ("toe", "ankle"))
+        except ValueError:
+            self.toes = self.ankles = []
+        self.mobility = torch.ones(len(skeleton))
+        self.mobility[self.toes] = 0.02
+        toes = past[:, :, self.toes]  # [B, P, 2, 3]
+        self.floor = toes[..., 2].amin(1)  # [B, 2]
+        self.meant = self.at = self.stand = toes[:, -1]  # [B, 2, 3]
+        self.speed, self.steps = torch.zeros_like(self.at), torch.zeros_like(self.floor, dtype=torch.bool)
+
+    def __call__(self, poses, lengths) -> torch.Tensor:
+        """The next poses [B, f, J, 3], on their feet; bones keep ``lengths`` [B, 1, J - 1]."""
+        if not self.toes:
+            return poses
+        poses = poses.clone()
+        for k in range(poses.shape[1]):
+            meant = poses[:, k, self.toes]
+            poses[:, k, self.toes] = self._next(meant)
+            poses[:, k, self.ankles] += self.at - meant
+        return keep_bones(self.skeleton, poses, lengths, rounds=4, mobility=self.mobility)
+
+    def _next(self, meant) -> torch.Tensor:
+        speed, self.meant = self.fps * (meant - self.meant), meant
+        pace, gap = (x[..., :2].norm(dim=-1) for x in (speed, meant - self.at))  # [B, 2]
+        high = meant[..., 2] - self.floor > 0.08
+        went = self.steps
+        self.steps = high | torch.where(went, (pace > 0.3) | (gap > 0.03), (pace > 0.5) | (gap > 0.1))
+        landed = (went & ~self.steps)[..., None]
+        self.stand = torch.cat([torch.where(landed, self.at, self.stand)[..., :2], self.floor[..., None]], -1)
+        lifted = torch.cat([meant[..., :2], meant[..., 2:].maximum(self.floor[..., None] + 0.03)], -1)
+        goes = self.steps[..., None]
+        goal, pace = torch.where(goes, lifted, self.stand), torch.where(goes, speed, 0.0)
+        # a critically damped spring towards a goal that moves, solved exactly over one frame
+        away, lag = self.at - (goal - pace / self.fps), self.speed - pace
+        pull, left = lag + self.SPRING * away, math.exp(-self.SPRING / self.fps)
+        self.at = goal + left * (away + pull / self.fps)
+        self.speed = pace + left * (lag - pull * self.SPRING / self.fps)
+        return self.at
+
+
+class Stream:
+    """A partner who dances along with somebody: give it a frame of the other dancer, and it gives one of its own.
+
+    ``past`` [P, 2, J, 3] or, for several at once, [B, P, 2, J, 3] is what both danced before. What was read stays in
+    memory, so a frame costs one step of each layer; every ``every`` frames the window moves on, and its past is read
+    once. Bones keep the length they had in the past. `Feet` hold what is shown, not what the model goes on from: it
+    knows its own feet, and feet that were held are new to it. Units: metres, world coordinates. Chapter: 5.
+    """
+
+    def __init__(self, model: DuetVAE, past, who="b", every=10, temperature=0.0, seed=0, wish: Wish | None = None):
+        past = torch.as_tensor(past).to(model.clock)
+        past = past[None] if past.ndim == 4 else past
+        if past.shape[1] < model.past or not 1 <= every <= model.ahead:
+            raise ValueError(f"a past of {past.shape[1]} frames, a window that moves on every {every}: this model "
+                             f"looks at {model.past} frames of past and {model.ahead} ahead")
+        self.model, self.past, self.who, self.every, self.wish = model.eval(), past[:, -model.past :], who, every, wish
+        self.temperature, self.chance = temperature, torch.Generator().manual_seed(seed)
+        parents, children = zip(*model.skeleton.bones)
+        own = self.past[:, :, "ab".index(who)]
+        self.lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J - 1]
+        self.feet = Feet(model.skeleton, own, model.fps)
+        self._move_on()
+
+    def __call__(self, frame) -> torch.Tensor:
+        """The partner's joints [J, 3] ([B, J, 3]) at the frame in which the other dancer's are ``frame``."""
+        frame = torch.as_tensor(frame)
+        alone = frame.ndim == 2
+        made = self.ahead(frame[None, None] if alone else frame[:, None])
+        return made[0, 0] if alone else made[:, 0]
+
+    def ahead(self, frames) -> torch.Tensor:
+        """The same for several frames [B, f, J, 3] at once, as many as are left until the window moves on."""
+        return self.feet(self.dance(frames), self.lengths)
+
+    @torch.no_grad()
+    def dance(self, frames) -> torch.Tensor:
+        """As `ahead`, and the feet as the model means them."""
+        model, frames = self.model, frames.to(self.past)
+        if self.made == self.every:
+            self._move_on()
+        if frames.shape[1] > self.every - self.made:
+            raise ValueError(f"{frames.shape[1]} frames, and the window moves on after {self.every - self.made}")
+        seen = self.frame.to_local(frames).flatten(2)
+        step = model.answer(self.own, seen, self.who, kept=self.kept)[0]  # [B, f, J * 3]
+        step = step + self.noise[:, self.made : self.made + frames.shape[1]]
+        pose = self.frame.to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))
+        if self.wish is not None:
+            pose = self._wished(pose, frames)
+        pose = keep_bones(model.skeleton, pose, self.lengths, rounds=3)
+        both = (frames, pose) if self.who == "b" else (pose, frames)
+        self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
+        self.made += frames.shape[1]
+        return pose
+
+    def _wished(self, poses, frames):
+        """Poses [B, f, J, 3] that a wish has pulled at; what it has moved so far in this window stays moved."""
+        done = []
+        for k in range(poses.shape[1]):
+            pulled = self.wish(poses[:, k] + self.moved, frames[:, k], self.model.skeleton)
+            self.moved = pulled - poses[:, k]
+            done.append(pulled)
+        return torch.stack(done, 1)
+
+    @torch.no_grad()
+    def _move_on(self) -> None:
+        """The window's past is what was danced last; it is read once."""
+        model = self.model
+        self.past, self.made, self.kept = self.past[:, -model.past :], 0, {}
+        self.own, partner, self.frame = model.seen(self.past, self.past[:, :0, 0], self.who)
+        model.answer(self.own, partner, self.who, kept=self.kept)
+        chance = torch.randn(len(self.own), len(model.detail), generator=self.chance).to(self.past)
+        self.noise = self.temperature * (chance @ model.detail).unflatten(1, (model.ahead, -1))  # [B, F, J * 3]
+        self.moved = torch.zeros_like(self.past[:, -1, 0])  # [B, J, 3]: how far a wish has pulled, in this window

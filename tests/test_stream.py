@@ -1,0 +1,95 @@
+"""Feet stand and step, and wishes are heard."""
+
+import numpy as np
+import pytest
+import torch
+
+from choreo_lib import metrics, synthetic, windows
+from choreo_lib.metrics.joints import joints
+from choreo_lib.models import DuetVAE, Wish
+from choreo_lib.models.stream import Feet
+from choreo_lib.motion import Motion
+from choreo_lib.skeleton import Skeleton
+
+PAST = 12
+
+
+@pytest.fixture(scope="module")
+def duet():
+    return synthetic.duet("canon", 160, seed=3)
+
+
+@pytest.fixture(scope="module")
+def model(duet):
+    torch.manual_seed(0)
+    model = DuetVAE(duet.a.skeleton, past=PAST, ahead=10, features=16, heads=2, latent=8, units=16, detail=8)
+    model.prepare(windows.cut([duet], PAST + 10, stride=2).batches(64))
+    return model.eval()
+
+
+def on_feet(motion, positions):
+    x = torch.from_numpy(positions)[None]
+    parents, children = zip(*motion.skeleton.bones)
+    lengths = (x[:, :, children] - x[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)
+    made = Feet(motion.skeleton, x[:, :PAST], motion.fps)(x[:, PAST:], lengths)[0]
+    return Motion(made.numpy(), motion.fps, motion.skeleton)
+
+
+def test_a_body_that_slides_stands_and_then_steps(duet):
+    pose = duet.b.positions[40]
+    slides = pose + np.arange(60, dtype=np.float32)[:, None, None] * np.float32([0.2 / 30, 0, 0])  # 0.2 m/s
+    made = on_feet(duet.b, slides)
+    toes = made.positions[:, joints(made.skeleton, ("left_toe", "right_toe"))]
+    pace = 30 * np.linalg.norm(np.diff(toes[..., :2], axis=0), axis=-1)
+    assert (pace[:10] < 0.02).all() and pace.max() > 0.5  # it stands, and catches up in steps
+    assert toes[..., 2].max() > toes[0, :, 2].max() + 0.02
+    assert np.linalg.norm(made.positions[-1, 0] - slides[-1, 0]) < 0.05
+    assert metrics.bone_variation(made).max() < 1e-3
+
+
+def test_feet_that_stand_and_step_already_are_left_as_they_are(duet):
+    made = on_feet(duet.b, duet.b.positions)
+    off = np.linalg.norm(made.positions - duet.b.positions[PAST:], axis=-1)
+    assert off.mean() < 0.01 and metrics.foot_skate(made) < 0.1
+
+
+def test_a_body_without_feet_is_let_be():
+    stick = Skeleton(("root", "tip"), (-1, 0))
+    poses = torch.randn(1, 20, 2, 3)
+    assert Feet(stick, poses[:, :5], 30.0)(poses[:, 5:], torch.ones(1, 1, 1)) is not None
+    torch.testing.assert_close(Feet(stick, poses[:, :5], 30.0)(poses[:, 5:], torch.ones(1, 1, 1)), poses[:, 5:])
+
+
+def test_a_wish_for_distance_is_kept_better_than_chance_keeps_it(model, duet):
+    for distance in (0.6, 2.0):
+        made = model.rollout(duet.a, duet.b[:PAST], wish=Wish(distance=distance, pull=0.2))
+        far = metrics.apart(type(duet)(duet.a[PAST:], made[PAST:]))
+        free = metrics.apart(type(duet)(duet.a[PAST:], model.rollout(duet.a, duet.b[:PAST])[PAST:]))
+        assert abs(far[30:] - distance).mean() < 0.5 * abs(free[30:] - distance).mean()
+        assert metrics.bone_variation(made[PAST:]).max() < 1e-3
+
+
+def test_hands_that_wish_to_touch_come_nearer(model, duet):
+    own, theirs = "right_wrist", "left_wrist"
+    wish = Wish(contact=[(own, theirs)], pull=0.3, reach=5.0)
+    hand, other = (duet.a.skeleton.index(name) for name in (own, theirs))
+
+    def gap(made):
+        return np.linalg.norm(made.positions[PAST:, hand] - duet.a.positions[PAST:, other], axis=-1)[20:].mean()
+
+    free, wished = (model.rollout(duet.a, duet.b[:PAST], wish=each) for each in (None, wish))
+    assert gap(wished) < 0.5 * gap(free)
+
+
+def test_a_past_that_it_danced_itself_leads_back_to_the_true_dance(model, duet):
+    long = windows.cut([duet], PAST + 10 + 20, stride=10)[:4]
+    torch.manual_seed(0)
+    model.train()
+    window = model._danced(long, "b")
+    assert model.training and window.shape[1] == PAST + 10
+    gone = next(k for k in (10, 20) if torch.equal(window[:, :, 0], long[:, k : k + PAST + 10, 0]))  # a dances on
+    true = long[:, gone : gone + PAST + 10]
+    off = (window - true)[:, :, 1].norm(dim=-1).mean((0, 2))  # [T]
+    assert off[PAST - 1] > 1e-3 and off[-1] < 1e-6
+    assert (off[PAST:].diff() <= 1e-6).all()
+    model.eval()

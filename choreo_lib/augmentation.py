@@ -48,7 +48,10 @@ def noisy(batch: torch.Tensor, sigma: float, generator: torch.Generator) -> torc
 
 
 def at_tempo(batch: torch.Tensor, factor: torch.Tensor, length: int) -> torch.Tensor:
-    """The first ``length`` frames of each window danced ``factor`` times as fast, by linear interpolation in time.
+    """The first ``length`` frames of each window danced ``factor`` times as fast, by cubic interpolation in time.
+
+    Straight lines between frames would do for poses, but not for what is made of their differences: at 30 frames a
+    second they put kinks of millimetres into a movement that is smooth to a tenth of that (Catmull and Rom, 1974).
 
     Shapes: ``factor`` [B]; [B, T, ...] in, [B, length, ...] out.
     Errors: ValueError where a window is too short to be danced so fast. Chapter: 3.
@@ -63,7 +66,10 @@ def at_tempo(batch: torch.Tensor, factor: torch.Tensor, length: int) -> torch.Te
     before = times.floor().long().clamp(0, max(last - 1, 0))
     share = (times - before).to(batch.dtype).reshape(*times.shape, *[1] * (batch.ndim - 2))
     rows = torch.arange(len(batch), device=batch.device)[:, None]
-    return torch.lerp(batch[rows, before], batch[rows, (before + 1).clamp(max=last)], share)
+    near = batch[:, [min(1, last), max(last - 1, 0)]]
+    batch = torch.cat([2 * batch[:, :1] - near[:, :1], batch, 2 * batch[:, -1:] - near[:, 1:]], 1)  # both ends go on
+    a, b, c, d = (batch[rows, (before + k).clamp(max=last + 2)] for k in range(4))
+    return b + 0.5 * share * (c - a + share * (2 * a - 5 * b + 4 * c - d + share * (3 * (b - c) + d - a)))
 
 
 @dataclass(frozen=True)

@@ -181,3 +181,34 @@ def test_ex4_3():
     assert "More noise" in checks.ex4_3(0).message and "Less noise" in checks.ex4_3(3).message
     for wrong in (None, -1, "much", np.nan):
         assert not checks.ex4_3(wrong)
+
+
+def test_ex5_1():
+    def mask(frames, reach):
+        now, then = torch.arange(frames)[:, None], torch.arange(frames)[None]
+        return (then > now) | (now - then > reach)
+
+    assert checks.ex5_1(mask)
+    for wrong, said in ((lambda f, r: ~mask(f, r), "other way"), (lambda f, r: mask(f, r).T, "Rows and columns"),
+                        (lambda f, r: mask(f, f), "too long ago"), (lambda f, r: mask(f, r - 1), "too strict"),
+                        (lambda f, r: mask(f, r) | torch.eye(f, dtype=torch.bool), "itself"),
+                        (lambda f, r: mask(f, r).float(), "True or False"), (lambda f, r: mask(f, r)[0], "for every"),
+                        (lambda f, r: mask(f, r + 1), "should see frames 2"), (lambda f: f, "could not answer"),
+                        (3, "without calling")):
+        assert not checks.ex5_1(wrong) and said in checks.ex5_1(wrong).message
+
+
+def test_ex5_2():
+    torch.manual_seed(0)
+    assert checks.ex5_2((0, float((torch.randn(200_000) < 0.1).float().mean())))
+    for wrong, said in (((0.5, 0.54), "rand"), ((0, 0.1), "what was meant"), ((0, 0.6), "count"), (0.54, "two numbers"),
+                        ((1, 0.54), "half of a bell")):
+        assert not checks.ex5_2(wrong) and said in checks.ex5_2(wrong).message
+
+
+def test_ex5_3():
+    assert checks.ex5_3(("first", "asleep")) and checks.ex5_3(("First", " asleep "))
+    for wrong in (("second", "asleep"), ("first", "jitter"), ("first", "drift"), ("first", "one pattern"), "asleep", 4,
+                  ("third", "asleep")):
+        assert not checks.ex5_3(wrong)
+    assert "0.6" in checks.ex5_3(("first", "jitter")).message

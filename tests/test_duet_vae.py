@@ -68,17 +68,25 @@ def test_the_world_may_turn(train):
         torch.testing.assert_close(model.displaced(turned, "b")[0], model.displaced(batch, "b")[0], atol=2e-3, rtol=0)
 
 
-def test_before_training_it_goes_on_at_a_tiring_speed(train):
-    """The least squares that `DampedVelocity` solves, by another way."""
+def test_before_training_steps_go_on_by_least_squares(train, duets):
+    """With one step to go on from, as `DampedVelocity`, another program; with nine, nearer at every horizon."""
     from choreo_lib import baselines
 
-    model = small(train)
-    torch.nn.init.zeros_(model.to_step.weight)
-    rival = baselines.DampedVelocity().fit(train, range(1, AHEAD + 1))
-    batch = train[:5]
+    errors = {}
+    for past in (2, PAST):
+        cut = windows.cut(duets, past + AHEAD, stride=2)
+        model = small(cut, past=past)
+        torch.nn.init.zeros_(model.to_step.weight)
+        rival = baselines.DampedVelocity().fit(cut, range(1, AHEAD + 1))
+        batch = cut[:60]
+        for who in (0, 1):
+            asked = batch[:, :past], batch[:, past:, 1 - who], range(1, AHEAD + 1), "ab"[who]
+            mine, other, true = model.predict(*asked), rival.predict(*asked), batch[:, past:, who]
+            errors[past, who] = [(x - true).norm(dim=-1).mean((0, 2)) for x in (mine, other)]
+            if past == 2:
+                torch.testing.assert_close(mine, other, atol=1e-4, rtol=0)
     for who in (0, 1):
-        asked = batch[:, :PAST], batch[:, PAST:, 1 - who], range(1, AHEAD + 1), "ab"[who]
-        torch.testing.assert_close(model.predict(*asked), rival.predict(*asked), atol=1e-4, rtol=0)
+        assert (errors[PAST, who][0] < 0.95 * errors[PAST, who][1]).all()
 
 
 def test_every_part_gets_a_gradient(train):
@@ -121,7 +129,7 @@ def test_it_learns_one_batch_by_heart(train):
 
 
 def test_a_stream_is_a_rollout_frame_by_frame(train, duets):
-    model, duet = small(train), duets[0]
+    model, duet = small(train), duets[0][:50]  # rounding grows along a rollout
     made = model.rollout(duet.a, duet.b[:20], every=5)
     assert len(made) == len(duet.a)
     np.testing.assert_array_equal(made.positions[:20], duet.b.positions[:20])

@@ -20,12 +20,13 @@ def judged():
     return duets, train, asked, joints, judges.judge_duet(model, train, asked, joints, seconds=8.0)
 
 
-def test_an_untrained_model_is_a_tiring_speed(judged):
-    """It goes on at the speed that tires as `baselines.DampedVelocity` says, and that row is another program's."""
+def test_an_untrained_model_glides_on(judged):
+    """Nine steps tell more of the next than the one that `baselines.DampedVelocity` knows, and nothing of the far."""
     rows = judged[-1]
-    for name, error in rows["damped velocity"].items():
-        assert rows["model"][name] == pytest.approx(error, rel=0.02)
-    assert rows["repeat"]["error_mm@1000ms"] > 100
+    near, far = "error_mm@33ms", "error_mm@1000ms"
+    assert rows["model"][near] < 0.5 * rows["damped velocity"][near]
+    assert rows["model"][far] == pytest.approx(rows["damped velocity"][far], rel=0.1)
+    assert rows["repeat"][far] > 100
 
 
 def test_who_does_not_look_at_the_partner_is_not_misled_by_a_stranger(judged):

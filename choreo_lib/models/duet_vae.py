@@ -70,8 +70,10 @@ class DuetVAE(nn.Module):
     frame only up to itself. Everything is seen from the own dancer's place and heading at the last known frame. VAEs
     read dancer a, dancer b, and how far each joint of the one is from the other's; the codes of partner and distance
     are the ``memory`` of an `nn.TransformerDecoder`, whose ``tgt`` is the own dancer: the past, then the last pose
-    again, with a flag. It answers with displacements from that pose, in units of how far out going on at a tiring
-    speed would be. With probability ``no_input`` a training step rebuilds one dancer alone and foretells nothing.
+    again, with a flag. It answers with how far each coordinate will be from where its last nine steps carry it, in
+    units of how far that usually is (3 mm at least). With probability ``no_input`` a training step rebuilds one dancer
+    alone and foretells nothing; with probability ``chained``, of windows that are long enough, it goes on from a past
+    that the model has danced itself.
     ``detail``: how many directions of what the answers miss are kept (`finish`), to be drawn by chance.
     Shapes: windows [B, past + ahead, 2, J, 3]. Units: metres, world coordinates. Chapter: 5.
     """
@@ -97,13 +99,13 @@ class DuetVAE(nn.Module):
         self.to_step = nn.Linear(features, width)
         nn.init.zeros_(self.to_step.weight)
         nn.init.zeros_(self.to_step.bias)
-        self.tire = nn.Parameter(torch.zeros(ahead))  # how many of the last steps one still goes, a horizon
+        self.register_buffer("glide", torch.zeros(ahead, min(9, past - 1)))  # how the last steps go on, a horizon
         for name in ("own", "partner", "apart"):
             self.register_buffer(f"{name}_middle", torch.zeros(width))
             self.register_buffer(f"{name}_scale", torch.ones(width))
         self.register_buffer("speed_scale", torch.ones(width))
         self.register_buffer("stand", torch.zeros(2, len(skeleton), 3))  # a's, b's usual pose, seen from the other
-        self.register_buffer("reach", torch.ones(ahead))  # how far out a tiring speed is, a horizon, metres
+        self.register_buffer("reach", torch.ones(ahead))  # how far out gliding on is, a horizon, metres
         self.register_buffer("detail", torch.zeros(detail, ahead * width))
         self.register_buffer("clock", clock(frames, features), persistent=False)  # [T, features]
         self.register_buffer("later", torch.ones(frames, frames, dtype=torch.bool).triu(1), persistent=False)
@@ -120,7 +122,7 @@ class DuetVAE(nn.Module):
 
     @torch.no_grad()
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
-        """Before training, measure the training windows: middles and spreads, and how soon a speed tires."""
+        """Before training, measure the training windows: middles and spreads, and how steps go on by themselves."""
         batches = [batch[:, : self.past + self.ahead] for batch in batches]
         seen = [self.seen(batch[:, : self.past], batch[:, self.past :, 1 - who], "ab"[who])[:2]
                 + (self._future(batch, "ab"[who]),) for batch in batches for who in (0, 1)]
@@ -130,11 +132,13 @@ class DuetVAE(nn.Module):
             middle = x.mean((0, 1))
             getattr(self, f"{name}_middle").copy_(middle)
             getattr(self, f"{name}_scale").copy_((x - middle).square().mean((0, 1)).sqrt().clamp_min(0.02))
-        step = own[:, -1] - own[:, -2]  # [N, J * 3]
-        self.speed_scale.copy_(step.square().mean(0).sqrt().clamp_min(0.002))
-        self.tire.copy_((future * step[:, None]).sum((0, 2)) / (step**2).sum().clamp_min(1e-12))
-        left = future - self.tire[:, None] * step[:, None]
-        self.reach.copy_(left.square().mean((0, 2)).sqrt())
+        steps = own.diff(dim=1)[:, -self.glide.shape[1] :]  # [N, L, J * 3]
+        self.speed_scale.copy_(steps[:, -1].square().mean(0).sqrt().clamp_min(0.002))
+        x, y = (each.transpose(1, 2).flatten(0, 1).double() for each in (steps, future))  # [N * J * 3, L], [..., F]
+        nothing = 1e-9 * len(x) * torch.eye(x.shape[1]).to(x)  # (30 micrometres) ** 2, should somebody stand still
+        self.glide.copy_(torch.linalg.solve(x.T @ x + nothing, x.T @ y).T)
+        left = future - self._gliding(own, slice(None))
+        self.reach.copy_(left.square().mean((0, 2)).sqrt().clamp_min(0.003))
 
     @torch.no_grad()
     def finish(self, batches: Iterable[torch.Tensor]) -> None:
@@ -208,8 +212,11 @@ class DuetVAE(nn.Module):
             kept |= {"frames": end, "last": partner[:, -1:]}
         first = max(self.past - begin, 0)
         at = slice(begin + first - self.past, end - self.past)
-        step = own.diff(dim=1)[:, -1:] * self.tire[at, None]
-        return step + self.to_step(out[:, first:]) * self.reach[at, None], torch.cat(nats)
+        return self._gliding(own, at) + self.to_step(out[:, first:]) * self.reach[at, None], torch.cat(nats)
+
+    def _gliding(self, own, at: slice) -> torch.Tensor:
+        """How far the last steps of ``own`` carry every coordinate by themselves, [B, f, J * 3]."""
+        return torch.einsum("fl,blw->bfw", self.glide[at], own.diff(dim=1)[:, -self.glide.shape[1] :])
 
     def _decode_on(self, x, memory, later, kept: dict):
         """What `nn.TransformerDecoder` does at rest, for frames that come after those that were kept."""

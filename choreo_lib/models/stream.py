@@ -124,6 +124,7 @@ class Stream:
         own = self.past[:, :, "ab".index(who)]
         self.lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J - 1]
         self.feet = Feet(model.skeleton, own, model.fps)
+        self.moved = torch.zeros_like(own[:, -1])  # [B, J, 3]: how far a wish has pulled since the window moved on
         self._move_on()
 
     def __call__(self, frame) -> torch.Tensor:
@@ -149,30 +150,30 @@ class Stream:
         step = model.answer(self.own, seen, self.who, kept=self.kept)[0]  # [B, f, J * 3]
         step = step + self.noise[:, self.made : self.made + frames.shape[1]]
         pose = self.frame.to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))
-        if self.wish is not None:
-            pose = self._wished(pose, frames)
         pose = keep_bones(model.skeleton, pose, self.lengths, rounds=3)
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
         self.made += frames.shape[1]
-        return pose
+        return pose if self.wish is None else self._wished(pose, frames)
 
     def _wished(self, poses, frames):
-        """Poses [B, f, J, 3] that a wish has pulled at; what it has moved so far in this window stays moved."""
+        """Poses [B, f, J, 3] that a wish has pulled at; what it has moved so far stays moved."""
         done = []
         for k in range(poses.shape[1]):
             pulled = self.wish(poses[:, k] + self.moved, frames[:, k], self.model.skeleton)
-            self.moved = pulled - poses[:, k]
-            done.append(pulled)
-        return torch.stack(done, 1)
+            done.append(keep_bones(self.model.skeleton, pulled[:, None], self.lengths, rounds=3))
+            self.moved = done[-1][:, 0] - poses[:, k]
+        return torch.cat(done, 1)
 
     @torch.no_grad()
     def _move_on(self) -> None:
         """The window's past is what was danced last; it is read once."""
         model = self.model
-        self.past, self.made, self.kept = self.past[:, -model.past :], 0, {}
+        self.past, self.made, self.kept = self.past[:, -model.past :].clone(), 0, {}
+        # as if it had always been there: a past that was pulled at would look like steps of its own
+        self.past[:, :, "ab".index(self.who)] += self.moved[:, None]
+        self.moved = torch.zeros_like(self.moved)
         self.own, partner, self.frame = model.seen(self.past, self.past[:, :0, 0], self.who)
         model.answer(self.own, partner, self.who, kept=self.kept)
         chance = torch.randn(len(self.own), len(model.detail), generator=self.chance).to(self.past)
         self.noise = self.temperature * (chance @ model.detail).unflatten(1, (model.ahead, -1))  # [B, F, J * 3]
-        self.moved = torch.zeros_like(self.past[:, -1, 0])  # [B, J, 3]: how far a wish has pulled, in this window

@@ -120,7 +120,7 @@ DUET = Augment(length=104, turn=False, noise=0.0002)
 DUET_PLANS = {"quick": Plan(epochs=6, batch=64, rate=2e-3, warmup=20, augment=replace(DUET, length=64)),
               "full": Plan(epochs=56, batch=64, rate=2e-3, warmup=100, decay=0.01, augment=DUET)}  # fmt: skip
 SOLOS = (("canon", 1.0), ("mirror", 1.0), ("independent", 1.0))
-DUETS = (("mirror", 1.0), ("counterbalance", 1.0), *(("canon", k / 4) for k in range(5)))
+DUETS = (("mirror", 1.0), ("counterbalance", 1.0), *(("canon", k / 2) for k in range(3)))
 SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
             *(side + part for side in ("Left", "Right")
               for part in ("Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase")))  # fmt: skip
@@ -135,8 +135,8 @@ RECIPES = {
         "solo VAE of 64-frame phrases, salsa dancers", ("salsa",),
         partial(solo_windows, partial(set_takes, "salsa"), 64), partial(solo_model, SIZES), PLANS, judge_solo),
     "duet-synthetic": Recipe(
-        "duet VAE, synthetic dancers of every strength of canon", ("synthetic",),
-        partial(duet_windows, partial(synthetic_takes, DUETS), 64, stride=8), partial(duet_model, DUET_SIZES),
+        "duet VAE, synthetic dancers canons of three strengths among them", ("synthetic",),
+        partial(duet_windows, partial(synthetic_takes, DUETS), 64, stride=6), partial(duet_model, DUET_SIZES),
         DUET_PLANS | {"full": replace(DUET_PLANS["full"], epochs=40)}, judge_duet),
     "duet-salsa": Recipe(
         "duet VAE, salsa dancers", ("salsa",),

@@ -67,7 +67,8 @@ class DuetVAE(nn.Module):
     """Where one dancer will be, given both dancers' past and what the other one does meanwhile.
 
     A window is ``past`` frames that are known of both and ``ahead`` frames of which only the partner is known, each
-    frame only up to itself. Everything is seen from the own dancer's place and heading at the last known frame. VAEs
+    frame only up to itself. Everything is seen from the own dancer's place and heading at the last known frame, and the
+    partner besides from its own, so that to do as the partner does is to copy. VAEs
     read dancer a, dancer b, and how far each joint of the one is from the other's; the codes of partner and distance
     are the ``memory`` of an `nn.TransformerDecoder`, whose ``tgt`` is the own dancer: the past, then the last pose
     again, with a flag. It answers with how far each coordinate will be from where its last nine steps carry it, in
@@ -89,7 +90,7 @@ class DuetVAE(nn.Module):
         self.no_input, self.mse, self.kl, self.velocity, self.chained = no_input, mse, kl, velocity, chained
         width, frames = len(skeleton) * 3, past + ahead
         self.readers = nn.ModuleDict({name: SequenceVAE(wide, features, heads, latent, units)
-                                      for name, wide in (("a", 2 * width), ("b", 2 * width), ("apart", width))})
+                                      for name, wide in (("a", 4 * width), ("b", 4 * width), ("apart", width))})
         self.open = nn.Linear(2 * width, features)  # the own dancer's poses and their speed
         self.remember = nn.Linear(2 * latent, features)
         self.flag = nn.Parameter(torch.zeros(features))
@@ -99,10 +100,13 @@ class DuetVAE(nn.Module):
         self.to_step = nn.Linear(features, width)
         nn.init.zeros_(self.to_step.weight)
         nn.init.zeros_(self.to_step.bias)
+        # which head listens to how long ago; each begins with a band of its own, or all would have to find one first
+        band = (torch.arange(frames) * heads // past).clamp(max=heads - 1)
+        self.lag = nn.Parameter(-4.0 * (band != torch.arange(heads)[:, None]).float())  # [heads, frames]
         self.register_buffer("glide", torch.zeros(ahead, min(9, past - 1)))  # how the last steps go on, a horizon
-        for name in ("own", "partner", "apart"):
-            self.register_buffer(f"{name}_middle", torch.zeros(width))
-            self.register_buffer(f"{name}_scale", torch.ones(width))
+        for name, wide in (("own", width), ("partner", 2 * width), ("apart", width)):
+            self.register_buffer(f"{name}_middle", torch.zeros(wide))
+            self.register_buffer(f"{name}_scale", torch.ones(wide))
         self.register_buffer("speed_scale", torch.ones(width))
         self.register_buffer("stand", torch.zeros(2, len(skeleton), 3))  # a's, b's usual pose, seen from the other
         self.register_buffer("reach", torch.ones(ahead))  # how far out gliding on is, a horizon, metres
@@ -127,8 +131,9 @@ class DuetVAE(nn.Module):
         seen = [self.seen(batch[:, : self.past], batch[:, self.past :, 1 - who], "ab"[who])[:2]
                 + (self._future(batch, "ab"[who]),) for batch in batches for who in (0, 1)]
         own, partner, future = (torch.cat(parts) for parts in zip(*seen))
+        held = torch.cat([own, own[:, -1:].expand(-1, self.ahead, -1)], 1)
         self.stand.copy_(self._usual(batches))
-        for name, x in (("own", own), ("partner", partner), ("apart", self._apart(own, partner))):
+        for name, x in (("own", own), ("partner", partner), ("apart", self._apart(held, partner))):
             middle = x.mean((0, 1))
             getattr(self, f"{name}_middle").copy_(middle)
             getattr(self, f"{name}_scale").copy_((x - middle).square().mean((0, 1)).sqrt().clamp_min(0.02))
@@ -168,13 +173,20 @@ class DuetVAE(nn.Module):
             usual.append(Frame(torch.stack([x, y, z])[None], torch.atan2(sin, cos)[None]).to_world(pose)[0])
         return torch.stack(usual)
 
-    def seen(self, past, partner, who: str) -> tuple[torch.Tensor, torch.Tensor, Frame]:
-        """From where the own dancer is at the last known frame: own [B, P, J * 3], partner [B, P + F, J * 3], frame."""
+    def seen(self, past, partner, who: str) -> tuple[torch.Tensor, torch.Tensor, tuple[Frame, Frame]]:
+        """What is known, as the model sees it: own [B, P, J * 3], partner [B, P + F, 2 * J * 3], and from where.
+
+        The places and headings are the own dancer's and the partner's at the last known frame.
+        """
         past, partner = past.to(self.clock.device), partner.to(self.clock.device)
-        frame = frame_of(past, -1, self.skeleton, of=who)
+        frames = tuple(frame_of(past, -1, self.skeleton, of=each) for each in (who, "ba"["ab".index(who)]))
         own, other = past[:, :, "ab".index(who)], past[:, :, "ba".index(who)]
-        partner = torch.cat([other, partner], 1)
-        return frame.to_local(own).flatten(2), frame.to_local(partner).flatten(2), frame
+        return frames[0].to_local(own).flatten(2), self.watched(torch.cat([other, partner], 1), frames), frames
+
+    def watched(self, partner, frames: tuple[Frame, Frame]) -> torch.Tensor:
+        """A partner [B, T, J, 3] twice, [B, T, 2 * J * 3]: from the own dancer's place, where it is, and from its own
+        place and heading, what it does there."""
+        return torch.cat([frame.to_local(partner).flatten(2) for frame in frames], 2)
 
     def displaced(self, batch, who: str, noise: float = 0.0):
         """For windows [B, P + F, 2, J, 3] the displacement of ``who`` from the last known pose, [B, F, J * 3]."""
@@ -184,8 +196,8 @@ class DuetVAE(nn.Module):
     def answer(self, own, partner, who: str, noise: float = 0.0, kept: dict | None = None):
         """Displacements [B, f, J * 3] of the own dancer [B, P, J * 3], and nats a unit of the codes that were read.
 
-        ``partner`` [B, P + f, J * 3] with f from 1 to ``ahead``. ``noise``: the share of each cloud's spread that the
-        codes are drawn with. ``kept``, an empty dict at first: what was read stays in it, and the next call is given
+        ``partner`` [B, P + f, 2 * J * 3], f from 1 to ``ahead``. ``noise``: the share of each cloud's spread that codes
+        are drawn with. ``kept``, an empty dict at first: what was read stays in it, and the next call is given
         the frames that are new, and answers for those.
         """
         begin = kept.get("frames", 0) if kept is not None else 0
@@ -196,7 +208,7 @@ class DuetVAE(nn.Module):
         codes, nats = [], []
         before = partner[:, :1] if begin == 0 else kept["last"]
         for name, x in (("ba"["ab".index(who)], self._moving(torch.cat([before, partner], 1), "partner")),
-                        ("apart", self._level((held - partner).abs(), "apart"))):
+                        ("apart", self._level(self._apart(held, partner), "apart"))):
             read = None if kept is None else kept.setdefault(name, {})
             mean, log_variance = self.readers[name].encode(x, clock, later, read)
             nats.append(kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1)))
@@ -206,9 +218,9 @@ class DuetVAE(nn.Module):
         flag = self.flag * (torch.arange(begin, end, device=own.device) >= self.past)[:, None]
         tgt = self.open(self._moving(own_too, "own")) + clock + self.role[who] + flag
         if kept is None:
-            out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=later)  # [B, T, features]
+            out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=self._listening(begin, end, len(tgt)))
         else:
-            out = self._decode_on(tgt, memory, later, kept)
+            out = self._decode_on(tgt, memory, later, self._listening(begin, end, len(tgt)), kept)
             kept |= {"frames": end, "last": partner[:, -1:]}
         first = max(self.past - begin, 0)
         at = slice(begin + first - self.past, end - self.past)
@@ -218,7 +230,13 @@ class DuetVAE(nn.Module):
         """How far the last steps of ``own`` carry every coordinate by themselves, [B, f, J * 3]."""
         return torch.einsum("fl,blw->bfw", self.glide[at], own.diff(dim=1)[:, -self.glide.shape[1] :])
 
-    def _decode_on(self, x, memory, later, kept: dict):
+    def _listening(self, begin: int, end: int, batch: int) -> torch.Tensor:
+        """What is added before the softmax of attention to memory, [B * heads, f, T]: minus infinity for the future."""
+        ago = torch.arange(begin, end, device=self.lag.device)[:, None] - torch.arange(end, device=self.lag.device)
+        bias = self.lag[:, ago.clamp_min(0)].masked_fill(ago < 0, -torch.inf)  # [heads, f, T]
+        return bias.repeat(batch, 1, 1)
+
+    def _decode_on(self, x, memory, later, listening, kept: dict):
         """What `nn.TransformerDecoder` does at rest, for frames that come after those that were kept."""
         def joined(name, new):
             kept[name] = torch.cat([kept[name], new], 1) if name in kept else new
@@ -229,7 +247,7 @@ class DuetVAE(nn.Module):
             query = layer.norm1(x)
             known = joined(k, query)
             x = x + layer.self_attn(query, known, known, attn_mask=later, need_weights=False)[0]
-            x = x + layer.multihead_attn(layer.norm2(x), memory, memory, attn_mask=later, need_weights=False)[0]
+            x = x + layer.multihead_attn(layer.norm2(x), memory, memory, attn_mask=listening, need_weights=False)[0]
             x = x + layer.linear2(layer.activation(layer.linear1(layer.norm3(x))))
         return self.decoder.norm(x)
 
@@ -287,14 +305,14 @@ class DuetVAE(nn.Module):
 
     def predict(self, past, partner, horizons: Sequence[int], who: str = "b") -> torch.Tensor:
         """As every `choreo_lib.baselines.Forecaster`: dancer ``who`` at each horizon, [B, H, J, 3], in the world."""
-        made, last, frame = self._ahead(past, partner[:, : max(horizons)], who)
+        made, last, (frame, _) = self._ahead(past, partner[:, : max(horizons)], who)
         at = [h - 1 for h in horizons]
         return frame.to_world((last + made[:, at]).unflatten(2, (-1, 3))).to(past.device)
 
     def sample(self, past, partner, horizons: Sequence[int], who: str = "b", temperature: float = 1.0, count: int = 10,
                seed: int = 0) -> torch.Tensor:
         """As `predict`, ``count`` times, with what answers miss drawn by chance: [count, B, H, J, 3]. See `finish`."""
-        made, last, frame = self._ahead(past, partner[:, : max(horizons)], who)
+        made, last, (frame, _) = self._ahead(past, partner[:, : max(horizons)], who)
         chance = torch.randn(count, len(made), len(self.detail), generator=torch.Generator().manual_seed(seed))
         noise = temperature * (chance.to(made) @ self.detail).unflatten(2, (self.ahead, -1))  # [count, B, F, J * 3]
         at = [h - 1 for h in horizons]
@@ -304,8 +322,8 @@ class DuetVAE(nn.Module):
     @torch.no_grad()
     def _ahead(self, past, partner, who: str):
         self.eval()
-        own, partner, frame = self.seen(past[:, -self.past :], partner, who)
-        return self.answer(own, partner, who)[0], own[:, -1:], frame
+        own, partner, frames = self.seen(past[:, -self.past :], partner, who)
+        return self.answer(own, partner, who)[0], own[:, -1:], frames
 
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                wish: Wish | None = None) -> Stream:
@@ -368,12 +386,12 @@ class DuetVAE(nn.Module):
         return x[:, 1:] - x[:, :1]
 
     def _apart(self, own, partner):
-        frames = partner.shape[1] - own.shape[1]
-        return (torch.cat([own, own[:, -1:].expand(-1, frames, -1)], 1) - partner).abs()
+        return (own - partner[..., : own.shape[2]]).abs()
 
     def _moving(self, x, name: str) -> torch.Tensor:
-        """Poses [B, 1 + T, J * 3] and how fast they change, [B, T, 2 * J * 3]; the first is only what came before."""
-        return torch.cat([self._level(x[:, 1:], name), x.diff(dim=1) / self.speed_scale], 2)
+        """Poses [B, 1 + T, W] and how fast they change, [B, T, 2 * W]; the first is only what came before."""
+        scale = self.speed_scale.repeat(x.shape[2] // len(self.speed_scale))
+        return torch.cat([self._level(x[:, 1:], name), x.diff(dim=1) / scale], 2)
 
     def _level(self, x, name: str):
         return (x - getattr(self, f"{name}_middle")) / getattr(self, f"{name}_scale")

@@ -146,10 +146,9 @@ class Stream:
             self._move_on()
         if frames.shape[1] > self.every - self.made:
             raise ValueError(f"{frames.shape[1]} frames, and the window moves on after {self.every - self.made}")
-        seen = self.frame.to_local(frames).flatten(2)
-        step = model.answer(self.own, seen, self.who, kept=self.kept)[0]  # [B, f, J * 3]
+        step = model.answer(self.own, model.watched(frames, self.frames), self.who, kept=self.kept)[0]  # [B, f, J * 3]
         step = step + self.noise[:, self.made : self.made + frames.shape[1]]
-        pose = self.frame.to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))
+        pose = self.frames[0].to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))
         pose = keep_bones(model.skeleton, pose, self.lengths, rounds=3)
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
@@ -173,7 +172,7 @@ class Stream:
         # as if it had always been there: a past that was pulled at would look like steps of its own
         self.past[:, :, "ab".index(self.who)] += self.moved[:, None]
         self.moved = torch.zeros_like(self.moved)
-        self.own, partner, self.frame = model.seen(self.past, self.past[:, :0, 0], self.who)
+        self.own, partner, self.frames = model.seen(self.past, self.past[:, :0, 0], self.who)
         model.answer(self.own, partner, self.who, kept=self.kept)
         chance = torch.randn(len(self.own), len(model.detail), generator=self.chance).to(self.past)
         self.noise = self.temperature * (chance @ model.detail).unflatten(1, (model.ahead, -1))  # [B, F, J * 3]

@@ -96,7 +96,7 @@ def _beside(made: tuple, rulers: dict[str, tuple]) -> dict[str, float]:
 
 @torch.no_grad()
 def judge_duet(model: DuetVAE, train: Windows, asked: Windows, joints=None, seconds: float = 20.0,
-               temperature: float = 0.4) -> dict[str, dict[str, float]]:
+               temperature: float = 0.3) -> dict[str, dict[str, float]]:
     """Forecasts of a duet model beside every baseline of chapter 3, and how its rollouts dance.
 
     ``error_mm@...``: both roles, the other dancer known up to the target frame, mean over ``joints`` (names, the root
@@ -106,7 +106,9 @@ def judge_duet(model: DuetVAE, train: Windows, asked: Windows, joints=None, seco
     ``seconds`` long, shares of what was danced: ``jerk_ratio``, ``speed_ratio``, ``skate_ratio``; ``apart_percent``,
     of how many frames the distance between the pelvises lies inside the real 1st to 99th percentile;
     ``bones_percent``; ``coupling_auc``, how well the made partner is told from one of another take by
-    cross-correlation ("danced" has the same for real partners). Chapter: 5.
+    cross-correlation ("danced" has the same for real partners). ``leaders_ratio``: how far apart partners are that are
+    made for leaders of several takes after the same second, as a share of how far apart the real followers are.
+    Chapter: 5.
     """
     model.eval()
     names = list(asked.skeleton.names) if joints is None else list(joints)
@@ -124,7 +126,7 @@ def judge_duet(model: DuetVAE, train: Windows, asked: Windows, joints=None, seco
     rows = own.table() | scores.table()
     rows["model"] |= _samples(model, asked, chosen, temperature)
     made, danced = _rollouts(model, train, asked, seconds)
-    rows["model"] |= made
+    rows["model"] |= made | {"leaders_ratio": _leaders(model, train, asked)}
     return rows | {"danced": danced}
 
 
@@ -186,6 +188,28 @@ def _rollouts(model: DuetVAE, train: Windows, asked: Windows, seconds: float) ->
                 "coupling_auc": _told_apart(made, lead, others)})
             real.append({"coupling_auc": _told_apart(own, lead, others)})
     return tuple({name: float(np.mean([each[name] for each in rows])) for name in rows[0]} for rows in (told, real))
+
+
+def _leaders(model: DuetVAE, train: Windows, asked: Windows, count: int = 4, seconds: float = 8.0) -> float:
+    """Partners b of several leaders, all after the same past: their mean distance, over that of the real followers."""
+    ratios, past, frames = [], model.past, model.past + round(seconds * model.fps)
+    others = [take for take in takes_of(train) if len(take) >= frames][:: max(len(train.take.unique()) // count, 1)]
+    for take in takes_of(asked):
+        here = frame_of(torch.from_numpy(take.positions)[None], past - 1, model.skeleton, of="a")
+        made, real = [], []
+        for other in [take, *others[: count - 1]]:
+            both = torch.from_numpy(other.positions[:frames])[None]  # [1, T, 2, J, 3]
+            moved = here.to_world(frame_of(both, past - 1, model.skeleton, of="a").to_local(both))[0].numpy()
+            leader = Motion(moved[:, 0], take.fps, model.skeleton)
+            made.append(model.rollout(leader, take.b[:past]).positions[past:])
+            real.append(moved[past:, 1])
+        ratios.append(_spread(made) / _spread(real))
+    return float(np.mean(ratios))
+
+
+def _spread(dances: list[np.ndarray]) -> float:
+    """Mean distance between the joints of every two of several dances [T, J, 3]."""
+    return float(np.mean([np.linalg.norm(x - y, axis=-1).mean() for k, x in enumerate(dances) for y in dances[:k]]))
 
 
 def takes_of(windows: Windows) -> list[Duet]:

@@ -57,7 +57,7 @@ def duet_windows(takes: Callable, length: int, split, augment: Augment | None = 
                  stride: int = 2) -> Windows:
     """Windows of both dancers; one in ``stride`` of the training windows (in quick mode one in eight)."""
     reach = length if augment is None else augment.reach
-    return cut(takes(split, mode), reach, stride={"quick": 8, "full": stride}[mode] if split == "train" else 4)
+    return cut(takes(split, mode), reach, stride={"quick": 8, "full": stride}[mode] if split == "train" else 2 * stride)
 
 
 def synthetic_takes(kinds: tuple[tuple[str, float], ...], split, mode: str = "full"):

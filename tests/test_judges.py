@@ -39,6 +39,7 @@ def test_samples_and_rollouts_are_measured(judged):
     assert 1 < model["samples_over_sure"] < 2 and 0.2 < model["best_of_10_over_mean"] < 1
     assert model["bones_percent"] < 0.1 and 0 <= model["apart_percent"] <= 100
     assert 0 < model["speed_ratio"] < 1  # a speed that tires comes to rest
+    assert 0 <= model["leaders_ratio"] < 0.2  # who listens to nobody dances the same for everyone
     assert 0 <= model["coupling_auc"] <= 1 and judged[-1]["danced"]["coupling_auc"] > 0.5
 
 

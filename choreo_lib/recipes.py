@@ -118,7 +118,7 @@ DUET_SIZES = {"quick": {"heads": 4, "dropout": 0.0, "detail": 32},
 # which the next tenth of a second is made: straight lines from it are off by 15.8 mm then, instead of 9.3.
 DUET = Augment(length=104, turn=False, noise=0.0002)
 DUET_PLANS = {"quick": Plan(epochs=6, batch=64, rate=2e-3, warmup=20, augment=replace(DUET, length=64)),
-              "full": Plan(epochs=56, batch=64, rate=2e-3, warmup=100, decay=0.01, augment=DUET)}  # fmt: skip
+              "full": Plan(epochs=50, batch=64, rate=2e-3, warmup=100, decay=0.01, augment=DUET)}  # fmt: skip
 SOLOS = (("canon", 1.0), ("mirror", 1.0), ("independent", 1.0))
 DUETS = (("mirror", 1.0), ("counterbalance", 1.0), *(("canon", k / 2) for k in range(3)))
 SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
@@ -137,7 +137,7 @@ RECIPES = {
     "duet-synthetic": Recipe(
         "duet VAE, synthetic dancers canons of three strengths among them", ("synthetic",),
         partial(duet_windows, partial(synthetic_takes, DUETS), 64, stride=6), partial(duet_model, DUET_SIZES),
-        DUET_PLANS | {"full": replace(DUET_PLANS["full"], epochs=40)}, judge_duet),
+        DUET_PLANS | {"full": replace(DUET_PLANS["full"], epochs=36)}, judge_duet),
     "duet-salsa": Recipe(
         "duet VAE, salsa dancers", ("salsa",),
         partial(duet_windows, partial(set_takes, "salsa"), 64), partial(duet_model, DUET_SIZES), DUET_PLANS,

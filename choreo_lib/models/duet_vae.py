@@ -71,10 +71,10 @@ class DuetVAE(nn.Module):
     partner besides from its own, so that to do as the partner does is to copy. VAEs
     read dancer a, dancer b, and how far each joint of the one is from the other's; the codes of partner and distance
     are the ``memory`` of an `nn.TransformerDecoder`, whose ``tgt`` is the own dancer: the past, then the last pose
-    again, with a flag. It answers with how far each coordinate will be from where its last nine steps carry it, in
-    units of how far that usually is (3 mm at least). With probability ``no_input`` a training step rebuilds one dancer
-    alone and foretells nothing; with probability ``chained``, of windows that are long enough, it goes on from a past
-    that the model has danced itself.
+    again, with a flag. It answers with how far each coordinate will be from where its last nine steps carry it (or,
+    where it does not trust them, the last one), in units of how far that usually is (3 mm at least).
+    With probability ``no_input`` a training step rebuilds one dancer alone and foretells nothing; with probability
+    ``chained``, of windows that are long enough, it goes on from a past that the model has danced itself.
     ``detail``: how many directions of what the answers miss are kept (`finish`), to be drawn by chance.
     Shapes: windows [B, past + ahead, 2, J, 3]. Units: metres, world coordinates. Chapter: 5.
     """
@@ -103,7 +103,10 @@ class DuetVAE(nn.Module):
         # which head listens to how long ago; each begins with a band of its own, or all would have to find one first
         band = (torch.arange(frames) * heads // past).clamp(max=heads - 1)
         self.lag = nn.Parameter(-4.0 * (band != torch.arange(heads)[:, None]).float())  # [heads, frames]
-        self.register_buffer("glide", torch.zeros(ahead, min(9, past - 1)))  # how the last steps go on, a horizon
+        # how the last steps go on, a horizon: the one alone, and nine, which foretell more where they are smooth
+        self.register_buffer("glide", torch.zeros(2, ahead, min(9, past - 1)))
+        self.trust = nn.Linear(features, 1)  # how far the nine are trusted: made dance is rougher than danced dance
+        nn.init.zeros_(self.trust.weight)
         for name, wide in (("own", width), ("partner", 2 * width), ("apart", width)):
             self.register_buffer(f"{name}_middle", torch.zeros(wide))
             self.register_buffer(f"{name}_scale", torch.ones(wide))
@@ -137,12 +140,13 @@ class DuetVAE(nn.Module):
             middle = x.mean((0, 1))
             getattr(self, f"{name}_middle").copy_(middle)
             getattr(self, f"{name}_scale").copy_((x - middle).square().mean((0, 1)).sqrt().clamp_min(0.02))
-        steps = own.diff(dim=1)[:, -self.glide.shape[1] :]  # [N, L, J * 3]
+        steps = own.diff(dim=1)[:, -self.glide.shape[2] :]  # [N, L, J * 3]
         self.speed_scale.copy_(steps[:, -1].square().mean(0).sqrt().clamp_min(0.002))
         x, y = (each.transpose(1, 2).flatten(0, 1).double() for each in (steps, future))  # [N * J * 3, L], [..., F]
-        nothing = 1e-9 * len(x) * torch.eye(x.shape[1]).to(x)  # (30 micrometres) ** 2, should somebody stand still
-        self.glide.copy_(torch.linalg.solve(x.T @ x + nothing, x.T @ y).T)
-        left = future - self._gliding(own, slice(None))
+        for k, known in ((0, x[:, -1:]), (1, x)):
+            nothing = 1e-9 * len(x) * torch.eye(known.shape[1]).to(x)  # (30 micrometres)^2, should somebody stand still
+            self.glide[k, :, -known.shape[1] :] = torch.linalg.solve(known.T @ known + nothing, known.T @ y).T.float()
+        left = future - self._gliding(own, slice(None))[1]
         self.reach.copy_(left.square().mean((0, 2)).sqrt().clamp_min(0.003))
 
     @torch.no_grad()
@@ -224,11 +228,12 @@ class DuetVAE(nn.Module):
             kept |= {"frames": end, "last": partner[:, -1:]}
         first = max(self.past - begin, 0)
         at = slice(begin + first - self.past, end - self.past)
-        return self._gliding(own, at) + self.to_step(out[:, first:]) * self.reach[at, None], torch.cat(nats)
+        glide = torch.lerp(*self._gliding(own, at), self.trust(out[:, first:]).sigmoid())
+        return glide + self.to_step(out[:, first:]) * self.reach[at, None], torch.cat(nats)
 
     def _gliding(self, own, at: slice) -> torch.Tensor:
-        """How far the last steps of ``own`` carry every coordinate by themselves, [B, f, J * 3]."""
-        return torch.einsum("fl,blw->bfw", self.glide[at], own.diff(dim=1)[:, -self.glide.shape[1] :])
+        """How far one step and nine carry every coordinate of ``own`` by themselves, [2, B, f, J * 3]."""
+        return torch.einsum("kfl,blw->kbfw", self.glide[:, at], own.diff(dim=1)[:, -self.glide.shape[2] :])
 
     def _listening(self, begin: int, end: int, batch: int) -> torch.Tensor:
         """What is added before the softmax of attention to memory, [B * heads, f, T]: minus infinity for the future."""
@@ -289,7 +294,7 @@ class DuetVAE(nn.Module):
         self.train()
         made = stream.past[:, -self.past :]
         true = batch[:, gone + self.past - 1 : gone + self.past + self.ahead].to(made)
-        fade = torch.linspace(1, 0, self.ahead + 1).to(made)[1:, None, None, None]
+        fade = (1 - self.reach / self.reach[-1])[:, None, None, None]  # as slowly as things become uncertain
         return torch.cat([made, true[:, 1:] + fade * (made[:, -1:] - true[:, :1])], 1)
 
     def _rebuild(self, batch, who: str) -> dict[str, torch.Tensor]:

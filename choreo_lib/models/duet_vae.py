@@ -293,9 +293,11 @@ class DuetVAE(nn.Module):
             stream.dance(batch[:, k : k + every, "ba".index(who)])
         self.train()
         made = stream.past[:, -self.past :]
-        true = batch[:, gone + self.past - 1 : gone + self.past + self.ahead].to(made)
+        true = batch[:, gone + self.past - 2 : gone + self.past + self.ahead].to(made)
+        place, step = made[:, -1:] - true[:, 1:2], made[:, -2:].diff(dim=1) - true[:, :2].diff(dim=1)
+        astray = place + self.glide[0, :, -1:, None, None] * step  # as both go on by themselves, [B, F, 2, J, 3]
         fade = (1 - self.reach / self.reach[-1])[:, None, None, None]  # as slowly as things become uncertain
-        return torch.cat([made, true[:, 1:] + fade * (made[:, -1:] - true[:, :1])], 1)
+        return torch.cat([made, true[:, 2:] + fade * astray], 1)
 
     def _rebuild(self, batch, who: str) -> dict[str, torch.Tensor]:
         """One dancer through its own VAE and back; the transformer is not asked."""

@@ -139,6 +139,19 @@ def test_a_stream_is_a_rollout_frame_by_frame(train, duets):
     np.testing.assert_allclose(along, made.positions[20:], atol=1e-4)
 
 
+@pytest.mark.parametrize("parts", [(AHEAD,), (1,) * AHEAD, (3, 5)])
+def test_what_is_kept_is_what_would_be_read_again(train, parts):
+    model, batch = small(train).eval(), train[:3]
+    own, partner, _ = model.seen(batch[:, :PAST], batch[:, PAST:, 0], "b")
+    with torch.no_grad():
+        whole, kept, made, begin = model.answer(own, partner, "b")[0], {}, [], PAST
+        model.answer(own, partner[:, :PAST], "b", kept=kept)
+        for count in parts:
+            made.append(model.answer(own, partner[:, begin : begin + count], "b", kept=kept)[0])
+            begin += count
+    torch.testing.assert_close(torch.cat(made, 1), whole, atol=2e-5, rtol=0)
+
+
 def test_rollouts_keep_their_bones_and_their_terms(train, duets):
     model, duet = small(train), duets[0]
     model.finish(train.batches(64))

@@ -53,3 +53,23 @@ def test_windows_of_some_joints_are_as_if_cut_so(judged):
     duets, train, _, joints, _ = judged
     narrow, cut = train.with_joints(joints), windows.cut(duets[:3], 44, stride=12, joints=joints)
     assert torch.equal(narrow[:], cut[:]) and narrow.skeleton == cut.skeleton
+
+
+def test_a_stranger_stands_where_his_own_partner_would_have_him(judged):
+    """As far away and at the same bearing as in the take he comes from; the own dancer is let be."""
+    _, train, asked, _, _ = judged
+
+    class Watched:
+        skeleton = train.skeleton
+
+        def predict(self, past, partner, horizons, who):
+            self.past, self.partner = past, partner
+
+    watched, batch = Watched(), asked[:5]
+    judges.Stranger(watched, train).predict(batch[:, :14], batch[:, 14:, 0], [30], "b")
+    assert torch.equal(watched.past[:, :, 1], batch[:, :14, 1]) and watched.partner.shape == batch[:, 14:, 0].shape
+    others = train[:]
+    seen, known = (windows.frame_of(x, 13, train.skeleton, of="b").to_local(x[:, :, 0]) for x in (
+        torch.cat([watched.past, torch.stack([watched.partner] * 2, 2)], 1), others))
+    nearest = (seen[:, None] - known).abs().amax((2, 3, 4)).amin(1)  # [5]
+    assert (nearest < 1e-4).all()

@@ -45,6 +45,17 @@ def test_a_body_that_slides_stands_and_then_steps(duet):
     assert toes[..., 2].max() > toes[0, :, 2].max() + 0.02
     assert np.linalg.norm(made.positions[-1, 0] - slides[-1, 0]) < 0.05
     assert metrics.bone_variation(made).max() < 1e-3
+    foot = made.positions[:, joints(made.skeleton, ("left_ankle", "right_ankle"))] - toes
+    assert np.linalg.norm(foot - foot[0], axis=-1).mean() < 0.03  # the foot goes along with its toe
+
+
+def test_a_leg_that_is_held_in_the_air_stays_there(duet):
+    raised = np.repeat(duet.b.positions[40:41], 40, 0)
+    leg = [duet.b.skeleton.index(name) for name in ("left_ankle", "left_foot", "left_bigtoe")]
+    raised[PAST:, leg, 2] += np.minimum(np.arange(28) / 10, 1)[:, None] * 0.3
+    toe = joints(duet.b.skeleton, ("left_toe",))[0]
+    made = on_feet(duet.b, raised)
+    assert made.positions[-10:, toe, 2].min() > raised[-1, toe, 2] - 0.1
 
 
 def test_feet_that_stand_and_step_already_are_left_as_they_are(duet):

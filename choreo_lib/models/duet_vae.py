@@ -131,23 +131,41 @@ class DuetVAE(nn.Module):
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
         """Before training, measure the training windows: middles and spreads, and how steps go on by themselves."""
         batches = [batch[:, : self.past + self.ahead] for batch in batches]
-        seen = [self.seen(batch[:, : self.past], batch[:, self.past :, 1 - who], "ab"[who])[:2]
-                + (self._future(batch, "ab"[who]),) for batch in batches for who in (0, 1)]
-        own, partner, future = (torch.cat(parts) for parts in zip(*seen))
-        held = torch.cat([own, own[:, -1:].expand(-1, self.ahead, -1)], 1)
         self.stand.copy_(self._usual(batches))
-        for name, x in (("own", own), ("partner", partner), ("apart", self._apart(held, partner))):
-            middle = x.mean((0, 1))
-            getattr(self, f"{name}_middle").copy_(middle)
-            getattr(self, f"{name}_scale").copy_((x - middle).square().mean((0, 1)).sqrt().clamp_min(0.02))
-        steps = own.diff(dim=1)[:, -self.glide.shape[2] :]  # [N, L, J * 3]
-        self.speed_scale.copy_(steps[:, -1].square().mean(0).sqrt().clamp_min(0.002))
-        x, y = (each.transpose(1, 2).flatten(0, 1).double() for each in (steps, future))  # [N * J * 3, L], [..., F]
-        for k, known in ((0, x[:, -1:]), (1, x)):
-            nothing = 1e-9 * len(x) * torch.eye(known.shape[1]).to(x)  # (30 micrometres)^2, should somebody stand still
-            self.glide[k, :, -known.shape[1] :] = torch.linalg.solve(known.T @ known + nothing, known.T @ y).T.float()
-        left = future - self._gliding(own, slice(None))[1]
-        self.reach.copy_(left.square().mean((0, 2)).sqrt().clamp_min(0.003))
+        sums, lags = {}, self.glide.shape[2]
+
+        def add(name, x):  # batch by batch, for all windows at once would fill the memory of a small machine
+            sums[name] = sums.get(name, 0.0) + x.double()
+
+        def seen():
+            for batch in batches:
+                for who in "ab":
+                    parts = batch[:, : self.past], batch[:, self.past :, "ba".index(who)]
+                    yield *self.seen(*parts, who)[:2], self._future(batch, who)
+
+        for own, partner, future in seen():
+            held = torch.cat([own, own[:, -1:].expand(-1, self.ahead, -1)], 1)
+            steps = own.diff(dim=1)[:, -lags:]  # [N, L, J * 3]
+            for name, x in (("own", own), ("partner", partner), ("apart", self._apart(held, partner)),
+                            ("speed", steps[:, -1:])):
+                add(name, torch.stack([torch.ones_like(x), x, x**2]).sum((1, 2)))
+            add("known", torch.einsum("nlw,nmw->lm", steps.double(), steps.double()))
+            add("asked", torch.einsum("nlw,nfw->lf", steps.double(), future.double()))
+        for name in ("own", "partner", "apart"):
+            count, total, squares = sums[name]
+            getattr(self, f"{name}_middle").copy_(total / count)
+            spread = (squares / count - (total / count) ** 2).clamp_min(0).sqrt()
+            getattr(self, f"{name}_scale").copy_(spread.clamp_min(0.02))
+        count, _, squares = sums["speed"]
+        self.speed_scale.copy_((squares / count).sqrt().clamp_min(0.002))
+        nothing = 1e-9 * count.sum() * torch.eye(lags).to(count)  # (30 micrometres) ** 2, should somebody stand still
+        for k, first in ((0, lags - 1), (1, 0)):
+            known, asked = (sums["known"] + nothing)[first:, first:], sums["asked"][first:]
+            self.glide[k, :, first:] = torch.linalg.solve(known, asked).T.float()
+        for own, _, future in seen():
+            left = future - self._gliding(own, slice(None))[1]
+            add("left", torch.stack([torch.ones_like(left), left**2]).sum((1, 3)))
+        self.reach.copy_((sums["left"][1] / sums["left"][0]).sqrt().clamp_min(0.003))
 
     @torch.no_grad()
     def finish(self, batches: Iterable[torch.Tensor]) -> None:

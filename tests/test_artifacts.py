@@ -109,6 +109,6 @@ def test_the_shell_knows_the_library():
 
 
 def test_splits_of_generated_duets_share_no_seed():
-    made = [{duet.a.positions.tobytes() for duet in recipes.synthetic_takes(("canon",), split, "full")}
+    made = [{duet.a.positions.tobytes() for duet in recipes.synthetic_takes((("canon", 1.0),), split, "full")}
             for split in ("train", "validation", "test", 9000)]
     assert all(not a & b for i, a in enumerate(made) for b in made[:i])

@@ -1,4 +1,4 @@
-"""The duet prototype with its measured faults, and every repair as a switch.
+"""The duet prototype with its measured faults, and every repair, and every other choice of ours, as a switch.
 
 Taught in chapter 5, "A partner", which turns the switches on one at a time. `DuetVAE` is where they lead.
 """
@@ -25,7 +25,7 @@ REPAIRS = {
     "frame": "everything is seen from the dancer's own place and heading",
     "chunk": "all frames ahead are answered at once, not one after another",
 }
-"""What each switch mends, in the order in which the chapter turns them on."""
+"""What each switch does, in the order in which the chapter turns them on: four mend faults, three choose otherwise."""
 
 
 class AsCodedReader(nn.Module):

@@ -131,8 +131,9 @@ def judge_duet(model: DuetVAE, train: Windows, asked: Windows, joints=None, seco
 
 
 class Stranger:
-    """A `choreo_lib.baselines.Forecaster` that shows a model a partner from windows of other takes, ``others``, at the
-    place where the true one would be. What it does worse than the model is what the true partner told. Chapter: 5.
+    """A `choreo_lib.baselines.Forecaster` that shows a model a partner from windows of other takes, ``others``, who at
+    the last known frame stands and faces as the true one does. What it does worse than the model is what the true
+    partner told. Chapter: 5.
     """
 
     def __init__(self, model: DuetVAE, others: Windows):
@@ -140,11 +141,11 @@ class Stranger:
 
     def predict(self, past, partner, horizons, who="b"):
         """As the model's own."""
-        count, known = past.shape[1], past.shape[1] - 1
+        count, known, other = past.shape[1], past.shape[1] - 1, "ba"["ab".index(who)]
         drawn = torch.randint(len(self.others), (len(past),), generator=torch.Generator().manual_seed(0))
         others = self.others[drawn].to(past)
-        there, here = (frame_of(x, known, self.model.skeleton, of=who) for x in (others[:, :count], past))
-        stranger = here.to_world(there.to_local(others[:, :, "ba".index(who)]))  # [B, P + F, J, 3]
+        there, here = (frame_of(x, known, self.model.skeleton, of=other) for x in (others[:, :count], past))
+        stranger = here.to_world(there.to_local(others[:, :, "ab".index(other)]))  # [B, P + F, J, 3]
         pair = (past[:, :, "ab".index(who)], stranger[:, :count])
         past = torch.stack(pair if who == "a" else pair[::-1], 2)
         return self.model.predict(past, stranger[:, count:], horizons, who)

@@ -193,7 +193,11 @@ def test_ex5_1():
                         (lambda f, r: mask(f, f), "too long ago"), (lambda f, r: mask(f, r - 1), "too strict"),
                         (lambda f, r: mask(f, r) | torch.eye(f, dtype=torch.bool), "itself"),
                         (lambda f, r: mask(f, r).float(), "True or False"), (lambda f, r: mask(f, r)[0], "for every"),
-                        (lambda f, r: mask(f, r + 1), "should see frames 2"), (lambda f: f, "could not answer"),
+                        (lambda f, r: mask(f, r + 1), "too generous"), (lambda f: f, "could not answer"),
+                        (lambda f, r: mask(f, r + 3), "should see frames 2"), (lambda f, r: None, "return"),
+                        (lambda f, r: mask(f, r) | mask(f, r).T, "should see frames 2"),
+                        (lambda f, r: (torch.arange(f)[:, None] - torch.arange(f)).abs() > r, "both directions"),
+                        (lambda f, r: mask(9, 3), "no others"),
                         (3, "without calling")):
         assert not checks.ex5_1(wrong) and said in checks.ex5_1(wrong).message
 
@@ -202,12 +206,13 @@ def test_ex5_2():
     torch.manual_seed(0)
     assert checks.ex5_2((0, float((torch.randn(200_000) < 0.1).float().mean())))
     for wrong, said in (((0.5, 0.54), "rand"), ((0, 0.1), "what was meant"), ((0, 0.6), "count"), (0.54, "two numbers"),
-                        ((1, 0.54), "half of a bell")):
+                        ((1, 0.54), "half of a bell"), ((0, 54), "percentage"), ((float("nan"), 0.54), "Not below"),
+                        ((0, float("nan")), "count")):
         assert not checks.ex5_2(wrong) and said in checks.ex5_2(wrong).message
 
 
 def test_ex5_3():
-    assert checks.ex5_3(("first", "asleep")) and checks.ex5_3(("First", " asleep "))
+    assert checks.ex5_3(("first", "asleep")) and checks.ex5_3(("First", " falling asleep "))
     for wrong in (("second", "asleep"), ("first", "jitter"), ("first", "drift"), ("first", "one pattern"), "asleep", 4,
                   ("third", "asleep")):
         assert not checks.ex5_3(wrong)

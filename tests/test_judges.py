@@ -55,8 +55,8 @@ def test_windows_of_some_joints_are_as_if_cut_so(judged):
     assert torch.equal(narrow[:], cut[:]) and narrow.skeleton == cut.skeleton
 
 
-def test_a_stranger_stands_where_his_own_partner_would_have_him(judged):
-    """As far away and at the same bearing as in the take he comes from; the own dancer is let be."""
+def test_a_stranger_stands_where_the_true_partner_stands_and_dances_his_own_dance(judged):
+    """The same place and heading at the last known frame; what he does there is another take's."""
     _, train, asked, _, _ = judged
 
     class Watched:
@@ -68,8 +68,10 @@ def test_a_stranger_stands_where_his_own_partner_would_have_him(judged):
     watched, batch = Watched(), asked[:5]
     judges.Stranger(watched, train).predict(batch[:, :14], batch[:, 14:, 0], [30], "b")
     assert torch.equal(watched.past[:, :, 1], batch[:, :14, 1]) and watched.partner.shape == batch[:, 14:, 0].shape
-    others = train[:]
-    seen, known = (windows.frame_of(x, 13, train.skeleton, of="b").to_local(x[:, :, 0]) for x in (
-        torch.cat([watched.past, torch.stack([watched.partner] * 2, 2)], 1), others))
+    shown = torch.cat([watched.past, torch.stack([watched.partner] * 2, 2)], 1)
+    there, here = (windows.frame_of(x, 13, train.skeleton, of="a") for x in (shown, batch))
+    torch.testing.assert_close(there.origin, here.origin, atol=1e-4, rtol=0)
+    torch.testing.assert_close((there.heading - here.heading).cos(), torch.ones(5), atol=1e-6, rtol=0)
+    seen, known = (windows.frame_of(x, 13, train.skeleton, of="a").to_local(x[:, :, 0]) for x in (shown, train[:]))
     nearest = (seen[:, None] - known).abs().amax((2, 3, 4)).amin(1)  # [5]
     assert (nearest < 1e-4).all()

@@ -17,7 +17,10 @@ def ex5_1(answer) -> Verdict:
     now, then = torch.arange(frames)[:, None], torch.arange(frames)[None]
     late, long_ago = then > now, now - then > reach
     try:
-        got = torch.as_tensor(answer(frames, reach))
+        got, wider = answer(frames, reach), answer(frames + 3, reach + 1)
+        if got is None:
+            return Verdict(False, "It gives nothing back. Is `return` missing?")
+        got, wider = torch.as_tensor(got), torch.as_tensor(wider)
     except Exception as error:  # whatever a learner's function may raise
         return Verdict(False, f"It could not answer: {type(error).__name__}: {error}")
     if got.shape != (frames, frames):
@@ -26,6 +29,10 @@ def ex5_1(answer) -> Verdict:
     if got.dtype != torch.bool:
         return Verdict(False, f"It gives {got.dtype}; the mask should say True or False (torch.bool).")
     if torch.equal(got, late | long_ago):
+        now, then = torch.arange(frames + 3)[:, None], torch.arange(frames + 3)[None]
+        if not torch.equal(wider, (then > now) | (now - then > reach + 1)):
+            return Verdict(False, f"Right for {frames} frames and reach {reach}, and for no others: try {frames + 3} "
+                                  f"and {reach + 1}.")
         return Verdict(True, f"Frame 5 may look at {(~got[5]).nonzero().flatten().tolist()}, and at nothing else.")
     if torch.equal(got, ~(late | long_ago)):
         return Verdict(False, "The other way round: True is for what may not be looked at.")
@@ -37,6 +44,10 @@ def ex5_1(answer) -> Verdict:
         return Verdict(False, "A frame may look at itself; True stands on the diagonal.")
     if torch.equal(got, late | (now - then >= reach)):
         return Verdict(False, f"One frame too strict: {reach} frames ago may still be looked at.")
+    if torch.equal(got, late | (now - then > reach + 1)):
+        return Verdict(False, f"One frame too generous: {reach} frames ago may be looked at, and no earlier one.")
+    if torch.equal(got, long_ago | long_ago.T):
+        return Verdict(False, "It hides what is far away in both directions. Of the future nothing may be seen.")
     return Verdict(False, f"Frame 5 of 9, with reach 3, should see frames 2, 3, 4 and 5; yours sees "
                           f"{(~got[5]).nonzero().flatten().tolist()}.")
 
@@ -49,11 +60,13 @@ def ex5_2(answer) -> Verdict:
         return Verdict(False, "Give two numbers: the p of one half, and the share for p = 0.1.")
     if abs(p - 0.5) < 0.01:
         return Verdict(False, "That would hold for `rand`, which draws evenly from 0 to 1. `randn` draws from a bell.")
-    if abs(p) > 0.01:
+    if not abs(p) <= 0.01:
         return Verdict(False, f"Below which number does half of a bell around zero lie? Not below {p:g}.")
     if abs(share - 0.1) < 0.005:
         return Verdict(False, "The first is right. 0.1 is what was meant; what happened is a share of the bell.")
-    if abs(share - 0.54) > 0.006:
+    if abs(share - 54) < 0.6:
+        return Verdict(False, "Right, as a percentage; a share lies between 0 and 1.")
+    if not abs(share - 0.54) <= 0.006:
         return Verdict(False, f"The first is right. For the second, count: (torch.randn(100_000) < 0.1).float().mean() "
                               f"is not {share:g}.")
     return Verdict(True, "More than half of all steps rebuilt one dancer; the other half learned the duet.")
@@ -62,7 +75,7 @@ def ex5_2(answer) -> Verdict:
 def ex5_3(answer) -> Verdict:
     """Exercise 5.3: which of two partners fails, and how."""
     try:
-        which, how = (str(word).strip().lower() for word in answer)
+        which, how = (str(word).strip().lower().removeprefix("falling ") for word in answer)
     except (TypeError, ValueError):
         return Verdict(False, 'Give two words, such as ("second", "drift").')
     if which not in ("first", "second") or how not in FAILURES:

@@ -75,23 +75,27 @@ class DuetVAE(nn.Module):
     where it does not trust them, the last one), in units of how far that usually is (3 mm at least).
     With probability ``no_input`` a training step rebuilds one dancer alone and foretells nothing; with probability
     ``chained``, of windows that are long enough, it goes on from a past that the model has danced itself.
+    ``mse``, ``distance``, ``velocity``, ``kl`` weigh what training makes small: squares and distances in those units,
+    errors of the change from frame to frame (metres), nats.
     ``detail``: how many directions of what the answers miss are kept (`finish`), to be drawn by chance.
     Shapes: windows [B, past + ahead, 2, J, 3]. Units: metres, world coordinates. Chapter: 5.
     """
 
     def __init__(self, skeleton: Skeleton, past=34, ahead=30, fps=30.0, features=64, heads=8, latent=64, units=64,
-                 layers=2, dropout=0.1, no_input=0.1, mse=0.5, kl=5e-5, velocity=0.05, chained=0.0, detail=64):
+                 layers=2, dropout=0.1, no_input=0.1, mse=0.5, distance=0.0, kl=5e-5, velocity=0.05, chained=0.0,
+                 detail=64):
         super().__init__()
         self._config = {"names": skeleton.names, "parents": skeleton.parents, "past": past, "ahead": ahead, "fps": fps,
                         "features": features, "heads": heads, "latent": latent, "units": units, "layers": layers,
-                        "dropout": dropout, "no_input": no_input, "mse": mse, "kl": kl, "velocity": velocity,
-                        "chained": chained, "detail": detail}
+                        "dropout": dropout, "no_input": no_input, "mse": mse, "distance": distance, "kl": kl,
+                        "velocity": velocity, "chained": chained, "detail": detail}
         self.skeleton, self.past, self.ahead, self.fps = skeleton, past, ahead, fps
-        self.no_input, self.mse, self.kl, self.velocity, self.chained = no_input, mse, kl, velocity, chained
+        self.no_input, self.mse, self.distance, self.kl = no_input, mse, distance, kl
+        self.velocity, self.chained = velocity, chained
         width, frames = len(skeleton) * 3, past + ahead
         self.readers = nn.ModuleDict({name: SequenceVAE(wide, features, heads, latent, units)
                                       for name, wide in (("a", 4 * width), ("b", 4 * width), ("apart", width))})
-        self.open = nn.Linear(2 * width, features)  # the own dancer's poses and their speed
+        self.open = nn.Linear(3 * width, features)  # the own dancer's poses, their speed, and how that changes
         self.remember = nn.Linear(2 * latent, features)
         self.flag = nn.Parameter(torch.zeros(features))
         self.role = nn.ParameterDict({name: nn.Parameter(torch.zeros(features)) for name in "ab"})
@@ -105,12 +109,14 @@ class DuetVAE(nn.Module):
         self.lag = nn.Parameter(-4.0 * (band != torch.arange(heads)[:, None]).float())  # [heads, frames]
         # how the last steps go on, a horizon: the one alone, and nine, which foretell more where they are smooth
         self.register_buffer("glide", torch.zeros(2, ahead, min(9, past - 1)))
-        self.trust = nn.Linear(features, 1)  # how far the nine are trusted: made dance is rougher than danced dance
+        # how far the nine are trusted: near ahead more, and in made dance, which is rougher than danced dance, less
+        self.near, self.trust = nn.Parameter(3.0 - 0.6 * torch.arange(ahead)), nn.Linear(features, 1, bias=False)
         nn.init.zeros_(self.trust.weight)
         for name, wide in (("own", width), ("partner", 2 * width), ("apart", width)):
             self.register_buffer(f"{name}_middle", torch.zeros(wide))
             self.register_buffer(f"{name}_scale", torch.ones(wide))
         self.register_buffer("speed_scale", torch.ones(width))
+        self.register_buffer("change_scale", torch.ones(width))
         self.register_buffer("stand", torch.zeros(2, len(skeleton), 3))  # a's, b's usual pose, seen from the other
         self.register_buffer("reach", torch.ones(ahead))  # how far out gliding on is, a horizon, metres
         self.register_buffer("detail", torch.zeros(detail, ahead * width))
@@ -147,7 +153,7 @@ class DuetVAE(nn.Module):
             held = torch.cat([own, own[:, -1:].expand(-1, self.ahead, -1)], 1)
             steps = own.diff(dim=1)[:, -lags:]  # [N, L, J * 3]
             for name, x in (("own", own), ("partner", partner), ("apart", self._apart(held, partner)),
-                            ("speed", steps[:, -1:])):
+                            ("speed", steps[:, -1:]), ("change", own.diff(n=2, dim=1))):
                 add(name, torch.stack([torch.ones_like(x), x, x**2]).sum((1, 2)))
             add("known", torch.einsum("nlw,nmw->lm", steps.double(), steps.double()))
             add("asked", torch.einsum("nlw,nfw->lf", steps.double(), future.double()))
@@ -156,14 +162,16 @@ class DuetVAE(nn.Module):
             getattr(self, f"{name}_middle").copy_(total / count)
             spread = (squares / count - (total / count) ** 2).clamp_min(0).sqrt()
             getattr(self, f"{name}_scale").copy_(spread.clamp_min(0.02))
-        count, _, squares = sums["speed"]
-        self.speed_scale.copy_((squares / count).sqrt().clamp_min(0.002))
+        for name, least in (("speed", 0.002), ("change", 0.0005)):
+            count, _, squares = sums[name]
+            getattr(self, f"{name}_scale").copy_((squares / count).sqrt().clamp_min(least))
+        count = sums["speed"][0]
         nothing = 1e-9 * count.sum() * torch.eye(lags).to(count)  # (30 micrometres) ** 2, should somebody stand still
         for k, first in ((0, lags - 1), (1, 0)):
             known, asked = (sums["known"] + nothing)[first:, first:], sums["asked"][first:]
             self.glide[k, :, first:] = torch.linalg.solve(known, asked).T.float()
         for own, _, future in seen():
-            left = future - self._gliding(own, slice(None))[1]
+            left = future - torch.lerp(*self._gliding(own, slice(None)), self.near.sigmoid()[:, None])
             add("left", torch.stack([torch.ones_like(left), left**2]).sum((1, 3)))
         self.reach.copy_((sums["left"][1] / sums["left"][0]).sqrt().clamp_min(0.003))
 
@@ -224,7 +232,7 @@ class DuetVAE(nn.Module):
         """
         begin = kept.get("frames", 0) if kept is not None else 0
         end = begin + partner.shape[1]
-        later, clock = self.later[begin:end, :end], self.clock[begin:end]
+        later, when = self.later[begin:end, :end], self.clock[begin:end]
         again = own[:, -1:].expand(-1, max(end - self.past, 0), -1)  # the last pose, as often as frames are ahead
         held = torch.cat([own, again], 1)[:, begin:end]
         codes, nats = [], []
@@ -232,13 +240,12 @@ class DuetVAE(nn.Module):
         for name, x in (("ba"["ab".index(who)], self._moving(torch.cat([before, partner], 1), "partner")),
                         ("apart", self._level(self._apart(held, partner), "apart"))):
             read = None if kept is None else kept.setdefault(name, {})
-            mean, log_variance = self.readers[name].encode(x, clock, later, read)
+            mean, log_variance = self.readers[name].encode(x, when, later, read)
             nats.append(kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1)))
             codes.append(mean + noise * (0.5 * log_variance).exp() * torch.randn_like(mean) if noise else mean)
-        memory = self.remember(torch.cat(codes, 2)) + clock
-        own_too = torch.cat([own[:, :1], own, again], 1)[:, begin : end + 1]
+        memory = self.remember(torch.cat(codes, 2)) + when
         flag = self.flag * (torch.arange(begin, end, device=own.device) >= self.past)[:, None]
-        tgt = self.open(self._moving(own_too, "own")) + clock + self.role[who] + flag
+        tgt = self.open(self._dancing(own, again)[:, begin:end]) + when + self.role[who] + flag
         if kept is None:
             out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=self._listening(begin, end, len(tgt)))
         else:
@@ -246,7 +253,7 @@ class DuetVAE(nn.Module):
             kept |= {"frames": end, "last": partner[:, -1:]}
         first = max(self.past - begin, 0)
         at = slice(begin + first - self.past, end - self.past)
-        glide = torch.lerp(*self._gliding(own, at), self.trust(out[:, first:]).sigmoid())
+        glide = torch.lerp(*self._gliding(own, at), (self.near[at, None] + self.trust(out[:, first:])).sigmoid())
         return glide + self.to_step(out[:, first:]) * self.reach[at, None], torch.cat(nats)
 
     def _gliding(self, own, at: slice) -> torch.Tensor:
@@ -289,14 +296,14 @@ class DuetVAE(nn.Module):
         for who in "ab" if resting else "ba"[step % 2]:
             made, units = self.displaced(window, who, noise=0.0 if resting else 1.0)
             true = self._future(window, who)
-            off = (made - true) / self.reach[:, None]
+            off = (made - true) / self.reach[:, None]  # [B, F, J * 3]
             steps = (made - true).diff(dim=1, prepend=torch.zeros_like(made[:, :1]))  # [B, F, J * 3]
-            told.append({"squared": off.square().mean(), "velocity": steps.norm(dim=2).mean(),
-                         "kl_nats": units.sum(),
+            told.append({"squared": off.square().mean(), "velocity": steps.norm(dim=2).mean(), "kl_nats": units.sum(),
+                         "distance": off.unflatten(2, (-1, 3)).norm(dim=-1).mean(),
                          "error_m": (made - true).detach().unflatten(2, (-1, 3)).norm(dim=-1).mean()})
         told = {name: torch.stack([each[name] for each in told]).mean() for name in told[0]}
-        return {"loss": self.mse * told["squared"] + self.velocity * told["velocity"] + self.kl * told["kl_nats"],
-                **told}
+        weighed = {"squared": self.mse, "distance": self.distance, "velocity": self.velocity, "kl_nats": self.kl}
+        return {"loss": sum(weight * told[name] for name, weight in weighed.items()), **told}
 
     def _danced(self, batch, who: str, every: int = CHUNK) -> torch.Tensor:
         """A later window of longer ones, in whose past ``who`` dances as the model does: 1 to all of its spare chunks.
@@ -318,15 +325,19 @@ class DuetVAE(nn.Module):
         return torch.cat([made, true[:, 2:] + fade * astray], 1)
 
     def _rebuild(self, batch, who: str) -> dict[str, torch.Tensor]:
-        """One dancer through its own VAE and back; the transformer is not asked."""
+        """One dancer, and how far apart the two are, through their own VAEs and back; the transformer is not asked."""
         past, partner = batch[:, : self.past], batch[:, self.past :, "ab".index(who)]
-        x = self.seen(past, partner, "ba"["ab".index(who)])[1]
-        x = self._moving(torch.cat([x[:, :1], x], 1), "partner")
-        mean, log_variance = self.readers[who].encode(x, self.clock, self.later)
-        again = self.readers[who].decode(mean + (0.5 * log_variance).exp() * torch.randn_like(mean))
-        units = kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
-        squared = (again - x).square().mean()
-        return {"loss": self.mse * squared + self.kl * units.sum(), "rebuilt": torch.ones_like(squared)}
+        own, seen, _ = self.seen(past, partner, "ba"["ab".index(who)])
+        held = torch.cat([own, own[:, -1:].expand(-1, partner.shape[1], -1)], 1)
+        squared, nats = [], []
+        for name, x in ((who, self._moving(torch.cat([seen[:, :1], seen], 1), "partner")),
+                        ("apart", self._level(self._apart(held, seen), "apart"))):
+            mean, log_variance = self.readers[name].encode(x, self.clock, self.later)
+            again = self.readers[name].decode(mean + (0.5 * log_variance).exp() * torch.randn_like(mean))
+            squared.append((again - x).square().mean())
+            nats.append(kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1)).sum())
+        squared, nats = torch.stack(squared).mean(), torch.stack(nats).sum()
+        return {"loss": (self.mse + self.distance) * squared + self.kl * nats, "rebuilt": torch.ones_like(squared)}
 
     def predict(self, past, partner, horizons: Sequence[int], who: str = "b") -> torch.Tensor:
         """As every `choreo_lib.baselines.Forecaster`: dancer ``who`` at each horizon, [B, H, J, 3], in the world."""
@@ -412,6 +423,12 @@ class DuetVAE(nn.Module):
 
     def _apart(self, own, partner):
         return (own - partner[..., : own.shape[2]]).abs()
+
+    def _dancing(self, own, again) -> torch.Tensor:
+        """The own dancer's poses, speed, and how that changed, [B, P + F, 3 * W]; ahead the last pose, at rest."""
+        moving = self._moving(torch.cat([own[:, :1], own, again], 1), "own")
+        change = pad(own.diff(n=2, dim=1) / self.change_scale, (0, 0, 2, again.shape[1]))
+        return torch.cat([moving, change], 2)
 
     def _moving(self, x, name: str) -> torch.Tensor:
         """Poses [B, 1 + T, W] and how fast they change, [B, T, 2 * W]; the first is only what came before."""

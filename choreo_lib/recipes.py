@@ -110,9 +110,10 @@ PLANS = {"quick": Plan(epochs=5, batch=128, rate=1e-3, warmup=10),
          "full": Plan(epochs=20, batch=128, rate=1e-3, warmup=100, decay=0.01, augment=SOLO)}  # fmt: skip
 
 # The published best sizes (features, units 64, heads 8, dropout 0.1, a window of 64) are what `DuetVAE` has by itself.
-# With training takes of salsa left out in turn (`benchmarks/duet_choices.py`), distances are as good as their squares and
-# are what is measured; a velocity loss of 4 instead of 0.05 takes the jitter away (2.2 times the danced third differences
-# to 1.0) and 3 % of the error at one second. Half a second of past is sooner read, and half the heads cost a third less.
+# With training takes of salsa left out in turn (`benchmarks/duet_choices.py`), distances are as good as their squares,
+# and are what is measured; a velocity loss of 4 instead of 0.05 takes the jitter away (2.2 times the danced third
+# differences to 1.0), and 3 % of the error at one second. Half a second of past is sooner read than a whole one, and
+# half the heads cost a third less.
 LEAN = {"past": 16, "heads": 4, "dropout": 0.0, "mse": 0.0, "distance": 0.5, "velocity": 4.0}
 DUET_SIZES = {"quick": LEAN | {"detail": 32}, "full": LEAN | {"features": 128, "units": 128, "chained": 0.5}}
 # 16 frames of past, 30 ahead, and 40 to be danced before them. Noise of 2 mm would drown how smooth movement is, of

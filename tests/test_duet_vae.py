@@ -90,6 +90,16 @@ def gliding(train, trust):
     return model
 
 
+def test_it_sees_how_its_own_speed_changes_and_nothing_of_that_ahead(train):
+    model = small(train)
+    own = model.seen(train[:5][:, :PAST], train[:5][:, PAST:, 0], "b")[0]
+    seen = model._dancing(own, own[:, -1:].expand(-1, AHEAD, -1))
+    change = seen[:, :, 2 * own.shape[2] :]  # [5, PAST + AHEAD, J * 3]
+    truth = own[:, 2:] - 2 * own[:, 1:-1] + own[:, :-2]
+    torch.testing.assert_close(change[:, 2:PAST], truth / model.change_scale, atol=1e-4, rtol=1e-3)
+    assert not change[:, :2].any() and not change[:, PAST:].any() and change[:, PAST - 1].any()
+
+
 def test_every_part_gets_a_gradient(train):
     """Foretelling b and a reaches everything but the VAEs' decoders, which learn when things are rebuilt."""
     model = small(train, no_input=0.0).train()

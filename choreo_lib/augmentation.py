@@ -1,7 +1,8 @@
 """Augmentation: the same dance turned, mirrored, exchanged, blurred or at another tempo, and still a dance.
 
-Every function takes a batch [B, T, D, J, 3] and gives a new one; chance comes from a generator on the CPU, so the same
-seed gives the same batch on every device. Only training data is augmented. Taught in chapter 3, "Before any network".
+Every function takes a batch [B, T, D, J, 3] and gives a new one, and all but `noisy` take one of transforms
+[B, T, D, J, 7] as well; chance comes from a generator on the CPU, so the same seed gives the same batch on every
+device. Only training data is augmented. Taught in chapter 3, "Before any network".
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch.nn.functional import normalize
 
 from .skeleton import Skeleton
-from .windows import Frame
+from .windows import Frame, about_vertical
 
 
 def turned(batch: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
@@ -20,13 +22,20 @@ def turned(batch: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
 
     Shapes: ``angle`` [B]. Units: radians, counter-clockwise seen from above. Chapter: 3.
     """
-    middle = batch[:, 0, :, 0].mean(1)  # [B, 3]
-    return Frame(middle, angle).to_world(Frame(middle, torch.zeros_like(angle)).to_local(batch))
+    middle = batch[:, 0, :, 0, :3].mean(1)  # [B, 3]
+    to, of = Frame(middle, angle), Frame(middle, torch.zeros_like(angle))
+    if batch.shape[-1] == 3:
+        return to.to_world(of.to_local(batch))
+    batch = batch.clone()  # transforms: the root carries everything else along
+    batch[..., 0, :3] = to.to_world(of.to_local(batch[..., 0, :3]))
+    batch[..., 0, 3:] = about_vertical(angle[:, None, None], batch[..., 0, 3:])
+    return batch
 
 
 def mirrored(batch: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     """The dance in a mirror: x changes its sign, and left and right joints change places.
 
+    Of a rotation, what turns about y and z is turned the other way.
     Errors: ValueError for a skeleton whose joint names know no left and right. Chapter: 3.
     """
     if not skeleton.pairs:
@@ -34,7 +43,7 @@ def mirrored(batch: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     swapped = list(range(len(skeleton)))
     for left, right in skeleton.pairs:
         swapped[left], swapped[right] = right, left
-    return batch[..., swapped, :] * batch.new_tensor([-1.0, 1.0, 1.0])
+    return batch[..., swapped, :] * batch.new_tensor([-1.0, 1.0, 1.0, 1.0, -1.0, -1.0, 1.0][: batch.shape[-1]])
 
 
 def exchanged(batch: torch.Tensor) -> torch.Tensor:
@@ -97,8 +106,12 @@ class Augment:
         """A batch [B, reach, D, J, 3] augmented, [B, length, D, J, 3]: the same for the same generator's state."""
         # drawn whether used or not, so that switching one augmentation off leaves the others as they were
         mirror, exchange, pace, angle = torch.rand(4, len(batch), generator=generator).to(batch)
+        if self.noise and batch.shape[-1] != 3:
+            raise ValueError("noise in metres is for positions; with rotations, use Augment(noise=0)")
         if self.tempo:
             batch = at_tempo(batch, 1 + self.tempo * (2 * pace - 1), self.length)
+            if batch.shape[-1] == 7:  # between two quaternions whose signs agree lies a shorter one
+                batch = torch.cat([batch[..., :3], normalize(batch[..., 3:], dim=-1)], -1)
         if self.mirror:
             batch = torch.where(_each(mirror < self.mirror, batch), mirrored(batch, skeleton), batch)
         if self.exchange and batch.shape[2] == 2:

@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from . import checkpoints
@@ -34,7 +35,9 @@ class Plan:
 
     ``epochs`` at most; ``patience`` epochs without a better validation loss end it (None: never). ``batch`` windows a
     step, over all processes. ``rate`` is reached after ``warmup`` steps and falls along a cosine to a hundredth;
-    ``clip`` bounds the gradient's norm; ``decay`` is AdamW's. ``precision``: "auto", "float32", "bfloat16", "float16".
+    ``clip`` bounds the gradient's norm; ``decay`` is AdamW's. ``average``: what is validated and kept is a running mean
+    of the weights, in which those of the step before count for so much (0: the weights themselves; early in a run, when
+    all are new, for less). ``precision``: "auto", "float32", "bfloat16", "float16".
     ``save_every`` seconds a checkpoint is written, and at the end of every epoch. Chapter: 4.
     """
 
@@ -43,6 +46,7 @@ class Plan:
     rate: float = 1e-3
     warmup: int = 100
     decay: float = 0.0
+    average: float = 0.0
     clip: float = 1.0
     patience: int | None = None
     seed: int = 0
@@ -136,13 +140,17 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
         raise TrainingError(f"a batch of {plan.batch} cannot be shared by {world} processes; choose a multiple")
     torch.manual_seed(plan.seed)
     model.to(device)
+    kept = running = model
+    if plan.average:
+        mean = AveragedModel(model, avg_fn=lambda old, new, k: old.lerp(new, 1 - min(plan.average, float(k / (k + 9)))))
+        kept, running = mean.module, nn.ModuleDict({"now": model, "mean": mean})
     optimiser = torch.optim.AdamW(model.parameters(), plan.rate, weight_decay=plan.decay)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
     steps = max(len(train) // plan.batch, 1)  # an epoch's last batch is left out where it is smaller
     state = {"epoch": 0, "step": 0, "best": math.inf, "waited": 0, "sums": {}, "seconds": 0.0, "rows": []}
     torch.manual_seed(plan.seed + 1 + rank)  # every process draws its own noise
     if resume and last.exists():
-        state = checkpoints.load(last, model, optimiser, scaler, _identity(model, train, plan), rank)
+        state = checkpoints.load(last, running, optimiser, scaler, _identity(model, train, plan), rank)
     parallel = nn.parallel.DistributedDataParallel(_Losses(model)) if world > 1 else _Losses(model)
     history = History(state["rows"])
     train = train.to(device)
@@ -156,8 +164,8 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
 
     def save() -> None:
         state["seconds"] = time.monotonic() - started
-        checkpoints.save(last, model, optimiser, scaler, _identity(model, train, plan), {**state, "rows": history.rows},
-                         rank)
+        checkpoints.save(last, running, optimiser, scaler, _identity(model, train, plan),
+                         {**state, "rows": history.rows}, rank)
 
     bar = tqdm(total=plan.epochs * steps, initial=state["epoch"] * steps + state["step"], unit="step",
                disable=not progress or rank > 0)
@@ -185,6 +193,8 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
             norm = nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             scaler.step(optimiser)
             scaler.update()
+            if plan.average:
+                mean.update_parameters(model)
             for name, value in {**told, "gradient": float(norm)}.items():
                 state["sums"][name] = state["sums"].get(name, 0.0) + value
             state["step"] += 1
@@ -196,7 +206,7 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
         row = {"epoch": state["epoch"] + 1, "rate": optimiser.param_groups[0]["lr"]}
         row |= {f"train_{name}": total / state["step"] for name, total in state["sums"].items()}
         if valid is not None:
-            row |= {f"valid_{name}": value for name, value in validate(model, valid, plan.batch, device).items()}
+            row |= {f"valid_{name}": value for name, value in validate(kept, valid, plan.batch, device).items()}
         judged = row.get("valid_loss", -math.inf if valid is None else math.nan)
         state["waited"] = 0 if judged < state["best"] or valid is None else state["waited"] + 1
         row["seconds"] = round(time.monotonic() - started, 3)
@@ -204,7 +214,7 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
         state |= {"epoch": state["epoch"] + 1, "step": 0, "sums": {}}
         if rank == 0:
             if state["waited"] == 0:
-                checkpoints.write_weights(out / "best.safetensors", model)
+                checkpoints.write_weights(out / "best.safetensors", kept)
             history.write(out / "history.csv")
         state["best"] = min(state["best"], judged)
         if rank == 0:

@@ -12,17 +12,19 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
+import roma
 import torch
 
 from .motion import Duet, Motion, Source
-from .skeleton import Skeleton
+from .skeleton import Skeleton, forward_kinematics
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
     """Windows of several takes, as indices into one tensor that holds every take once.
 
-    Shapes: ``frames`` float32 [F, D, J, 3], all takes one after another (a tensor over a memory map will do);
+    Shapes: ``frames`` float32 [F, D, J, 3], or [F, D, J, 7] where they were cut with rotations, all takes one after
+    another (a tensor over a memory map will do);
     ``first`` [N] where in them each window begins; ``take`` [N] which of the takes it is from and ``start`` [N] at
     which frame of it, all int64. ``windows[indices]`` is [B, T, D, J, 3], a copy: D is 2 for duets, 1 for solos;
     indices are whole numbers, a slice or a mask.
@@ -119,15 +121,21 @@ def cut(
     stride: int = 1,
     step: int = 1,
     joints: Sequence[str] | None = None,
+    rotations: bool = False,
 ) -> Windows:
     """Windows of ``length`` frames, one every ``stride`` frames; none crosses from one take into the next.
 
     ``step`` takes every step-th frame inside a window; ``joints`` keeps these only, in the skeleton's order (each
-    then hangs from its nearest ancestor that is kept).
-    Errors: ValueError naming the take that differs from the first in joints, dancers or fps, or, where no take is
-    long enough, how long the longest is. Takes that are too short beside others are listed in ``.skipped``.
-    Chapter: 3.
+    then hangs from its nearest ancestor that is kept). ``rotations``: in place of positions each joint's transform, as
+    BVH and glTF keep it: where it hangs, seen from its parent (the root: from the world), and how it is turned there, a
+    unit quaternion x y z w whose sign never jumps from one frame to the next. See `positions_of`.
+    Errors: ValueError naming the take that differs from the first in joints, dancers or fps, or that has no rotations,
+    or, where no take is long enough, how long the longest is. Takes that are too short beside others are listed in
+    ``.skipped``.
+    Chapter: 3; rotations: 6.
     """
+    if rotations and joints is not None:
+        raise ValueError("a joint's rotation is seen from its parent, so none can be left out; leave joints= away")
     takes = [takes] if isinstance(takes, Duet | Motion) else list(takes)
     if not takes or min(length, stride, step) < 1:
         raise ValueError(f"{len(takes)} takes, length {length}, stride {stride}, step {step}: each must be at least 1")
@@ -165,12 +173,36 @@ def cut(
     if not first:
         longest = max(len(group[0]) for group in dancers)
         raise ValueError(f"a window spans {span} frames and the longest take has {longest}; use a shorter window")
-    whole = [np.stack([m.positions[:, keep] for m in group], 1) for group in dancers if len(group[0]) >= span]
+    long = [(k, group) for k, group in enumerate(dancers) if len(group[0]) >= span]
+    whole = [np.stack([_transforms(m, k) if rotations else m.positions[:, keep] for m in group], 1)
+             for k, group in long]
     return Windows(
-        torch.from_numpy(np.concatenate(whole)),  # [F, D, J, 3]
+        torch.from_numpy(np.concatenate(whole)),  # [F, D, J, 3 or 7]
         torch.cat(first), torch.cat(number), torch.cat(start), length, step, lead.fps / step, skeleton,
         Source.join(*(motion.source for group in dancers for motion in group)), tuple(skipped),
     )  # fmt: skip
+
+
+def _transforms(motion: Motion, take: int) -> np.ndarray:
+    """Every joint's place at its parent and its turn there, float32 [T, J, 7]."""
+    if motion.rotations is None or motion.skeleton.offsets is None:
+        raise ValueError(f"take {take} has no joint rotations, only points; read it from BVH or FBX, or leave "
+                         "rotations= away")
+    turns = motion.rotations  # [T, J, 4], of which q and -q are one rotation
+    jumps = (turns[1:] * turns[:-1]).sum(-1, keepdims=True) < 0
+    signs = np.cumprod(np.concatenate([np.ones_like(turns[:1, :, :1]), np.where(jumps, -1, 1)]), 0)
+    places = np.repeat(motion.skeleton.offsets[None].astype(np.float32), len(motion), 0)  # [T, J, 3]
+    places[:, 0] = motion.positions[:, 0]
+    return np.concatenate([places, signs * turns], -1).astype(np.float32)
+
+
+def positions_of(skeleton: Skeleton, transforms: torch.Tensor) -> torch.Tensor:
+    """Where the joints are, [..., J, 3], from their transforms [..., J, 7] (see `cut`), each with its own bones.
+
+    Units: metres, world coordinates. Chapter: 6.
+    """
+    places, turns = transforms[..., :3], transforms[..., 3:]
+    return forward_kinematics(skeleton, turns, places[..., 0, :], places)[0]
 
 
 def _kept(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] | slice, Skeleton]:
@@ -239,6 +271,13 @@ class Frame(NamedTuple):
 def _turn(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
     cos, sin = torch.cos(angle), torch.sin(angle)
     return torch.stack([cos * x[..., 0] - sin * x[..., 1], sin * x[..., 0] + cos * x[..., 1], x[..., 2]], -1)
+
+
+def about_vertical(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
+    """World rotations [..., 4] (x y z w), turned by ``angle`` [...] radians about the vertical. Chapter: 6."""
+    half = (angle / 2).expand(rotations.shape[:-1])
+    nothing = torch.zeros_like(half)
+    return roma.quat_product(torch.stack([nothing, nothing, half.sin(), half.cos()], -1), rotations)
 
 
 def frame_of(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = "duet") -> Frame:

@@ -92,9 +92,36 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(tmp_path):
     assert not same(first, fit(tmp_path / "c", replace(PLAN, seed=4))[0])
 
 
-@pytest.mark.parametrize("stop", [0, 1, 3, 4, 7, 11])
-def test_a_run_that_broke_off_goes_on_as_if_nothing_had_happened(tmp_path, stop):
-    plan = replace(PLAN, augment=Augment(length=8))
+def test_weights_are_averaged_as_it_says(tmp_path):
+    """Beside a mean that is written out: what is kept and validated is the mean, and training itself goes its way."""
+    steps = []
+
+    class Watched(Tiny):
+        def losses(self, batch, step):
+            if self.training:
+                steps.append([p.detach().clone() for p in self.parameters()])  # before this step is taken
+            return super().losses(batch, step)
+
+    torch.manual_seed(0)
+    watched = Watched()
+    kept, history = fit(tmp_path / "a", replace(PLAN, average=0.7), watched)
+    bare, plain = fit(tmp_path / "b")
+    assert history["train_loss"] == plain["train_loss"] and history["valid_loss"] != plain["valid_loss"]
+    last = load_file(tmp_path / "a" / "last.safetensors")
+    steps.append([last[f"model/now.{name}"] for name, _ in bare.named_parameters()])
+    mean = steps[1]
+    for k, weights in enumerate(steps[2:], start=1):
+        share = min(0.7, k / (k + 9))
+        mean = [share * old + (1 - share) * new for old, new in zip(mean, weights, strict=True)]
+    for (name, made), wanted in zip(kept.named_parameters(), mean, strict=True):
+        torch.testing.assert_close(last[f"model/mean.module.{name}"], wanted)
+        if history["valid_loss"][-1] == min(history["valid_loss"]):
+            torch.testing.assert_close(made.detach(), wanted)
+
+
+@pytest.mark.parametrize(("stop", "average"), [(0, 0), (1, 0), (3, 0), (4, 0.9), (7, 0), (11, 0.9)])
+def test_a_run_that_broke_off_goes_on_as_if_nothing_had_happened(tmp_path, stop, average):
+    plan = replace(PLAN, augment=Augment(length=8), average=average)
     left_alone, history = fit(tmp_path / "a", plan)
 
     class Breaks(Tiny):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import choreo_lib as cl
 from choreo_lib.augmentation import Augment, at_tempo, exchanged, mirrored, noisy, turned
-from choreo_lib.windows import Frame, cut, frame_of, split_in_time, velocities
+from choreo_lib.windows import Frame, cut, frame_of, positions_of, split_in_time, velocities
 
 DEVICES = ["cpu"] + (["cuda", 0] if torch.cuda.is_available() else [])
 BODY = cl.Skeleton(
@@ -452,3 +452,53 @@ def test_a_solo_is_augmented_too(duet):
     windows = cut(duet.a, augment.reach)
     (batch,) = windows.batches(100, seed=0, augment=augment)
     assert batch.shape == (len(windows), 20, 1, 29, 3) and torch.isfinite(batch).all()
+
+
+# Rotations
+
+
+def test_windows_of_transforms_are_where_the_dancers_are(duet):
+    plain, turns = cut(duet, 20, stride=7), cut(duet, 20, stride=7, rotations=True)
+    assert turns[:].shape == (len(plain), 20, 2, len(duet.a.skeleton), 7)
+    assert torch.allclose(positions_of(turns.skeleton, turns[:]), plain[:], atol=1e-5)
+
+
+def test_transforms_keep_each_body_and_the_sign_of_each_turn():
+    tall = cl.synthetic.body(1.9)
+    short = cl.synthetic.duet("mirror", frames=40, seed=1).a
+    flipped = replace(short, rotations=short.rotations * np.where(np.arange(40) % 3, 1, -1)[:, None, None])
+    long = cl.Motion.from_rotations(short.rotations, short.positions[:, 0], 30, tall)
+    windows = cut([short, flipped, long], 40, rotations=True)
+    assert torch.equal(windows[0], windows[1] * windows[1].new_tensor([1, 1, 1, *[-1] * 4]))  # one sign, all along
+    assert ((windows[:][:, 1:, ..., 3:] * windows[:][:, :-1, ..., 3:]).sum(-1) > 0).all()
+    assert torch.allclose(positions_of(windows.skeleton, windows[2])[:, 0], torch.from_numpy(long.positions), atol=1e-5)
+
+
+def test_what_has_no_rotations_cannot_be_cut_with_them(duet):
+    with pytest.raises(ValueError, match="take 1 has no joint rotations"):
+        cut([duet.a, replace(duet.b, rotations=None)], 20, rotations=True)
+    with pytest.raises(ValueError, match="none can be left out"):
+        cut(duet, 20, joints=duet.a.skeleton.names[:5], rotations=True)
+
+
+@pytest.mark.parametrize("change", [
+    lambda x, body: turned(x, torch.linspace(-3, 3, len(x))),
+    mirrored,
+    lambda x, body: exchanged(x),
+    lambda x, body: Augment(length=12, noise=0, tempo=0.0)(x, body, torch.Generator().manual_seed(3)),
+])  # fmt: skip
+def test_transforms_are_augmented_as_positions_are(duet, change):
+    body = duet.a.skeleton
+    turns, plain = (cut(duet, 12, stride=9, rotations=kind)[:] for kind in (True, False))
+    assert torch.allclose(positions_of(body, change(turns, body)), change(plain, body), atol=1e-5)
+
+
+def test_another_tempo_keeps_turns_turns_and_bones_bones(duet):
+    augment = Augment(length=20, turn=False, mirror=0, exchange=0, noise=0, tempo=0.3)
+    turns, plain = (next(cut(duet, augment.reach, stride=9, rotations=kind).batches(8, seed=2, augment=augment))
+                    for kind in (True, False))
+    assert torch.allclose(turns[..., 3:].norm(dim=-1), torch.ones(()), atol=1e-6)
+    assert torch.allclose(turns[..., 1:, :3], turns[:, :1, :, 1:, :3], atol=1e-6)
+    assert (positions_of(duet.a.skeleton, turns) - plain).norm(dim=-1).max() < 0.005  # a curve, drawn in two ways
+    with pytest.raises(ValueError, match="noise"):
+        next(cut(duet, 20, rotations=True).batches(8, seed=2, augment=Augment(20, tempo=0)))

@@ -1,6 +1,6 @@
 """What training makes small: reconstruction, the price of a latent code, and how that price is raised over time.
 
-Taught in chapter 4, "A dancer in 256 numbers".
+Taught in chapter 4, "A dancer in 256 numbers"; of rotations in chapter 6, "Translating a dancer".
 """
 
 from __future__ import annotations
@@ -35,6 +35,17 @@ def active_units(means: torch.Tensor, least: float = 0.01) -> int:
     Chapter: 4. Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders", ICLR 2016.
     """
     return int((means.var(0) > least).sum())
+
+
+def rotation_difference(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """How far apart two rotations are: four times the squared sine of half the angle between them.
+
+    For small angles that is the squared angle in radians; at half a turn it is 4, the most there is. A quaternion and
+    its negative are the same rotation, and here they cost the same and pull the same way.
+    Shapes: unit quaternions [..., 4] each -> [...]. Units: radians squared, nearly. Chapter: 6. Huynh, "Metrics for 3D
+    rotations", Journal of Mathematical Imaging and Vision 2009 (function 5, squared).
+    """
+    return 4 * (1 - (one * other).sum(-1) ** 2)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 import roma
 import torch
 
-from .skeleton import Skeleton, forward_kinematics
+from .skeleton import Skeleton, forward_kinematics, slerp
 
 
 @dataclass(frozen=True)
@@ -178,8 +178,7 @@ class Motion:
         if self.rotations is None:
             return replace(self, positions=mix(self.positions.astype(np.float64)), fps=fps)
         q0, q1 = (torch.from_numpy(self.rotations[i]).double() for i in (before, after))
-        step = roma.unitquat_to_rotvec(roma.quat_product(roma.quat_conjugation(q0), q1), shortest_arc=True)
-        turned = roma.quat_product(q0, roma.rotvec_to_unitquat(step * torch.from_numpy(share))).numpy()
+        turned = slerp(q0, q1, torch.from_numpy(share[..., 0])).numpy()
         if self.skeleton.offsets is None:
             return replace(self, positions=mix(self.positions.astype(np.float64)), rotations=turned, fps=fps)
         root = mix(self.positions[:, :1].astype(np.float64))[:, 0]

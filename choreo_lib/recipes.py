@@ -120,7 +120,8 @@ DUET_SIZES = {"quick": LEAN | {"detail": 32}, "full": LEAN | {"features": 128, "
 # which the next tenth of a second is made: straight lines from it are off by 15.8 mm then, instead of 9.3.
 DUET = Augment(length=86, turn=False, noise=0.0002, tempo=0.3)
 DUET_PLANS = {"quick": Plan(epochs=6, batch=64, rate=2e-3, warmup=20, augment=replace(DUET, length=46)),
-              "full": Plan(epochs=50, batch=64, rate=2e-3, warmup=100, decay=0.01, augment=DUET)}  # fmt: skip
+              "full": Plan(epochs=25, batch=64, rate=2e-3, warmup=100, decay=0.01, average=0.998,
+                           augment=DUET)}  # fmt: skip
 SOLOS = (("canon", 1.0), ("mirror", 1.0), ("independent", 1.0))
 DUETS = (("mirror", 1.0), ("counterbalance", 1.0), *(("canon", k / 2) for k in range(3)))
 SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",

@@ -155,6 +155,16 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     return (positions.numpy(), world.numpy()) if as_arrays else (positions, world)
 
 
+def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Rotations on the way from one to another, at an even pace about one axis, the shorter way round.
+
+    Shapes: unit quaternions [..., 4] each, ``share`` [...], from 0 to 1, of the same or a shape that fits -> [..., 4].
+    Chapter: 6. Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
+    """
+    turn = roma.unitquat_to_rotvec(roma.quat_product(roma.quat_conjugation(start), end), shortest_arc=True)
+    return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
+
+
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
                rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.

@@ -6,5 +6,6 @@
 from .duet_vae import DuetVAE
 from .solo_vae import SoloVAE
 from .stream import Wish
+from .vae_rnn import VAERNN
 
-__all__ = ["DuetVAE", "SoloVAE", "Wish"]
+__all__ = ["DuetVAE", "VAERNN", "SoloVAE", "Wish"]

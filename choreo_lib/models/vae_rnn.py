@@ -1,0 +1,350 @@
+"""One dancer's rotations become the other's: a recurrent variational autoencoder, and its deepfake form.
+
+Taught in chapter 6, "Translating a dancer", and chapter 7, "A deepfake of dancers". After the VAE-RNN of the
+prototypes; repaired and extended there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from typing import NamedTuple
+
+import numpy as np
+import roma
+import torch
+from torch import nn
+from torch.nn.functional import interpolate, normalize
+
+from ..losses import Schedule, kl_loss, kl_per_unit, rotation_difference
+from ..motion import OURS, Motion, Source
+from ..skeleton import Skeleton, forward_kinematics, slerp
+from ..windows import Frame, about_vertical, cut, frame_of, positions_of
+from .solo_vae import components
+
+FORMS = {"quaternion": 4, "6d": 6}
+PRICE = Schedule(0.003)
+
+
+class Reader(nn.Module):
+    """A window of poses becomes ``codes`` clouds of ``latent`` numbers, one for each of as many parts of the window.
+
+    Shapes: [B, T, width] to means and log-variances [B, codes, latent]. Chapter: 6.
+    """
+
+    def __init__(self, width: int, latent: int, codes: int, hidden: int, layers: int, dense: int):
+        super().__init__()
+        self.codes = codes
+        self.listen = nn.LSTM(width, hidden, layers, batch_first=True, bidirectional=True)
+        self.gather = nn.Sequential(nn.Linear(2 * hidden, dense), nn.ReLU())
+        self.to_mean, self.to_log_variance = nn.Linear(dense, latent), nn.Linear(dense, latent)
+        nn.init.constant_(self.to_log_variance.bias, -5.0)  # clouds begin small, or their noise is all one hears
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Means and log-variances."""
+        h = self.listen(x)[0]  # [B, T, 2 * hidden]
+        h = self.gather(h.unflatten(1, (self.codes, -1)).mean(2))  # [B, codes, dense]
+        return self.to_mean(h), self.to_log_variance(h).clamp(-12, 4)
+
+
+class Writer(nn.Module):
+    """Codes become a window of poses: [B, codes, latent] to [B, T, width]. Chapter: 6."""
+
+    def __init__(self, width: int, latent: int, frames: int, hidden: int, layers: int, dense: int):
+        super().__init__()
+        self.frames = frames
+        self.spread = nn.Sequential(nn.Linear(latent, dense), nn.ReLU())
+        self.speak = nn.LSTM(dense, hidden, layers, batch_first=True, bidirectional=True)
+        self.to_pose = nn.Linear(2 * hidden, width)
+        self.beside = nn.Linear(latent, width)  # a way past the LSTM, so that learning need not wait for it
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Poses, in units of how much each number varies."""
+        z = interpolate(z.transpose(1, 2), self.frames, mode="linear").transpose(1, 2)  # [B, T, latent]
+        return self.to_pose(self.speak(self.spread(z))[0]) + self.beside(z)
+
+
+class Phrases(NamedTuple):
+    """A take as a model has read it: windows that overlap by half, their codes, and what is needed to write them again.
+
+    Shapes: ``codes`` [N, C, Z] (the posterior's means), which may be changed before they are written; ``places``, from
+    where each window was seen; ``roots`` [N, T, 3], the path of who was read, from there; ``motion`` that was read.
+    ``route``: who was read and who would be written. Chapter: 6.
+    """
+
+    codes: torch.Tensor
+    places: Frame
+    roots: torch.Tensor
+    motion: Motion
+    route: str
+
+    @property
+    def clock(self) -> torch.Tensor:
+        """Which codes belong to the same moment, int64 [N, C]: windows overlap, so a moment has a code in each."""
+        count, codes = self.codes.shape[:2]
+        return torch.arange(count)[:, None] * max(codes // 2, 1) + torch.arange(codes)
+
+
+class VAERNN(nn.Module):
+    """A window of one dancer's joint rotations, read into codes and written as a window of the same or another dancer.
+
+    ``routes``: who is read and who is written. ("ab",) translates dancer a into dancer b; ("ab", "ba") both ways, by
+    two readers and two writers. ("aa", "bb") is the deepfake: one reader for both, each writer learns its own dancer
+    only, and what is read of one may then be written by the other.
+    Windows are of transforms (`choreo_lib.windows.cut` with rotations), seen from where the dancer who is read stands
+    and faces in their middle. Each number is told as a distance from that dancer's usual pose, in units of how much it
+    varies. Where one dancer is read and another written, the root is written relative to the root that was read, frame
+    by frame, so a partner stands and travels beside the dancer. ``form``: how a rotation is said, "quaternion" (four
+    numbers, brought to length 1) or "6d" (two axes, made perpendicular: Zhou et al., CVPR 2019). ``shortcut``: codes
+    also hold the principal components of each part of the window, and the networks only what those miss (chapter 4).
+    ``unit``, ``position``, ``rotation``, ``velocity``, ``kl`` weigh what training makes small: how far what is said is
+    from a unit; metres by forward kinematics with each dancer's own bones; squared radians; the change of the error in
+    metres from frame to frame; nats. ``joints``: a weight each, so that many small ones do not drown the rest.
+    Shapes: windows [B, T, 2, J, 7]. Units: metres, world coordinates. Chapter: 6; 7 (deepfake).
+    """
+
+    def __init__(self, skeleton: Skeleton, routes: Sequence[str] = ("ab",), frames=64, fps=30.0, latent=32, codes=1,
+                 hidden=256, layers=2, dense=512, form="quaternion", shortcut=False, unit=0.1, position=0.1,
+                 rotation=1.0, velocity=0.0, kl=PRICE, joints: Sequence[float] | None = None):
+        super().__init__()
+        fakes = set(routes) == {"aa", "bb"}
+        if form not in FORMS or not (fakes or (routes and set(routes) <= {"ab", "ba"})):
+            raise ValueError(f'routes {tuple(routes)}, form {form!r}: routes are ("ab",), ("ba",), both of these, or '
+                             f'("aa", "bb"); the form is {" or ".join(FORMS)}')
+        if frames % (2 * codes) and codes > 1 or frames % 2 or (joints is not None and len(joints) != len(skeleton)):
+            raise ValueError(f"{frames} frames, {codes} codes, {len(joints or skeleton)} weights of {len(skeleton)} "
+                             "joints: windows overlap by half, which must be whole codes; a weight each for the joints")
+        self._config = {"names": skeleton.names, "parents": skeleton.parents, "routes": tuple(routes),
+                        "frames": frames, "fps": fps, "latent": latent, "codes": codes, "hidden": hidden,
+                        "layers": layers, "dense": dense, "form": form, "shortcut": shortcut, "unit": unit,
+                        "position": position, "rotation": rotation, "velocity": velocity, "kl": asdict(kl),
+                        "joints": None if joints is None else [float(weight) for weight in joints]}
+        self.skeleton, self.routes, self.frames, self.fps, self.form = skeleton, tuple(routes), frames, fps, form
+        self.fakes, self.shortcut, self.codes = fakes, shortcut, codes
+        self.unit, self.position, self.rotation, self.velocity, self.kl = unit, position, rotation, velocity, kl
+        width = len(skeleton) * FORMS[form] + 3
+        reads, writes = (sorted({route[k] for route in routes}) for k in (0, 1))
+        self.readers = nn.ModuleDict({who: Reader(width, latent, codes, hidden, layers, dense)
+                                      for who in (["both"] if fakes else reads)})
+        self.writers = nn.ModuleDict({who: Writer(width, latent, frames, hidden, layers, dense) for who in writes})
+        weights = torch.ones(len(skeleton)) if joints is None else torch.tensor([float(weight) for weight in joints])
+        self.register_buffer("joints", weights / weights.mean(), persistent=False)
+        for verb, names in (("read", reads), ("write", writes)):  # usual poses, and how much they vary
+            for who in names:
+                self.register_buffer(f"{verb}_middle_{who}", torch.zeros(width))
+                self.register_buffer(f"{verb}_scale_{who}", torch.ones(width))
+        self.register_buffer("bones", torch.zeros(2, len(skeleton), 3))  # bodies, where no other is asked for
+        hanging = [1] * len(skeleton)  # how many joints each one moves
+        for parent, child in reversed(skeleton.bones):
+            hanging[parent] += hanging[child]
+        leverage = torch.tensor(hanging).repeat_interleave(FORMS[form]).tolist() + 3 * [10.0]
+        self.register_buffer("leverage", torch.tensor(leverage).sqrt(), persistent=False)  # [W]
+        self.register_buffer("axes", torch.zeros(latent if shortcut else 0, frames // codes * width))
+        self.register_buffer("spread", torch.ones(latent if shortcut else 0))
+        if shortcut:  # what the components miss is nothing to begin with
+            for each in (*(reader.to_mean for reader in self.readers.values()),
+                         *(part for writer in self.writers.values() for part in (writer.to_pose, writer.beside))):
+                nn.init.zeros_(each.weight)
+                nn.init.zeros_(each.bias)
+
+    def config(self) -> dict:
+        """What `from_config` needs to build the same model, without its weights; JSON takes it."""
+        return self._config
+
+    @classmethod
+    def from_config(cls, config: dict) -> VAERNN:
+        """The inverse of `config`."""
+        config = dict(config)
+        kl = Schedule(**config.pop("kl"))
+        return cls(Skeleton(tuple(config.pop("names")), tuple(config.pop("parents"))), kl=kl, **config)
+
+    @torch.no_grad()
+    def prepare(self, batches: Iterable[torch.Tensor]) -> None:
+        """Before training, measure the training windows: usual poses, how much they vary, bodies, components."""
+        batches = [batch[:, : self.frames] for batch in batches]
+        self.bones.copy_(torch.cat([batch[:, 0, :, :, :3] for batch in batches]).mean(0))
+        told = {}
+        for route in self.routes:
+            parts = [self._told(batch, route)[:2] for batch in batches]
+            for verb, who, x in zip(("read", "write"), route, map(torch.cat, zip(*parts))):
+                told[verb, who] = x
+                getattr(self, f"{verb}_middle_{who}").copy_(x.mean((0, 1)))
+                getattr(self, f"{verb}_scale_{who}").copy_(x.std((0, 1)).clamp_min(0.05))
+        if self.fakes:  # the same step means the same for both, and what differs is where they step from
+            shared = torch.stack([self.write_scale_a, self.write_scale_b]).mean(0)
+            for verb in ("read", "write"):
+                for who in "ab":
+                    getattr(self, f"{verb}_scale_{who}").copy_(shared)
+        if self.shortcut:
+            parts = torch.cat([self._parts(self._level(x, verb, who)).flatten(0, 1) for (verb, who), x in told.items()
+                               if verb == "write"])
+            some = torch.randperm(len(parts), generator=torch.Generator().manual_seed(0))[:20_000]
+            size, axes = components(parts[some.to(parts.device)], len(self.axes))
+            self.axes.copy_(axes)
+            self.spread.copy_(size)
+
+    def losses(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
+        """What training makes small, and its parts. ``step`` None: the KL at its highest price.
+
+        At rest (``model.eval()``) the code is the posterior's mean.
+        """
+        told = []
+        for route in self.routes:
+            heard, said, frame, body = self._told(batch, route)
+            mean, log_variance = self.encode(heard, route[0])
+            noise = torch.randn_like(mean) * (0.5 * log_variance).exp() if self.training else 0.0
+            raw, turns, root = self.decode(mean + noise, route[1], heard[..., -3:])
+            true, path = self._rotations(said), said[..., -3:] + (0 if self.fakes else heard[..., -3:])
+            made = forward_kinematics(self.skeleton, turns, root, body)[0]
+            off = made - forward_kinematics(self.skeleton, true, path, body)[0]  # [B, T, J, 3]
+            units = kl_per_unit(mean.flatten(1), log_variance.flatten(1))
+            weigh = lambda x: (x * self.joints).mean()  # noqa: E731 (one thing, three times)
+            told.append({"unit": self._unlike_units(raw), "position": weigh(off.norm(dim=-1)),
+                         "rotation": weigh(rotation_difference(turns, true)),
+                         "velocity": weigh(off.diff(dim=1).norm(dim=-1)), "kl_nats": kl_loss(units),
+                         "error_m": off.detach().norm(dim=-1).mean()})
+        told = {name: torch.stack([each[name] for each in told]).mean() for name in told[0]}
+        price = self.kl.high if step is None else self.kl.at(step)
+        weighed = {"unit": self.unit, "position": self.position, "rotation": self.rotation, "velocity": self.velocity,
+                   "kl_nats": price}
+        return {"loss": sum(weight * told[name] for name, weight in weighed.items()), **told}
+
+    def encode(self, x: torch.Tensor, who: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Windows as seen, [B, T, W], to means and log-variances [B, C, Z]."""
+        x = self._level(x, "read", who)
+        mean, log_variance = self.readers["both" if self.fakes else who](x)
+        if self.shortcut:
+            mean = mean + self._parts(x) @ self.axes.T / self.spread
+        return mean, log_variance
+
+    def decode(self, codes: torch.Tensor, who: str, beside: torch.Tensor | None = None):
+        """Codes [B, C, Z] to what is said [B, T, W], rotations [B, T, J, 4] and the root's path [B, T, 3], as seen.
+
+        ``beside``: the path of who was read, which a translated partner's is relative to.
+        """
+        x = self.writers[who](codes)
+        if self.shortcut:
+            x = x + ((codes * self.spread) @ self.axes).view_as(x) / self.leverage
+        x = x * getattr(self, f"write_scale_{who}") + getattr(self, f"write_middle_{who}")
+        root = x[..., -3:] if self.fakes else x[..., -3:] + beside
+        return x, self._rotations(x), root
+
+    @torch.no_grad()
+    def read(self, motion: Motion, route: str | None = None) -> Phrases:
+        """A whole take, in windows that overlap by half. ``route`` None: the first that there is.
+
+        Errors: ValueError for joints or frames a second that are not the model's, a motion without rotations or
+        shorter than a window, or a route that this model cannot go.
+        """
+        route = self.routes[0] if route is None else route
+        able = ("aa", "ab", "ba", "bb") if self.fakes else self.routes
+        if route not in able:
+            raise ValueError(f"route {route!r}: this model goes {', '.join(able)}")
+        if motion.skeleton.names != self.skeleton.names or abs(motion.fps - self.fps) > 1e-3 * self.fps:
+            raise ValueError(f"this motion has {len(motion.skeleton)} joints ({', '.join(motion.skeleton.names[:3])}, "
+                             f"...) at {motion.fps:g} frames a second; the model knows {len(self.skeleton)} "
+                             f"({', '.join(self.skeleton.names[:3])}, ...) at {self.fps:g}")
+        if len(motion) < self.frames:
+            raise ValueError(f"this motion has {len(motion)} frames, and a window {self.frames}")
+        self.eval()
+        hop = self.frames // 2
+        windows = max(-(-(len(motion) - self.frames) // hop), 0) + 1
+        there = np.arange((windows - 1) * hop + self.frames)
+        back = 2 * (len(motion) - 1) - there  # at the end a take goes back the way it came, until the window is full
+        there = np.where(there < len(motion), there, back)
+        whole = replace(motion, positions=motion.positions[there],
+                        rotations=None if motion.rotations is None else motion.rotations[there])
+        batch = cut(whole, self.frames, hop, rotations=True)[:].to(self.bones.device)  # [N, T, 1, J, 7]
+        frame = frame_of(positions_of(self.skeleton, batch), self.frames // 2, self.skeleton, of="a")
+        x = self._seen(batch[:, :, 0], frame)
+        return Phrases(self.encode(x, route[0])[0], frame, x[..., -3:], motion, route)
+
+    @torch.no_grad()
+    def write(self, phrases: Phrases, body: Skeleton | None = None, mix: float = 1.0) -> Motion:
+        """The take that was read, as dancer ``phrases.route[1]`` would dance it, windows blended into each other.
+
+        ``body``: with whose bones (None: the usual one's of who is written). ``mix``, of a deepfake: 1 is the manner of
+        who is written, 0 that of who was read, and between them each joint is turned a part of the way.
+        """
+        self.eval()
+        who = phrases.route[1]
+        bones = self.bones["ab".index(who)].cpu().numpy() if body is None else body.offsets
+        if body is not None and (body.names != self.skeleton.names or bones is None):
+            raise ValueError(f"this body has the joints {', '.join(body.names[:3])}, ... and the model "
+                             f"{', '.join(self.skeleton.names[:3])}, ...; or it has no bones")
+        if mix != 1.0 and not self.fakes:
+            raise ValueError(f"mix is {mix}: between manners goes only a deepfake, routes aa and bb")
+        _, turns, root = self.decode(phrases.codes.to(self.bones), who, phrases.roots)
+        if mix != 1.0:
+            _, own_turns, own_root = self.decode(phrases.codes.to(self.bones), phrases.route[0])
+            turns = slerp(own_turns, turns, torch.full_like(turns[..., 0], mix))
+            root = torch.lerp(own_root, root, mix)
+        turns = turns.clone()
+        turns[:, :, 0] = about_vertical(phrases.places.heading[:, None], turns[:, :, 0])
+        turns, root = blend(turns, phrases.places.to_world(root))
+        skeleton = Skeleton(self.skeleton.names, self.skeleton.parents, bones, () if body is None else body.ends)
+        last = len(phrases.motion)
+        return Motion.from_rotations(turns[:last].cpu(), root[:last].cpu(), self.fps, skeleton,
+                                     source=Source.join(OURS, phrases.motion.source), name=f"made, {who}")
+
+    def translate(self, motion: Motion, route: str | None = None, body: Skeleton | None = None,
+                  mix: float = 1.0) -> Motion:
+        """`read` and `write` in one: a take of one dancer as a take of the other."""
+        return self.write(self.read(motion, route), body, mix)
+
+    def _told(self, batch: torch.Tensor, route: str):
+        """Of windows [B, T, 2, J, 7]: who is read and who is written, as seen [B, T, W]; from where; which body."""
+        batch = batch.to(self.bones.device)
+        own, other = (batch[:, :, "ab".index(who)] for who in route)
+        middle = positions_of(self.skeleton, own[:, self.frames // 2, None])[:, :, None]  # [B, 1, 1, J, 3]
+        frame = frame_of(middle, 0, self.skeleton, of="a")
+        heard, said = self._seen(own, frame), self._seen(other, frame)
+        if not self.fakes:
+            said = torch.cat([said[..., :-3], said[..., -3:] - heard[..., -3:]], -1)
+        return heard, said, frame, other[..., :3]
+
+    def _seen(self, dancer: torch.Tensor, frame: Frame) -> torch.Tensor:
+        """Transforms [B, T, J, 7] from a place: rotations in the model's form and the root's path, [B, T, W]."""
+        root = about_vertical(-frame.heading[:, None], dancer[:, :, 0, 3:])
+        turns = torch.cat([root[:, :, None], dancer[:, :, 1:, 3:]], 2)
+        if self.form == "quaternion":  # of q and -q the one that turns by less, in the middle of the window
+            turns = turns * torch.where(turns[:, self.frames // 2, None, :, 3:] < 0, -1.0, 1.0)
+        else:
+            turns = roma.unitquat_to_rotmat(turns)[..., :2].flatten(-2)  # the first two axes' x, x, y, y, z, z
+        return torch.cat([turns.flatten(2), frame.to_local(dancer[:, :, 0, :3])], 2)
+
+    def _rotations(self, x: torch.Tensor) -> torch.Tensor:
+        """What is said, [B, T, W], as unit quaternions [B, T, J, 4]."""
+        x = x[..., :-3].unflatten(-1, (len(self.skeleton), -1))
+        if self.form == "quaternion":
+            return normalize(x, dim=-1)
+        return roma.rotmat_to_unitquat(roma.special_gramschmidt(x.unflatten(-1, (3, 2))))
+
+    def _unlike_units(self, x: torch.Tensor) -> torch.Tensor:
+        """How far what is said is from what a rotation is: of length 1, and, of two axes, perpendicular."""
+        x = x[..., :-3].unflatten(-1, (len(self.skeleton), -1))
+        if self.form == "quaternion":
+            return ((x.norm(dim=-1) - 1) ** 2).mean()
+        axes = x.unflatten(-1, (3, 2))
+        return ((axes.norm(dim=-2) - 1) ** 2).mean() + (axes.prod(-1).sum(-1) ** 2).mean()
+
+    def _level(self, x: torch.Tensor, verb: str, who: str) -> torch.Tensor:
+        return (x - getattr(self, f"{verb}_middle_{who}")) / getattr(self, f"{verb}_scale_{who}")
+
+    def _parts(self, x: torch.Tensor) -> torch.Tensor:
+        """Levelled windows [B, T, W] in parts, [B, C, T / C * W], where each number counts as it moves joints."""
+        return (x * self.leverage).unflatten(1, (self.codes, -1)).flatten(2)
+
+
+def blend(turns: torch.Tensor, roots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Windows that overlap by half, as one: fading from each to the next along a Hann window, rotations by `slerp`.
+
+    All seams at once. Shapes: unit quaternions [N, T, J, 4] and places [N, T, 3] -> [(N + 1) * T / 2, J, 4] and
+    [(N + 1) * T / 2, 3]. Chapter: 6.
+    """
+    half = turns.shape[1] // 2
+    share = torch.sin(torch.pi / 2 * (torch.arange(half).to(turns) + 0.5) / half) ** 2  # the rising half of Hann
+    seams = slerp(turns[:-1, half:], turns[1:, :half], share[:, None])
+    paths = torch.lerp(roots[:-1, half:], roots[1:, :half], share[:, None].to(roots))
+    whole = lambda x, between: torch.cat([x[0, :half], between.flatten(0, 1), x[-1, half:]])  # noqa: E731
+    return whole(turns, seams), whole(roots, paths)

@@ -1,0 +1,240 @@
+"""Rotations of one dancer into the other's: beside loops, SciPy and by hand, on synthetic dancers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation, Slerp
+
+import choreo_lib as cl
+from choreo_lib import losses, windows
+from choreo_lib.losses import Schedule
+from choreo_lib.models import VAERNN
+from choreo_lib.models.vae_rnn import blend
+from choreo_lib.skeleton import slerp
+
+SMALL = {"frames": 16, "latent": 8, "hidden": 12, "dense": 16}
+FAKES = ("aa", "bb")
+
+
+def turns(*shape, seed=0, dtype=torch.float64):
+    return torch.nn.functional.normalize(
+        torch.randn(*shape, 4, generator=torch.Generator().manual_seed(seed), dtype=dtype), dim=-1)
+
+
+@pytest.fixture(scope="module")
+def duet():
+    """Two bodies of different sizes, one of whom turns right round."""
+    made = cl.synthetic.duet("canon", frames=150, seed=4)
+    tall = cl.synthetic.body(1.9, legs=1.1)
+    b = cl.Motion.from_rotations(made.b.rotations, made.b.positions[:, 0], 30, tall, source=cl.OURS)
+    return cl.Duet(made.a, b)
+
+
+@pytest.fixture(scope="module")
+def cut(duet):
+    return windows.cut(duet, 16, 3, rotations=True)
+
+
+def make(cut, routes=("ab",), **wishes):
+    torch.manual_seed(0)
+    model = VAERNN(cut.skeleton, routes, **{**SMALL, **wishes})
+    model.prepare(cut.batches(16))
+    return model
+
+
+# Rotations
+
+
+def test_the_difference_of_rotations_is_what_scipy_measures():
+    one, other = turns(200), turns(200, seed=1)
+    angle = (Rotation.from_quat(one) * Rotation.from_quat(other).inv()).magnitude()
+    np.testing.assert_allclose(losses.rotation_difference(one, other), 4 * np.sin(angle / 2) ** 2, atol=1e-9)
+
+
+def test_q_and_minus_q_cost_the_same_and_pull_the_same_way():
+    one, other = turns(50), turns(50, seed=1)
+    told = []
+    for sign in (1, -1):
+        free = one.clone().requires_grad_()
+        losses.rotation_difference(free, sign * other).sum().backward()
+        told.append((losses.rotation_difference(one, sign * other), free.grad))
+    assert torch.equal(told[0][0], told[1][0]) and torch.equal(told[0][1], told[1][1])
+    assert told[0][1].abs().max() > 0.1
+    assert torch.equal(losses.rotation_difference(-one, other), told[0][0])
+
+
+def test_slerp_goes_as_scipy_goes_and_the_shorter_way():
+    one, other, share = turns(60), turns(60, seed=1), torch.linspace(0, 1, 60, dtype=torch.float64)
+    for sign in (1, -1):
+        made = slerp(one, sign * other, share)
+        for k in range(60):
+            want = Slerp([0, 1], Rotation.from_quat(np.stack([one[k], other[k]])))(share[k])
+            assert (Rotation.from_quat(made[k].numpy()) * want.inv()).magnitude() < 1e-6
+
+
+def test_forward_kinematics_has_its_gradient_in_double_precision(duet):
+    skeleton = cl.Skeleton(duet.a.skeleton.names[:5], duet.a.skeleton.parents[:5], duet.a.skeleton.offsets[:5])
+    q, root, bones = turns(2, 5), torch.randn(2, 3).double(), torch.randn(2, 5, 3).double()
+    run = lambda *x: cl.forward_kinematics(skeleton, torch.nn.functional.normalize(x[0], dim=-1), *x[1:])[0]  # noqa: E731
+    assert torch.autograd.gradcheck(run, [x.requires_grad_() for x in (q, root, bones)])
+
+
+# Blending
+
+
+def test_blended_windows_of_one_take_are_the_take(duet):
+    batch = windows.cut(duet.a, 16, 8, rotations=True)[:][:, :, 0].double()
+    signs = torch.where(torch.rand(len(batch), 1, 1, 1) < 0.5, -1.0, 1.0)  # each window has a sign of its own
+    q, root = blend(batch[..., 3:] * signs, batch[..., 0, :3])
+    last = len(q)
+    assert last == (len(batch) + 1) * 8
+    np.testing.assert_allclose(root, duet.a.positions[:last, 0], atol=1e-6)
+    far = losses.rotation_difference(q, torch.from_numpy(duet.a.rotations[:last]).double())
+    assert far.max() < 1e-5  # the recording is in single precision
+
+
+def test_a_seam_is_a_hann_window_and_slerp():
+    q, root = turns(2, 8, 3), torch.randn(2, 8, 3, generator=torch.Generator().manual_seed(3)).double()
+    made, path = blend(q, root)
+    hann = np.sin(np.pi * (np.arange(8) + 0.5) / 8) ** 2
+    for k in range(4):
+        np.testing.assert_allclose(path[4 + k], hann[4 + k] * root[0, 4 + k] + hann[k] * root[1, k], atol=1e-12)
+        for j in range(3):
+            pair = Rotation.from_quat(np.stack([q[0, 4 + k, j], q[1, k, j]]))
+            want = Slerp([0, 1], pair)(hann[k])
+            assert (Rotation.from_quat(made[4 + k, j].numpy()) * want.inv()).magnitude() < 1e-6
+
+
+# The model
+
+
+@pytest.mark.parametrize("wishes", [
+    {}, {"routes": ("ba",), "form": "6d"}, {"routes": ("ab", "ba"), "codes": 4},
+    {"routes": FAKES, "form": "6d", "codes": 2, "shortcut": True}, {"routes": FAKES, "shortcut": True, "velocity": 1.0},
+])  # fmt: skip
+def test_it_learns_and_every_part_hears_of_it(cut, wishes):
+    model = make(cut, **wishes, kl=Schedule(1e-5))
+    optimiser, first = torch.optim.Adam(model.parameters(), 5e-3), None
+    for step in range(60):
+        told = model.losses(cut[:16], step)
+        optimiser.zero_grad()
+        told["loss"].backward()
+        optimiser.step()
+        first = first or told["loss"].item()
+    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not silent and told["loss"].item() < 0.7 * first
+    again = VAERNN.from_config(model.config())
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again.eval().losses(cut[:4], 0)["loss"], model.eval().losses(cut[:4], 0)["loss"])
+
+
+def test_each_loss_is_what_it_says(cut):
+    weights = [1.0 + k % 3 for k in range(len(cut.skeleton))]
+    model = make(cut, ("ab",), joints=weights, unit=2.0, position=3.0, rotation=4.0, velocity=5.0, kl=Schedule(0.5))
+    model.eval()
+    batch = cut[:6]
+    told = model.losses(batch, None)
+    prices = {"unit": 2, "position": 3, "rotation": 4, "velocity": 5, "kl_nats": 0.5}
+    want = sum(price * told[name] for name, price in prices.items())
+    torch.testing.assert_close(told["loss"], want)
+    heard, _, frame, body = model._told(batch, "ab")
+    mean, log_variance = model.encode(heard, "a")
+    raw, q, root = model.decode(mean, "b", heard[..., -3:])
+    made = cl.forward_kinematics(cut.skeleton, q, root, body)[0]
+    true = frame.to_local(windows.positions_of(cut.skeleton, batch[:, :, 1]))  # each with its own dancer's bones
+    off = (made - true).norm(dim=-1)
+    torch.testing.assert_close(told["position"], (off * torch.tensor(weights)).sum(-1).mean() / sum(weights))
+    torch.testing.assert_close(told["error_m"], off.mean())
+    steps = (made - true).diff(dim=1).norm(dim=-1)
+    torch.testing.assert_close(told["velocity"], (steps * torch.tensor(weights)).sum(-1).mean() / sum(weights))
+    lengths = raw[..., :-3].unflatten(-1, (-1, 4)).norm(dim=-1)
+    torch.testing.assert_close(told["unit"], ((lengths - 1) ** 2).mean())
+    torch.testing.assert_close(told["kl_nats"], losses.kl_per_unit(mean.flatten(1), log_variance.flatten(1)).sum())
+
+
+def test_the_sign_of_a_quaternion_in_the_data_changes_nothing(cut):
+    for form in ("quaternion", "6d"):
+        model = make(cut, form=form).eval()
+        batch = cut[:5]
+        flipped = batch.clone()
+        flipped[:, :, :, 1::2, 3:] *= -1
+        for name, value in model.losses(batch, 0).items():
+            torch.testing.assert_close(model.losses(flipped, 0)[name], value)
+
+
+@pytest.mark.parametrize("routes", [("ab",), FAKES])
+def test_moving_the_room_moves_what_is_made_with_it(duet, cut, routes):
+    model = make(cut, routes)
+    moved = duet.a.moved((2, -1, 0), turn=2.5)
+    here, there = model.translate(duet.a, "ab"), model.translate(moved, "ab")
+    np.testing.assert_allclose(there.positions, here.moved((2, -1, 0), turn=2.5).positions, atol=2e-4)
+
+
+def test_a_partner_is_where_the_dancer_is_and_has_the_body_asked_for(duet, cut):
+    model = make(cut)
+    made = model.translate(duet.a, body=duet.b.skeleton)
+    assert len(made) == len(duet.a) and made.skeleton == duet.b.skeleton and made.rotations is not None
+    parents, children = zip(*made.skeleton.bones)
+    lengths = np.linalg.norm(made.positions[:, children] - made.positions[:, parents], axis=-1)
+    assert np.abs(lengths - np.linalg.norm(made.skeleton.offsets[list(children)], axis=-1)).max() < 1e-5
+    usual = np.linalg.norm(duet.positions[:, 1, 0] - duet.positions[:, 0, 0], axis=-1).mean()
+    far = np.linalg.norm(made.positions[:, 0] - duet.a.positions[:, 0], axis=-1)  # untrained: the usual place beside
+    assert abs(far.mean() - usual) < 0.5 * usual
+    assert not model.translate(replace(duet.a, source=None)).source.redistribute
+
+
+def test_the_manner_of_who_was_read_and_of_who_is_written_are_the_ends_of_a_mix(duet, cut):
+    model = make(cut, FAKES, shortcut=True)
+    own, swapped = (model.translate(duet.a, route, body=duet.a.skeleton) for route in ("aa", "ab"))
+    ends = [model.translate(duet.a, "ab", body=duet.a.skeleton, mix=mix) for mix in (0.0, 1.0, 0.5)]
+    np.testing.assert_allclose(ends[0].positions, own.positions, atol=1e-4)
+    np.testing.assert_array_equal(ends[1].positions, swapped.positions)
+    half = [np.linalg.norm(ends[2].positions - end.positions, axis=-1).mean() for end in ends[:2]]
+    assert np.linalg.norm(own.positions - swapped.positions, axis=-1).mean() > 0.01 and max(half) < 1.3 * min(half)
+
+
+def test_principal_components_alone_rebuild_most(cut):
+    told = [float(make(cut, FAKES, shortcut=True, latent=latent, codes=2).eval().losses(cut[:], None)["error_m"])
+            for latent in (4, 32)]
+    assert told[1] < 0.5 * told[0] and told[1] < 0.02
+
+
+def test_codes_of_the_same_moment_have_the_same_time(duet, cut):
+    phrases = make(cut, codes=4).read(duet.a)
+    assert phrases.codes.shape == (len(phrases.clock), 4, 8)
+    assert phrases.clock[:3].tolist() == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
+
+
+@pytest.mark.parametrize(("wish", "word"), [
+    ({"routes": ("ab", "bb")}, "routes"), ({"form": "euler"}, "quaternion or 6d"), ({"codes": 3}, "whole codes"),
+    ({"joints": [1.0]}, "weights"), ({"frames": 15}, "overlap"),
+])  # fmt: skip
+def test_what_it_cannot_be_is_refused(cut, wish, word):
+    with pytest.raises(ValueError, match=word):
+        VAERNN(cut.skeleton, **{**SMALL, **wish})
+
+
+@pytest.mark.parametrize(("change", "route", "word"), [
+    (lambda m: m[:15], None, "15 frames"), (lambda m: replace(m, rotations=None), None, "no joint rotations"),
+    (lambda m: replace(m, fps=25), None, "25 frames a second"), (lambda m: m, "ba", "this model goes ab"),
+    (lambda m: cl.load_duet("synthetic/mirror").a, None, None),
+])  # fmt: skip
+def test_what_it_cannot_read_is_refused(duet, cut, change, route, word):
+    model = make(cut)
+    if word is None:
+        assert len(model.translate(change(duet.a))) == 300  # other takes of the same joints are welcome
+        return
+    with pytest.raises(ValueError, match=word):
+        model.translate(change(duet.a), route)
+
+
+def test_what_it_cannot_write_is_refused(duet, cut):
+    model = make(cut)
+    with pytest.raises(ValueError, match="mix"):
+        model.translate(duet.a, mix=0.5)
+    with pytest.raises(ValueError, match="joints"):
+        model.translate(duet.a, body=cl.Skeleton(("pelvis",), (-1,), np.zeros((1, 3))))

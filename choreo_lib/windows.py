@@ -241,6 +241,29 @@ def split_in_time(take: Duet | Motion, shares: Sequence[float] = (0.7, 0.15, 0.1
     return [take[int(a) + k * gap : int(b) + k * gap] for k, (a, b) in enumerate(zip(ends[:-1], ends[1:]))]
 
 
+def takes_of(windows: Windows) -> list[Duet]:
+    """The takes that windows of duets were cut from, whole; with their rotations, where they were cut with them.
+
+    Chapter: 5.
+    """
+    found = []
+    for take in windows.take.unique():
+        of = windows.take == take
+        found.append(int(windows.first[of][0] - windows.start[of][0]))
+    return [Duet(*(_motion(part[:, who], windows) for who in (0, 1)))
+            for part in windows.frames.cpu().tensor_split(found[1:])]
+
+
+def _motion(frames: torch.Tensor, windows: Windows) -> Motion:
+    """One dancer's positions or transforms [T, J, 3 or 7] as a Motion."""
+    fps, skeleton = windows.fps * windows.step, windows.skeleton
+    if frames.shape[-1] == 3:
+        return Motion(frames.numpy(), fps, skeleton, source=windows.source)
+    bones = frames[0, :, :3].double().numpy() * (np.arange(len(skeleton)) > 0)[:, None]
+    body = Skeleton(skeleton.names, skeleton.parents, bones)
+    return Motion.from_rotations(frames[..., 3:], frames[:, 0, :3], fps, body, source=windows.source)
+
+
 class Frame(NamedTuple):
     """A place to look from: a point on the floor and a direction; one for every window of a batch.
 

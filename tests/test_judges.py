@@ -45,7 +45,7 @@ def test_samples_and_rollouts_are_measured(judged):
 
 def test_takes_come_back_whole(judged):
     duets, train, *_ = judged
-    for take, duet in zip(judges.takes_of(train), duets):
+    for take, duet in zip(windows.takes_of(train), duets):
         np.testing.assert_array_equal(take.positions, duet.positions)
 
 

@@ -141,7 +141,7 @@ def test_each_loss_is_what_it_says(cut):
     prices = {"unit": 2, "position": 3, "rotation": 4, "velocity": 5, "kl_nats": 0.5}
     want = sum(price * told[name] for name, price in prices.items())
     torch.testing.assert_close(told["loss"], want)
-    heard, _, frame, body = model._told(batch, "ab")
+    heard, _, frame, body = model.told(batch, "ab")
     mean, log_variance = model.encode(heard, "a")
     raw, q, root = model.decode(mean, "b", heard[..., -3:])
     made = cl.forward_kinematics(cut.skeleton, q, root, body)[0]
@@ -238,3 +238,12 @@ def test_what_it_cannot_write_is_refused(duet, cut):
         model.translate(duet.a, mix=0.5)
     with pytest.raises(ValueError, match="joints"):
         model.translate(duet.a, body=cl.Skeleton(("pelvis",), (-1,), np.zeros((1, 3))))
+
+
+@pytest.mark.parametrize("codes", [1, 2, 4])
+def test_parts_that_overlap_add_up_to_the_window(cut, codes):
+    model = make(cut, FAKES, shortcut=True, codes=codes)
+    x = torch.randn(3, 16, len(model.leverage), generator=torch.Generator().manual_seed(0))
+    parts = model._parts(x)
+    assert parts.shape == (3, codes, 2 * 16 // codes * x.shape[2])
+    torch.testing.assert_close(model._whole(parts) / model.leverage, x)

@@ -124,7 +124,7 @@ class Ridge:
             for columns, which in self._blocks(sums[0], len(horizons)):
                 parts = [(xx[columns][:, columns], xy[columns][:, which], yy[which], n) for xx, xy, yy, n in sums]
                 asked = [horizons[i] for i in which]
-                best, answer = _regressed(parts, PENALTIES if self.penalty is None else (self.penalty,))
+                best, answer = regressed(parts, PENALTIES if self.penalty is None else (self.penalty,))
                 chosen |= dict(zip(asked, best))
                 weights |= dict(zip(asked, answer))
             for role in roles:
@@ -188,7 +188,7 @@ class Ridge:
         return [([*range(shared), *pose], [i]) for i, pose in enumerate(poses)]
 
 
-def _regressed(parts, penalties) -> tuple[list, list]:
+def regressed(parts, penalties) -> tuple[list, list]:
     """For each horizon the penalty that leaves the least squared error on parts held out in turn, and the weights.
 
     A part is (X'X [C, C], X'Y [C, H, K], Y'Y [H], rows): sums are all that either step needs.

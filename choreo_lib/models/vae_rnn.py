@@ -14,7 +14,7 @@ import numpy as np
 import roma
 import torch
 from torch import nn
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import interpolate, normalize, pad
 
 from ..losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 from ..motion import OURS, Motion, Source
@@ -32,11 +32,11 @@ class Reader(nn.Module):
     Shapes: [B, T, width] to means and log-variances [B, codes, latent]. Chapter: 6.
     """
 
-    def __init__(self, width: int, latent: int, codes: int, hidden: int, layers: int, dense: int):
+    def __init__(self, width: int, latent: int, codes: int, hidden: int, layers: int, dense: int, dropout: float):
         super().__init__()
         self.codes = codes
-        self.listen = nn.LSTM(width, hidden, layers, batch_first=True, bidirectional=True)
-        self.gather = nn.Sequential(nn.Linear(2 * hidden, dense), nn.ReLU())
+        self.listen = nn.LSTM(width, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
+        self.gather = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * hidden, dense), nn.ReLU(), nn.Dropout(dropout))
         self.to_mean, self.to_log_variance = nn.Linear(dense, latent), nn.Linear(dense, latent)
         nn.init.constant_(self.to_log_variance.bias, -5.0)  # clouds begin small, or their noise is all one hears
 
@@ -50,11 +50,11 @@ class Reader(nn.Module):
 class Writer(nn.Module):
     """Codes become a window of poses: [B, codes, latent] to [B, T, width]. Chapter: 6."""
 
-    def __init__(self, width: int, latent: int, frames: int, hidden: int, layers: int, dense: int):
+    def __init__(self, width: int, latent: int, frames: int, hidden: int, layers: int, dense: int, dropout: float):
         super().__init__()
         self.frames = frames
-        self.spread = nn.Sequential(nn.Linear(latent, dense), nn.ReLU())
-        self.speak = nn.LSTM(dense, hidden, layers, batch_first=True, bidirectional=True)
+        self.spread = nn.Sequential(nn.Linear(latent, dense), nn.ReLU(), nn.Dropout(dropout))
+        self.speak = nn.LSTM(dense, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
         self.to_pose = nn.Linear(2 * hidden, width)
         self.beside = nn.Linear(latent, width)  # a way past the LSTM, so that learning need not wait for it
 
@@ -104,42 +104,49 @@ class VAERNN(nn.Module):
     """
 
     def __init__(self, skeleton: Skeleton, routes: Sequence[str] = ("ab",), frames=64, fps=30.0, latent=32, codes=1,
-                 hidden=256, layers=2, dense=512, form="quaternion", shortcut=False, unit=0.1, position=0.1,
-                 rotation=1.0, velocity=0.0, kl=PRICE, joints: Sequence[float] | None = None):
+                 hidden=256, layers=2, dense=512, dropout=0.0, form="quaternion", shortcut=False, unit=0.1,
+                 position=0.1, rotation=1.0, velocity=0.0, kl=PRICE, joints: Sequence[float] | None = None):
         super().__init__()
         fakes = set(routes) == {"aa", "bb"}
         if form not in FORMS or not (fakes or (routes and set(routes) <= {"ab", "ba"})):
             raise ValueError(f'routes {tuple(routes)}, form {form!r}: routes are ("ab",), ("ba",), both of these, or '
                              f'("aa", "bb"); the form is {" or ".join(FORMS)}')
-        if frames % (2 * codes) and codes > 1 or frames % 2 or (joints is not None and len(joints) != len(skeleton)):
+        if frames % (2 * codes) or codes % 2 and codes > 1 or (joints is not None and len(joints) != len(skeleton)):
             raise ValueError(f"{frames} frames, {codes} codes, {len(joints or skeleton)} weights of {len(skeleton)} "
-                             "joints: windows overlap by half, which must be whole codes; a weight each for the joints")
+                             "joints: windows overlap by half, which must be whole codes, and codes an even number of "
+                             "frames; a weight each for the joints")
         self._config = {"names": skeleton.names, "parents": skeleton.parents, "routes": tuple(routes),
                         "frames": frames, "fps": fps, "latent": latent, "codes": codes, "hidden": hidden,
-                        "layers": layers, "dense": dense, "form": form, "shortcut": shortcut, "unit": unit,
-                        "position": position, "rotation": rotation, "velocity": velocity, "kl": asdict(kl),
+                        "layers": layers, "dense": dense, "dropout": dropout, "form": form, "shortcut": shortcut,
+                        "unit": unit, "position": position, "rotation": rotation, "velocity": velocity,
+                        "kl": asdict(kl),
                         "joints": None if joints is None else [float(weight) for weight in joints]}
         self.skeleton, self.routes, self.frames, self.fps, self.form = skeleton, tuple(routes), frames, fps, form
         self.fakes, self.shortcut, self.codes = fakes, shortcut, codes
         self.unit, self.position, self.rotation, self.velocity, self.kl = unit, position, rotation, velocity, kl
         width = len(skeleton) * FORMS[form] + 3
+        heard = width + 3 * len(skeleton)  # who is read shows where the joints are, too
         reads, writes = (sorted({route[k] for route in routes}) for k in (0, 1))
-        self.readers = nn.ModuleDict({who: Reader(width, latent, codes, hidden, layers, dense)
+        self.readers = nn.ModuleDict({who: Reader(heard, latent, codes, hidden, layers, dense, dropout)
                                       for who in (["both"] if fakes else reads)})
-        self.writers = nn.ModuleDict({who: Writer(width, latent, frames, hidden, layers, dense) for who in writes})
+        self.writers = nn.ModuleDict({who: Writer(width, latent, frames, hidden, layers, dense, dropout)
+                                      for who in writes})
         weights = torch.ones(len(skeleton)) if joints is None else torch.tensor([float(weight) for weight in joints])
         self.register_buffer("joints", weights / weights.mean(), persistent=False)
-        for verb, names in (("read", reads), ("write", writes)):  # usual poses, and how much they vary
+        for verb, names, wide in (("read", reads, heard), ("write", writes, width)):  # usual poses, and how they vary
             for who in names:
-                self.register_buffer(f"{verb}_middle_{who}", torch.zeros(width))
-                self.register_buffer(f"{verb}_scale_{who}", torch.ones(width))
+                self.register_buffer(f"{verb}_middle_{who}", torch.zeros(wide))
+                self.register_buffer(f"{verb}_scale_{who}", torch.ones(wide))
         self.register_buffer("bones", torch.zeros(2, len(skeleton), 3))  # bodies, where no other is asked for
         hanging = [1] * len(skeleton)  # how many joints each one moves
         for parent, child in reversed(skeleton.bones):
             hanging[parent] += hanging[child]
         leverage = torch.tensor(hanging).repeat_interleave(FORMS[form]).tolist() + 3 * [10.0]
         self.register_buffer("leverage", torch.tensor(leverage).sqrt(), persistent=False)  # [W]
-        self.register_buffer("axes", torch.zeros(latent if shortcut else 0, frames // codes * width))
+        part = frames // codes
+        self.register_buffer("axes", torch.zeros(latent if shortcut else 0, 2 * part * width))
+        self.register_buffer("fade", torch.sin(torch.pi * (torch.arange(2 * part) + 0.5) / (2 * part))[:, None],
+                             persistent=False)  # [2 * part, 1]: squared, it and the next one's add up to one
         self.register_buffer("spread", torch.ones(latent if shortcut else 0))
         if shortcut:  # what the components miss is nothing to begin with
             for each in (*(reader.to_mean for reader in self.readers.values()),
@@ -165,14 +172,14 @@ class VAERNN(nn.Module):
         self.bones.copy_(torch.cat([batch[:, 0, :, :, :3] for batch in batches]).mean(0))
         told = {}
         for route in self.routes:
-            parts = [self._told(batch, route)[:2] for batch in batches]
+            parts = [self.told(batch, route)[:2] for batch in batches]
             for verb, who, x in zip(("read", "write"), route, map(torch.cat, zip(*parts))):
                 told[verb, who] = x
                 getattr(self, f"{verb}_middle_{who}").copy_(x.mean((0, 1)))
                 getattr(self, f"{verb}_scale_{who}").copy_(x.std((0, 1)).clamp_min(0.05))
         if self.fakes:  # the same step means the same for both, and what differs is where they step from
-            shared = torch.stack([self.write_scale_a, self.write_scale_b]).mean(0)
             for verb in ("read", "write"):
+                shared = (getattr(self, f"{verb}_scale_a") + getattr(self, f"{verb}_scale_b")) / 2
                 for who in "ab":
                     getattr(self, f"{verb}_scale_{who}").copy_(shared)
         if self.shortcut:
@@ -190,11 +197,11 @@ class VAERNN(nn.Module):
         """
         told = []
         for route in self.routes:
-            heard, said, frame, body = self._told(batch, route)
+            heard, said, frame, body = self.told(batch, route)
             mean, log_variance = self.encode(heard, route[0])
             noise = torch.randn_like(mean) * (0.5 * log_variance).exp() if self.training else 0.0
             raw, turns, root = self.decode(mean + noise, route[1], heard[..., -3:])
-            true, path = self._rotations(said), said[..., -3:] + (0 if self.fakes else heard[..., -3:])
+            true, path = self.rotations(said), said[..., -3:] + (0 if self.fakes else heard[..., -3:])
             made = forward_kinematics(self.skeleton, turns, root, body)[0]
             off = made - forward_kinematics(self.skeleton, true, path, body)[0]  # [B, T, J, 3]
             units = kl_per_unit(mean.flatten(1), log_variance.flatten(1))
@@ -210,11 +217,11 @@ class VAERNN(nn.Module):
         return {"loss": sum(weight * told[name] for name, weight in weighed.items()), **told}
 
     def encode(self, x: torch.Tensor, who: str) -> tuple[torch.Tensor, torch.Tensor]:
-        """Windows as seen, [B, T, W], to means and log-variances [B, C, Z]."""
+        """Windows as they are read, [B, T, 3 * J + W], to means and log-variances [B, C, Z]."""
         x = self._level(x, "read", who)
         mean, log_variance = self.readers["both" if self.fakes else who](x)
         if self.shortcut:
-            mean = mean + self._parts(x) @ self.axes.T / self.spread
+            mean = mean + self._parts(x[..., -len(self.leverage):]) @ self.axes.T / self.spread
         return mean, log_variance
 
     def decode(self, codes: torch.Tensor, who: str, beside: torch.Tensor | None = None):
@@ -224,10 +231,10 @@ class VAERNN(nn.Module):
         """
         x = self.writers[who](codes)
         if self.shortcut:
-            x = x + ((codes * self.spread) @ self.axes).view_as(x) / self.leverage
+            x = x + self._whole((codes * self.spread) @ self.axes) / self.leverage
         x = x * getattr(self, f"write_scale_{who}") + getattr(self, f"write_middle_{who}")
         root = x[..., -3:] if self.fakes else x[..., -3:] + beside
-        return x, self._rotations(x), root
+        return x, self.rotations(x), root
 
     @torch.no_grad()
     def read(self, motion: Motion, route: str | None = None) -> Phrases:
@@ -256,7 +263,7 @@ class VAERNN(nn.Module):
                         rotations=None if motion.rotations is None else motion.rotations[there])
         batch = cut(whole, self.frames, hop, rotations=True)[:].to(self.bones.device)  # [N, T, 1, J, 7]
         frame = frame_of(positions_of(self.skeleton, batch), self.frames // 2, self.skeleton, of="a")
-        x = self._seen(batch[:, :, 0], frame)
+        x = self._heard(batch[:, :, 0], frame)
         return Phrases(self.encode(x, route[0])[0], frame, x[..., -3:], motion, route)
 
     @torch.no_grad()
@@ -266,42 +273,56 @@ class VAERNN(nn.Module):
         ``body``: with whose bones (None: the usual one's of who is written). ``mix``, of a deepfake: 1 is the manner of
         who is written, 0 that of who was read, and between them each joint is turned a part of the way.
         """
-        self.eval()
         who = phrases.route[1]
         bones = self.bones["ab".index(who)].cpu().numpy() if body is None else body.offsets
         if body is not None and (body.names != self.skeleton.names or bones is None):
             raise ValueError(f"this body has the joints {', '.join(body.names[:3])}, ... and the model "
                              f"{', '.join(self.skeleton.names[:3])}, ...; or it has no bones")
-        if mix != 1.0 and not self.fakes:
-            raise ValueError(f"mix is {mix}: between manners goes only a deepfake, routes aa and bb")
-        _, turns, root = self.decode(phrases.codes.to(self.bones), who, phrases.roots)
-        if mix != 1.0:
-            _, own_turns, own_root = self.decode(phrases.codes.to(self.bones), phrases.route[0])
-            turns = slerp(own_turns, turns, torch.full_like(turns[..., 0], mix))
-            root = torch.lerp(own_root, root, mix)
-        turns = turns.clone()
-        turns[:, :, 0] = about_vertical(phrases.places.heading[:, None], turns[:, :, 0])
-        turns, root = blend(turns, phrases.places.to_world(root))
+        turns, root = blend(*self.windows_of(phrases, mix))
         skeleton = Skeleton(self.skeleton.names, self.skeleton.parents, bones, () if body is None else body.ends)
         last = len(phrases.motion)
         return Motion.from_rotations(turns[:last].cpu(), root[:last].cpu(), self.fps, skeleton,
                                      source=Source.join(OURS, phrases.motion.source), name=f"made, {who}")
+
+    @torch.no_grad()
+    def windows_of(self, phrases: Phrases, mix: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """The windows that `write` blends, in the world: rotations [N, T, J, 4] and the root's path [N, T, 3]."""
+        self.eval()
+        if mix != 1.0 and not self.fakes:
+            raise ValueError(f"mix is {mix}: between manners goes only a deepfake, routes aa and bb")
+        codes = phrases.codes.to(self.bones)
+        _, turns, root = self.decode(codes, phrases.route[1], phrases.roots)
+        if mix != 1.0:
+            _, own_turns, own_root = self.decode(codes, phrases.route[0])
+            turns = slerp(own_turns, turns, torch.full_like(turns[..., 0], mix))
+            root = torch.lerp(own_root, root, mix)
+        return self.in_world(turns, phrases.places), phrases.places.to_world(root)
+
+    def in_world(self, turns: torch.Tensor, frame: Frame) -> torch.Tensor:
+        """Rotations [B, T, J, 4] as seen from a place, as they are in the world: the root's turns, the others stay."""
+        root = about_vertical(frame.heading[:, None], turns[:, :, 0])
+        return torch.cat([root[:, :, None], turns[:, :, 1:]], 2)
 
     def translate(self, motion: Motion, route: str | None = None, body: Skeleton | None = None,
                   mix: float = 1.0) -> Motion:
         """`read` and `write` in one: a take of one dancer as a take of the other."""
         return self.write(self.read(motion, route), body, mix)
 
-    def _told(self, batch: torch.Tensor, route: str):
-        """Of windows [B, T, 2, J, 7]: who is read and who is written, as seen [B, T, W]; from where; which body."""
+    def told(self, batch: torch.Tensor, route: str) -> tuple[torch.Tensor, torch.Tensor, Frame, torch.Tensor]:
+        """Of windows [B, T, 2, J, 7] who is read [B, T, 3 * J + W], who is written [B, T, W], from where, the bones."""
         batch = batch.to(self.bones.device)
         own, other = (batch[:, :, "ab".index(who)] for who in route)
         middle = positions_of(self.skeleton, own[:, self.frames // 2, None])[:, :, None]  # [B, 1, 1, J, 3]
         frame = frame_of(middle, 0, self.skeleton, of="a")
-        heard, said = self._seen(own, frame), self._seen(other, frame)
+        heard, said = self._heard(own, frame), self._seen(other, frame)
         if not self.fakes:
             said = torch.cat([said[..., :-3], said[..., -3:] - heard[..., -3:]], -1)
         return heard, said, frame, other[..., :3]
+
+    def _heard(self, dancer: torch.Tensor, frame: Frame) -> torch.Tensor:
+        """As `_seen`, and before it where the joints are, [B, T, 3 * J + W]."""
+        positions = frame.to_local(positions_of(self.skeleton, dancer)).flatten(2)
+        return torch.cat([positions, self._seen(dancer, frame)], 2)
 
     def _seen(self, dancer: torch.Tensor, frame: Frame) -> torch.Tensor:
         """Transforms [B, T, J, 7] from a place: rotations in the model's form and the root's path, [B, T, W]."""
@@ -313,7 +334,7 @@ class VAERNN(nn.Module):
             turns = roma.unitquat_to_rotmat(turns)[..., :2].flatten(-2)  # the first two axes' x, x, y, y, z, z
         return torch.cat([turns.flatten(2), frame.to_local(dancer[:, :, 0, :3])], 2)
 
-    def _rotations(self, x: torch.Tensor) -> torch.Tensor:
+    def rotations(self, x: torch.Tensor) -> torch.Tensor:
         """What is said, [B, T, W], as unit quaternions [B, T, J, 4]."""
         x = x[..., :-3].unflatten(-1, (len(self.skeleton), -1))
         if self.form == "quaternion":
@@ -332,8 +353,22 @@ class VAERNN(nn.Module):
         return (x - getattr(self, f"{verb}_middle_{who}")) / getattr(self, f"{verb}_scale_{who}")
 
     def _parts(self, x: torch.Tensor) -> torch.Tensor:
-        """Levelled windows [B, T, W] in parts, [B, C, T / C * W], where each number counts as it moves joints."""
-        return (x * self.leverage).unflatten(1, (self.codes, -1)).flatten(2)
+        """Levelled windows [B, T, W] in parts, [B, C, 2 * T / C * W], where each number counts as it moves joints.
+
+        Parts overlap by half and fade into each other, since side by side they would not fit at their ends.
+        """
+        half = len(self.fade) // 4
+        x = torch.cat([x[:, :1].expand(-1, half, -1), x, x[:, -1:].expand(-1, half, -1)], 1) * self.leverage
+        return (x.unfold(1, 4 * half, 2 * half).transpose(2, 3) * self.fade).flatten(2)
+
+    def _whole(self, parts: torch.Tensor) -> torch.Tensor:
+        """The inverse of `_parts`, but for the leverage, [B, T, W]. A lapped transform: Malvar, IEEE TASSP 1990."""
+        half, fade = len(self.fade) // 4, self.fade
+        each = parts.unflatten(2, (4 * half, -1)) * fade  # [B, C, 2 * part, W]
+        x = pad(each[:, :, : 2 * half], (0, 0, 0, 0, 0, 1)) + pad(each[:, :, 2 * half :], (0, 0, 0, 0, 1, 0))
+        ends = torch.ones(x.shape[1], 2 * half, 1, device=x.device)  # half a part stands alone at either end
+        ends[0], ends[-1] = fade[: 2 * half] ** 2, fade[2 * half :] ** 2
+        return (x / ends).flatten(1, 2)[:, half:-half]
 
 
 def blend(turns: torch.Tensor, roots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,0 +1,10 @@
+"""How a trained model is judged: measures of its own and every baseline's, on the same windows.
+
+Taught in chapters 4 to 7, one kind of model each.
+"""
+
+from .duet import Stranger, judge_duet
+from .rotations import Manner, judge_deepfake, judge_translation
+from .solo import judge_solo
+
+__all__ = ["Manner", "Stranger", "judge_deepfake", "judge_duet", "judge_solo", "judge_translation"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..motion import Duet, Motion
 from .border import MotionFormatError, MotionGuessWarning, fail
+from .pairs import joint_weights, match, read_pairs
 from .pointcloud import Detections, read_detections
 
 _IN = (".bvh", ".fbx", ".json", ".npy", ".npz")
@@ -117,5 +118,5 @@ def _read_npz(path, up, scale, fps):
     return read_npz(path)
 
 
-__all__ = ["Detections", "MotionFormatError", "MotionGuessWarning", "read_detections", "read_duet",
-           "read_motion", "write_motion"]
+__all__ = ["Detections", "MotionFormatError", "MotionGuessWarning", "joint_weights", "match", "read_detections",
+           "read_duet", "read_motion", "read_pairs", "write_motion"]

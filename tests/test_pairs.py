@@ -24,7 +24,8 @@ def reordered(motion, rename=str):
     skeleton = cl.Skeleton(tuple(rename(names[j]) for j in order), tuple(
         order.index(parents[j]) if parents[j] >= 0 else -1 for j in order), motion.skeleton.offsets[order])
     assert order != sorted(order)
-    return replace(motion, skeleton=skeleton, positions=motion.positions[:, order], rotations=motion.rotations[:, order])
+    return replace(motion, skeleton=skeleton, positions=motion.positions[:, order],
+                   rotations=motion.rotations[:, order])
 
 
 def test_joints_are_matched_by_their_names(duet):
@@ -39,8 +40,8 @@ def test_joints_are_matched_by_their_names(duet):
 
 def test_fingers_that_only_one_has_are_left_out_and_said(duet):
     body = duet.b.skeleton
-    more = cl.Skeleton((*body.names, "left_index", "left_index_tip"),
-                       (*body.parents, body.index("left_wrist"), len(body)), np.concatenate([body.offsets, [[0, 0, 0.1]] * 2]))
+    more = cl.Skeleton((*body.names, "left_index", "left_index_tip"), (*body.parents, body.index("left_wrist"), len(body)),
+                       np.concatenate([body.offsets, [[0, 0, 0.1]] * 2]))
     hand = body.index("left_wrist")
     rich = cl.Motion(np.concatenate([duet.b.positions, duet.b.positions[:, [hand, hand]]], 1), 30, more,
                      np.concatenate([duet.b.rotations, duet.b.rotations[:, :2]], 1))

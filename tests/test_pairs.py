@@ -40,7 +40,8 @@ def test_joints_are_matched_by_their_names(duet):
 
 def test_fingers_that_only_one_has_are_left_out_and_said(duet):
     body = duet.b.skeleton
-    more = cl.Skeleton((*body.names, "left_index", "left_index_tip"), (*body.parents, body.index("left_wrist"), len(body)),
+    parents = (*body.parents, body.index("left_wrist"), len(body))
+    more = cl.Skeleton((*body.names, "left_index", "left_index_tip"), parents,
                        np.concatenate([body.offsets, [[0, 0, 0.1]] * 2]))
     hand = body.index("left_wrist")
     rich = cl.Motion(np.concatenate([duet.b.positions, duet.b.positions[:, [hand, hand]]], 1), 30, more,
@@ -107,7 +108,8 @@ def test_pairs_are_read_as_their_list_says(duet, files):
     ({"a": "one.bvh", "b": "other.bvh", "frames": 5}, "frames 5"),
     ({"a": "one.bvh", "b": "other.bvh", "frames_a": [0, 20]}, "share their time"),
     ({"a": "one.bvh", "b": "other.bvh", "speed": 2}, "speed is not known"),
-    ({"a": "one.bvh", "b": "other.bvh", "fps": -3}, "frames per second"), ({"a": "one.bvh", "b": "nobody.bvh"}, "nobody.bvh"),
+    ({"a": "one.bvh", "b": "other.bvh", "fps": -3}, "frames per second"),
+    ({"a": "one.bvh", "b": "nobody.bvh"}, "nobody.bvh"),
 ])  # fmt: skip
 def test_a_list_that_is_wrong_is_refused_with_the_place(files, pair, word):
     with pytest.raises(cl.MotionFormatError, match=word):

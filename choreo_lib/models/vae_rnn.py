@@ -14,7 +14,7 @@ import numpy as np
 import roma
 import torch
 from torch import nn
-from torch.nn.functional import interpolate, normalize, pad
+from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, normalize, pad
 
 from ..losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 from ..motion import OURS, Motion, Source
@@ -99,13 +99,15 @@ class VAERNN(nn.Module):
     also hold the principal components of each part of the window, and the networks only what those miss (chapter 4).
     ``unit``, ``position``, ``rotation``, ``velocity``, ``kl`` weigh what training makes small: how far what is said is
     from a unit; metres by forward kinematics with each dancer's own bones; squared radians; the change of the error in
-    metres from frame to frame; nats. ``joints``: a weight each, so that many small ones do not drown the rest.
+    metres from frame to frame; nats. ``neutral``, of a deepfake: how much the codes are kept from telling who was read.
+    ``joints``: a weight each, so that many small ones do not drown the rest.
     Shapes: windows [B, T, 2, J, 7]. Units: metres, world coordinates. Chapter: 6; 7 (deepfake).
     """
 
     def __init__(self, skeleton: Skeleton, routes: Sequence[str] = ("ab",), frames=64, fps=30.0, latent=32, codes=1,
                  hidden=256, layers=2, dense=512, dropout=0.0, form="quaternion", shortcut=False, unit=0.1,
-                 position=0.1, rotation=1.0, velocity=0.0, kl=PRICE, joints: Sequence[float] | None = None):
+                 position=0.1, rotation=1.0, velocity=0.0, neutral=0.0, kl=PRICE,
+                 joints: Sequence[float] | None = None):
         super().__init__()
         fakes = set(routes) == {"aa", "bb"}
         if form not in FORMS or not (fakes or (routes and set(routes) <= {"ab", "ba"})):
@@ -119,11 +121,12 @@ class VAERNN(nn.Module):
                         "frames": frames, "fps": fps, "latent": latent, "codes": codes, "hidden": hidden,
                         "layers": layers, "dense": dense, "dropout": dropout, "form": form, "shortcut": shortcut,
                         "unit": unit, "position": position, "rotation": rotation, "velocity": velocity,
-                        "kl": asdict(kl),
+                        "neutral": neutral, "kl": asdict(kl),
                         "joints": None if joints is None else [float(weight) for weight in joints]}
         self.skeleton, self.routes, self.frames, self.fps, self.form = skeleton, tuple(routes), frames, fps, form
         self.fakes, self.shortcut, self.codes = fakes, shortcut, codes
         self.unit, self.position, self.rotation, self.velocity, self.kl = unit, position, rotation, velocity, kl
+        self.neutral = neutral
         width = len(skeleton) * FORMS[form] + 3
         heard = width + 3 * len(skeleton)  # who is read shows where the joints are, too
         reads, writes = (sorted({route[k] for route in routes}) for k in (0, 1))
@@ -131,6 +134,9 @@ class VAERNN(nn.Module):
                                       for who in (["both"] if fakes else reads)})
         self.writers = nn.ModuleDict({who: Writer(width, latent, frames, hidden, layers, dense, dropout)
                                       for who in writes})
+        if neutral:  # somebody who tries to hear from the codes who was read
+            self.listener = nn.Sequential(nn.Flatten(), nn.Linear(codes * latent, dense), nn.LeakyReLU(0.2),
+                                          nn.Linear(dense, dense), nn.LeakyReLU(0.2), nn.Linear(dense, 1))
         weights = torch.ones(len(skeleton)) if joints is None else torch.tensor([float(weight) for weight in joints])
         self.register_buffer("joints", weights / weights.mean(), persistent=False)
         for verb, names, wide in (("read", reads, heard), ("write", writes, width)):  # usual poses, and how they vary
@@ -195,7 +201,7 @@ class VAERNN(nn.Module):
 
         At rest (``model.eval()``) the code is the posterior's mean.
         """
-        told = []
+        told, told_by = [], []
         for route in self.routes:
             heard, said, frame, body = self.told(batch, route)
             mean, log_variance = self.encode(heard, route[0])
@@ -205,6 +211,9 @@ class VAERNN(nn.Module):
             made = forward_kinematics(self.skeleton, turns, root, body)[0]
             off = made - forward_kinematics(self.skeleton, true, path, body)[0]  # [B, T, J, 3]
             units = kl_per_unit(mean.flatten(1), log_variance.flatten(1))
+            if self.neutral:
+                guess = self.listener(_Backwards.apply(mean + noise))
+                told_by.append(binary_cross_entropy_with_logits(guess, torch.full_like(guess, float(route[0] == "b"))))
             weigh = lambda x: (x * self.joints).mean()  # noqa: E731 (one thing, three times)
             told.append({"unit": self._unlike_units(raw), "position": weigh(off.norm(dim=-1)),
                          "rotation": weigh(rotation_difference(turns, true)),
@@ -214,6 +223,8 @@ class VAERNN(nn.Module):
         price = self.kl.high if step is None else self.kl.at(step)
         weighed = {"unit": self.unit, "position": self.position, "rotation": self.rotation, "velocity": self.velocity,
                    "kl_nats": price}
+        if self.neutral:
+            told["told_by"], weighed["told_by"] = torch.stack(told_by).mean(), self.neutral
         return {"loss": sum(weight * told[name] for name, weight in weighed.items()), **told}
 
     def encode(self, x: torch.Tensor, who: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -369,6 +380,23 @@ class VAERNN(nn.Module):
         ends = torch.ones(x.shape[1], 2 * half, 1, device=x.device)  # half a part stands alone at either end
         ends[0], ends[-1] = fade[: 2 * half] ** 2, fade[2 * half :] ** 2
         return (x / ends).flatten(1, 2)[:, half:-half]
+
+
+class _Backwards(torch.autograd.Function):
+    """Nothing on the way there, and on the way back the gradient's opposite: who is listened to learns to be silent.
+
+    Ganin et al., "Domain-adversarial training of neural networks", JMLR 2016.
+    """
+
+    @staticmethod
+    def forward(ctx, x):
+        """As it is."""
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        """The other way."""
+        return -gradient
 
 
 def blend(turns: torch.Tensor, roots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

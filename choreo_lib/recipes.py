@@ -151,8 +151,8 @@ SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
 # of the error on a take left out, dropout and twice the size another 7.
 TURNING = {"form": "6d", "hidden": 128, "dense": 256, "dropout": 0.5, "position": 5.0, "velocity": 5.0}
 TRANSLATION = TURNING | {"codes": 8, "kl": Schedule(1e-4)}
-DEEPFAKE = TURNING | {"routes": ("aa", "bb"), "codes": 4, "latent": 128, "shortcut": True, "dropout": 0.0,
-                      "velocity": 10.0, "neutral": 0.2, "kl": Schedule(1e-5)}
+DEEPFAKE = TURNING | {"routes": ("aa", "bb"), "codes": 4, "latent": 128, "hidden": 64, "dense": 128,
+                      "shortcut": True, "dropout": 0.0, "velocity": 10.0, "kl": Schedule(1e-5)}
 TURNS = Augment(length=64, turn=False, exchange=0.0, noise=0.0, tempo=0.2)
 TURNING_PLANS = {"quick": Plan(epochs=3, batch=32, rate=2e-3, warmup=20, average=0.99),
                  "full": Plan(epochs=30, batch=32, rate=2e-3, warmup=100, decay=0.01, average=0.995,
@@ -183,6 +183,6 @@ RECIPES = {
         "VAE-RNN on rotations with one reader and two writers, salsa dancers", ("salsa",),
         partial(turning_windows, partial(set_takes, "salsa"), 64),
         partial(turning_model, {"quick": DEEPFAKE | {"hidden": 32, "dense": 64, "latent": 32}, "full": DEEPFAKE}),
-        TURNING_PLANS, judge_deepfake),
+        TURNING_PLANS | {"full": replace(TURNING_PLANS["full"], epochs=20)}, judge_deepfake),
 }  # fmt: skip
 """Every artifact by name."""

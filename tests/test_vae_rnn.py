@@ -13,7 +13,7 @@ import choreo_lib as cl
 from choreo_lib import losses, windows
 from choreo_lib.losses import Schedule
 from choreo_lib.models import VAERNN
-from choreo_lib.models.vae_rnn import blend
+from choreo_lib.models.vae_rnn import blend, carried
 from choreo_lib.skeleton import slerp
 
 SMALL = {"frames": 16, "latent": 8, "hidden": 12, "dense": 16}
@@ -247,3 +247,30 @@ def test_parts_that_overlap_add_up_to_the_window(cut, codes):
     parts = model._parts(x)
     assert parts.shape == (3, codes, 2 * 16 // codes * x.shape[2])
     torch.testing.assert_close(model._whole(parts) / model.leverage, x)
+
+
+def test_one_cloud_is_carried_onto_the_other_and_by_the_shortest_way():
+    """Beside SciPy's roots of matrices; and no other map that carries it goes less far."""
+    from scipy.linalg import sqrtm
+
+    draw = torch.Generator().manual_seed(0)
+    one, other = (x @ x.T + torch.eye(6) for x in torch.randn(2, 6, 6, generator=draw))
+    way = carried(one, other)
+    torch.testing.assert_close(way @ one @ way.T, other, rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(way, way.T, rtol=1e-4, atol=1e-4)
+    rival = torch.from_numpy(sqrtm(other.numpy()).real @ np.linalg.inv(sqrtm(one.numpy()).real)).float()
+    torch.testing.assert_close(rival @ one @ rival.T, other, rtol=1e-3, atol=1e-2)  # carries it too
+    far = [float(torch.trace((w - torch.eye(6)) @ one @ (w - torch.eye(6)).T)) for w in (way, rival)]
+    assert far[0] < far[1]
+
+
+def test_a_deepfake_has_the_others_usual_pose_and_reach(cut):
+    """What is written of codes of the one has the spread that the other's poses have."""
+    model = make(cut, FAKES, shortcut=True, latent=64, codes=8, hidden=8).eval()
+    heard, said, *_ = model.told(cut[:], "aa")
+    with torch.no_grad():
+        swapped = model.decode(model.encode(heard, "a")[0], "b")[0]
+    own = model.told(cut[:], "bb")[1]
+    for measure in (lambda x: x.mean((0, 1)), lambda x: x.std((0, 1))):
+        before, after = ((measure(x) - measure(own)).abs().mean() for x in (said, swapped))
+        assert after < 0.5 * before

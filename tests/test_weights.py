@@ -57,6 +57,33 @@ def test_shipped_duet_weights_keep_what_the_chapters_say(name):
     assert rows["model"]["bones_percent"] < 0.1
 
 
+@pytest.mark.parametrize("name", [name for name in ("translate-salsa", "deepfake-salsa") if name in cl.list_models()])
+def test_shipped_weights_of_rotations_keep_what_the_chapters_say(name):
+    """The errors of their cards, computed again on the test take."""
+    model, rows = load_whole(name)
+    try:
+        asked = recipes.RECIPES[name].windows("test")
+    except cl.DatasetError as error:
+        pytest.skip(str(error))
+    moves = asked[:]
+    off = []
+    for route in model.routes:
+        heard, said, frame, body = model.told(moves, route)
+        with torch.no_grad():
+            turns, root = model.decode(model.encode(heard, route[0])[0], route[1], heard[..., -3:])[1:]
+        made = cl.forward_kinematics(model.skeleton, turns, root, body)[0]
+        true = frame.to_local(cl.windows.positions_of(model.skeleton, moves[:, :, "ab".index(route[1])]))
+        if name.startswith("deepfake"):
+            made, true = made - made[:, :, :1], true - true[:, :, :1]
+        off.append((made - true).norm(dim=-1).mean())
+    key = "rebuilt_mm" if name.startswith("deepfake") else "error_mm"
+    assert 1000 * float(torch.stack(off).mean()) == pytest.approx(rows["model"][key], rel=2e-3)
+    if name.startswith("deepfake"):
+        assert rows["model"][key] < rows["components"][key] and rows["danced"]["right_percent"] >= 95
+    else:
+        assert rows["model"][key] < 0.85 * rows["ridge"][key] and rows["model"]["seam_ratio"] <= 1.1
+
+
 def test_all_weights_together_are_small():
     assert {path.suffix for path in artifacts.WEIGHTS.iterdir()} == {".json", ".safetensors"}
     assert sum(path.stat().st_size for path in artifacts.WEIGHTS.iterdir()) < 60_000_000

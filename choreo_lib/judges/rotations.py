@@ -86,9 +86,8 @@ def judge_deepfake(model: VAERNN, train: Windows, asked: Windows) -> dict[str, d
     moves = asked[:]
     takes = takes_of(asked)
     bare = VAERNN.from_config(model.config()).eval()  # until it is trained, its networks add nothing
-    for name in ("axes", "spread", "bones", *(name for name, _ in model.named_buffers() if "_middle_" in name
-                                              or "_scale_" in name)):
-        getattr(bare, name).copy_(getattr(model, name))
+    for name, measured in model.named_buffers():
+        getattr(bare, name).copy_(measured)
     for who, other in ("ab", "ba"):
         owns = [tuple(take)["ab".index(who)] for take in takes]
         true = positions_of(asked.skeleton, moves[:, :, "ab".index(who)])

@@ -14,7 +14,7 @@ import numpy as np
 import roma
 import torch
 from torch import nn
-from torch.nn.functional import binary_cross_entropy_with_logits, interpolate, normalize, pad
+from torch.nn.functional import interpolate, normalize, pad
 
 from ..losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 from ..motion import OURS, Motion, Source
@@ -24,6 +24,7 @@ from .solo_vae import components
 
 FORMS = {"quaternion": 4, "6d": 6}
 PRICE = Schedule(0.003)
+STILL = 0.5  # of a pose's variance, what is added in every direction before two manners are compared
 
 
 class Reader(nn.Module):
@@ -93,21 +94,22 @@ class VAERNN(nn.Module):
     only, and what is read of one may then be written by the other.
     Windows are of transforms (`choreo_lib.windows.cut` with rotations), seen from where the dancer who is read stands
     and faces in their middle. Each number is told as a distance from that dancer's usual pose, in units of how much it
-    varies. Where one dancer is read and another written, the root is written relative to the root that was read, frame
-    by frame, so a partner stands and travels beside the dancer. ``form``: how a rotation is said, "quaternion" (four
-    numbers, brought to length 1) or "6d" (two axes, made perpendicular: Zhou et al., CVPR 2019). ``shortcut``: codes
-    also hold the principal components of each part of the window, and the networks only what those miss (chapter 4).
+    varies. Of a deepfake the usual pose is not all of a manner: before they share a reader, the two dancers' clouds of
+    poses are carried onto each other (`carried`), and what is written is carried back. Where one dancer is read and
+    another written, the root is written relative to the root that was read, frame by frame, so a partner stands and
+    travels beside the dancer. ``form``: how a rotation is said, "quaternion" (four numbers, brought to length 1) or
+    "6d" (two axes, made perpendicular: Zhou et al., CVPR 2019). ``shortcut``: codes also hold the principal components
+    of each part of the window, and the networks only what those miss (chapter 4).
     ``unit``, ``position``, ``rotation``, ``velocity``, ``kl`` weigh what training makes small: how far what is said is
     from a unit; metres by forward kinematics with each dancer's own bones; squared radians; the change of the error in
-    metres from frame to frame; nats. ``neutral``, of a deepfake: how much the codes are kept from telling who was read.
+    metres from frame to frame; nats.
     ``joints``: a weight each, so that many small ones do not drown the rest.
     Shapes: windows [B, T, 2, J, 7]. Units: metres, world coordinates. Chapter: 6; 7 (deepfake).
     """
 
     def __init__(self, skeleton: Skeleton, routes: Sequence[str] = ("ab",), frames=64, fps=30.0, latent=32, codes=1,
                  hidden=256, layers=2, dense=512, dropout=0.0, form="quaternion", shortcut=False, unit=0.1,
-                 position=0.1, rotation=1.0, velocity=0.0, neutral=0.0, kl=PRICE,
-                 joints: Sequence[float] | None = None):
+                 position=0.1, rotation=1.0, velocity=0.0, kl=PRICE, joints: Sequence[float] | None = None):
         super().__init__()
         fakes = set(routes) == {"aa", "bb"}
         if form not in FORMS or not (fakes or (routes and set(routes) <= {"ab", "ba"})):
@@ -121,12 +123,11 @@ class VAERNN(nn.Module):
                         "frames": frames, "fps": fps, "latent": latent, "codes": codes, "hidden": hidden,
                         "layers": layers, "dense": dense, "dropout": dropout, "form": form, "shortcut": shortcut,
                         "unit": unit, "position": position, "rotation": rotation, "velocity": velocity,
-                        "neutral": neutral, "kl": asdict(kl),
+                        "kl": asdict(kl),
                         "joints": None if joints is None else [float(weight) for weight in joints]}
         self.skeleton, self.routes, self.frames, self.fps, self.form = skeleton, tuple(routes), frames, fps, form
         self.fakes, self.shortcut, self.codes = fakes, shortcut, codes
         self.unit, self.position, self.rotation, self.velocity, self.kl = unit, position, rotation, velocity, kl
-        self.neutral = neutral
         width = len(skeleton) * FORMS[form] + 3
         heard = width + 3 * len(skeleton)  # who is read shows where the joints are, too
         reads, writes = (sorted({route[k] for route in routes}) for k in (0, 1))
@@ -134,15 +135,14 @@ class VAERNN(nn.Module):
                                       for who in (["both"] if fakes else reads)})
         self.writers = nn.ModuleDict({who: Writer(width, latent, frames, hidden, layers, dense, dropout)
                                       for who in writes})
-        if neutral:  # somebody who tries to hear from the codes who was read
-            self.listener = nn.Sequential(nn.Flatten(), nn.Linear(codes * latent, dense), nn.LeakyReLU(0.2),
-                                          nn.Linear(dense, dense), nn.LeakyReLU(0.2), nn.Linear(dense, 1))
         weights = torch.ones(len(skeleton)) if joints is None else torch.tensor([float(weight) for weight in joints])
         self.register_buffer("joints", weights / weights.mean(), persistent=False)
         for verb, names, wide in (("read", reads, heard), ("write", writes, width)):  # usual poses, and how they vary
             for who in names:
                 self.register_buffer(f"{verb}_middle_{who}", torch.zeros(wide))
                 self.register_buffer(f"{verb}_scale_{who}", torch.ones(wide))
+        for who in "ab" if fakes else "":  # carries a dancer's cloud of poses onto the one that both share
+            self.register_buffer(f"match_{who}", torch.eye(width))
         self.register_buffer("bones", torch.zeros(2, len(skeleton), 3))  # bodies, where no other is asked for
         hanging = [1] * len(skeleton)  # how many joints each one moves
         for parent, child in reversed(skeleton.bones):
@@ -188,6 +188,11 @@ class VAERNN(nn.Module):
                 shared = (getattr(self, f"{verb}_scale_a") + getattr(self, f"{verb}_scale_b")) / 2
                 for who in "ab":
                     getattr(self, f"{verb}_scale_{who}").copy_(shared)
+            for who in "ab":
+                getattr(self, f"match_{who}").copy_(torch.eye(len(shared)))
+            spreads = [_spread(self._level(told["write", who], "write", who)) for who in "ab"]
+            for who, spread in zip("ab", spreads):
+                getattr(self, f"match_{who}").copy_(carried(spread, (spreads[0] + spreads[1]) / 2))
         if self.shortcut:
             parts = torch.cat([self._parts(self._level(x, verb, who)).flatten(0, 1) for (verb, who), x in told.items()
                                if verb == "write"])
@@ -201,7 +206,7 @@ class VAERNN(nn.Module):
 
         At rest (``model.eval()``) the code is the posterior's mean.
         """
-        told, told_by = [], []
+        told = []
         for route in self.routes:
             heard, said, frame, body = self.told(batch, route)
             mean, log_variance = self.encode(heard, route[0])
@@ -211,9 +216,6 @@ class VAERNN(nn.Module):
             made = forward_kinematics(self.skeleton, turns, root, body)[0]
             off = made - forward_kinematics(self.skeleton, true, path, body)[0]  # [B, T, J, 3]
             units = kl_per_unit(mean.flatten(1), log_variance.flatten(1))
-            if self.neutral:
-                guess = self.listener(_Backwards.apply(mean + noise))
-                told_by.append(binary_cross_entropy_with_logits(guess, torch.full_like(guess, float(route[0] == "b"))))
             weigh = lambda x: (x * self.joints).mean()  # noqa: E731 (one thing, three times)
             told.append({"unit": self._unlike_units(raw), "position": weigh(off.norm(dim=-1)),
                          "rotation": weigh(rotation_difference(turns, true)),
@@ -223,8 +225,6 @@ class VAERNN(nn.Module):
         price = self.kl.high if step is None else self.kl.at(step)
         weighed = {"unit": self.unit, "position": self.position, "rotation": self.rotation, "velocity": self.velocity,
                    "kl_nats": price}
-        if self.neutral:
-            told["told_by"], weighed["told_by"] = torch.stack(told_by).mean(), self.neutral
         return {"loss": sum(weight * told[name] for name, weight in weighed.items()), **told}
 
     def encode(self, x: torch.Tensor, who: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -243,6 +243,8 @@ class VAERNN(nn.Module):
         x = self.writers[who](codes)
         if self.shortcut:
             x = x + self._whole((codes * self.spread) @ self.axes) / self.leverage
+        if self.fakes:
+            x = x @ torch.linalg.inv(getattr(self, f"match_{who}")).T
         x = x * getattr(self, f"write_scale_{who}") + getattr(self, f"write_middle_{who}")
         root = x[..., -3:] if self.fakes else x[..., -3:] + beside
         return x, self.rotations(x), root
@@ -361,7 +363,11 @@ class VAERNN(nn.Module):
         return ((axes.norm(dim=-2) - 1) ** 2).mean() + (axes.prod(-1).sum(-1) ** 2).mean()
 
     def _level(self, x: torch.Tensor, verb: str, who: str) -> torch.Tensor:
-        return (x - getattr(self, f"{verb}_middle_{who}")) / getattr(self, f"{verb}_scale_{who}")
+        x = (x - getattr(self, f"{verb}_middle_{who}")) / getattr(self, f"{verb}_scale_{who}")
+        if not self.fakes:
+            return x
+        match = getattr(self, f"match_{who}")
+        return torch.cat([x[..., : -len(match)], x[..., -len(match) :] @ match.T], -1)
 
     def _parts(self, x: torch.Tensor) -> torch.Tensor:
         """Levelled windows [B, T, W] in parts, [B, C, 2 * T / C * W], where each number counts as it moves joints.
@@ -382,21 +388,25 @@ class VAERNN(nn.Module):
         return (x / ends).flatten(1, 2)[:, half:-half]
 
 
-class _Backwards(torch.autograd.Function):
-    """Nothing on the way there, and on the way back the gradient's opposite: who is listened to learns to be silent.
+def carried(spread: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
+    """The straight map that carries one cloud about zero onto another, on the whole by the shortest way.
 
-    Ganin et al., "Domain-adversarial training of neural networks", JMLR 2016.
+    Shapes: covariances [W, W] of each, positive -> [W, W]. Chapter: 7. Optimal transport between Gaussians: Dowson and
+    Landau, Journal of Multivariate Analysis 1982.
     """
+    def power(x, p):
+        size, axes = torch.linalg.eigh(x)
+        return (axes * size.clamp_min(1e-12) ** p) @ axes.T
 
-    @staticmethod
-    def forward(ctx, x):
-        """As it is."""
-        return x.view_as(x)
+    spread, onto = spread.double(), onto.double()
+    root, back = power(spread, 0.5), power(spread, -0.5)
+    return (back @ power(root @ onto @ root, 0.5) @ back).float()
 
-    @staticmethod
-    def backward(ctx, gradient):
-        """The other way."""
-        return -gradient
+
+def _spread(x: torch.Tensor) -> torch.Tensor:
+    """Covariance [W, W] of levelled poses [N, T, W] about their middle, and `STILL` in every direction."""
+    x = x.flatten(0, 1).double()
+    return x.T @ x / len(x) + STILL * torch.eye(x.shape[1], device=x.device, dtype=x.dtype)
 
 
 def blend(turns: torch.Tensor, roots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -81,6 +81,6 @@ if __name__ == "__main__":
     for kind in (torch.float32, torch.bfloat16):
         for name, routes in (("translation", ("ab",)), ("deepfake", ("aa", "bb"))):
             whole, alone, walked = steps(routes, kind)
-            print(f"{name:12s} {str(kind).removeprefix('torch.'):9s} step {whole:6.1f} ms; its LSTMs alone {alone:6.1f}, "
-                  f"forward kinematics alone {walked:5.1f}", flush=True)
+            print(f"{name:12s} {str(kind).removeprefix('torch.'):9s} step {whole:6.1f} ms; its LSTMs alone "
+                  f"{alone:6.1f}, forward kinematics alone {walked:5.1f}", flush=True)
     blending()

@@ -274,3 +274,34 @@ def test_a_deepfake_has_the_others_usual_pose_and_reach(cut):
     for measure in (lambda x: x.mean((0, 1)), lambda x: x.std((0, 1))):
         before, after = ((measure(x) - measure(own)).abs().mean() for x in (said, swapped))
         assert after < 0.5 * before
+
+
+def test_codes_wander_wave_and_go_to_each_other(duet, cut):
+    phrases = make(cut, codes=4).read(duet.a)
+    walk = phrases.wandering(0.3, seed=1)
+    assert walk.shape == (int(phrases.clock.max()) + 1, 8) and torch.equal(walk, phrases.wandering(0.3, seed=1))
+    steps = walk.diff(dim=0)
+    assert 0.3 < float((steps > 0).float().mean()) < 0.7  # both ways
+    changed = phrases.plus(walk).codes - phrases.codes
+    torch.testing.assert_close(changed[1:, :2], changed[:-1, 2:])  # windows that overlap agree about a moment
+    wave = phrases.waving(3, 2.0, 8)
+    assert (wave[:, [0, 1, 2, 4]] == 0).all()
+    spread = float(phrases.codes[..., 3].std())
+    torch.testing.assert_close(wave[:8, 3], 2 * spread * torch.sin(torch.arange(8) * torch.pi / 4))
+    torch.testing.assert_close(phrases.plus(torch.ones(8)).codes, phrases.codes + 1)
+    other = phrases._replace(codes=torch.zeros_like(phrases.codes))
+    torch.testing.assert_close(phrases.towards(other, 0.25).codes, 0.75 * phrases.codes)
+    with pytest.raises(ValueError, match="windows"):
+        phrases.towards(other._replace(codes=other.codes[:2]), 0.5)
+
+
+def test_a_translated_dancer_reads_in_another_library_to_the_same_positions(duet, cut, tmp_path):
+    BVH = pytest.importorskip("pymotion.io.bvh").BVH
+    from pymotion.ops.skeleton import fk
+
+    made = make(cut).translate(duet.a, body=duet.b.skeleton)
+    cl.write_motion(made, tmp_path / "made.bvh")
+    other = BVH()
+    other.load(tmp_path / "made.bvh")
+    rotations, places, parents, offsets, _, _ = other.get_data()
+    assert np.abs(fk(rotations, places[:, 0], offsets, parents)[0] - made.positions).max() < 1e-4

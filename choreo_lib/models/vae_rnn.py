@@ -85,6 +85,43 @@ class Phrases(NamedTuple):
         count, codes = self.codes.shape[:2]
         return torch.arange(count)[:, None] * max(codes // 2, 1) + torch.arange(codes)
 
+    def plus(self, change: torch.Tensor) -> Phrases:
+        """The same take with ``change`` [Z], or one a moment [M, Z], added to its codes. Chapter: 6."""
+        change = change.to(self.codes)
+        return self._replace(codes=self.codes + (change if change.ndim == 1 else change[self.clock]))
+
+    def wandering(self, size: float, seed: int = 0, back: float = 0.05) -> torch.Tensor:
+        """A walk by chance, one step a moment [M, Z], for `plus`: up as often as down.
+
+        ``size`` of a step, as a share of how much each number varies in this take; ``back``: which share of the way
+        gone is taken back a step, so that it stays in the neighbourhood.
+        """
+        chance = torch.Generator().manual_seed(seed)
+        steps = size * torch.randn(int(self.clock.max()) + 1, self.codes.shape[2], generator=chance)
+        walk = [torch.zeros(self.codes.shape[2])]
+        for step in steps[1:]:
+            walk.append((1 - back) * walk[-1] + step)
+        return torch.stack(walk).to(self.codes) * self.codes.flatten(0, 1).std(0)
+
+    def waving(self, number: int, height: float, moments: float) -> torch.Tensor:
+        """One number that swings, [M, Z], for `plus`: ``height`` of its variation to either side, in so many moments.
+
+        Errors: IndexError for a number that a code does not have.
+        """
+        when = torch.arange(int(self.clock.max()) + 1) * 2 * torch.pi / moments
+        change = torch.zeros(len(when), self.codes.shape[2])
+        change[:, number] = height * float(self.codes[..., number].std()) * when.sin()
+        return change.to(self.codes)
+
+    def towards(self, other: Phrases, share: float) -> Phrases:
+        """Codes on the way to those of another take that was read; place and path stay this one's.
+
+        Errors: ValueError for a take with fewer windows.
+        """
+        if len(other.codes) < len(self.codes):
+            raise ValueError(f"the other take has {len(other.codes)} windows and this one {len(self.codes)}")
+        return self._replace(codes=torch.lerp(self.codes, other.codes[: len(self.codes)].to(self.codes), share))
+
 
 class VAERNN(nn.Module):
     """A window of one dancer's joint rotations, read into codes and written as a window of the same or another dancer.

@@ -152,7 +152,7 @@ SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
 TURNING = {"form": "6d", "hidden": 128, "dense": 256, "dropout": 0.5, "position": 5.0, "velocity": 5.0}
 TRANSLATION = TURNING | {"codes": 8, "kl": Schedule(1e-4)}
 DEEPFAKE = TURNING | {"routes": ("aa", "bb"), "codes": 4, "latent": 128, "hidden": 64, "dense": 128,
-                      "shortcut": True, "dropout": 0.0, "velocity": 10.0, "kl": Schedule(1e-5)}
+                      "shortcut": True, "dropout": 0.3, "velocity": 10.0, "kl": Schedule(1e-5)}
 TURNS = Augment(length=64, turn=False, exchange=0.0, noise=0.0, tempo=0.2)
 TURNING_PLANS = {"quick": Plan(epochs=3, batch=32, rate=2e-3, warmup=20, average=0.99),
                  "full": Plan(epochs=30, batch=32, rate=2e-3, warmup=100, decay=0.01, average=0.995,

@@ -223,13 +223,19 @@ class VAERNN(nn.Module):
         if self.fakes:  # the same step means the same for both, and what differs is where they step from
             for verb in ("read", "write"):
                 shared = (getattr(self, f"{verb}_scale_a") + getattr(self, f"{verb}_scale_b")) / 2
+                facing = [*range(-len(self.leverage), FORMS[self.form] - len(self.leverage)), -3, -2]
+                middle = (getattr(self, f"{verb}_middle_a") + getattr(self, f"{verb}_middle_b")) / 2
                 for who in "ab":
                     getattr(self, f"{verb}_scale_{who}").copy_(shared)
+                    # where one turns to and goes is no manner (and half-way between two facings lies none); how high is
+                    getattr(self, f"{verb}_middle_{who}")[facing] = middle[facing]
             for who in "ab":
                 getattr(self, f"match_{who}").copy_(torch.eye(len(shared)))
-            spreads = [_spread(self._level(told["write", who], "write", who)) for who in "ab"]
+            posture = slice(FORMS[self.form], -3)  # without the root's turn and its path
+            spreads = [_spread(self._level(told["write", who], "write", who)[..., posture]) for who in "ab"]
             for who, spread in zip("ab", spreads):
-                getattr(self, f"match_{who}").copy_(carried(spread, (spreads[0] + spreads[1]) / 2))
+                match = getattr(self, f"match_{who}")
+                match[posture, posture] = carried(spread, (spreads[0] + spreads[1]) / 2)
         if self.shortcut:
             parts = torch.cat([self._parts(self._level(x, verb, who)).flatten(0, 1) for (verb, who), x in told.items()
                                if verb == "write"])

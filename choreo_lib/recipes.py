@@ -148,7 +148,7 @@ SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
 
 # The published sizes (latent 32 for the whole window, hidden 256, dense 512, quaternions) are what `VAERNN` has by
 # itself; so are its weights of the losses. A code for each eighth of the window instead of one for the whole takes 26 %
-# of the error on a take left out, dropout and twice the size another 7.
+# of the error on a take left out, dropout and twice the size another 6.
 TURNING = {"form": "6d", "hidden": 128, "dense": 256, "dropout": 0.5, "position": 5.0, "velocity": 5.0}
 TRANSLATION = TURNING | {"codes": 8, "kl": Schedule(1e-4)}
 DEEPFAKE = TURNING | {"routes": ("aa", "bb"), "codes": 4, "latent": 128, "hidden": 64, "dense": 128,

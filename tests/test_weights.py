@@ -21,16 +21,21 @@ def load_whole(name):
     return model, card["measures"]["test"]
 
 
+def unseen(name):
+    """The windows of the test takes; where they are not to be had, the test is skipped with the reason."""
+    try:
+        return recipes.RECIPES[name].windows("test")
+    except cl.DatasetError as error:
+        pytest.skip(str(error))
+
+
 @pytest.mark.parametrize("name", [name for name in cl.list_models() if name.startswith("solo")])
 def test_shipped_solo_weights_keep_what_the_chapters_say(name):
     """On test takes, as their cards tell; chapter 4 computes it again."""
     model, rows = load_whole(name)
     assert rows["model"]["error_mm"] < rows["pca"]["error_mm"] < rows["mean phrase"]["error_mm"]
     assert rows["model"]["active_units"] >= 32 and rows["model"]["kl_nats_per_unit"] > 0.5
-    try:
-        asked = recipes.RECIPES[name].windows("test")
-    except cl.DatasetError as error:
-        pytest.skip(str(error))
+    asked = unseen(name)
     off = []
     for batch in asked.batches(512):
         x = model.seen(batch)[0]
@@ -44,10 +49,7 @@ def test_shipped_solo_weights_keep_what_the_chapters_say(name):
 def test_shipped_duet_weights_keep_what_the_chapters_say(name):
     """The errors of their cards, computed again on the test takes; and a rollout keeps bones and distance."""
     model, rows = load_whole(name)
-    try:
-        asked = recipes.RECIPES[name].windows("test")
-    except cl.DatasetError as error:
-        pytest.skip(str(error))
+    asked = unseen(name)
     joints = list(range(len(asked.skeleton)))
     if name == "duet-salsa":
         joints = [asked.skeleton.index(joint) for joint in recipes.SALSA_19]
@@ -61,10 +63,7 @@ def test_shipped_duet_weights_keep_what_the_chapters_say(name):
 def test_shipped_weights_of_rotations_keep_what_the_chapters_say(name):
     """The errors of their cards, computed again on the test take."""
     model, rows = load_whole(name)
-    try:
-        asked = recipes.RECIPES[name].windows("test")
-    except cl.DatasetError as error:
-        pytest.skip(str(error))
+    asked = unseen(name)
     moves = asked[:]
     off = []
     for route in model.routes:

@@ -79,6 +79,8 @@ def test_shipped_weights_of_rotations_keep_what_the_chapters_say(name):
     assert 1000 * float(torch.stack(off).mean()) == pytest.approx(rows["model"][key], rel=2e-3)
     if name.startswith("deepfake"):
         assert rows["model"][key] < 30 and rows["danced"]["right_percent"] >= 95
+        known = model.card["measures"]["validation"]  # on the test take, another couple's, the networks do not help
+        assert known["model"][key] < known["components"][key]
     else:
         assert rows["model"][key] < 0.85 * rows["ridge"][key] and rows["model"]["seam_ratio"] <= 1.1
 

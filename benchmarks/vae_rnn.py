@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation, Slerp
 import choreo_lib as cl
 from choreo_lib import windows
 from choreo_lib.models import VAERNN
-from choreo_lib.models.vae_rnn import blend
+from choreo_lib.models.phrases import blend
 
 
 def times(run, rounds: int = 7) -> float:

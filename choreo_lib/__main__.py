@@ -20,6 +20,8 @@ def main(words: list[str] | None = None) -> int:
     train.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
     train.add_argument("--out", help="folder for checkpoints, history, weights and card (default: runs/NAME)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
+    train.add_argument("--weights", help="a file of weights to begin from, instead of chance")
+    train.add_argument("--keep-every", type=int, default=0, metavar="N", help="keep the weights of every Nth epoch")
     train.add_argument("--device", help="cpu, cuda (default: a GPU if there is one)")
     train.add_argument("--precision", choices=("float32", "bfloat16", "float16"),
                        help="default: as the device can; bfloat16 halves the time on a recent CPU")
@@ -40,7 +42,7 @@ def main(words: list[str] | None = None) -> int:
         if int(os.environ.get("WORLD_SIZE", 1)) > 1:
             dist.init_process_group()
         print(artifacts.train(asked.name, asked.mode, asked.out, asked.resume, asked.device,
-                              asked.precision))
+                              asked.precision, asked.weights, asked.keep_every))
     except (TrainingError, DatasetError, RuntimeError) as error:
         print(f"choreo_lib: {error}", file=sys.stderr)
         return 1

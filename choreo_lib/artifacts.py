@@ -18,9 +18,12 @@ import torch.distributed as dist
 
 from . import checkpoints, models
 from .datasets import DATA, source
+from .export import animate
+from .formats import write_motion
+from .motion import Duet
 from .recipes import MODES, RECIPES, Recipe
 from .training import TrainingError, fit
-from .windows import Windows
+from .windows import Windows, takes_of
 
 WEIGHTS = DATA / "weights"
 
@@ -75,11 +78,13 @@ def find_recipe(name: str) -> Recipe:
 
 
 def train(name: str, mode: str = "quick", out=None, resume: bool = False, device: str | None = None,
-          precision: str | None = None) -> Path:
+          precision: str | None = None, weights=None, keep_every: int = 0) -> Path:
     """Make an artifact: train by its recipe, judge it, and write ``out/name.safetensors`` with its card.
 
-    ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too. Gives the card's
-    path. ``precision``: in place of the plan's; on a recent CPU "bfloat16" halves the time.
+    ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too, a plot of the losses,
+    and of a model of rotations the first ten seconds of a validation take, danced and made, as BVH and GIF. Gives the
+    card's path. ``precision``: in place of the plan's; on a recent CPU "bfloat16" halves the time. ``weights``: a file
+    to begin from instead of chance; ``keep_every``: as in `choreo_lib.training.fit`.
     Errors: as `choreo_lib.training.fit`; TrainingError for an unknown name or mode. Chapter: 4.
     """
     recipe = find_recipe(name)
@@ -89,21 +94,24 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
     plan = recipe.plans[mode] if precision is None else replace(recipe.plans[mode], precision=precision)
     windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
     model = recipe.model(clean, mode, windows, plan.augment)
-    history = fit(model, windows, plan, out, recipe.windows("validation", None, mode), device, resume)
+    if weights is not None:
+        checkpoints.read_weights(Path(weights), model)
+    history = fit(model, windows, plan, out, recipe.windows("validation", None, mode), device, resume,
+                  keep_every=keep_every)
     path = out / f"{name}.json"
     if dist.is_initialized() and dist.get_rank():
         return path
     if hasattr(model, "finish"):
         model.finish(clean.batches(1024))
     model.cpu()
-    weights = path.with_suffix(".safetensors")
-    checkpoints.write_weights(weights, model, half=True)
-    checkpoints.read_weights(weights, model)  # judged as it is stored
+    stored = path.with_suffix(".safetensors")
+    checkpoints.write_weights(stored, model, half=True)
+    checkpoints.read_weights(stored, model)  # judged as it is stored
     splits = {split: recipe.windows(split, None, mode) for split in ("validation", "test")}
     terms = {each: vars(source(each)) for each in recipe.data}
     card = {
         "name": name, "what": recipe.what, "mode": mode, "model": type(model).__name__, "config": model.config(),
-        "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(), "stored_as": "float16",
+        "weights_sha256": hashlib.sha256(stored.read_bytes()).hexdigest(), "stored_as": "float16",
         "data": {split: _told(part) for split, part in {"train": clean, **splits}.items()}, "terms": terms,
         "plan": {key: str(value) for key, value in vars(plan).items()}, "seed": plan.seed,
         "epochs": len(history), "steps": len(history) * max(len(windows) // plan.batch, 1),
@@ -113,7 +121,21 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
         "measures": {split: recipe.judge(model, clean, part) for split, part in splits.items()},
     }  # fmt: skip
     checkpoints.whole(path, lambda half: half.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8"))
+    history.plot().savefig(out / "history.png", dpi=150)
+    if isinstance(model, models.VAERNN):
+        _look(model, takes_of(splits["validation"])[0][:300], out)
     return path
+
+
+def _look(model: models.VAERNN, take: Duet, out: Path) -> None:
+    """A take as danced and as made, a file each and one film a route."""
+    for who, motion in zip("ab", take):
+        write_motion(motion, out / f"danced-{who}.bvh")
+    for route in ("aa", "bb", "ab", "ba") if model.fakes else model.routes:
+        read, body = tuple(take)["ab".index(route[0])], tuple(take)["ab".index(route[1])].skeleton
+        made = model.translate(read, route, body)
+        write_motion(made, out / f"made-{route}.bvh")
+        animate(Duet(replace(read, name="danced"), replace(made, name="made")), out / f"made-{route}.gif")
 
 
 def _told(windows: Windows) -> dict:

@@ -118,14 +118,14 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
 
 
 def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None = None, device: str | None = None,
-        resume: bool = False, progress: bool = True) -> History:
+        resume: bool = False, progress: bool = True, keep_every: int = 0) -> History:
     """Train a model, and leave the best weights in it.
 
     ``out`` is a folder: ``last.safetensors`` is the run as it stands, ``best.safetensors`` the weights with the lowest
     validation loss (without ``valid``: the last ones), ``history.csv`` a row an epoch. ``resume`` goes on from
     ``last.safetensors`` if there is one; a run that was killed and resumed ends, on a CPU, with the same bits as one
     that was left alone. Under torchrun each process takes its share of every batch. ``progress``: a bar, and a line
-    an epoch.
+    an epoch. ``keep_every``: so many epochs apart, weights are kept as ``epoch-0050.safetensors`` (0: none).
     Errors: TrainingError for a loss that is not finite (with the step, the batch and the last checkpoint), for a
     checkpoint of another model or plan, and for a folder that holds a run while ``resume`` is False. Chapter: 4.
     """
@@ -215,6 +215,8 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
         if rank == 0:
             if state["waited"] == 0:
                 checkpoints.write_weights(out / "best.safetensors", kept)
+            if keep_every and state["epoch"] % keep_every == 0:
+                checkpoints.write_weights(out / f"epoch-{state['epoch']:04d}.safetensors", kept)
             history.write(out / "history.csv")
         state["best"] = min(state["best"], judged)
         if rank == 0:

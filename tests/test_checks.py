@@ -217,3 +217,38 @@ def test_ex5_3():
                   ("third", "asleep")):
         assert not checks.ex5_3(wrong)
     assert "0.6" in checks.ex5_3(("first", "jitter")).message
+
+
+def test_ex6_1():
+    def apart(q, p):
+        return torch.rad2deg(2 * torch.acos((q * p).sum(-1).abs().clamp(max=1)))
+
+    assert checks.ex6_1(apart)
+    for wrong, said in ((lambda q, p: torch.rad2deg(2 * torch.acos((q * p).sum(-1).clamp(-1, 1))), "same rotation"),
+                        (lambda q, p: apart(q, p) / 2, "half the angle"), (lambda q, p: apart(q, p).sum(), "a pair"),
+                        (lambda q, p: torch.deg2rad(apart(q, p)), "radians"), (lambda q, p: None, "return"),
+                        (lambda q, p: torch.rad2deg(2 * torch.acos((q * p).sum(-1).abs())), "nan"),
+                        (lambda q, p: 60 * (q - p).norm(dim=-1), "90 degrees apart"), (7, "without calling"),
+                        (lambda q: q, "could not answer")):
+        assert not checks.ex6_1(wrong) and said in checks.ex6_1(wrong).message
+
+
+def test_ex6_2():
+    assert checks.ex6_2((0, 170)) and checks.ex6_2([0.0, 170.0])
+    for wrong, said in (((180, 10), "wish"), ((0, 10), "turn"), ((20, 170), "smallest"), (0, "two numbers"),
+                        ((float("nan"), 170), "smallest"), ((0, float("nan")), "turn")):
+        assert not checks.ex6_2(wrong) and said in checks.ex6_2(wrong).message
+
+
+def test_ex6_3():
+    def fade(frames):
+        return torch.sin(torch.pi * (torch.arange(frames) + 0.5) / frames) ** 2
+
+    assert checks.ex6_3(fade) and checks.ex6_3(torch.hann_window)
+    triangle = lambda n: 1 - (2 * (torch.arange(n) + 0.5) / n - 1).abs()  # noqa: E731
+    for wrong, said in ((triangle, "full pace"), (lambda n: torch.full((n,), 0.5), "nobody fades"),
+                        (lambda n: np.hanning(n), "zero"), (lambda n: fade(n) * 2, "shares"),
+                        (lambda n: fade(64), "one weight"), (lambda n: None, "return"), (3, "without calling"),
+                        (lambda n: torch.cat([torch.zeros(n // 2), torch.ones(n // 2)]), "otherwise"),
+                        (lambda n: fade(n).sqrt(), "overlap")):
+        assert not checks.ex6_3(wrong) and said in checks.ex6_3(wrong).message

@@ -603,6 +603,22 @@ def test_glb_keeps_every_joint_where_it_was(tmp_path):
             assert ((turn[1:] * turn[:-1]).sum(axis=1) >= 0).all()
 
 
+def test_glb_of_several_who_share_a_clock(tmp_path):
+    pytest.importorskip("pygltflib")
+    several = [dancer(40, seed, name) for seed, name in enumerate(("danced", "rebuilt", "translated"))]
+    write_motion(several, tmp_path / "d.glb")
+    doc, places, _ = glb_positions(tmp_path / "d.glb", 11)
+    places = np.stack([places[:, 0], -places[:, 2], places[:, 1]], axis=-1)
+    for k, motion in enumerate(several):
+        np.testing.assert_allclose(places[9 * k + 1 : 9 * k + 9], motion.positions[11], atol=1e-5)
+    assert [doc["nodes"][top]["name"] for top in doc["scenes"][0]["nodes"]] == ["danced", "rebuilt", "translated"]
+    refused(lambda: write_motion([several[0], several[1][:30]], tmp_path / "x.glb"), "one clock", "30 frames",
+            "40 frames")
+    for path in ("x.bvh", "x.npz"):
+        with pytest.raises(TypeError, match="list"):
+            write_motion(several, tmp_path / path)
+
+
 def test_glb_in_an_independent_loader(tmp_path):
     trimesh = pytest.importorskip("trimesh")
     pytest.importorskip("pygltflib")

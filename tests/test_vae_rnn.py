@@ -13,7 +13,8 @@ import choreo_lib as cl
 from choreo_lib import losses, windows
 from choreo_lib.losses import Schedule
 from choreo_lib.models import VAERNN
-from choreo_lib.models.vae_rnn import blend, carried
+from choreo_lib.models.phrases import blend
+from choreo_lib.models.vae_rnn import carried
 from choreo_lib.skeleton import slerp
 
 SMALL = {"frames": 16, "latent": 8, "hidden": 12, "dense": 16}

@@ -7,6 +7,7 @@ metres and Z up once it is inside; what a file does not state is guessed aloud (
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..motion import Duet, Motion
@@ -77,16 +78,18 @@ def read_duet(path_a, path_b=None, up: str | None = None, scale: float | None = 
     fail(path_a, f"a {suffix} file holds one dancer; pass the second dancer's file as well")
 
 
-def write_motion(motion: Motion | Duet, path) -> None:
-    """Write a Motion or a Duet: BVH (one dancer), GLB (for Blender and any viewer), NPZ (lossless).
+def write_motion(motion: Motion | Duet | Sequence[Motion], path) -> None:
+    """Write a Motion or a Duet: BVH (one dancer), GLB (for Blender and viewers; several Motions too), NPZ (lossless).
 
     The file appears whole or not at all, and carries its source and terms.
     Errors: MotionFormatError where the suffix is not known or the file cannot be written.
     Chapter: 1.
     """
     suffix = _suffix(path, _OUT, "written")
-    if not isinstance(motion, Motion | Duet):
-        raise TypeError(f"write_motion takes a Motion or a Duet; got {type(motion).__name__}")
+    several = isinstance(motion, list | tuple) and motion and all(isinstance(each, Motion) for each in motion)
+    if not isinstance(motion, Motion | Duet) and not (several and suffix == ".glb"):
+        raise TypeError(f"write_motion takes a Motion or a Duet (a .glb a list of Motions too); got "
+                        f"{type(motion).__name__}")
     if suffix == ".npz":
         from .npz import write_npz
         return write_npz(motion, path)

@@ -5,45 +5,56 @@ Taught in chapter 1, "Seeing a duet". Y up and metres, as glTF wants it. Through
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from string import ascii_lowercase
+
 import numpy as np
 
-from ..motion import Duet, Motion
+from ..motion import Duet, Motion, Source
 from . import border
 from .border import TURNS
 from .kinematics import local_motion
 
-_COLOURS = ((0.85, 0.37, 0.17, 1.0), (0.13, 0.36, 0.55, 1.0))  # dancer a warm, dancer b cool; they differ in lightness
+# dancer a warm, dancer b cool, others grey; they differ in lightness
+_COLOURS = ((0.85, 0.37, 0.17, 1.0), (0.13, 0.36, 0.55, 1.0), (0.78, 0.78, 0.76, 1.0), (0.35, 0.35, 0.36, 1.0))
 _FLOAT, _ARRAY_BUFFER = 5126, 34962
 
 
-def write_glb(motion: Motion | Duet, path) -> None:
-    """Write one dancer or two as GLB: a node a joint, moved by samplers, and a small body to see.
+def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
+    """Write one dancer, two, or any number as GLB: a node a joint, moved by samplers, and a small body to see.
 
-    Positions keep to a micrometre. Points without rotations move by translations alone.
+    Several share a clock and stand where they danced: a dance beside what was made of it, say. Positions keep to a
+    micrometre. Points without rotations move by translations alone.
     ``extras`` of the asset and of each dancer's node carry source, credit, terms and redistribute.
-    Errors: ImportError where pygltflib is not installed; MotionFormatError where the file cannot be written.
-    Chapter: 1.
+    Errors: ImportError where pygltflib is not installed; MotionFormatError where the file cannot be written, or dancers
+    differ in frames or in frames a second. Chapter: 1; several: 6.
     """
     try:
         import pygltflib as gl
     except ImportError as error:
         raise ImportError("GLB files are written through pygltflib, which is not installed; "
                           "run: pip install 'choreo-lib[gltf]'") from error
-    dancers = list(motion) if isinstance(motion, Duet) else [motion]
-    said = border.source_to_dict(motion.source)
+    dancers = [motion] if isinstance(motion, Motion) else list(motion)
+    clocks = {(len(dancer), dancer.fps) for dancer in dancers}
+    if len(clocks) != 1:
+        border.fail(path, "one scene has one clock, and these dancers have "
+                          + ", ".join(f"{frames} frames at {fps:g} a second" for frames, fps in sorted(clocks)))
+    frames, fps = clocks.pop()
+    said = border.source_to_dict(Source.join(*(dancer.source for dancer in dancers)))
     doc = gl.GLTF2(asset=gl.Asset(version="2.0", generator="choreo_lib", extras={"source": said},
                                   copyright=said["credit"] if said and said["credit"] else None))
     pack = _Pack(gl, doc)
-    times = pack.add(np.arange(len(motion), dtype=np.float32) / np.float32(motion.fps), "SCALAR", bounds=True)
+    times = pack.add(np.arange(frames, dtype=np.float32) / np.float32(fps), "SCALAR", bounds=True)
     moves = gl.Animation(name="dance", samplers=[], channels=[])
     tops = []
     for i, dancer in enumerate(dancers):
-        doc.materials.append(gl.Material(name=f"dancer {'ab'[i]}", doubleSided=True, pbrMetallicRoughness=gl.
-                                         PbrMetallicRoughness(baseColorFactor=list(_COLOURS[i]), metallicFactor=0.0,
-                                                              roughnessFactor=0.7)))
+        surface = gl.PbrMetallicRoughness(baseColorFactor=list(_COLOURS[min(i, 3)]), metallicFactor=0.0,
+                                          roughnessFactor=0.7)
+        doc.materials.append(gl.Material(name=f"dancer {ascii_lowercase[i]}", doubleSided=True,
+                                         pbrMetallicRoughness=surface))
         tops.append(_add_dancer(gl, doc, pack, moves, times, dancer, i))
     doc.animations.append(moves)
-    doc.scenes.append(gl.Scene(name="duet" if len(dancers) == 2 else "solo", nodes=tops))
+    doc.scenes.append(gl.Scene(name={1: "solo", 2: "duet"}.get(len(dancers), "dancers"), nodes=tops))
     doc.scene = 0
     doc.buffers.append(gl.Buffer(byteLength=len(pack.data)))
     doc.set_binary_blob(bytes(pack.data))
@@ -60,7 +71,7 @@ def _add_dancer(gl, doc, pack, moves, times, dancer: Motion, i: int) -> int:
     rotations[1:] *= np.cumprod(flips, axis=0)[..., None]  # viewers blend numbers, so neighbours must be alike
     skeleton, turns = dancer.skeleton, dancer.rotations is not None
     base = len(doc.nodes) + 1
-    label = dancer.name or f"dancer {'ab'[i]}"
+    label = dancer.name or f"dancer {ascii_lowercase[i]}"
     doc.nodes.append(gl.Node(name=label, children=[base], extras={"source": border.source_to_dict(dancer.source)}))
     rest = local.mean(axis=0)
     for j, name in enumerate(skeleton.names):

@@ -17,7 +17,7 @@ from ..augmentation import Augment
 from ..baselines import RidgeTranslation, UsualPartner
 from ..losses import active_units, kl_per_unit, rotation_difference
 from ..models import VAERNN
-from ..models.vae_rnn import blend
+from ..models.phrases import blend
 from ..motion import Motion
 from ..skeleton import forward_kinematics
 from ..windows import Windows, frame_of, positions_of, takes_of
@@ -41,11 +41,11 @@ def judge_translation(model: VAERNN, train: Windows, asked: Windows) -> dict[str
     plain_train, plain = (replace(each, frames=positions_of(each.skeleton, each.frames)) for each in (train, asked))
     batch, moves = plain[:], asked[:]
     for route in model.routes:
-        written = "ab".index(route[1])
-        answers = {"model": _written(model, moves, route)}
+        who = "ab".index(route[1])
+        answers = {"model": written(model, moves, route)}
         for name, rival in (("ridge", RidgeTranslation()), ("usual partner", UsualPartner())):
             answers[name] = rival.fit(plain_train, route).predict(batch)
-        true, wrong = batch[:, :, written], _strangers(plain_train, batch, route[1])
+        true, wrong = batch[:, :, who], _strangers(plain_train, batch, route[1])
         for name, made in answers.items():
             off = (made - true).norm(dim=-1)
             errors = torch.cat([off.mean((1, 2)), (made - wrong).norm(dim=-1).mean((1, 2))])
@@ -63,7 +63,7 @@ def judge_translation(model: VAERNN, train: Windows, asked: Windows) -> dict[str
                                     "kl_nats": float(kl_per_unit(means, log_variances).sum()),
                                     "active_units": active_units(means), **_danced(model, train, asked, route)},
              len(model.routes))
-        real = [_beyond(train, tuple(take)[written], route[1]) for take in takes_of(asked)]
+        real = [_beyond(train, tuple(take)[who], route[1]) for take in takes_of(asked)]
         _add(rows, "danced", route, {"beyond_percent": float(np.mean(real))}, len(model.routes))
     return rows
 
@@ -92,7 +92,7 @@ def judge_deepfake(model: VAERNN, train: Windows, asked: Windows) -> dict[str, d
         owns = [tuple(take)["ab".index(who)] for take in takes]
         true = positions_of(asked.skeleton, moves[:, :, "ab".index(who)])
         for name, each in (("model", model), ("components", bare)):
-            made = _written(each, moves, who + who)
+            made = written(each, moves, who + who)
             swapped = _swapped(each, moves, who + other)
             _add(rows, name, who + other, {
                 "rebuilt_mm": 1000 * _aligned(made, true),
@@ -162,13 +162,17 @@ class Manner(nn.Module):
         return torch.cat([3 * pose, 20 * pose.diff(dim=1, prepend=pose[:, :1])], 2).transpose(1, 2)
 
 
-def _written(model: VAERNN, moves: torch.Tensor, route: str) -> torch.Tensor:
-    """Windows [N, T, 2, J, 7], one dancer written from the other, in the world: [N, T, J, 3]."""
+@torch.no_grad()
+def written(model: VAERNN, moves: torch.Tensor, route: str) -> torch.Tensor:
+    """Windows [N, T, 2, J, 7], one dancer written from the other: the joints' places [N, T, J, 3].
+
+    With the bones of who was danced there. Units: metres, world coordinates. Chapter: 6.
+    """
     return torch.cat([positions_of(model.skeleton, _swapped(model, part, route)) for part in moves.split(256)])
 
 
 def _swapped(model: VAERNN, moves: torch.Tensor, route: str) -> torch.Tensor:
-    """As `_written`, but transforms [N, T, J, 7], with the bones of who is written."""
+    """As `written`, but transforms [N, T, J, 7], with the bones of who is written."""
     made = []
     for part in moves.split(256):
         heard, _, frame, _ = model.told(part, route)

@@ -5,15 +5,14 @@ Taught in chapter 5, "A partner".
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from ..metrics.joints import joints
 from ..skeleton import Skeleton, keep_bones
+from .feet import Feet
 
 if TYPE_CHECKING:
     from .duet_vae import DuetVAE
@@ -46,61 +45,6 @@ class Wish:
             pose = pose.clone()
             pose[..., skeleton.index(own), :] += torch.where(near, self.pull * missing, 0.0)
         return pose
-
-
-class Feet:
-    """Toes that stand still while they are meant to be slow and low, and step, as a spring does, when they are not.
-
-    A network that learns a mean of several answers lets feet slide: that is the mean of standing and of stepping. A
-    toe stands until it is meant to go faster than 0.5 m/s, to be 10 cm away or 8 cm high; then it follows, 3 cm above
-    its floor at least, until it is slower than 0.3 m/s, within 3 cm and low. The rest of the body makes room.
-    Its floor is where the toe was lowest in the past. A body without feet is left alone. Chapter: 5.
-    """
-
-    SPRING = 20.0  # 1 / s; critically damped: a toe is there after a fifth of a second
-
-    def __init__(self, skeleton: Skeleton, past, fps: float):
-        """``past`` [B, P, J, 3]: what was danced before, metres."""
-        self.skeleton, self.fps = skeleton, fps
-        try:
-            self.toes, self.ankles = (joints(skeleton, (f"left_{part}", f"right_{part}")) for part in ("toe", "ankle"))
-        except ValueError:
-            self.toes = self.ankles = []
-        self.mobility = torch.ones(len(skeleton))
-        self.mobility[self.toes] = 0.02
-        toes = past[:, :, self.toes]  # [B, P, 2, 3]
-        self.floor = toes[..., 2].amin(1)  # [B, 2]
-        self.meant = self.at = self.stand = toes[:, -1]  # [B, 2, 3]
-        self.speed, self.steps = torch.zeros_like(self.at), torch.zeros_like(self.floor, dtype=torch.bool)
-
-    def __call__(self, poses, lengths) -> torch.Tensor:
-        """The next poses [B, f, J, 3], on their feet; bones keep ``lengths`` [B, 1, J - 1]."""
-        if not self.toes:
-            return poses
-        poses = poses.clone()
-        for k in range(poses.shape[1]):
-            meant = poses[:, k, self.toes]
-            poses[:, k, self.toes] = self._next(meant)
-            poses[:, k, self.ankles] += self.at - meant
-        return keep_bones(self.skeleton, poses, lengths, rounds=4, mobility=self.mobility)
-
-    def _next(self, meant) -> torch.Tensor:
-        speed, self.meant = self.fps * (meant - self.meant), meant
-        pace, gap = (x[..., :2].norm(dim=-1) for x in (speed, meant - self.at))  # [B, 2]
-        high = meant[..., 2] - self.floor > 0.08
-        went = self.steps
-        self.steps = high | torch.where(went, (pace > 0.3) | (gap > 0.03), (pace > 0.5) | (gap > 0.1))
-        landed = (went & ~self.steps)[..., None]
-        self.stand = torch.cat([torch.where(landed, self.at, self.stand)[..., :2], self.floor[..., None]], -1)
-        lifted = torch.cat([meant[..., :2], meant[..., 2:].maximum(self.floor[..., None] + 0.03)], -1)
-        goes = self.steps[..., None]
-        goal, pace = torch.where(goes, lifted, self.stand), torch.where(goes, speed, 0.0)
-        # a critically damped spring towards a goal that moves, solved exactly over one frame
-        away, lag = self.at - (goal - pace / self.fps), self.speed - pace
-        pull, left = lag + self.SPRING * away, math.exp(-self.SPRING / self.fps)
-        self.at = goal + left * (away + pull / self.fps)
-        self.speed = pace + left * (lag - pull * self.SPRING / self.fps)
-        return self.at
 
 
 class Stream:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import NamedTuple
 
 import numpy as np
 import roma
@@ -17,9 +16,12 @@ from torch import nn
 from torch.nn.functional import interpolate, normalize, pad
 
 from ..losses import Schedule, kl_loss, kl_per_unit, rotation_difference
+from ..metrics.joints import joint
 from ..motion import OURS, Motion, Source
 from ..skeleton import Skeleton, forward_kinematics, slerp
 from ..windows import Frame, about_vertical, cut, frame_of, positions_of
+from .feet import standing
+from .phrases import Phrases, blend
 from .solo_vae import components
 
 FORMS = {"quaternion": 4, "6d": 6}
@@ -63,64 +65,6 @@ class Writer(nn.Module):
         """Poses, in units of how much each number varies."""
         z = interpolate(z.transpose(1, 2), self.frames, mode="linear").transpose(1, 2)  # [B, T, latent]
         return self.to_pose(self.speak(self.spread(z))[0]) + self.beside(z)
-
-
-class Phrases(NamedTuple):
-    """A take as a model has read it: windows that overlap by half, their codes, and what is needed to write them again.
-
-    Shapes: ``codes`` [N, C, Z] (the posterior's means), which may be changed before they are written; ``places``, from
-    where each window was seen; ``roots`` [N, T, 3], the path of who was read, from there; ``motion`` that was read.
-    ``route``: who was read and who would be written. Chapter: 6.
-    """
-
-    codes: torch.Tensor
-    places: Frame
-    roots: torch.Tensor
-    motion: Motion
-    route: str
-
-    @property
-    def clock(self) -> torch.Tensor:
-        """Which codes belong to the same moment, int64 [N, C]: windows overlap, so a moment has a code in each."""
-        count, codes = self.codes.shape[:2]
-        return torch.arange(count)[:, None] * max(codes // 2, 1) + torch.arange(codes)
-
-    def plus(self, change: torch.Tensor) -> Phrases:
-        """The same take with ``change`` [Z], or one a moment [M, Z], added to its codes. Chapter: 6."""
-        change = change.to(self.codes)
-        return self._replace(codes=self.codes + (change if change.ndim == 1 else change[self.clock]))
-
-    def wandering(self, size: float, seed: int = 0, back: float = 0.05) -> torch.Tensor:
-        """A walk by chance, one step a moment [M, Z], for `plus`: up as often as down.
-
-        ``size`` of a step, as a share of how much each number varies in this take; ``back``: which share of the way
-        gone is taken back a step, so that it stays in the neighbourhood.
-        """
-        chance = torch.Generator().manual_seed(seed)
-        steps = size * torch.randn(int(self.clock.max()) + 1, self.codes.shape[2], generator=chance)
-        walk = [torch.zeros(self.codes.shape[2])]
-        for step in steps[1:]:
-            walk.append((1 - back) * walk[-1] + step)
-        return torch.stack(walk).to(self.codes) * self.codes.flatten(0, 1).std(0)
-
-    def waving(self, number: int, height: float, moments: float) -> torch.Tensor:
-        """One number that swings, [M, Z], for `plus`: ``height`` of its variation to either side, in so many moments.
-
-        Errors: IndexError for a number that a code does not have.
-        """
-        when = torch.arange(int(self.clock.max()) + 1) * 2 * torch.pi / moments
-        change = torch.zeros(len(when), self.codes.shape[2])
-        change[:, number] = height * float(self.codes[..., number].std()) * when.sin()
-        return change.to(self.codes)
-
-    def towards(self, other: Phrases, share: float) -> Phrases:
-        """Codes on the way to those of another take that was read; place and path stay this one's.
-
-        Errors: ValueError for a take with fewer windows.
-        """
-        if len(other.codes) < len(self.codes):
-            raise ValueError(f"the other take has {len(other.codes)} windows and this one {len(self.codes)}")
-        return self._replace(codes=torch.lerp(self.codes, other.codes[: len(self.codes)].to(self.codes), share))
 
 
 class VAERNN(nn.Module):
@@ -323,11 +267,12 @@ class VAERNN(nn.Module):
         return Phrases(self.encode(x, route[0])[0], frame, x[..., -3:], motion, route)
 
     @torch.no_grad()
-    def write(self, phrases: Phrases, body: Skeleton | None = None, mix: float = 1.0) -> Motion:
+    def write(self, phrases: Phrases, body: Skeleton | None = None, mix: float = 1.0, feet: bool = True) -> Motion:
         """The take that was read, as dancer ``phrases.route[1]`` would dance it, windows blended into each other.
 
-        ``body``: with whose bones (None: the usual one's of who is written). ``mix``, of a deepfake: 1 is the manner of
-        who is written, 0 that of who was read, and between them each joint is turned a part of the way.
+        ``body``: with whose bones (None: the usual one's of who is written); the root is then as much higher as the
+        legs are longer. ``mix``, of a deepfake: 1 is the manner of who is written, 0 that of who was read, and between
+        them each joint is turned a part of the way. ``feet``: they stand (`choreo_lib.models.feet.standing`).
         """
         who = phrases.route[1]
         bones = self.bones["ab".index(who)].cpu().numpy() if body is None else body.offsets
@@ -335,10 +280,13 @@ class VAERNN(nn.Module):
             raise ValueError(f"this body has the joints {', '.join(body.names[:3])}, ... and the model "
                              f"{', '.join(self.skeleton.names[:3])}, ...; or it has no bones")
         turns, root = blend(*self.windows_of(phrases, mix))
+        own = torch.lerp(*(self.bones["ab".index(each)] for each in phrases.route), mix).cpu().numpy()
+        root = root * root.new_tensor([1.0, 1.0, _legs(self.skeleton, bones) / _legs(self.skeleton, own)])
         skeleton = Skeleton(self.skeleton.names, self.skeleton.parents, bones, () if body is None else body.ends)
         last = len(phrases.motion)
-        return Motion.from_rotations(turns[:last].cpu(), root[:last].cpu(), self.fps, skeleton,
+        made = Motion.from_rotations(turns[:last].cpu(), root[:last].cpu(), self.fps, skeleton,
                                      source=Source.join(OURS, phrases.motion.source), name=f"made, {who}")
+        return standing(made) if feet else made
 
     @torch.no_grad()
     def windows_of(self, phrases: Phrases, mix: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -360,9 +308,9 @@ class VAERNN(nn.Module):
         return torch.cat([root[:, :, None], turns[:, :, 1:]], 2)
 
     def translate(self, motion: Motion, route: str | None = None, body: Skeleton | None = None,
-                  mix: float = 1.0) -> Motion:
+                  mix: float = 1.0, feet: bool = True) -> Motion:
         """`read` and `write` in one: a take of one dancer as a take of the other."""
-        return self.write(self.read(motion, route), body, mix)
+        return self.write(self.read(motion, route), body, mix, feet)
 
     def told(self, batch: torch.Tensor, route: str) -> tuple[torch.Tensor, torch.Tensor, Frame, torch.Tensor]:
         """Of windows [B, T, 2, J, 7] who is read [B, T, 3 * J + W], who is written [B, T, W], from where, the bones."""
@@ -446,21 +394,19 @@ def carried(spread: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
     return (back @ power(root @ onto @ root, 0.5) @ back).float()
 
 
+def _legs(skeleton: Skeleton, bones: np.ndarray) -> float:
+    """How long the bones [J, 3] from the root to an ankle are; 1 for a body without one by name."""
+    try:
+        at = joint(skeleton, "left_ankle")
+    except ValueError:
+        return 1.0
+    long = 0.0
+    while at > 0:
+        long, at = long + float(np.linalg.norm(bones[at])), skeleton.parents[at]
+    return long
+
+
 def _spread(x: torch.Tensor) -> torch.Tensor:
     """Covariance [W, W] of levelled poses [N, T, W] about their middle, and `STILL` in every direction."""
     x = x.flatten(0, 1).double()
     return x.T @ x / len(x) + STILL * torch.eye(x.shape[1], device=x.device, dtype=x.dtype)
-
-
-def blend(turns: torch.Tensor, roots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Windows that overlap by half, as one: fading from each to the next along a Hann window, rotations by `slerp`.
-
-    All seams at once. Shapes: unit quaternions [N, T, J, 4] and places [N, T, 3] -> [(N + 1) * T / 2, J, 4] and
-    [(N + 1) * T / 2, 3]. Chapter: 6.
-    """
-    half = turns.shape[1] // 2
-    share = torch.sin(torch.pi / 2 * (torch.arange(half).to(turns) + 0.5) / half) ** 2  # the rising half of Hann
-    seams = slerp(turns[:-1, half:], turns[1:, :half], share[:, None])
-    paths = torch.lerp(roots[:-1, half:], roots[1:, :half], share[:, None].to(roots))
-    whole = lambda x, between: torch.cat([x[0, :half], between.flatten(0, 1), x[-1, half:]])  # noqa: E731
-    return whole(turns, seams), whole(roots, paths)

@@ -1,0 +1,62 @@
+"""Feet of a take that was made: they stand, the body stays a body, and what cannot be helped is left alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import choreo_lib as cl
+from choreo_lib import metrics, synthetic
+from choreo_lib.metrics.joints import joints
+from choreo_lib.models.feet import standing
+
+
+@pytest.fixture(scope="module")
+def danced():
+    return synthetic.duet("canon", 240, seed=3).a
+
+
+def slid(motion, speed):
+    """As if a network had made it: the whole body glides, and bobs by a centimetre."""
+    time = np.arange(len(motion)) / motion.fps
+    root = motion.positions[:, 0] + np.stack([speed * time, 0 * time, 0.01 * np.sin(7 * time)], -1)
+    return cl.Motion.from_rotations(motion.rotations, root, motion.fps, motion.skeleton)
+
+
+def test_feet_that_slide_stand(danced):
+    before = slid(danced, 0.15)
+    after = standing(before)
+    skates = [metrics.foot_skate(motion) for motion in (danced, before, after)]
+    assert skates[1] > skates[0] + 0.1 and skates[2] < skates[0] + 0.5 * (skates[1] - skates[0])
+    jerks = [metrics.jerk(motion.positions, 30).mean() for motion in (before, after)]
+    assert jerks[1] < 1.6 * jerks[0]
+
+
+def test_the_body_stays_a_body_and_what_is_above_the_hips_follows_the_pelvis(danced):
+    before = slid(danced, 0.15)
+    after = standing(before)
+    parents, children = zip(*after.skeleton.bones)
+    lengths = np.linalg.norm(after.positions[:, children] - after.positions[:, parents], axis=-1)
+    assert np.abs(lengths - np.linalg.norm(after.skeleton.offsets[list(children)], axis=-1)).max() < 1e-4
+    sunk = after.positions[:, 0] - before.positions[:, 0]
+    assert np.abs(sunk[:, :2]).max() == 0 and sunk[:, 2].max() < 1e-6 and sunk[:, 2].min() > -0.13
+    head = after.skeleton.find("head")
+    np.testing.assert_allclose(after.positions[:, head] - before.positions[:, head], sunk, atol=1e-4)
+    assert (after.fps, after.skeleton) == (before.fps, before.skeleton)
+
+
+def test_feet_that_stand_already_stay(danced):
+    after = standing(danced)
+    toes = joints(danced.skeleton, ("left_toe", "right_toe"))
+    low = danced.positions[:, toes, 2] < np.percentile(danced.positions[:, toes, 2], 5, axis=0) + 0.005
+    moved = np.linalg.norm(after.positions[:, toes] - danced.positions[:, toes], axis=-1)
+    assert np.median(moved[low]) < 0.02
+
+
+def test_without_rotations_or_legs_nothing_is_done(danced):
+    points = replace(danced, rotations=None)
+    assert standing(points) is points
+    bones = danced.skeleton
+    nameless = replace(danced, skeleton=cl.Skeleton(tuple(f"p{j}" for j in range(len(bones))), bones.parents,
+                                                    bones.offsets))
+    assert standing(nameless) is nameless

@@ -252,3 +252,39 @@ def test_ex6_3():
                         (lambda n: torch.cat([torch.zeros(n // 2), torch.ones(n // 2)]), "otherwise"),
                         (lambda n: fade(n).sqrt(), "overlap")):
         assert not checks.ex6_3(wrong) and said in checks.ex6_3(wrong).message
+
+
+def test_ex7_1():
+    def carry(x, own, other):
+        return other.mean() + (x - own.mean()) * other.std() / own.std()
+
+    assert checks.ex7_1(carry)
+    for wrong, said in ((lambda x, own, other: x - own.mean() + other.mean(), "usual poses"),
+                        (lambda x, own, other: carry(x, own, other).mean(), "Three numbers"),
+                        (lambda x, own, other: other.mean() + (x - own.mean()) * own.std() / other.std(), "wrong way"),
+                        (lambda x, own, other: other.mean() + (x - own.mean()) * other.var() / own.var(), "variances"),
+                        (lambda x, own, other: x * other.std() / own.std(), "about zero"),
+                        (lambda x, own, other: x, "comes to"), (lambda x, own, other: None, "return"),
+                        (lambda x: x, "could not answer"), (3, "without calling")):
+        assert not checks.ex7_1(wrong) and said in checks.ex7_1(wrong).message
+
+
+def test_ex7_2():
+    right = ("nothing", "another dance", "the manner", "mush")
+    assert checks.ex7_2(right) and checks.ex7_2([word.upper() for word in right])
+    for k, name in enumerate("ABCD"):
+        wrong = list(right)
+        wrong[k] = right[(k + 1) % 4]
+        assert not checks.ex7_2(wrong) and f"Look at {name}" in checks.ex7_2(wrong).message
+    for wrong in (None, "mush", ("nothing",), ("a", "b", "c", "d")):
+        assert not checks.ex7_2(wrong) and "four of these" in checks.ex7_2(wrong).message
+
+
+def test_ex7_3():
+    right = (True, False, False, True)
+    assert checks.ex7_3(right) and checks.ex7_3(list(right))
+    for k in range(4):
+        wrong = [each != (j == k) for j, each in enumerate(right)]
+        assert not checks.ex7_3(wrong) and f"Number {k + 1}" in checks.ex7_3(wrong).message
+    for wrong in (None, (True,), ("yes", "no", "no", "yes"), (1, 0, 0, 1)):
+        assert not checks.ex7_3(wrong) and "four answers" in checks.ex7_3(wrong).message

@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import choreo_lib as cl
 from choreo_lib import metrics, synthetic
+from choreo_lib.losses import rotation_difference
 from choreo_lib.metrics.joints import joints
 from choreo_lib.models.feet import standing
 
@@ -43,6 +45,15 @@ def test_the_body_stays_a_body_and_what_is_above_the_hips_follows_the_pelvis(dan
     head = after.skeleton.find("head")
     np.testing.assert_allclose(after.positions[:, head] - before.positions[:, head], sunk, atol=1e-4)
     assert (after.fps, after.skeleton) == (before.fps, before.skeleton)
+
+
+def test_no_knee_snaps(danced):
+    before = slid(danced, 0.3)
+    steps = []
+    for motion in (before, standing(before)):
+        turns = torch.tensor(motion.rotations[:, joints(motion.skeleton, ("left_hip", "left_knee", "right_knee"))])
+        steps.append(float(rotation_difference(turns[1:], turns[:-1]).max()) ** 0.5)
+    assert steps[1] < 2 * steps[0]
 
 
 def test_feet_that_stand_already_stay(danced):

@@ -14,7 +14,6 @@ import torch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ..metrics.joints import joints
-from ..metrics.movement import FLOOR_PERCENTILE
 from ..motion import Motion
 from ..skeleton import Skeleton, forward_kinematics, keep_bones
 from ..synthetic.body import swing, two_bones
@@ -107,7 +106,7 @@ def standing(motion: Motion) -> Motion:
         lacks = np.maximum(lacks, (-line[:, 2] - deep).clip(0, SINK))
     sunk = gaussian_filter1d(maximum_filter1d(lacks, 7), 3.0)
     places[..., 2] -= sunk[:, None]
-    for aim, (hip, knee, ankle, _) in zip(aims.swapaxes(0, 1), legs):
+    for aim, (hip, knee, ankle, toe) in zip(aims.swapaxes(0, 1), legs):
         upper, lower = places[:, knee] - places[:, hip], places[:, ankle] - places[:, knee]
         long, short = (np.linalg.norm(bone, axis=-1).mean() for bone in (upper, lower))
         line, full = aim - places[:, hip], long + short
@@ -115,7 +114,8 @@ def standing(motion: Motion) -> Motion:
         left = (1 - STRAIGHT) * full  # the last of a leg's length is used up slowly, or the knee would snap
         near = full - left * np.exp(-(far - STRAIGHT * full).clip(0) / left)
         aim = places[:, hip] + line * np.where(far > STRAIGHT * full, near / far, 1.0)
-        bend = upper - (places[:, ankle] - places[:, hip]) * long / full
+        # a knee bends where it did; a straight one, which cannot tell, where the toes point
+        bend = upper - (places[:, ankle] - places[:, hip]) * long / full + 0.3 * (places[:, toe] - places[:, ankle])
         thigh, shank = two_bones(places[:, hip], aim, long, short, bend, KNEE)
         world[:, hip] = swing(world[:, hip], upper / long, thigh)
         world[:, knee] = swing(world[:, knee], lower / short, shank)
@@ -132,7 +132,7 @@ def _held(motion: Motion, toes: list[int]) -> np.ndarray:
     whole knowledge of when a foot lands."""
     positions = torch.tensor(motion.positions)
     feet = Feet(motion.skeleton, positions[None, :1], motion.fps)
-    feet.floor = torch.quantile(positions[:, toes, 2], FLOOR_PERCENTILE / 100, dim=0)[None]
+    feet.floor = positions[:, toes, 2].median(0).values[None]  # feet stand more than they step
     held = []
     for pose in positions[:, toes]:
         feet._next(pose[None])

@@ -84,8 +84,10 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
     ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too, a plot of the losses,
     and of a model of rotations the first ten seconds of a validation take, danced and made, as BVH and GIF. Gives the
     card's path. ``precision``: in place of the plan's; on a recent CPU "bfloat16" halves the time. ``weights``: a file
-    to begin from instead of chance; ``keep_every``: as in `choreo_lib.training.fit`.
-    Errors: as `choreo_lib.training.fit`; TrainingError for an unknown name or mode. Chapter: 4.
+    to begin from instead of chance, with what that model measured of its training windows (usual poses, components);
+    the card names it. ``keep_every``: as in `choreo_lib.training.fit`.
+    Errors: as `choreo_lib.training.fit`; TrainingError for an unknown name or mode, or for ``weights`` where a run is
+    to be resumed, which has its own. Chapter: 4.
     """
     recipe = find_recipe(name)
     if mode not in MODES:
@@ -95,6 +97,9 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
     windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
     model = recipe.model(clean, mode, windows, plan.augment)
     if weights is not None:
+        if resume and (out / "last.safetensors").exists():
+            raise TrainingError(f"{out} holds a run, which goes on from its own weights and not from {weights}; leave "
+                                "one of --resume and --weights away, or choose another folder")
         checkpoints.read_weights(Path(weights), model)
     history = fit(model, windows, plan, out, recipe.windows("validation", None, mode), device, resume,
                   keep_every=keep_every)
@@ -114,6 +119,7 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
         "weights_sha256": hashlib.sha256(stored.read_bytes()).hexdigest(), "stored_as": "float16",
         "data": {split: _told(part) for split, part in {"train": clean, **splits}.items()}, "terms": terms,
         "plan": {key: str(value) for key, value in vars(plan).items()}, "seed": plan.seed,
+        "begun_from": None if weights is None else hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
         "epochs": len(history), "steps": len(history) * max(len(windows) // plan.batch, 1),
         "minutes": round(history["seconds"][-1] / 60, 1), "device": _machine(device),
         "versions": {package: version(package) for package in ("torch", "numpy", "choreo-lib")},
@@ -121,7 +127,7 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
         "measures": {split: recipe.judge(model, clean, part) for split, part in splits.items()},
     }  # fmt: skip
     checkpoints.whole(path, lambda half: half.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8"))
-    history.plot().savefig(out / "history.png", dpi=150)
+    checkpoints.whole(out / "history.png", lambda half: history.plot().savefig(half, format="png", dpi=150))
     if isinstance(model, models.VAERNN):
         _look(model, takes_of(splits["validation"])[0][:300], out)
     return path

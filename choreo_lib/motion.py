@@ -36,9 +36,10 @@ class Source:
         if len(parts) == 1 or not parts:
             return parts[0] if parts else None
         known = [s for s in parts if s is not None]
-        every = lambda key: "; ".join(dict.fromkeys(t for s in known if (t := getattr(s, key))))  # noqa: E731
+        every = lambda key: "; ".join(dict.fromkeys(  # noqa: E731
+            t for s in known for t in getattr(s, key).split("; ") if t))
         return Source(
-            " + ".join(dict.fromkeys([s.name if s else "unknown" for s in parts])),
+            " + ".join(dict.fromkeys(name for s in parts for name in (s.name if s else "unknown").split(" + "))),
             every("credit"),
             every("terms"),
             len(known) == len(parts) and all(s.redistribute for s in known),

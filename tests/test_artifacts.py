@@ -140,3 +140,6 @@ def test_a_training_of_rotations_leaves_something_to_look_at(tmp_path, monkeypat
     losses = [float((folder / "history.csv").read_text().splitlines()[1].split(",")[2]) for folder in (out, again)]
     assert losses[1] < losses[0]
     assert main(["train", "deepfake-salsa", "--out", str(tmp_path / "x"), "--weights", str(out / "made-ab.bvh")]) == 1
+    assert main(["train", "deepfake-salsa", "--out", str(again), "--resume", "--weights", kept]) == 1
+    cards = [json.loads((folder / "deepfake-salsa.json").read_text())["begun_from"] for folder in (out, again)]
+    assert cards == [None, hashlib.sha256((out / "epoch-0002.safetensors").read_bytes()).hexdigest()]

@@ -228,7 +228,8 @@ def test_ex6_1():
                         (lambda q, p: apart(q, p) / 2, "half the angle"), (lambda q, p: apart(q, p).sum(), "a pair"),
                         (lambda q, p: torch.deg2rad(apart(q, p)), "radians"), (lambda q, p: None, "return"),
                         (lambda q, p: torch.rad2deg(2 * torch.acos((q * p).sum(-1).abs())), "nan"),
-                        (lambda q, p: 60 * (q - p).norm(dim=-1), "90 degrees apart"), (7, "without calling"),
+                        (lambda q, p: 60 * (q - p).norm(dim=-1), "degrees apart"), (7, "without calling"),
+                        (lambda q, p: torch.rad2deg(2 * torch.acos(p[..., 3].abs())), "degrees apart"),
                         (lambda q: q, "could not answer")):
         assert not checks.ex6_1(wrong) and said in checks.ex6_1(wrong).message
 
@@ -247,7 +248,10 @@ def test_ex6_3():
     assert checks.ex6_3(fade) and checks.ex6_3(torch.hann_window)
     triangle = lambda n: 1 - (2 * (torch.arange(n) + 0.5) / n - 1).abs()  # noqa: E731
     for wrong, said in ((triangle, "full pace"), (lambda n: torch.full((n,), 0.5), "nobody fades"),
-                        (lambda n: np.hanning(n), "zero"), (lambda n: fade(n) * 2, "shares"),
+                        (lambda n: np.hanning(n), "zero"),
+                        (lambda n: fade(n) * 2, "shares"), (lambda n: 1 - fade(n), "at its ends"),
+                        (lambda n: torch.full((n,), torch.nan), "no numbers"),
+                        (lambda n: (torch.arange(n) // (n // 4) % 3 > 0).float(), "at once"),
                         (lambda n: fade(64), "one weight"), (lambda n: None, "return"), (3, "without calling"),
                         (lambda n: torch.cat([torch.zeros(n // 2), torch.ones(n // 2)]), "otherwise"),
                         (lambda n: fade(n).sqrt(), "overlap")):
@@ -264,7 +268,9 @@ def test_ex7_1():
                         (lambda x, own, other: other.mean() + (x - own.mean()) * own.std() / other.std(), "wrong way"),
                         (lambda x, own, other: other.mean() + (x - own.mean()) * other.var() / own.var(), "variances"),
                         (lambda x, own, other: x * other.std() / own.std(), "about zero"),
-                        (lambda x, own, other: x, "comes to"), (lambda x, own, other: None, "return"),
+                        (lambda x, own, other: x, "comes to"),
+                        (lambda x, own, other: 2 * other.mean() - carry(x, own, other), "spreads"),
+                        (lambda x, own, other: None, "return"),
                         (lambda x: x, "could not answer"), (3, "without calling")):
         assert not checks.ex7_1(wrong) and said in checks.ex7_1(wrong).message
 

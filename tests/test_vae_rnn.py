@@ -188,6 +188,20 @@ def test_a_partner_is_where_the_dancer_is_and_has_the_body_asked_for(duet, cut):
     assert not model.translate(replace(duet.a, source=None)).source.redistribute
 
 
+@pytest.mark.parametrize("share", [0.85, 1.15])
+def test_a_root_is_as_high_as_the_legs_are_long(duet, cut, share):
+    """Small and tall couples, read by a model that knows the usual one: nobody floats, nobody sinks in."""
+    def sized(motion):
+        body = replace(motion.skeleton, offsets=share * motion.skeleton.offsets)
+        return cl.Motion.from_rotations(motion.rotations, share * motion.positions[:, 0], motion.fps, body)
+
+    small = [sized(motion) for motion in duet]
+    model, fake = make(cut), make(cut, FAKES, shortcut=True, latent=32)
+    for made, true in ((model.translate(small[0], body=small[1].skeleton, feet=False), small[1]),
+                       (fake.translate(duet.a, "aa", body=small[0].skeleton, feet=False), small[0])):
+        assert abs(made.positions[:, 0, 2].mean() / true.positions[:, 0, 2].mean() - 1) < 0.06
+
+
 def test_the_manner_of_who_was_read_and_of_who_is_written_are_the_ends_of_a_mix(duet, cut):
     model = make(cut, FAKES, shortcut=True)
     own, swapped = (model.translate(duet.a, route, body=duet.a.skeleton) for route in ("aa", "ab"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import roma
 import torch
 
 from .verdict import Verdict
@@ -13,8 +14,8 @@ def ex6_1(answer) -> Verdict:
         return Verdict(False, "Hand over the function itself, without calling it: cl.checks.ex6_1(apart).")
     half = torch.deg2rad(torch.tensor([0.0, 10.0, 90.0, 175.0], dtype=torch.float64)) / 2
     nothing = torch.zeros_like(half)
-    one = torch.tensor([0.0, 0.0, 0.0, 1.0], dtype=torch.float64).expand(4, 4)
-    other = torch.stack([half.sin(), nothing, nothing, half.cos()], -1)
+    one = roma.random_unitquat(4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    other = roma.quat_product(one, torch.stack([half.sin(), nothing, nothing, half.cos()], -1))
     try:
         got, negative = answer(one, other), answer(one, -other)
         if got is None:
@@ -31,7 +32,8 @@ def ex6_1(answer) -> Verdict:
     if torch.allclose(got, 2 * half, atol=1e-4):
         return Verdict(False, "In radians. Degrees were asked for.")
     if not torch.allclose(got, true, atol=1e-3):
-        return Verdict(False, f"For two rotations 90 degrees apart about x it gives {float(got[2]):.4g}.")
+        k = int((got - true).abs().nan_to_num(999.0).argmax())
+        return Verdict(False, f"For two rotations {float(true[k]):.0f} degrees apart it gives {float(got[k]):.5g}.")
     if not torch.allclose(negative, true, atol=1e-3):
         return Verdict(False, f"Right for q and p. For q and -p, which is the same rotation, it gives "
                               f"{float(negative[1]):.4g} where 10 is right.")
@@ -54,7 +56,8 @@ def ex6_2(answer) -> Verdict:
     if not abs(off - 170) < 0.5:
         return Verdict(False, f"The first is right. How far must somebody turn who faces there and should face the "
                               f"other way, at 170? Not by {off:g}.")
-    return Verdict(True, "It faces the partner who is not there. The mean of their quaternions would have faced 180.")
+    return Verdict(True, "It faces the partner who is not there. Half-way between the two rotations, by the shorter "
+                         "way, it would have faced 180.")
 
 
 def ex6_3(answer) -> Verdict:
@@ -70,6 +73,8 @@ def ex6_3(answer) -> Verdict:
         return Verdict(False, f"It could not answer: {type(error).__name__}: {error}")
     if got.shape != (64,) or other.shape != (32,):
         return Verdict(False, f"For 64 frames it gives {list(got.shape)}; one weight a frame: [64].")
+    if not (got.isfinite().all() and other.isfinite().all()):
+        return Verdict(False, "Some of the weights are no numbers.")
     if float(got.min()) < -1e-6 or float(got.max()) > 1 + 1e-6:
         return Verdict(False, f"Weights from {float(got.min()):.2g} to {float(got.max()):.2g}; they are shares, from "
                               "0 to 1.")
@@ -79,9 +84,13 @@ def ex6_3(answer) -> Verdict:
                               "zero at both ends, which is one too many here.)")
     if float((got - got.flip(0)).abs().max()) > 0.06:
         return Verdict(False, "They add up to one; but one side fades otherwise than the other.")
+    if float(got[0]) > 0.6:
+        return Verdict(False, "They add up to one; but each window counts most at its ends, where it knows least.")
     if float(got.max()) < 0.75:
         return Verdict(False, "They add up to one, and nobody fades: at a window's ends two dancers would change "
                               "places at once.")
+    if float(got.diff().abs().max()) > 0.1:
+        return Verdict(False, "They add up to one; but somewhere in the window the dancers change places at once.")
     if float(got[1] - got[0]) > 0.02:
         return Verdict(False, "They add up to one. But at the ends they set out at full pace, and a hand would feel "
                               "it; make the slope begin at zero.")

@@ -38,8 +38,10 @@ def ex7_1(answer) -> Verdict:
         return Verdict(False, "That is the ratio of variances. A spread is the root of a variance.")
     if torch.allclose(got, asked * other.std() / own.std(), rtol=0.01):
         return Verdict(False, "Stretched about zero. Poses are stretched about the usual one.")
-    return Verdict(False, f"Whoever is at the one's mean should come to the other's, {float(other.mean()):.0f}; yours "
-                          f"comes to {float(got[1]):.4g}.")
+    k = int((got - right).abs().nan_to_num(999.0).argmax())
+    away = float((asked[k] - own.mean()) / own.std())
+    return Verdict(False, f"Whoever is at {float(asked[k]):.0f}, {away:.1f} spreads from the one's mean, should come "
+                          f"to {float(right[k]):.0f}; yours comes to {float(got[k]):.4g}.")
 
 
 def ex7_2(answer) -> Verdict:
@@ -69,7 +71,7 @@ def ex7_3(answer) -> Verdict:
     if len(said) != 4 or any(not isinstance(each, bool) for each in said):
         return Verdict(False, "Give four answers, True or False, such as (True, True, False, False).")
     for k, (got, right, hint) in enumerate(zip(said, (True, False, False, True), (
-            "both of its sources are ours.", "a mean over two recordings is still made of them.",
+            "both of its sources are ours.", "a mirror makes no new dance.",
             "new bones do not make a new dance; every turn of a joint comes from the recording.",
             "nobody can dance, or recognise, a mean error in millimetres."))):
         if got != right:

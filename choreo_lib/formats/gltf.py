@@ -35,11 +35,12 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
         raise ImportError("GLB files are written through pygltflib, which is not installed; "
                           "run: pip install 'choreo-lib[gltf]'") from error
     dancers = [motion] if isinstance(motion, Motion) else list(motion)
-    clocks = {(len(dancer), dancer.fps) for dancer in dancers}
-    if len(clocks) != 1:
+    if not dancers:
+        border.fail(path, "a scene needs a dancer at least")
+    frames, fps = len(dancers[0]), dancers[0].fps
+    if any(len(dancer) != frames or abs(dancer.fps - fps) > 1e-3 * fps for dancer in dancers):
         border.fail(path, "one scene has one clock, and these dancers have "
-                          + ", ".join(f"{frames} frames at {fps:g} a second" for frames, fps in sorted(clocks)))
-    frames, fps = clocks.pop()
+                          + ", ".join(f"{len(dancer)} frames at {dancer.fps:g} a second" for dancer in dancers))
     said = border.source_to_dict(Source.join(*(dancer.source for dancer in dancers)))
     doc = gl.GLTF2(asset=gl.Asset(version="2.0", generator="choreo_lib", extras={"source": said},
                                   copyright=said["credit"] if said and said["credit"] else None))
@@ -50,7 +51,7 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
     for i, dancer in enumerate(dancers):
         surface = gl.PbrMetallicRoughness(baseColorFactor=list(_COLOURS[min(i, 3)]), metallicFactor=0.0,
                                           roughnessFactor=0.7)
-        doc.materials.append(gl.Material(name=f"dancer {ascii_lowercase[i]}", doubleSided=True,
+        doc.materials.append(gl.Material(name=_called(i), doubleSided=True,
                                          pbrMetallicRoughness=surface))
         tops.append(_add_dancer(gl, doc, pack, moves, times, dancer, i))
     doc.animations.append(moves)
@@ -62,6 +63,10 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
         doc.save_binary(str(temporary))
 
 
+def _called(i: int) -> str:
+    return f"dancer {ascii_lowercase[i] if i < 26 else i + 1}"
+
+
 def _add_dancer(gl, doc, pack, moves, times, dancer: Motion, i: int) -> int:
     """Append one dancer's nodes, mesh and channels; gives the number of the node that holds them."""
     out = np.array(TURNS["y"], np.float64).T  # from our Z up to glTF's Y up
@@ -71,7 +76,7 @@ def _add_dancer(gl, doc, pack, moves, times, dancer: Motion, i: int) -> int:
     rotations[1:] *= np.cumprod(flips, axis=0)[..., None]  # viewers blend numbers, so neighbours must be alike
     skeleton, turns = dancer.skeleton, dancer.rotations is not None
     base = len(doc.nodes) + 1
-    label = dancer.name or f"dancer {ascii_lowercase[i]}"
+    label = dancer.name or _called(i)
     doc.nodes.append(gl.Node(name=label, children=[base], extras={"source": border.source_to_dict(dancer.source)}))
     rest = local.mean(axis=0)
     for j, name in enumerate(skeleton.names):

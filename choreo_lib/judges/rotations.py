@@ -168,6 +168,8 @@ def written(model: VAERNN, moves: torch.Tensor, route: str) -> torch.Tensor:
 
     With the bones of who was danced there. Units: metres, world coordinates. Chapter: 6.
     """
+    model.eval()
+    moves = moves.to(model.bones.device)
     return torch.cat([positions_of(model.skeleton, _swapped(model, part, route)) for part in moves.split(256)])
 
 

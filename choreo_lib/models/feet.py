@@ -82,7 +82,9 @@ def standing(motion: Motion) -> Motion:
     """The same take with its toes where `Feet` hold them, by hips and knees; the feet stay turned as they are.
 
     Where a leg would be too short for that, the pelvis sinks, softly and by 12 cm at most; what is out of reach then
-    is not reached. A take without rotations, or a body without legs by name, comes back as it is.
+    is not reached. Both feet share a floor: where the lower of them is in a fifth of the take. A take without
+    rotations, one whose places are not those of its rotations, or a body without two-bone legs by name comes back as
+    it is.
     Chapter: 6. The two bones of a leg by the law of cosines, as in `choreo_lib.synthetic.body.two_bones`.
     """
     skeleton = motion.skeleton
@@ -91,12 +93,17 @@ def standing(motion: Motion) -> Motion:
                 for side in ("left", "right")]
     except ValueError:
         return motion
-    if motion.rotations is None:
+    parents = skeleton.parents
+    if motion.rotations is None or skeleton.offsets is None or any(
+            (parents[knee], parents[ankle]) != (hip, knee) for hip, knee, ankle, _ in legs):
+        return motion
+    turns, root = torch.tensor(motion.rotations), torch.tensor(motion.positions[:, 0])
+    walked, world = forward_kinematics(skeleton, turns, root)
+    if np.abs(walked.numpy() - motion.positions).max() > 1e-3:
         return motion
     aims = _held(motion, [toe for *_, toe in legs])  # [T, 2, 3], of the toes
     places = motion.positions.astype(np.float64)
-    turns, root = torch.tensor(motion.rotations), torch.tensor(motion.positions[:, 0])
-    world = roma.unitquat_to_rotmat(forward_kinematics(skeleton, turns, root)[1]).double().numpy()  # [T, J, 3, 3]
+    world = roma.unitquat_to_rotmat(world).double().numpy()  # [T, J, 3, 3]
     lacks = np.zeros(len(motion))
     for aim, (hip, knee, ankle, toe) in zip(aims.swapaxes(0, 1), legs):
         aim -= places[:, toe] - places[:, ankle]  # of the ankle, from here on
@@ -104,7 +111,8 @@ def standing(motion: Motion) -> Motion:
         line = aim - places[:, hip]
         deep = np.sqrt(np.maximum((STRAIGHT * leg) ** 2 - (line[:, :2] ** 2).sum(-1), 0.01))  # how far below the hip
         lacks = np.maximum(lacks, (-line[:, 2] - deep).clip(0, SINK))
-    sunk = gaussian_filter1d(maximum_filter1d(lacks, 7), 3.0)
+    pace = motion.fps / 30
+    sunk = gaussian_filter1d(maximum_filter1d(lacks, round(7 * pace)), 3 * pace)
     places[..., 2] -= sunk[:, None]
     for aim, (hip, knee, ankle, toe) in zip(aims.swapaxes(0, 1), legs):
         upper, lower = places[:, knee] - places[:, hip], places[:, ankle] - places[:, knee]
@@ -121,7 +129,7 @@ def standing(motion: Motion) -> Motion:
         world[:, knee] = swing(world[:, knee], lower / short, shank)
     turned = roma.rotmat_to_unitquat(torch.from_numpy(world))
     local = turned.clone()
-    local[:, 1:] = roma.quat_product(roma.quat_conjugation(turned[:, list(skeleton.parents[1:])]), turned[:, 1:])
+    local[:, 1:] = roma.quat_product(roma.quat_conjugation(turned[:, list(parents[1:])]), turned[:, 1:])
     root[:, 2] -= torch.from_numpy(sunk).float()
     made = Motion.from_rotations(local.float(), root, motion.fps, skeleton, source=motion.source, name=motion.name)
     return replace(made, notes=motion.notes)
@@ -132,7 +140,7 @@ def _held(motion: Motion, toes: list[int]) -> np.ndarray:
     whole knowledge of when a foot lands."""
     positions = torch.tensor(motion.positions)
     feet = Feet(motion.skeleton, positions[None, :1], motion.fps)
-    feet.floor = positions[:, toes, 2].median(0).values[None]  # feet stand more than they step
+    feet.floor = positions[:, toes, 2].quantile(0.2, dim=0).amin().expand(1, len(toes))
     held = []
     for pose in positions[:, toes]:
         feet._next(pose[None])

@@ -280,8 +280,13 @@ class VAERNN(nn.Module):
             raise ValueError(f"this body has the joints {', '.join(body.names[:3])}, ... and the model "
                              f"{', '.join(self.skeleton.names[:3])}, ...; or it has no bones")
         turns, root = blend(*self.windows_of(phrases, mix))
-        own = torch.lerp(*(self.bones["ab".index(each)] for each in phrases.route), mix).cpu().numpy()
-        root = root * root.new_tensor([1.0, 1.0, _legs(self.skeleton, bones) / _legs(self.skeleton, own)])
+        read, own = (_legs(self.skeleton, self.bones["ab".index(each)].cpu().numpy()) for each in phrases.route)
+        if self.fakes:
+            own = read + mix * (own - read)
+        else:  # told beside the root that was read, which is as high as that body's legs are long
+            own += _legs(self.skeleton, phrases.motion.skeleton.offsets) - read
+        high = _legs(self.skeleton, bones) / own if own > 0 else 1.0
+        root = root * root.new_tensor([1.0, 1.0, high])
         skeleton = Skeleton(self.skeleton.names, self.skeleton.parents, bones, () if body is None else body.ends)
         last = len(phrases.motion)
         made = Motion.from_rotations(turns[:last].cpu(), root[:last].cpu(), self.fps, skeleton,

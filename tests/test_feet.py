@@ -91,3 +91,4 @@ def test_pelvis_sinks_as_softly_at_any_rate(danced):
         before = slid(danced, 0.15, bob=0.06).resampled(fps)
         speeds.append(np.abs(np.diff((standing(before).positions - before.positions)[:, 0, 2])).max() * fps)
     assert 0 < speeds[1] < 2 * speeds[0]
+    assert len(standing(danced.resampled(2))) == len(danced.resampled(2))

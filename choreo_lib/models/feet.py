@@ -112,7 +112,7 @@ def standing(motion: Motion) -> Motion:
         deep = np.sqrt(np.maximum((STRAIGHT * leg) ** 2 - (line[:, :2] ** 2).sum(-1), 0.01))  # how far below the hip
         lacks = np.maximum(lacks, (-line[:, 2] - deep).clip(0, SINK))
     pace = motion.fps / 30
-    sunk = gaussian_filter1d(maximum_filter1d(lacks, round(7 * pace)), 3 * pace)
+    sunk = gaussian_filter1d(maximum_filter1d(lacks, max(round(7 * pace), 1)), 3 * pace)
     places[..., 2] -= sunk[:, None]
     for aim, (hip, knee, ankle, toe) in zip(aims.swapaxes(0, 1), legs):
         upper, lower = places[:, knee] - places[:, hip], places[:, ankle] - places[:, knee]
@@ -136,8 +136,7 @@ def standing(motion: Motion) -> Motion:
 
 
 def _held(motion: Motion, toes: list[int]) -> np.ndarray:
-    """Where `Feet` would have the toes in every frame, [T, 2, 3], a little smoothed: between two frames lies a take's
-    whole knowledge of when a foot lands."""
+    """Where `Feet` would have the toes in every frame, [T, 2, 3], smoothed by a thirtieth of a second."""
     positions = torch.tensor(motion.positions)
     feet = Feet(motion.skeleton, positions[None, :1], motion.fps)
     feet.floor = positions[:, toes, 2].quantile(0.2, dim=0).amin().expand(1, len(toes))

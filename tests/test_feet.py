@@ -48,12 +48,13 @@ def test_the_body_stays_a_body_and_what_is_above_the_hips_follows_the_pelvis(dan
 
 
 def test_no_knee_snaps(danced):
-    before = slid(danced, 0.3)
-    steps = []
-    for motion in (before, standing(before)):
-        turns = torch.tensor(motion.rotations[:, joints(motion.skeleton, ("left_hip", "left_knee", "right_knee"))])
-        steps.append(float(rotation_difference(turns[1:], turns[:-1]).max()) ** 0.5)
-    assert steps[1] < 2 * steps[0]
+    legs = joints(danced.skeleton, ("left_hip", "left_knee", "right_hip", "right_knee"))
+    turns = danced.rotations.copy()
+    turns[:, legs] = (0.0, 0.0, 0.0, 1.0)  # straight, so that they do not say which way to bend
+    stiff = cl.Motion.from_rotations(turns, danced.positions[:, 0], 30, danced.skeleton)
+    for motion, most in ((danced, 0.4), (stiff, 0.3)):  # radians a frame; a knee that turns about has 1.6
+        after = torch.tensor(standing(slid(motion, 0.15, bob=0.06)).rotations[:, legs])
+        assert float(rotation_difference(after[1:], after[:-1]).max()) ** 0.5 < most
 
 
 def test_feet_that_stand_already_stay(danced):
@@ -87,8 +88,8 @@ def test_a_leg_held_up_is_no_floor(danced):
 
 def test_pelvis_sinks_as_softly_at_any_rate(danced):
     speeds = []
-    for fps in (30, 60):
+    for fps in (30, 120):
         before = slid(danced, 0.15, bob=0.06).resampled(fps)
         speeds.append(np.abs(np.diff((standing(before).positions - before.positions)[:, 0, 2])).max() * fps)
-    assert 0 < speeds[1] < 2 * speeds[0]
+    assert 0 < speeds[1] < 1.2 * speeds[0]
     assert len(standing(danced.resampled(2))) == len(danced.resampled(2))

@@ -8,6 +8,7 @@ import struct
 import sys
 import warnings
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -614,6 +615,8 @@ def test_glb_of_several_who_share_a_clock(tmp_path):
     assert [doc["nodes"][top]["name"] for top in doc["scenes"][0]["nodes"]] == ["danced", "rebuilt", "translated"]
     refused(lambda: write_motion([several[0], several[1][:30]], tmp_path / "x.glb"), "one clock", "30 frames",
             "40 frames")
+    duet = Duet(several[0], replace(several[1], fps=30.0003))  # as near as a duet allows
+    write_motion(duet, tmp_path / "near.glb")
     for path in ("x.bvh", "x.npz"):
         with pytest.raises(TypeError, match="list"):
             write_motion(several, tmp_path / path)

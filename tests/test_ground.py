@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import choreo_lib as cl
+from choreo_lib.motion import OURS, Source
 from choreo_lib.skeleton import keep_bones
 
 
@@ -188,3 +189,11 @@ def test_a_limb_drawn_through_itself_does_not_whirl():
     assert whirl > 0.1 and calm < 0.05
     near = drawn[:1] * 0.98  # nearly right, so hardly doubted
     assert (_lengths(skeleton, keep_bones(skeleton, near, lengths, doubt=8)) - 0.3).abs().max() < 0.006
+
+
+def test_what_is_made_of_what_was_made_names_each_source_once():
+    salsa = Source("salsa", "its makers", "study only", url="https://example.org")
+    made = Source.join(OURS, salsa)
+    again = Source.join(salsa, made)
+    assert again.name == f"salsa + {OURS.name}" and again.credit == f"its makers; {OURS.credit}"
+    assert again.terms == f"study only; {OURS.terms}" and not again.redistribute

@@ -130,3 +130,12 @@ def test_the_usual_partner_is_the_mean(cuts):
     want = torch.cat(seen).mean(0)
     made = windows.frame_of(train[:3], 8, train.skeleton, of="a").to_local(usual.predict(train[:3]))
     torch.testing.assert_close(made, want.expand(3, -1, -1, -1), rtol=1e-3, atol=1e-4)
+
+
+def test_windows_are_written_by_a_model_at_rest(cuts):
+    train, asked = cuts
+    torch.manual_seed(0)
+    model = VAERNN(train.skeleton, ("ab",), **SIZES, layers=2, dropout=0.5)
+    model.prepare(train.batches(64))
+    one, other = (judges.written(model.train(), asked[:4], "ab") for _ in range(2))
+    assert one.shape == (4, 16, len(train.skeleton), 3) and torch.equal(one, other) and not model.training

@@ -23,7 +23,7 @@ from .formats import write_motion
 from .motion import Duet
 from .recipes import MODES, RECIPES, Recipe
 from .training import TrainingError, fit
-from .windows import Windows, takes_of
+from .windows import takes_of
 
 WEIGHTS = DATA / "weights"
 
@@ -110,14 +110,16 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
         model.finish(clean.batches(1024))
     model.cpu()
     stored = path.with_suffix(".safetensors")
-    checkpoints.write_weights(stored, model, half=True)
+    half = sum(p.numel() for p in model.parameters()) > 100_000  # a small one saves nothing, and a law loses digits
+    checkpoints.write_weights(stored, model, half)
     checkpoints.read_weights(stored, model)  # judged as it is stored
     splits = {split: recipe.windows(split, None, mode) for split in ("validation", "test")}
     terms = {each: vars(source(each)) for each in recipe.data}
     card = {
         "name": name, "what": recipe.what, "mode": mode, "model": type(model).__name__, "config": model.config(),
-        "weights_sha256": hashlib.sha256(stored.read_bytes()).hexdigest(), "stored_as": "float16",
-        "data": {split: _told(part) for split, part in {"train": clean, **splits}.items()}, "terms": terms,
+        "weights_sha256": hashlib.sha256(stored.read_bytes()).hexdigest(),
+        "stored_as": "float16" if half else "float32",
+        "data": {split: part.told() for split, part in {"train": clean, **splits}.items()}, "terms": terms,
         "plan": {key: str(value) for key, value in vars(plan).items()}, "seed": plan.seed,
         "begun_from": None if weights is None else hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
         "epochs": len(history), "steps": len(history) * max(len(windows) // plan.batch, 1),
@@ -142,13 +144,6 @@ def _look(model: models.VAERNN, take: Duet, out: Path) -> None:
         made = model.translate(read, route, body)
         write_motion(made, out / f"made-{route}.bvh")
         animate(Duet(replace(read, name="danced"), replace(made, name="made")), out / f"made-{route}.gif")
-
-
-def _told(windows: Windows) -> dict:
-    """What a card says of windows: how many, of how many takes, and the fingerprint of their frames."""
-    frames = windows.frames.contiguous().numpy().tobytes()
-    return {"windows": len(windows), "takes": len(windows.take.unique()), "frames": len(windows.frames),
-            "sha256": hashlib.sha256(frames).hexdigest()}
 
 
 def _machine(device: str | None) -> str:

@@ -7,9 +7,13 @@ Units are those of that toy world. Taught in chapter 8, "Invisible springs".
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+
+from .chance import chunks
 
 KINDS = ("springs", "charged")
 BOX, STEP, KEPT = 5.0, 1e-3, 100  # half the box, the time step, steps from one frame to the next
@@ -39,6 +43,28 @@ class Particles:
     def __getitem__(self, which) -> Particles:
         """Some of the simulations, by a slice, a mask or indices."""
         return Particles(self.kind, self.positions[which], self.velocities[which], self.edges[which])
+
+    @property
+    def states(self) -> torch.Tensor:
+        """Positions beside velocities, [N, T, B, 4]."""
+        return torch.cat([self.positions, self.velocities], -1)
+
+    def told(self) -> dict:
+        """What a card says of these simulations: how many, and the fingerprint of their numbers."""
+        numbers = self.positions.contiguous().numpy().tobytes() + self.velocities.contiguous().numpy().tobytes()
+        return {"simulations": len(self), "bodies": self.edges.shape[-1], "frames": self.positions.shape[1],
+                "sha256": hashlib.sha256(numbers).hexdigest()}  # fmt: skip
+
+    def to(self, device) -> Particles:
+        """The same simulations on another device."""
+        return Particles(self.kind, *(each.to(device) for each in (self.positions, self.velocities, self.edges)))
+
+    def batches(self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None,
+                device=None) -> Iterator[Particles]:
+        """One epoch of batches, as `choreo_lib.windows.Windows.batches` gives them; there is no augmentation."""
+        for chosen in chunks(len(self), size, seed, epoch, drop_last)[begin:]:
+            part = self[chosen]
+            yield part if device is None else part.to(device)
 
 
 def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int = 0, noise: float = 0.0,
@@ -90,7 +116,7 @@ def _springs(place, pace, edges, frames: int):
         if near.any():
             at, to = state[near, :bodies], state[near, bodies:]
             for _ in range(KEPT):
-                at, to = _walls(at + STEP * to, to)
+                at, to = walls(at + STEP * to, to)
                 to = to + STEP * pull[near] @ at
             after[near] = torch.cat([at, to], 1)
         state = after
@@ -117,13 +143,13 @@ def _charges(place, pace, edges, frames: int):
     for _ in range(frames):
         told.append(torch.stack([x, v]))
         for _ in range(KEPT):
-            x, v = _walls(x.add(v, alpha=STEP), v)
+            x, v = walls(x.add(v, alpha=STEP), v)
             v = v.add(force(x), alpha=STEP)
     told = torch.stack(told).permute(1, 4, 0, 3, 2)  # [2, N, T, B, 2]
     return told[0], told[1]
 
 
-def _walls(place, pace):
+def walls(place, pace):
     """Whoever has gone through a wall has been thrown back by it."""
     if place.abs().max() > BOX:
         beyond = place.abs() > BOX

@@ -16,9 +16,10 @@ import torch
 from . import synthetic
 from .augmentation import Augment
 from .datasets import load_duet, splits
-from .judges import judge_deepfake, judge_duet, judge_solo, judge_translation
+from .judges import judge_deepfake, judge_duet, judge_particles, judge_solo, judge_translation
 from .losses import Schedule
-from .models import VAERNN, DuetVAE, SoloVAE
+from .models import NRI, VAERNN, DuetVAE, SoloVAE
+from .particles import Particles, simulate
 from .training import Plan
 from .windows import Windows, cut
 
@@ -121,6 +122,28 @@ def turning_model(sizes: dict, train: Windows, mode: str, longer: Windows | None
     return model
 
 
+def particle_worlds(kind: str, bodies: int, count: int, split, augment=None, mode: str = "full") -> Particles:
+    """Springs or charges: ``count`` simulations to learn from, each of 49 frames; of any other split 1,000, of 69, so
+    that there is something to foretell. A split is a seed that no other split has; an integer is a seed of its own.
+
+    Errors: ValueError for a split that there is not, or the seed that was trained on.
+    """
+    seeds = {"train": 0, "validation": 500, "test": 600}
+    if split not in seeds and (not isinstance(split, int) or split == seeds["train"]):
+        raise ValueError(f"split {split!r}: choose from {', '.join(seeds)}, or a seed other than {seeds['train']}")
+    if split == "train":
+        return simulate(kind, count if mode == "full" else 1000, bodies, frames=49, seed=seeds[split])
+    return simulate(kind, 1000 if mode == "full" else 100, bodies, frames=69, seed=seeds.get(split, split))
+
+
+def particle_model(sizes: dict, train: Particles, mode: str, longer=None, augment=None) -> NRI:
+    """Neural relational inference that has measured some of the training simulations."""
+    torch.manual_seed(0)
+    model = NRI(**sizes)
+    model.prepare(train[:1000])
+    return model
+
+
 SIZES = {"quick": {"latent": 64, "hidden": 64, "detail": 64, "kl": Schedule(2e-6)},
          "full": {"latent": 256, "hidden": 192, "dropout": 0.2, "detail": 256, "kl": Schedule(2e-6)}}  # fmt: skip
 SOLO = Augment(length=64, turn=False, exchange=0.0)  # the frame of reference undoes a turn; one dancer has no partner
@@ -158,6 +181,20 @@ TURNING_PLANS = {"quick": Plan(epochs=3, batch=32, rate=2e-3, warmup=20, average
                  "full": Plan(epochs=30, batch=32, rate=2e-3, warmup=100, decay=0.01, average=0.995,
                               augment=TURNS)}  # fmt: skip
 
+SPRINGS = {"decoder": "law", "steps": 1, "wide": 16}
+CHARGES = SPRINGS | {"no_edge": False}
+NOISY = SPRINGS | {"steps": 10, "spans": (1, 8), "noise": 0.01}
+PUBLISHED = {"decoder": "mlp", "steps": 10}
+SPRING_PLAN = Plan(epochs=8, batch=64, rate=5e-3, warmup=100)
+
+
+def _particles(what: str, kind: str, bodies: int, count: int, sizes: dict, **plan) -> Recipe:
+    return Recipe(
+        f"neural relational inference, {bodies} bodies, {what}", ("synthetic",),
+        partial(particle_worlds, kind, bodies, count), partial(particle_model, sizes),
+        {"quick": replace(SPRING_PLAN, epochs=2), "full": replace(SPRING_PLAN, **plan)}, judge_particles)  # fmt: skip
+
+
 RECIPES = {
     "solo-synthetic": Recipe(
         "solo VAE of 64-frame phrases, synthetic dancers", ("synthetic",),
@@ -184,5 +221,18 @@ RECIPES = {
         partial(turning_windows, partial(set_takes, "salsa"), 64),
         partial(turning_model, {"quick": DEEPFAKE | {"hidden": 32, "dense": 64, "latent": 32}, "full": DEEPFAKE}),
         TURNING_PLANS | {"full": replace(TURNING_PLANS["full"], epochs=20)}, judge_deepfake),
+    "springs5": _particles("springs, a law of forces", "springs", 5, 50_000, SPRINGS),
+    "springs10": _particles("springs, a law of forces", "springs", 10, 12_000, SPRINGS, rate=2e-3),
+    "charged5": _particles("charges, a law of forces", "charged", 5, 50_000, CHARGES, epochs=10),
+    "charged10": _particles("charges, a law of forces", "charged", 10, 12_000, CHARGES, rate=2e-3),
+    "springs5-mlp": _particles("springs, the published decoder", "springs", 5, 20_000, PUBLISHED, epochs=6, rate=2e-3),
+    "charged5-mlp": _particles("charges, the published decoder", "charged", 5, 20_000, PUBLISHED | {"no_edge": False},
+                               epochs=6, rate=2e-3),
+    "springs5-recurrent": _particles("springs, the published decoder with a memory", "springs", 5, 10_000,
+                                     PUBLISHED | {"decoder": "recurrent"}, epochs=6, rate=2e-3),
+    "springs5-noise": _particles("springs, a law of forces, noisy numbers", "springs", 5, 20_000, NOISY, epochs=5),
+    **{f"{kind}{bodies}-supervised": _particles(
+        "told the truth", kind, bodies, 25_000 if bodies == 5 else 8_000, sizes | {"supervised": True}, epochs=5)
+       for kind, sizes in (("springs", SPRINGS), ("charged", CHARGES)) for bodies in (5, 10)},
 }  # fmt: skip
 """Every artifact by name."""

@@ -80,7 +80,10 @@ class History:
         checkpoints.whole(path, fill)
 
     def plot(self, *names: str, ax=None):
-        """Curves over epochs, by default the training and validation loss, on a logarithmic scale. Chapter: 4."""
+        """Curves over epochs, by default the training and validation loss; on a logarithmic scale if all are above 0.
+
+        Chapter: 4.
+        """
         import matplotlib.pyplot as plt
 
         if ax is None:
@@ -88,7 +91,9 @@ class History:
         for name, dash in zip(names or ("train_loss", "valid_loss"), ("-", "--", "-.", ":") * 9):
             if any(name in row for row in self.rows):
                 ax.plot(self["epoch"], self[name], dash, label=name.replace("_", " "))
-        ax.set(xlabel="epoch", yscale="log")
+        ax.set(xlabel="epoch")
+        if ax.dataLim.y0 > 0:
+            ax.set_yscale("log")
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, fontsize=8)
         if len(ax.figure.axes) == 1:

@@ -7,6 +7,7 @@ of the room is no special case. Taught in chapter 3, "Before any network".
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 import roma
 import torch
 
+from .chance import chunks, generator, order
 from .motion import Duet, Motion, Source
 from .skeleton import Skeleton, forward_kinematics
 
@@ -70,15 +72,19 @@ class Windows:
         """The windows that a mask [N] or indices choose; the frames are shared, not copied. Chapter: 3."""
         return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])
 
+    def told(self) -> dict:
+        """What a card says of these windows: how many, of how many takes, and the fingerprint of their frames."""
+        frames = self.frames.contiguous().numpy().tobytes()
+        return {"windows": len(self), "takes": len(self.take.unique()), "frames": len(self.frames),
+                "sha256": hashlib.sha256(frames).hexdigest()}  # fmt: skip
+
     def to(self, device) -> Windows:
         """The same windows with their frames on another device, where batches are then gathered. Chapter: 3."""
         return replace(self, frames=self.frames.to(device))
 
     def order(self, seed: int | None = None, epoch: int = 0) -> torch.Tensor:
         """In which order an epoch goes through the windows, int64 [N]; the same on every device. Chapter: 3."""
-        if seed is None:
-            return torch.arange(len(self))
-        return torch.randperm(len(self), generator=_chance(seed, epoch))
+        return order(len(self), seed, epoch)
 
     def batches(
         self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None, device=None
@@ -91,8 +97,7 @@ class Windows:
         Errors: ValueError for a size below 1, no windows, chance without a seed, or windows too short to augment.
         Chapter: 3.
         """
-        if size < 1 or not len(self):
-            raise ValueError(f"batches of {size} from {len(self)} windows: both must be at least 1")
+        parts = chunks(len(self), size, seed, epoch, drop_last)
         if augment is not None and seed is None:
             raise ValueError("augmentation draws by chance: give a seed, so that the same run can be had again")
         if augment is not None and self.length != augment.reach:
@@ -100,19 +105,9 @@ class Windows:
                 f"these windows have {self.length} frames and the augmentation needs {augment.reach} to give "
                 f"{augment.length}; cut(..., length=augment.reach)"
             )
-        chunks = self.order(seed, epoch).split(size)
-        if drop_last and len(chunks) > 1 and len(chunks[-1]) < size:
-            chunks = chunks[:-1]
-        for k in range(begin, len(chunks)):
-            batch = self[chunks[k]].to(self.frames.device if device is None else device)
-            yield batch if augment is None else augment(batch, self.skeleton, _chance(seed, epoch, k))
-
-
-def _chance(seed: int, *place: int) -> torch.Generator:
-    """A generator on the CPU, whatever the device, for one place in one run."""
-    # a place is a key, since as a seed (1, 0) would be the same as (1, 0, 0)
-    state = np.random.SeedSequence(seed, spawn_key=place).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> np.uint64(1)))
+        for k in range(begin, len(parts)):
+            batch = self[parts[k]].to(self.frames.device if device is None else device)
+            yield batch if augment is None else augment(batch, self.skeleton, generator(seed, epoch, k))
 
 
 def cut(

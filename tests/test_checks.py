@@ -294,3 +294,46 @@ def test_ex7_3():
         assert not checks.ex7_3(wrong) and f"Number {k + 1}" in checks.ex7_3(wrong).message
     for wrong in (None, (True,), ("yes", "no", "no", "yes"), (1, 0, 0, 1)):
         assert not checks.ex7_3(wrong) and "four answers" in checks.ex7_3(wrong).message
+
+
+def test_ex8_1():
+    def cost(q, prior):
+        return (q * (q / prior).log()).sum(-1)
+
+    assert checks.ex8_1(cost)
+    for wrong, said in ((lambda q, p: cost(q, p) / np.log(2), "bits"), (lambda q, p: -cost(q, p), "sign"),
+                        (lambda q, p: cost(p, q), "changed places"), (lambda q, p: -(q * q.log()).sum(-1), "unsure"),
+                        (lambda q, p: cost(q, p).sum(), "three costs"), (lambda q, p: cost(q, 1 - p), "yours says"),
+                        (lambda q, p: None, "return"), (lambda q: q, "could not answer"), (3, "without calling")):
+        assert not checks.ex8_1(wrong) and said in checks.ex8_1(wrong).message
+
+
+def test_ex8_2():
+    assert checks.ex8_2(0.65) and checks.ex8_2(13 / 20)
+    for wrong, said in ((0.35, "other names"), (0.85, "as it suits"), (1.0, "as it suits"), (0.5, "all simulations"),
+                        (True, "one number"), ("0.65", "one number"), (None, "one number"), (float("nan"), "Count")):
+        assert not checks.ex8_2(wrong) and said in checks.ex8_2(wrong).message
+
+
+def test_ex8_3():
+    def pulls(place, edges):
+        return 0.1 * (edges[..., None] * (place[None] - place[:, None])).sum(1)
+
+    def chosen(place, edges):
+        force = torch.zeros_like(place)
+        for i, j in edges.nonzero().tolist():
+            force[i] = force[i] + 0.1 * (place[j] - place[i])
+        return force
+
+    def some(place, edges):
+        force = torch.zeros_like(place)
+        for i, j in edges.nonzero().tolist():
+            force[i] = force[i] + 0.1 * edges[i, j] * (place[j] - place[i])
+        return force
+
+    assert checks.ex8_3(pulls)
+    for wrong, said in ((chosen, "chosen, not multiplied"), (some, "never begin"),
+                        (lambda p, e: -pulls(p, e), "push"), (lambda p, e: pulls(p, e.detach()), "no gradient"),
+                        (lambda p, e: pulls(p, e) * 2, "first body"), (lambda p, e: pulls(p, e).sum(1), "two numbers"),
+                        (lambda p, e: None, "return"), (lambda p: p, "could not answer"), (3, "without calling")):
+        assert not checks.ex8_3(wrong) and said in checks.ex8_3(wrong).message

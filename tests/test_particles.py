@@ -58,7 +58,7 @@ def test_walls_throw_back(monkeypatch):
     for frame in range(40):
         torch.testing.assert_close(x[:1, frame], at, atol=1e-9, rtol=0)
         for _ in range(KEPT):
-            at, to = particles._walls(at + STEP * to, to)
+            at, to = particles.walls(at + STEP * to, to)
             to = to + STEP * 0.1 * (at.flip(1) - at)
 
 

@@ -4,8 +4,9 @@
 """
 
 from .duet_vae import DuetVAE
+from .nri import NRI
 from .solo_vae import SoloVAE
 from .stream import Wish
 from .vae_rnn import VAERNN
 
-__all__ = ["DuetVAE", "VAERNN", "SoloVAE", "Wish"]
+__all__ = ["NRI", "DuetVAE", "VAERNN", "SoloVAE", "Wish"]

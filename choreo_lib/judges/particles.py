@@ -1,0 +1,62 @@
+"""How neural relational inference is judged: the edges it finds, and where bodies go by them.
+
+Taught in chapter 8, "Invisible springs".
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ..baselines import correlation_edges, force_edges
+from ..metrics import edge_accuracy
+from ..models import NRI
+from ..particles import Particles
+
+AHEAD = (1, 10, 20)
+SWEEPS = 3
+
+
+@torch.no_grad()
+def judge_particles(model: NRI, train: Particles, asked: Particles) -> dict[str, dict[str, float]]:
+    """Edges of simulations that were not trained on, and what is foretold after the frames that were read.
+
+    ``edge_accuracy`` with ``edge_accuracy_2sigma``: the share of pairs found, one renaming of types allowed;
+    ``kl_nats_per_edge`` of the encoder's posterior and the prior; ``mse@1step``, ``mse@10steps``, ``mse@20steps``:
+    mean squared error of positions and velocities, each scaled by the largest of the training set.
+    Rows: "model" is encoder and decoder together (the encoder's guess, corrected in up to three sweeps by the decoder's
+    likelihood; by "recurrent" ones, not corrected); "encoder alone"; "true graph" has the model's decoder and the
+    truth; "nothing changes" and "straight on" need no graph; "correlation of paths" and "forces by algebra" no network.
+    Chapter: 8.
+    """
+    model.eval()
+    past, ahead = asked.states[:, : model.frames], asked.states[:, model.frames :]
+    scale = train.states[:1000].abs().amax((0, 1, 2)).view(2, 2).amax(1).repeat_interleave(2)
+    steps = [k for k in AHEAD if k <= ahead.shape[1]]
+
+    def foretold(states: torch.Tensor) -> dict[str, float]:
+        error = (((states - ahead) / scale) ** 2).mean((0, 2, 3))  # [steps]
+        return {f"mse@{k}step{'s' * (k > 1)}": float(error[k - 1]) for k in steps}
+
+    def found(edges: torch.Tensor) -> dict[str, float]:
+        score = edge_accuracy(edges, asked.edges, model.types)
+        return {"edge_accuracy": score.accuracy, "edge_accuracy_2sigma": score.two_sigma}
+
+    alone = model.infer(past)
+    best = alone if model.config()["decoder"] == "recurrent" else model.infer(past, SWEEPS)
+    names = torch.tensor(edge_accuracy(best.edges, asked.edges, model.types).names).argsort()  # from true to found
+    count = ahead.shape[1]
+    still = past[:, -1:].expand_as(ahead)
+    time = model.config()["interval"] * torch.arange(1, count + 1)[:, None, None]
+    straight = torch.cat([still[..., :2] + time * still[..., 2:], still[..., 2:]], -1)
+    kl = (alone.probability * (alone.probability.clamp_min(1e-12) / model.prior).log()).sum(-1)
+    one, other = torch.triu_indices(*asked.edges.shape[1:], 1)
+    return {
+        "model": found(best.edges) | foretold(model.predict(past, best.edges, count)),
+        "encoder alone": found(alone.edges) | foretold(model.predict(past, alone.edges, count))
+        | {"kl_nats_per_edge": float(kl[:, one, other].mean())},
+        "true graph": foretold(model.predict(past, names[asked.edges], count)),
+        "nothing changes": foretold(still),
+        "straight on": foretold(straight),
+        "correlation of paths": found(correlation_edges(past)),
+        "forces by algebra": found(force_edges(past).edges),
+    }  # fmt: skip

@@ -1,0 +1,229 @@
+"""Who moves whom? Neural relational inference: an encoder that guesses the strings, a decoder that dances by them.
+
+Taught in chapter 8, "Invisible springs". After Kipf, Fetaya, Wang, Welling and Zemel, "Neural relational inference for
+interacting systems", ICML 2018; what differs is said where it does, and why in the chapter.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..particles import Particles
+from .nri_decoders import DECODERS
+
+
+class Encoder(nn.Module):
+    """Which type has each pair? Edges look at every frame, ask their bodies, and make up their mind over the clip.
+
+    Every ordered pair is seen from its own line (distance, velocities and accelerations along it and across it), so a
+    world that is turned or moved has the same springs. The published encoder reads the coordinates of the whole clip
+    at once; one network for all frames needs a tenth of the training. The same weights serve any number of bodies.
+    Shapes: states [N, T, B, 4] -> logits [N, B, B, K], symmetric; the diagonal means nothing. Equations 5 to 8.
+    """
+
+    def __init__(self, types: int, hidden: int, spans: tuple[int, ...] = (1,)):
+        super().__init__()
+        self.spans = tuple(spans)
+        self.register_buffer("scale", torch.ones(5 + 4 * len(self.spans)))
+        self.look = nn.Sequential(nn.Linear(len(self.scale), hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+        self.told, self.own, self.other = (nn.Linear(hidden, hidden, bias=k == 0) for k in range(3))
+        self.think = nn.Sequential(nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+        self.heed = nn.Linear(hidden, 1)
+        self.sum_up = nn.Linear(2 * hidden, hidden)
+        self.own_clip, self.other_clip = (nn.Linear(hidden, hidden, bias=False) for _ in range(2))
+        self.decide = nn.Sequential(nn.ELU(), nn.Linear(hidden, hidden), nn.ELU(), nn.Linear(hidden, types))
+        # both types are used from the first step on: else "all are tied" wins early, for a mean string beats none
+        self.level = nn.BatchNorm1d(types, affine=False)
+        self.firmness = nn.Parameter(torch.ones(()))
+
+    def features(self, states: torch.Tensor) -> torch.Tensor:
+        """What a pair sees of itself in a frame, [N, T - 1, B, B, F]; first index the one who looks.
+
+        Distance in three forms, how it changes, and how both speed up, over each of ``spans`` frames: over one where
+        numbers are exact, over more where they are not.
+        """
+        place, pace = states[:, :-1].chunk(2, -1)
+        apart = place[:, :, None] - place[:, :, :, None]  # [N, T - 1, B, B, 2], from the one who looks to the other
+        far = apart.norm(dim=-1, keepdim=True).clamp_min(0.05)
+        along = apart / far
+        across = torch.stack([-along[..., 1], along[..., 0]], -1)
+        gone = pace[:, :, None] - pace[:, :, :, None]
+        seen, moves = [far, 1 / far, 1 / far**2], [gone]
+        now, last = torch.arange(place.shape[1], device=states.device), states.shape[1] - 1
+        for span in self.spans:
+            to, since = (now + (span + 1) // 2).clamp_max(last), (now - span // 2).clamp_min(0)
+            change = (states[:, to, :, 2:] - states[:, since, :, 2:]) / (to - since)[:, None, None]  # [N, T - 1, B, 2]
+            moves += [change[:, :, :, None].expand_as(gone), change[:, :, None].expand_as(gone)]
+        for what in moves:
+            seen += [(what * along).sum(-1, keepdim=True), (what * across).sum(-1, keepdim=True)]
+        return torch.cat(seen, -1)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        others = 1 - torch.eye(states.shape[2], device=states.device)[:, :, None]  # nobody is tied to herself
+        edge = self.look(_squeeze(self.features(states) / self.scale))  # [N, T - 1, B, B, H]
+        body = (edge * others).mean(3)  # edges to bodies
+        edge = edge + self.think(self.told(edge) + self.own(body)[:, :, :, None] + self.other(body)[:, :, None])
+        share = self.heed(edge).softmax(1)  # which frames tell most: when two are near, say
+        clip = self.sum_up(torch.cat([edge.mean(1), (share * edge).sum(1)], -1))  # [N, B, B, H]
+        body = (clip * others).mean(2)
+        logits = self.decide(clip + self.own_clip(body)[:, :, None] + self.other_clip(body)[:, None])
+        logits = (logits + logits.transpose(1, 2)) / 2  # these strings have no direction
+        one, other = _pairs(logits[..., 0])
+        tied = torch.zeros_like(logits)
+        level = self.level(logits[:, one, other].flatten(0, 1)).view(len(logits), len(one), -1)
+        tied[:, one, other] = self.firmness * level
+        return tied + tied.transpose(1, 2)
+
+
+class Guess(NamedTuple):
+    """What a model makes of simulations: ``edges`` int64 [N, B, B], and their ``probability`` [N, B, B, K]."""
+
+    edges: torch.Tensor
+    probability: torch.Tensor
+
+
+class NRI(nn.Module):
+    """An encoder and a decoder that meet in the edges, and only there.
+
+    ``types``: of edges; with ``no_edge`` the first carries nothing. ``decoder``: "mlp", "recurrent", or "law", which
+    knows that forces are central and accumulate, and learns which force. ``tau``: temperature of the Gumbel-softmax;
+    ``hard``: samples are one-hot, their gradient that of the soft ones (straight-through). ``steps``: how far the
+    decoder runs before it is told the truth again; for the first ``first`` steps of training, one. ``prior``: the
+    probability of each type (None: even). ``supervised``: the encoder is told the truth, and the decoder is given it.
+    ``spans``: over how many frames the encoder measures accelerations. ``noise``: added to every number in training
+    (standard deviation). ``frames``: how much of a simulation is read; ``interval``: box time from frame to frame.
+    Shapes: states [N, T, B, 4], position and velocity, box units. Chapter: 8. Kipf et al., ICML 2018; Jang, Gu and
+    Poole, "Categorical reparameterization with Gumbel-softmax", ICLR 2017.
+    """
+
+    def __init__(self, types=2, no_edge=True, decoder="mlp", hidden=32, wide=64, tau=0.5, hard=False, steps=10,
+                 first=100, prior=None, supervised=False, spans=(1,), noise=0.0, frames=49, interval=0.1):
+        super().__init__()
+        if decoder not in DECODERS:
+            raise ValueError(f"decoder is {decoder!r}; choose from {', '.join(DECODERS)}")
+        prior = [1 / types] * types if prior is None else list(prior)
+        if len(prior) != types or min(prior) <= 0 or abs(sum(prior) - 1) > 1e-6:
+            raise ValueError(f"prior is {prior}: {types} probabilities above 0 whose sum is 1 are needed")
+        self._config = {"types": types, "no_edge": no_edge, "decoder": decoder, "hidden": hidden, "wide": wide,
+                        "tau": tau, "hard": hard, "steps": steps, "first": first, "prior": prior,
+                        "supervised": supervised, "spans": list(spans), "noise": noise, "frames": frames,
+                        "interval": interval}  # fmt: skip
+        self.types, self.tau, self.hard, self.steps, self.first = types, tau, hard, steps, first
+        self.supervised, self.noise, self.frames = supervised, noise, frames
+        self.encoder = Encoder(types, hidden, spans)
+        self.decoder = DECODERS[decoder](types, no_edge, wide, interval)
+        self.register_buffer("prior", torch.tensor(prior))
+
+    def config(self) -> dict:
+        """What `from_config` needs to build the same model, without its weights; JSON takes it."""
+        return self._config
+
+    @classmethod
+    def from_config(cls, config: dict) -> NRI:
+        """The inverse of `config`."""
+        return cls(**config)
+
+    @torch.no_grad()
+    def prepare(self, worlds: Particles) -> None:
+        """Before training, measure how large what the encoder sees is, and how much a state changes in a frame."""
+        states = worlds.states[:, : self.frames]
+        seen = self.encoder.features(states)[:, :, *_pairs(worlds.edges)]  # [N, T - 1, P, F]
+        self.encoder.scale.copy_(seen.flatten(0, 2).std(0))
+        self.decoder.prepare(states)
+
+    def encode(self, states: torch.Tensor) -> torch.Tensor:
+        """States [N, T, B, 4] to logits [N, B, B, K], symmetric; of longer ones the first ``frames`` are read."""
+        return self.encoder(states[:, : self.frames])
+
+    def sample(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits to edges [N, B, B, K], drawn while training, the likeliest at rest; the same both ways."""
+        if self.training:
+            drawn = F.gumbel_softmax(logits, self.tau, self.hard)
+        else:
+            drawn = F.one_hot(logits.argmax(-1), self.types).to(logits)
+        upper = torch.ones_like(drawn[0, ..., 0]).triu(1)[:, :, None]
+        drawn = drawn * upper
+        return drawn + drawn.transpose(1, 2)
+
+    def losses(self, worlds: Particles, step: int | None) -> dict[str, torch.Tensor]:
+        """What training makes small, in nats a pair: how surprised the decoder is, and what the edges cost.
+
+        ``step`` None: as in validation, with the likeliest edges.
+        """
+        states, (one, other) = worlds.states[:, : self.frames], _pairs(worlds.edges)
+        states = states + self.noise * torch.randn_like(states) if self.noise else states
+        logits = self.encode(states)
+        posterior = logits[:, one, other].log_softmax(-1)  # [N, P, K]
+        truth = worlds.edges[:, one, other]
+        if self.supervised:
+            edges, kl = self._one_hot(worlds.edges), logits.new_zeros(())
+            told = F.nll_loss(posterior.flatten(0, 1), truth.flatten())
+        else:
+            edges, told = self.sample(logits), 0.0
+            kl = (posterior.exp() * (posterior - self.prior.log())).sum(-1).mean()
+        steps = self.steps if step is None or step >= self.first else 1
+        surprise = self.decoder.surprise(states, edges, steps).mean() / len(one)
+        right = (posterior.argmax(-1) == truth).float().mean()
+        return {"loss": surprise + kl + told, "surprise_nats": surprise, "kl_nats_per_edge": kl,
+                "edge_accuracy": torch.maximum(right, 1 - right).detach()}
+
+    @torch.no_grad()
+    def infer(self, states: torch.Tensor, sweeps: int = 0, tries: int = 5, size: int = 100) -> Guess:
+        """The edges of simulations [N, T, B, 4]: the encoder's, corrected by the decoder in so many ``sweeps``.
+
+        In a sweep each pair in turn takes the type under which the decoder is least surprised by every next frame.
+        That can end where only several changes at once would help; so the tenth of the simulations that surprise most
+        begin again, ``tries`` times, with four in five of their pairs drawn by chance, and keep what surprises least.
+        ``size`` simulations at a time. Errors: ValueError for sweeps with a decoder that remembers.
+        """
+        self.eval()
+        edges, chances = [], []
+        for part in states[:, : self.frames].split(size):
+            logits = self.encode(part)
+            kinds = logits.argmax(-1).triu(1)
+            kinds = kinds + kinds.mT
+            if sweeps:
+                kinds = self.decoder.corrected(part, kinds, sweeps)
+            edges.append(kinds)
+            chances.append(logits.softmax(-1))
+        edges, chance = torch.cat(edges), torch.Generator().manual_seed(0)
+        for _ in range(tries if sweeps else 0):
+            surprise = self._surprise(states, edges)
+            worst = surprise.topk(max(len(states) // 10, 1)).indices
+            other = torch.randint(self.types, edges[worst].shape, generator=chance).to(edges.device)
+            change = torch.rand(other.shape, generator=chance).to(edges.device) < 0.8
+            start = torch.where(change, other, edges[worst]).triu(1)
+            found = torch.cat([self.decoder.corrected(part, kinds, sweeps) for part, kinds in zip(
+                states[worst, : self.frames].split(size), (start + start.mT).split(size))])  # fmt: skip
+            better = self._surprise(states[worst], found) < surprise[worst]
+            edges[worst[better]] = found[better]
+        return Guess(edges, torch.cat(chances))
+
+    def _surprise(self, states: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+        """One step at a time, of each simulation, [N]."""
+        return torch.cat([self.decoder.surprise(part, self._one_hot(kinds), 1) for part, kinds in zip(
+            states[:, : self.frames].split(100), edges.split(100))])  # fmt: skip
+
+    def _one_hot(self, edges: torch.Tensor) -> torch.Tensor:
+        """Types [N, B, B] as weights [N, B, B, K], none on the diagonal."""
+        others = 1 - torch.eye(edges.shape[-1], device=edges.device)
+        return F.one_hot(edges, self.types) * others[:, :, None]
+
+    @torch.no_grad()
+    def predict(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
+        """What comes after states [N, T, B, 4] with edges [N, B, B] int64: [N, steps, B, 4], one from the other."""
+        self.eval()
+        return self.decoder.run(states, self._one_hot(edges), steps)
+
+
+def _squeeze(x: torch.Tensor) -> torch.Tensor:
+    """Large values on a logarithmic scale: two charges that nearly meet are a thousand times as strong as two apart."""
+    return x.sign() * x.abs().log1p()
+
+
+def _pairs(edges: torch.Tensor) -> torch.Tensor:
+    return torch.triu_indices(edges.shape[-1], edges.shape[-1], 1, device=edges.device)

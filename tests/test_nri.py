@@ -1,0 +1,199 @@
+"""Neural relational inference: what must hold whatever it has learned."""
+
+import math
+
+import pytest
+import torch
+
+from choreo_lib.metrics import edge_accuracy
+from choreo_lib.models import NRI
+from choreo_lib.models.nri_decoders import LawDecoder
+from choreo_lib.particles import simulate
+
+DECODERS = ("mlp", "recurrent", "law")
+
+
+@pytest.fixture(scope="module")
+def springs():
+    return simulate("springs", 6, 4, frames=49, seed=3)
+
+
+def model(**sizes):
+    torch.manual_seed(0)
+    made = NRI(**{"hidden": 8, "wide": 8, **sizes})
+    made.prepare(simulate("springs", 20, 4, seed=1))
+    return made
+
+
+def knowing(**sizes):
+    """A decoder that knows the law of springs, to the last digit."""
+    made = model(decoder="law", **sizes)
+    with torch.no_grad():
+        made.decoder.power.fill_(1 / made.decoder.HASTE)
+        made.decoder.constant.fill_(0.1 / made.decoder.HASTE)
+        made.decoder.doubt.copy_(torch.tensor([-9.0, -9.0, -9.0, -9.0]))
+    return made.eval()
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("hard", [False, True])
+def test_what_the_decoder_sees_reaches_every_part_of_the_encoder(decoder, hard, springs):
+    made = model(decoder=decoder, hard=hard, steps=3).train()
+    with torch.no_grad():  # a decoder that has not begun to learn says the same whatever the edges are
+        for weights in made.decoder.parameters():
+            weights.add_(0.1 * torch.randn(weights.shape))
+    made.losses(springs, 1000)["surprise_nats"].backward()
+    for name, weights in made.encoder.named_parameters():
+        if name != "decide.2.bias":  # is taken out again by the level of the logits
+            assert weights.grad is not None and weights.grad.abs().max() > 0, name
+
+
+def test_the_encoder_does_not_mind_turns_places_or_who_is_first(springs):
+    made = model().eval()
+    with torch.no_grad():
+        logits = made.encode(springs.states)
+        angle = torch.tensor(1.1)
+        turn = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]])
+        moved = torch.cat([springs.positions @ turn.T + 0.3, springs.velocities @ turn.T], -1)
+        assert torch.allclose(made.encode(moved), logits, atol=1e-4)
+        order = [2, 0, 3, 1]
+        assert torch.allclose(made.encode(springs.states[:, :, order]), logits[:, order][:, :, order], atol=1e-5)
+        assert torch.equal(logits, logits.transpose(1, 2))
+        assert made.encode(simulate("springs", 2, 7, seed=4).states).shape == (2, 7, 7, 2)
+
+
+def test_samples_are_the_same_both_ways_and_tied_to_nobody_alone(springs):
+    made = model(hard=True).train()
+    logits = made.encode(springs.states)
+    edges = made.sample(logits)
+    assert torch.equal(edges, edges.transpose(1, 2)) and (edges.diagonal(dim1=1, dim2=2) == 0).all()
+    one, other = torch.triu_indices(4, 4, 1)
+    assert torch.equal(edges[:, one, other].sum(-1), torch.ones(6, 6))
+    edges[..., 1].sum().backward()
+    assert made.encoder.firmness.grad.abs() > 0  # straight through
+    soft = model().train().sample(logits.detach())[:, one, other]
+    assert soft.min() >= 0 and soft.max() < 1 and torch.allclose(soft.sum(-1), torch.ones(6, 6))
+    assert not torch.equal(made.sample(logits), made.sample(logits))
+    assert torch.equal(made.eval().sample(logits), made.sample(logits))
+
+
+def test_kl_is_in_nats_an_edge(springs):
+    made = model(prior=[0.8, 0.2]).train()
+    made.encoder.firmness.data.zero_()  # an encoder that always says one half
+    said = made.losses(springs, None)["kl_nats_per_edge"].item()
+    assert said == pytest.approx(0.5 * math.log(0.5 / 0.8) + 0.5 * math.log(0.5 / 0.2), abs=1e-5)
+    made = model().train()
+    made.encoder.firmness.data.fill_(1e4)  # and one that is always sure
+    assert made.losses(springs, None)["kl_nats_per_edge"].item() == pytest.approx(math.log(2), abs=1e-2)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_without_an_edge_nobody_is_felt(decoder, springs):
+    made = model(decoder=decoder).eval()
+    with torch.no_grad():
+        for weights in made.decoder.parameters():
+            weights.add_(0.1 * torch.randn(weights.shape))
+    edges = torch.zeros(6, 4, 4, dtype=torch.long)
+    other = springs.states.clone()
+    other[:, :, 3] += 0.5
+    there = made.predict(springs.states, edges, 3)
+    assert torch.allclose(there[:, :, :3], made.predict(other, edges, 3)[:, :, :3], atol=1e-6)
+    edges[:, 0, 3] = edges[:, 3, 0] = 1
+    assert (made.predict(springs.states, edges, 3)[:, :, 0] - made.predict(other, edges, 3)[:, :, 0]).abs().max() > 1e-6
+
+
+def test_the_true_law_runs_as_the_simulation_does():
+    world = simulate("springs", 40, 5, frames=150, seed=8)  # long enough for some to reach the walls
+    foretold = knowing().predict(world.states[:, :130], world.edges, 20)
+    error = (foretold - world.states[:, 130:]).abs().amax((1, 2, 3))  # a wall met between two ticks costs a little
+    assert error.median() < 2e-3 and error.max() < 0.2
+    none = torch.zeros_like(world.edges)
+    assert (knowing().predict(world.states[:, :130], none, 20) - world.states[:, 130:]).abs().max() > 0.5
+    assert world.positions[:, 130:].abs().max() > 4.9  # walls were met
+
+
+def test_correction_finds_the_truth_one_pair_at_a_time():
+    world = simulate("springs", 30, 5, seed=9)
+    made = knowing()
+    wrong = (torch.rand(30, 5, 5, generator=torch.Generator().manual_seed(0)) < 0.05).long().triu(1)
+    start = (world.edges + wrong + wrong.mT) % 2
+    found = made.decoder.corrected(world.states, start, 5)
+    assert edge_accuracy(found, world.edges).accuracy > 0.98 > edge_accuracy(start, world.edges).accuracy
+    assert torch.equal(found, found.mT)
+    # the long way: every pair in turn, the surprise of the whole simulation both ways
+    few, slow = world[:2], start[:2].clone()
+    for i, j in torch.triu_indices(5, 5, 1).T.tolist():
+        for k in range(len(few)):
+            told = []
+            for kind in (0, 1):
+                slow[k, i, j] = slow[k, j, i] = kind
+                edges = torch.nn.functional.one_hot(slow[k : k + 1], 2) * (1 - torch.eye(5)[..., None])
+                told.append(made.decoder.surprise(few.states[k : k + 1], edges, 1).item())
+            slow[k, i, j] = slow[k, j, i] = int(told[1] < told[0])
+    assert torch.equal(made.decoder.corrected(few.states, start[:2], 1), slow)
+
+
+def test_many_steps_are_single_steps_one_after_another(springs):
+    made = model(decoder="mlp").eval()
+    with torch.no_grad():
+        for weights in made.decoder.parameters():
+            weights.add_(0.1 * torch.randn(weights.shape))
+        edges = torch.nn.functional.one_hot(springs.edges, 2).float()
+        total, told = 0.0, springs.states
+        for start in range(0, 48, 10):
+            count = min(10, 48 - start)
+            run = made.decoder.run(told[:, : start + 1], edges, count)
+            total = total + made.decoder.cost(run, told[:, start + 1 : start + 1 + count], None).sum((1, 2)).mean()
+        assert float(made.decoder.surprise(told, edges, 10).mean()) == pytest.approx(float(total), rel=1e-4)
+
+
+def test_one_that_remembers_hears_the_truth_until_the_last_steps(springs):
+    made = model(decoder="recurrent").eval()
+    edges = torch.nn.functional.one_hot(springs.edges, 2).float()
+    with torch.no_grad():
+        kept = made.decoder.surprise(springs.states, edges, 10)
+        other = springs.states.clone()
+        other[:, 43:48] += 0.3  # what is not heard changes the surprise, but not what is said
+        said = [made.decoder._follow(x, edges, 48, 38)[0] for x in (springs.states, other)]
+        assert torch.equal(*said) and (made.decoder.surprise(other, edges, 10) > kept).all()
+    with pytest.raises(ValueError, match="sweeps=0"):
+        made.infer(springs.states, sweeps=1)
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_model_is_built_again_from_its_config(decoder, springs):
+    made = model(decoder=decoder, spans=(1, 4)).eval()
+    again = NRI.from_config(made.config()).eval()
+    again.load_state_dict(made.state_dict())
+    for one, other in zip(made.infer(springs.states), again.infer(springs.states, size=4)):
+        assert torch.allclose(one.float(), other.float(), atol=1e-6)
+
+
+def test_refusals():
+    with pytest.raises(ValueError, match="mlp, recurrent, law"):
+        NRI(decoder="magic")
+    for prior in ([0.5], [0.7, 0.7], [1.0, 0.0]):
+        with pytest.raises(ValueError, match="probabilities"):
+            NRI(prior=prior)
+
+
+def test_a_supervised_one_learns_what_it_is_told():
+    world = simulate("springs", 64, 4, seed=5)
+    made = model(decoder="law", steps=1, supervised=True, hidden=16).train()
+    optimiser = torch.optim.Adam(made.parameters(), 1e-2)
+    for step in range(40):
+        losses = made.losses(world, step)
+        optimiser.zero_grad()
+        losses["loss"].backward()
+        optimiser.step()
+    assert losses["edge_accuracy"] > 0.8 and losses["kl_nats_per_edge"] == 0
+
+
+def test_a_law_that_grows_with_distance_is_told_from_one_that_falls():
+    torch.manual_seed(0)
+    law = LawDecoder(2, True, 16, 0.1)
+    far = torch.tensor([0.5, 1.0, 2.0])
+    law.constant.data.fill_(1 / law.HASTE)
+    for power, expected in ((1.0, far), (-2.0, far**-2)):
+        law.power.data.fill_(power / law.HASTE)
+        assert torch.allclose(law.force(far)[:, 0], expected, atol=1e-4)

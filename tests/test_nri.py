@@ -133,6 +133,20 @@ def test_correction_finds_the_truth_one_pair_at_a_time():
     assert torch.equal(made.decoder.corrected(few.states, start[:2], 1), slow)
 
 
+def test_refinement_finds_the_truth_from_nothing():
+    world = simulate("springs", 30, 8, seed=9)
+    made, nothing = knowing(), torch.zeros(30, 8, 8, 2)
+    found = made.decoder.refined(world.states, nothing, 100)
+    assert edge_accuracy(found, world.edges).accuracy > 0.98 and torch.equal(found, found.mT)
+    one_at_a_time = made.decoder.corrected(world.states, torch.zeros_like(found), 5)
+    assert edge_accuracy(one_at_a_time, world.edges).accuracy < 0.97  # where only several changes help at once
+    before = {name: weights.clone() for name, weights in made.state_dict().items()}
+    guess = made.infer(world.states, refine=100)
+    assert edge_accuracy(guess.edges, world.edges).accuracy > 0.98
+    assert all(torch.equal(weights, before[name]) for name, weights in made.state_dict().items())
+    assert all(weights.grad is None for weights in made.parameters())
+
+
 def test_many_steps_are_single_steps_one_after_another(springs):
     made = model(decoder="mlp").eval()
     with torch.no_grad():
@@ -156,8 +170,8 @@ def test_one_that_remembers_hears_the_truth_until_the_last_steps(springs):
         other[:, 43:48] += 0.3  # what is not heard changes the surprise, but not what is said
         said = [made.decoder._follow(x, edges, 48, 38)[0] for x in (springs.states, other)]
         assert torch.equal(*said) and (made.decoder.surprise(other, edges, 10) > kept).all()
-    with pytest.raises(ValueError, match="sweeps=0"):
-        made.infer(springs.states, sweeps=1)
+    with pytest.raises(ValueError, match="refine=0"):
+        made.infer(springs.states, refine=1)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)

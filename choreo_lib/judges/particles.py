@@ -10,10 +10,10 @@ import torch
 from ..baselines import correlation_edges, force_edges
 from ..metrics import edge_accuracy
 from ..models import NRI
-from ..particles import Particles
+from ..particles import Particles, simulate
 
 AHEAD = (1, 10, 20)
-SWEEPS = 3
+REFINE = 100
 
 
 @torch.no_grad()
@@ -22,15 +22,16 @@ def judge_particles(model: NRI, train: Particles, asked: Particles) -> dict[str,
 
     ``edge_accuracy`` with ``edge_accuracy_2sigma``: the share of pairs found, one renaming of types allowed;
     ``kl_nats_per_edge`` of the encoder's posterior and the prior; ``mse@1step``, ``mse@10steps``, ``mse@20steps``:
-    mean squared error of positions and velocities, each scaled by the largest of the training set.
-    Rows: "model" is encoder and decoder together (the encoder's guess, corrected in up to three sweeps by the decoder's
-    likelihood; by "recurrent" ones, not corrected); "encoder alone"; "true graph" has the model's decoder and the
+    mean squared error of positions and velocities, each scaled by the largest of a thousand simulations.
+    Rows: "model" is encoder and decoder together (the encoder's guess, refined by the decoder's likelihood; of
+    "recurrent" ones, not refined); "encoder alone"; "true graph" has the model's decoder and the
     truth; "nothing changes" and "straight on" need no graph; "correlation of paths" and "forces by algebra" no network.
     Chapter: 8.
     """
     model.eval()
     past, ahead = asked.states[:, : model.frames], asked.states[:, model.frames :]
-    scale = train.states[:1000].abs().amax((0, 1, 2)).view(2, 2).amax(1).repeat_interleave(2)
+    usual = simulate(asked.kind, 1000, asked.edges.shape[-1], seed=0).states  # for all models of a world the same
+    scale = usual.abs().amax((0, 1, 2)).view(2, 2).amax(1).repeat_interleave(2)
     steps = [k for k in AHEAD if k <= ahead.shape[1]]
 
     def foretold(states: torch.Tensor) -> dict[str, float]:
@@ -42,7 +43,7 @@ def judge_particles(model: NRI, train: Particles, asked: Particles) -> dict[str,
         return {"edge_accuracy": score.accuracy, "edge_accuracy_2sigma": score.two_sigma}
 
     alone = model.infer(past)
-    best = alone if model.config()["decoder"] == "recurrent" else model.infer(past, SWEEPS)
+    best = alone if model.config()["decoder"] == "recurrent" else model.infer(past, REFINE)
     names = torch.tensor(edge_accuracy(best.edges, asked.edges, model.types).names).argsort()  # from true to found
     count = ahead.shape[1]
     still = past[:, -1:].expand_as(ahead)

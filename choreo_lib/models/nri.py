@@ -171,42 +171,21 @@ class NRI(nn.Module):
         return {"loss": surprise + kl + told, "surprise_nats": surprise, "kl_nats_per_edge": kl,
                 "edge_accuracy": torch.maximum(right, 1 - right).detach()}
 
-    @torch.no_grad()
-    def infer(self, states: torch.Tensor, sweeps: int = 0, tries: int = 5, size: int = 100) -> Guess:
-        """The edges of simulations [N, T, B, 4]: the encoder's, corrected by the decoder in so many ``sweeps``.
+    def infer(self, states: torch.Tensor, refine: int = 0, size: int = 100) -> Guess:
+        """The edges of simulations [N, T, B, 4]: the encoder's, refined by the decoder's likelihood in so many steps.
 
-        In a sweep each pair in turn takes the type under which the decoder is least surprised by every next frame.
-        That can end where only several changes at once would help; so the tenth of the simulations that surprise most
-        begin again, ``tries`` times, with four in five of their pairs drawn by chance, and keep what surprises least.
-        ``size`` simulations at a time. Errors: ValueError for sweeps with a decoder that remembers.
+        ``size`` simulations at a time. Errors: ValueError for refining by a decoder that remembers. Chapter: 8. Kim,
+        Wiseman, Miller, Sontag and Rush, "Semi-amortized variational autoencoders", ICML 2018.
         """
         self.eval()
         edges, chances = [], []
         for part in states[:, : self.frames].split(size):
-            logits = self.encode(part)
-            kinds = logits.argmax(-1).triu(1)
-            kinds = kinds + kinds.mT
-            if sweeps:
-                kinds = self.decoder.corrected(part, kinds, sweeps)
-            edges.append(kinds)
+            with torch.no_grad():
+                logits = self.encode(part)
+            kinds = self.decoder.refined(part, logits, refine) if refine else logits.argmax(-1).triu(1)
+            edges.append(kinds if refine else kinds + kinds.mT)
             chances.append(logits.softmax(-1))
-        edges, chance = torch.cat(edges), torch.Generator().manual_seed(0)
-        for _ in range(tries if sweeps else 0):
-            surprise = self._surprise(states, edges)
-            worst = surprise.topk(max(len(states) // 10, 1)).indices
-            other = torch.randint(self.types, edges[worst].shape, generator=chance).to(edges.device)
-            change = torch.rand(other.shape, generator=chance).to(edges.device) < 0.8
-            start = torch.where(change, other, edges[worst]).triu(1)
-            found = torch.cat([self.decoder.corrected(part, kinds, sweeps) for part, kinds in zip(
-                states[worst, : self.frames].split(size), (start + start.mT).split(size))])  # fmt: skip
-            better = self._surprise(states[worst], found) < surprise[worst]
-            edges[worst[better]] = found[better]
-        return Guess(edges, torch.cat(chances))
-
-    def _surprise(self, states: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
-        """One step at a time, of each simulation, [N]."""
-        return torch.cat([self.decoder.surprise(part, self._one_hot(kinds), 1) for part, kinds in zip(
-            states[:, : self.frames].split(100), edges.split(100))])  # fmt: skip
+        return Guess(torch.cat(edges), torch.cat(chances))
 
     def _one_hot(self, edges: torch.Tensor) -> torch.Tensor:
         """Types [N, B, B] as weights [N, B, B, K], none on the diagonal."""

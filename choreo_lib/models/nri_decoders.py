@@ -62,34 +62,67 @@ class Decoder(nn.Module):
         """Surprise of each body, [..., 4] -> [...]: a normal distribution of variance 5e-5, of states scaled to 1."""
         return (((state - truth) / self.scale) ** 2).sum(-1) / 1e-4
 
+    def refined(self, states: torch.Tensor, logits: torch.Tensor, steps: int, sweeps: int = 3) -> torch.Tensor:
+        """Edges [N, B, B] int64 that make states [N, T, B, 4] less surprising, from an encoder's logits on.
+
+        First all at once, as weights: ``steps`` of gradient descent on the surprise of every next frame, from the
+        logits, made less sure of themselves. Then one at a time, as types (`corrected`).
+        """
+        with torch.no_grad():
+            told = self.told(states)
+        count, frames, bodies, _, _, width = told.shape
+        sent = told.permute(0, 2, 3, 4, 1, 5).reshape(count, bodies, 1, -1, frames * width)
+        one, other = torch.triu_indices(bodies, bodies, 1, device=states.device)
+        free = (0.1 * logits[:, one, other]).detach().requires_grad_()
+        optimiser = torch.optim.Adam([free], 0.2)
+        for _ in range(steps):
+            weights = torch.zeros_like(logits)
+            weights[:, one, other] = weights[:, other, one] = free.softmax(-1)
+            total = weights.flatten(2)[:, :, None, None] @ sent  # [N, B, 1, 1, T H]
+            total = total.reshape(count, bodies, frames, width).transpose(1, 2)
+            state, sure = self.after(states[:, :-1], total)
+            optimiser.zero_grad()
+            (self.cost(state, states[:, 1:], sure).sum() / len(one)).backward(inputs=[free])
+            optimiser.step()
+        kinds = torch.zeros(logits.shape[:-1], dtype=torch.long, device=states.device)
+        kinds[:, one, other] = kinds[:, other, one] = free.argmax(-1)
+        return self.corrected(states, kinds, sweeps, told)
+
     @torch.no_grad()
-    def corrected(self, states: torch.Tensor, kinds: torch.Tensor, sweeps: int) -> torch.Tensor:
+    def corrected(self, states: torch.Tensor, kinds: torch.Tensor, sweeps: int, told=None) -> torch.Tensor:
         """Edges [N, B, B] int64 after ``sweeps``: each pair takes the type that leaves its two bodies least surprised.
 
         A pair's message is added to two sums only, so to try another costs two bodies and not the whole graph.
+        ``told`` are the messages, where they are known.
         """
         state, truth, kinds = states[:, :-1], states[:, 1:], kinds.clone()
-        told = self.messages(state)  # [N, T, B, B, nets, H]
-        if self.no_edge:
-            told = F.pad(told, (0, 0, 1, 0))
-        chosen = F.one_hot(kinds, self.types) * (1 - torch.eye(kinds.shape[1], device=kinds.device))[:, :, None]
+        told = self.told(states) if told is None else told
+        others = 1 - torch.eye(kinds.shape[1], device=kinds.device)
+        chosen = F.one_hot(kinds, self.types) * others[:, :, None]
         total = (told * chosen[:, None, ..., None]).sum((3, 4))  # [N, T, B, H]
         row = torch.arange(len(kinds), device=kinds.device)
         for _ in range(sweeps):
             changed = False
             for i, j in torch.triu_indices(kinds.shape[1], kinds.shape[1], 1).T.tolist():
-                pair, ends = torch.tensor([i, j]), told[:, :, [i, j], [j, i]]  # [N, T, 2, K, H]
+                pair, ends = [i, j], told[:, :, [i, j], [j, i]]  # [N, T, 2, K, H]
                 without = total[:, :, pair] - ends[row, :, :, kinds[:, i, j]]
                 sums = without[None] + ends.permute(3, 0, 1, 2, 4)  # [K, N, T, 2, H]
-                costs = torch.stack([self.cost(*_as(self.after(state[:, :, pair], each), truth[:, :, pair])).sum((1, 2))
-                                     for each in sums])  # [K, N]
-                best = costs.argmin(0)
+                costs = []
+                for each in sums:
+                    after, sure = self.after(state[:, :, pair], each)
+                    costs.append(self.cost(after, truth[:, :, pair], sure).sum((1, 2)))
+                best = torch.stack(costs).argmin(0)
                 changed |= bool((best != kinds[:, i, j]).any())
                 kinds[:, i, j] = kinds[:, j, i] = best
                 total[:, :, pair] = sums[best, row]
             if not changed:
                 break
         return kinds
+
+    def told(self, states: torch.Tensor) -> torch.Tensor:
+        """The messages of all types for each step of states [N, T, B, 4]: [N, T - 1, B, B, K, H]."""
+        messages = self.messages(states[:, :-1])
+        return F.pad(messages, (0, 0, 1, 0)) if self.no_edge else messages
 
 
 class MLPDecoder(Decoder):
@@ -179,7 +212,7 @@ class LawDecoder(Decoder):
         """Surprise of each body under a Student distribution with three degrees of freedom."""
         return (2 * (((state - truth) / sure) ** 2 / 3).log1p() + sure.log()).sum(-1)
 
-    def run(self, states: torch.Tensor, edges: torch.Tensor, steps: int, parts: int = 10) -> torch.Tensor:
+    def run(self, states: torch.Tensor, edges: torch.Tensor, steps: int, parts: int = 4) -> torch.Tensor:
         """As of every decoder, with a clock of ``parts`` ticks a frame: a law holds for any step."""
         edges, state, told = edges[:, None, ..., self.no_edge:], states[:, -1:], []
         for _ in range(steps):
@@ -222,8 +255,8 @@ class RecurrentDecoder(Decoder):
         heard = states.shape[1]
         return self._follow(states, edges, heard - 1 + steps, heard)[0][:, heard - 1 :]
 
-    def corrected(self, states, kinds, sweeps):
-        raise ValueError("a decoder that remembers gives no cheap answer for one pair at a time; choose sweeps=0, or "
+    def refined(self, states, logits, steps, sweeps=3):
+        raise ValueError("a decoder that remembers gives no cheap answer for one pair at a time; choose refine=0, or "
                          'a model whose decoder is "mlp" or "law"')
 
     def _follow(self, states, edges, steps: int, heard: int):
@@ -233,11 +266,6 @@ class RecurrentDecoder(Decoder):
             state, memory = self.step(states[:, t] if t < heard else state, edges, memory)
             told.append(state)
         return torch.stack(told, 1), memory
-
-
-def _as(guess, truth):
-    state, sure = guess
-    return state, truth, sure
 
 
 DECODERS = {"mlp": MLPDecoder, "recurrent": RecurrentDecoder, "law": LawDecoder}

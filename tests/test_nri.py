@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 
+from choreo_lib import recipes, training
+from choreo_lib.judges import judge_particles
 from choreo_lib.metrics import edge_accuracy
 from choreo_lib.models import NRI
 from choreo_lib.models.nri_decoders import LawDecoder
@@ -141,10 +143,29 @@ def test_refinement_finds_the_truth_from_nothing():
     one_at_a_time = made.decoder.corrected(world.states, torch.zeros_like(found), 5)
     assert edge_accuracy(one_at_a_time, world.edges).accuracy < 0.97  # where only several changes help at once
     before = {name: weights.clone() for name, weights in made.state_dict().items()}
-    guess = made.infer(world.states, refine=100)
+    with torch.no_grad():
+        guess = made.infer(world.states, refine=100)
     assert edge_accuracy(guess.edges, world.edges).accuracy > 0.98
     assert all(torch.equal(weights, before[name]) for name, weights in made.state_dict().items())
     assert all(weights.grad is None for weights in made.parameters())
+
+
+def test_refinement_knows_when_numbers_shake():
+    clear, noisy = (simulate("springs", 20, 5, seed=10, noise=noise) for noise in (0.0, 0.02))
+    made = knowing()
+    assert edge_accuracy(made.infer(noisy.states, refine=100).edges, noisy.edges).accuracy > 0.97
+    with torch.no_grad():
+        edges = made._one_hot(noisy.edges)[:, None, ..., 1:]
+        shake = made.decoder.shaking(*_step(made, noisy, edges))
+        quiet = made.decoder.shaking(*_step(made, clear, edges))
+    assert shake.shape == (20, 1, 1, 4) and (quiet < 1e-3).all()
+    assert torch.allclose(shake, torch.tensor(0.02 * 2**0.5), rtol=0.3)  # of two numbers that shake, one from the other
+
+
+def _step(made, world, edges):
+    states = world.states
+    state, sure = made.decoder.step(states[:, :-1], edges)
+    return state, states[:, 1:], sure
 
 
 def test_many_steps_are_single_steps_one_after_another(springs):
@@ -176,7 +197,7 @@ def test_one_that_remembers_hears_the_truth_until_the_last_steps(springs):
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_model_is_built_again_from_its_config(decoder, springs):
-    made = model(decoder=decoder, spans=(1, 4)).eval()
+    made = model(decoder=decoder).eval()
     again = NRI.from_config(made.config()).eval()
     again.load_state_dict(made.state_dict())
     for one, other in zip(made.infer(springs.states), again.infer(springs.states, size=4)):
@@ -211,3 +232,54 @@ def test_a_law_that_grows_with_distance_is_told_from_one_that_falls():
     for power, expected in ((1.0, far), (-2.0, far**-2)):
         law.power.data.fill_(power / law.HASTE)
         assert torch.allclose(law.force(far)[:, 0], expected, atol=1e-4)
+
+
+def test_the_judge_knows_one_who_knows():
+    world = simulate("springs", 20, 4, frames=69, seed=12)
+    rows = judge_particles(knowing(), world, world)
+    assert rows["model"]["edge_accuracy"] == rows["forces by algebra"]["edge_accuracy"] == 1
+    assert rows["model"]["mse@20steps"] == rows["true graph"]["mse@20steps"] < 1e-6
+    for k in ("1step", "10steps", "20steps"):
+        assert rows["model"][f"mse@{k}"] < rows["straight on"][f"mse@{k}"] < rows["nothing changes"][f"mse@{k}"]
+    assert rows["encoder alone"]["edge_accuracy"] < 0.8
+    assert 0 <= rows["encoder alone"]["kl_nats_per_edge"] <= math.log(2)
+
+
+def test_the_judge_gives_the_decoder_the_truth_in_its_own_names():
+    """A model that calls a spring 0 and nothing 1 is as good as one that says it the other way."""
+    world = simulate("charged", 20, 4, frames=69, seed=12)
+    one, other = (model(decoder="law", no_edge=False).eval() for _ in range(2))
+    for k, made in enumerate((one, other)):
+        with torch.no_grad():
+            made.decoder.power.fill_(-2 / made.decoder.HASTE)
+            made.decoder.constant.copy_(torch.tensor([1.0, -1.0] if k == 0 else [-1.0, 1.0]) / made.decoder.HASTE)
+            made.decoder.doubt.copy_(torch.tensor([-7.0, -7.0, -3.0, -3.0]))
+    rows = [judge_particles(made, world, world)["true graph"] for made in (one, other)]
+    assert rows[0] == pytest.approx(rows[1], rel=1e-3)
+    assert rows[0]["mse@1step"] < judge_particles(one, world, world)["straight on"]["mse@1step"] / 3
+
+
+def test_recipes_keep_their_seeds_apart():
+    springs = recipes.RECIPES["springs5"]
+    train, test = springs.windows("train", None, "quick"), springs.windows("test", None, "quick")
+    assert len(train) == 1000 and len(test) == 100 and test.positions.shape[1] == 69
+    assert not torch.equal(train.positions[:100, 0], test.positions[:, 0])
+    assert torch.equal(springs.windows(600, None, "quick").positions, test.positions)
+    for split in (0, "challenge"):
+        with pytest.raises(ValueError, match="choose from train, validation, test"):
+            springs.windows(split)
+
+
+def test_training_goes_through_the_one_loop(tmp_path):
+    train, valid = simulate("springs", 96, 3, seed=0), simulate("springs", 20, 3, frames=69, seed=1)
+    plan = training.Plan(epochs=4, batch=32, rate=5e-3, warmup=2)
+    history = training.fit(model(decoder="mlp", steps=2), train, plan, tmp_path / "mlp", valid, progress=False)
+    assert history["valid_surprise_nats"][-1] < history["valid_surprise_nats"][0]
+    assert history.plot().axes[0].get_yscale() == "log"
+    law = training.fit(model(decoder="law", steps=1), train, plan, tmp_path / "law", valid, progress=False)
+    assert law.plot().axes[0].get_yscale() == "linear"  # densities above 1 surprise by less than nothing
+    batches = list(train.batches(40, seed=1, epoch=2))
+    assert [len(batch) for batch in batches] == [40, 40, 16]
+    assert len(list(train.batches(40, seed=1, drop_last=True))) == 2
+    again = list(train.batches(40, seed=1, epoch=2, begin=1))
+    assert torch.equal(again[0].positions, batches[1].positions)

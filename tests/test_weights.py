@@ -5,6 +5,7 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib import artifacts, recipes
+from choreo_lib.metrics import edge_accuracy
 
 
 def test_every_recipe_has_its_weights():
@@ -83,6 +84,26 @@ def test_shipped_weights_of_rotations_keep_what_the_chapters_say(name):
         assert known["model"][key] < known["components"][key]
     else:
         assert rows["model"][key] < 0.85 * rows["ridge"][key] and rows["model"]["seam_ratio"] <= 1.1
+
+
+@pytest.mark.parametrize("name", [name for name in cl.list_models() if name.startswith(("springs", "charged"))])
+def test_shipped_weights_of_particles_keep_what_the_chapters_say(name):
+    """The edges of their cards, found again in a part of the test simulations, and in others."""
+    model, rows = load_whole(name)
+    asked = recipes.RECIPES[name].windows("test")[:100]
+    alone = edge_accuracy(model.infer(asked.states).edges, asked.edges).accuracy
+    assert alone == pytest.approx(rows["encoder alone"]["edge_accuracy"], abs=0.03)
+    assert rows["model"]["mse@20steps"] < rows["straight on"]["mse@20steps"] < 0.1
+    assert rows["encoder alone"]["edge_accuracy"] > rows["correlation of paths"]["edge_accuracy"] + 0.1
+    if name in ("springs5", "springs10", "charged5", "charged10"):
+        wish = {"springs5": 0.999, "springs10": 0.984, "charged5": 0.93, "charged10": 0.75}[name]
+        assert rows["model"]["edge_accuracy"] >= wish
+        other = recipes.RECIPES[name].windows(77)[:40]
+        assert edge_accuracy(model.infer(other.states, refine=100).edges, other.edges).accuracy >= wish
+        near = torch.tensor([0.5, 1.0, 2.0])
+        true = 0.1 * near[:, None] if name.startswith("springs") else near[:, None] ** -2
+        with torch.no_grad():
+            assert ((model.decoder.force(near).abs() / true - 1).abs() < 0.15).all()
 
 
 def test_all_weights_together_are_small():

@@ -25,11 +25,12 @@ class Encoder(nn.Module):
     Shapes: states [N, T, B, 4] -> logits [N, B, B, K], symmetric; the diagonal means nothing. Equations 5 to 8.
     """
 
-    def __init__(self, types: int, hidden: int, spans: tuple[int, ...] = (1,)):
+    FEATURES = 9
+
+    def __init__(self, types: int, hidden: int):
         super().__init__()
-        self.spans = tuple(spans)
-        self.register_buffer("scale", torch.ones(5 + 4 * len(self.spans)))
-        self.look = nn.Sequential(nn.Linear(len(self.scale), hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
+        self.register_buffer("scale", torch.ones(self.FEATURES))
+        self.look = nn.Sequential(nn.Linear(self.FEATURES, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
         self.told, self.own, self.other = (nn.Linear(hidden, hidden, bias=k == 0) for k in range(3))
         self.think = nn.Sequential(nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
         self.heed = nn.Linear(hidden, 1)
@@ -41,24 +42,19 @@ class Encoder(nn.Module):
         self.firmness = nn.Parameter(torch.ones(()))
 
     def features(self, states: torch.Tensor) -> torch.Tensor:
-        """What a pair sees of itself in a frame, [N, T - 1, B, B, F]; first index the one who looks.
+        """What a pair sees of itself in a frame, [N, T - 1, B, B, 9]; first index the one who looks.
 
-        Distance in three forms, how it changes, and how both speed up, over each of ``spans`` frames: over one where
-        numbers are exact, over more where they are not.
+        Distance in three forms; how it changes, and how both speed up, along their line and across it.
         """
         place, pace = states[:, :-1].chunk(2, -1)
+        change = states[:, 1:, :, 2:] - pace  # [N, T - 1, B, 2]
         apart = place[:, :, None] - place[:, :, :, None]  # [N, T - 1, B, B, 2], from the one who looks to the other
         far = apart.norm(dim=-1, keepdim=True).clamp_min(0.05)
         along = apart / far
         across = torch.stack([-along[..., 1], along[..., 0]], -1)
         gone = pace[:, :, None] - pace[:, :, :, None]
-        seen, moves = [far, 1 / far, 1 / far**2], [gone]
-        now, last = torch.arange(place.shape[1], device=states.device), states.shape[1] - 1
-        for span in self.spans:
-            to, since = (now + (span + 1) // 2).clamp_max(last), (now - span // 2).clamp_min(0)
-            change = (states[:, to, :, 2:] - states[:, since, :, 2:]) / (to - since)[:, None, None]  # [N, T - 1, B, 2]
-            moves += [change[:, :, :, None].expand_as(gone), change[:, :, None].expand_as(gone)]
-        for what in moves:
+        seen = [far, 1 / far, 1 / far**2]
+        for what in (gone, change[:, :, :, None].expand_as(gone), change[:, :, None].expand_as(gone)):
             seen += [(what * along).sum(-1, keepdim=True), (what * across).sum(-1, keepdim=True)]
         return torch.cat(seen, -1)
 
@@ -94,14 +90,13 @@ class NRI(nn.Module):
     ``hard``: samples are one-hot, their gradient that of the soft ones (straight-through). ``steps``: how far the
     decoder runs before it is told the truth again; for the first ``first`` steps of training, one. ``prior``: the
     probability of each type (None: even). ``supervised``: the encoder is told the truth, and the decoder is given it.
-    ``spans``: over how many frames the encoder measures accelerations. ``noise``: added to every number in training
-    (standard deviation). ``frames``: how much of a simulation is read; ``interval``: box time from frame to frame.
+    ``frames``: how much of a simulation is read; ``interval``: box time from frame to frame.
     Shapes: states [N, T, B, 4], position and velocity, box units. Chapter: 8. Kipf et al., ICML 2018; Jang, Gu and
     Poole, "Categorical reparameterization with Gumbel-softmax", ICLR 2017.
     """
 
     def __init__(self, types=2, no_edge=True, decoder="mlp", hidden=32, wide=64, tau=0.5, hard=False, steps=10,
-                 first=100, prior=None, supervised=False, spans=(1,), noise=0.0, frames=49, interval=0.1):
+                 first=100, prior=None, supervised=False, frames=49, interval=0.1):
         super().__init__()
         if decoder not in DECODERS:
             raise ValueError(f"decoder is {decoder!r}; choose from {', '.join(DECODERS)}")
@@ -110,11 +105,10 @@ class NRI(nn.Module):
             raise ValueError(f"prior is {prior}: {types} probabilities above 0 whose sum is 1 are needed")
         self._config = {"types": types, "no_edge": no_edge, "decoder": decoder, "hidden": hidden, "wide": wide,
                         "tau": tau, "hard": hard, "steps": steps, "first": first, "prior": prior,
-                        "supervised": supervised, "spans": list(spans), "noise": noise, "frames": frames,
-                        "interval": interval}  # fmt: skip
+                        "supervised": supervised, "frames": frames, "interval": interval}  # fmt: skip
         self.types, self.tau, self.hard, self.steps, self.first = types, tau, hard, steps, first
-        self.supervised, self.noise, self.frames = supervised, noise, frames
-        self.encoder = Encoder(types, hidden, spans)
+        self.supervised, self.frames = supervised, frames
+        self.encoder = Encoder(types, hidden)
         self.decoder = DECODERS[decoder](types, no_edge, wide, interval)
         self.register_buffer("prior", torch.tensor(prior))
 
@@ -155,7 +149,6 @@ class NRI(nn.Module):
         ``step`` None: as in validation, with the likeliest edges.
         """
         states, (one, other) = worlds.states[:, : self.frames], _pairs(worlds.edges)
-        states = states + self.noise * torch.randn_like(states) if self.noise else states
         logits = self.encode(states)
         posterior = logits[:, one, other].log_softmax(-1)  # [N, P, K]
         truth = worlds.edges[:, one, other]

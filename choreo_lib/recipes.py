@@ -234,7 +234,7 @@ RECIPES = {
                                      PUBLISHED | {"decoder": "recurrent"}, epochs=4, rate=2e-3),
     **{f"{kind}{bodies}-supervised": _particles(
         "told the truth", kind, bodies, 25_000 if bodies == 5 else 8_000, sizes | {"supervised": True},
-        epochs=5 if bodies == 5 else 3)
+        epochs=2, rate=2e-3)
        for kind, sizes in (("springs", SPRINGS), ("charged", CHARGES)) for bodies in (5, 10)},
 }  # fmt: skip
 """Every artifact by name."""

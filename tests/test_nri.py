@@ -204,6 +204,20 @@ def test_a_model_is_built_again_from_its_config(decoder, springs):
         assert torch.allclose(one.float(), other.float(), atol=1e-6)
 
 
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_half_precision_is_for_the_encoder_only(decoder, springs):
+    made = model(decoder=decoder, steps=2).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.manual_seed(1)
+        half = made.losses(springs, 1000)
+    torch.manual_seed(1)
+    whole = made.losses(springs, 1000)
+    assert half["loss"].dtype == torch.float32
+    half["loss"].backward()
+    assert all(torch.isfinite(weights.grad).all() for weights in made.parameters() if weights.grad is not None)
+    assert half["surprise_nats"].item() == pytest.approx(whole["surprise_nats"].item(), rel=0.02)
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="mlp, recurrent, law"):
         NRI(decoder="magic")

@@ -71,7 +71,7 @@ class Encoder(nn.Module):
         one, other = _pairs(logits[..., 0])
         tied = torch.zeros_like(logits)
         level = self.level(logits[:, one, other].flatten(0, 1)).view(len(logits), len(one), -1)
-        tied[:, one, other] = self.firmness * level
+        tied[:, one, other] = (self.firmness * level).to(tied)
         return tied + tied.transpose(1, 2)
 
 
@@ -149,7 +149,7 @@ class NRI(nn.Module):
         ``step`` None: as in validation, with the likeliest edges.
         """
         states, (one, other) = worlds.states[:, : self.frames], _pairs(worlds.edges)
-        logits = self.encode(states)
+        logits = self.encode(states).float()
         posterior = logits[:, one, other].log_softmax(-1)  # [N, P, K]
         truth = worlds.edges[:, one, other]
         if self.supervised:
@@ -159,7 +159,8 @@ class NRI(nn.Module):
             edges, told = self.sample(logits), 0.0
             kl = (posterior.exp() * (posterior - self.prior.log())).sum(-1).mean()
         steps = self.steps if step is None or step >= self.first else 1
-        surprise = self.decoder.surprise(states, edges, steps).mean() / len(one)
+        with torch.autocast(states.device.type, enabled=False):  # who foretells to five digits needs them
+            surprise = self.decoder.surprise(states, edges, steps).mean() / len(one)
         right = (posterior.argmax(-1) == truth).float().mean()
         return {"loss": surprise + kl + told, "surprise_nats": surprise, "kl_nats_per_edge": kl,
                 "edge_accuracy": torch.maximum(right, 1 - right).detach()}

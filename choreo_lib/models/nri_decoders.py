@@ -231,7 +231,7 @@ class LawDecoder(Decoder):
         sure = (sure**2 + shake**2).sqrt()
         return (2 * (((state - truth) / sure) ** 2 / 3).log1p() + sure.log()).sum(-1)
 
-    def run(self, states: torch.Tensor, edges: torch.Tensor, steps: int, parts: int = 4) -> torch.Tensor:
+    def run(self, states: torch.Tensor, edges: torch.Tensor, steps: int, parts: int = 10) -> torch.Tensor:
         """As of every decoder, with a clock of ``parts`` ticks a frame: a law holds for any step."""
         edges, state, told = edges[:, None, ..., self.no_edge:], states[:, -1:], []
         for _ in range(steps):

@@ -229,11 +229,9 @@ RECIPES = {
     "charged10": _particles("charges, a law of forces", "charged", 10, 12_000, CHARGES, rate=2e-3),
     "springs5-mlp": _particles("springs, the published decoder", "springs", 5, 20_000, PUBLISHED, epochs=6, rate=2e-3),
     "charged5-mlp": _particles("charges, the published decoder", "charged", 5, 20_000, PUBLISHED | {"no_edge": False},
-                               epochs=6, rate=2e-3),
-    "springs5-recurrent": _particles("springs, the published decoder with a memory", "springs", 5, 10_000,
-                                     PUBLISHED | {"decoder": "recurrent"}, epochs=4, rate=2e-3),
+                               epochs=4, rate=2e-3),
     **{f"{kind}{bodies}-supervised": _particles(
-        "told the truth", kind, bodies, 25_000 if bodies == 5 else 8_000, sizes | {"supervised": True},
+        "the encoder told the truth", kind, bodies, 25_000 if bodies == 5 else 8_000, sizes | {"supervised": True},
         epochs=2, rate=2e-3)
        for kind, sizes in (("springs", SPRINGS), ("charged", CHARGES)) for bodies in (5, 10)},
 }  # fmt: skip

@@ -26,7 +26,7 @@ def judge_particles(model: NRI, train: Particles, asked: Particles) -> dict[str,
     mean squared error of positions and velocities, each scaled by the largest of a thousand simulations, over the
     first 200; so many are given to the algebra, too.
     Rows: "model" is encoder and decoder together (the encoder's guess, refined by the decoder's likelihood; of
-    "recurrent" ones, not refined); "encoder alone"; "true graph" has the model's decoder and the
+    supervised and "recurrent" ones, not refined); "encoder alone"; "true graph" has the model's decoder and the
     truth; "nothing changes" and "straight on" need no graph; "correlation of paths" and "forces by algebra" no network.
     Chapter: 8.
     """
@@ -48,7 +48,8 @@ def judge_particles(model: NRI, train: Particles, asked: Particles) -> dict[str,
         return {"edge_accuracy": score.accuracy, "edge_accuracy_2sigma": score.two_sigma}
 
     alone = model.infer(past)
-    best = alone if model.config()["decoder"] == "recurrent" else model.infer(past, REFINE)
+    refine = 0 if model.supervised or model.config()["decoder"] == "recurrent" else REFINE
+    best = model.infer(past, refine) if refine else alone
     names = torch.tensor(edge_accuracy(best.edges, asked.edges, model.types).names).argsort()  # from true to found
     still = past[:FEW, -1:].expand_as(ahead)
     time = model.config()["interval"] * torch.arange(1, ahead.shape[1] + 1)[:, None, None]

@@ -59,6 +59,7 @@ class Encoder(nn.Module):
         return torch.cat(seen, -1)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """States [N, T, B, 4] to logits [N, B, B, K], symmetric."""
         others = 1 - torch.eye(states.shape[2], device=states.device)[:, :, None]  # nobody is tied to herself
         edge = self.look(_squeeze(self.features(states) / self.scale))  # [N, T - 1, B, B, H]
         body = (edge * others).mean(3)  # edges to bodies

@@ -50,8 +50,8 @@ class Particles:
         return torch.cat([self.positions, self.velocities], -1)
 
     def told(self) -> dict:
-        """What a card says of these simulations: how many, and the fingerprint of their numbers."""
-        numbers = self.positions.contiguous().numpy().tobytes() + self.velocities.contiguous().numpy().tobytes()
+        """What a card says of these simulations: how many, and the fingerprint of positions and velocities."""
+        numbers = b"".join(each.cpu().contiguous().numpy().tobytes() for each in (self.positions, self.velocities))
         return {"simulations": len(self), "bodies": self.edges.shape[-1], "frames": self.positions.shape[1],
                 "sha256": hashlib.sha256(numbers).hexdigest()}  # fmt: skip
 
@@ -61,7 +61,9 @@ class Particles:
 
     def batches(self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None,
                 device=None) -> Iterator[Particles]:
-        """One epoch of batches, as `choreo_lib.windows.Windows.batches` gives them; there is no augmentation."""
+        """One epoch of batches, as `choreo_lib.windows.Windows.batches` gives them. Errors: ValueError to augment."""
+        if augment is not None:
+            raise ValueError("simulations are not augmented; simulate more of them")
         for chosen in chunks(len(self), size, seed, epoch, drop_last)[begin:]:
             part = self[chosen]
             yield part if device is None else part.to(device)

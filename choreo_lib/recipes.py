@@ -126,7 +126,7 @@ def particle_worlds(kind: str, bodies: int, count: int, split, augment=None, mod
     """Springs or charges: ``count`` simulations of 49 frames to learn from; to validate 200, of any other split 1,000,
     of 69 frames, so that there is something to foretell. In quick mode a tenth of each, or a thousand to learn from.
 
-    A split is a seed that no other split has; an integer is a seed of its own.
+    A split is a seed that no other split has; an integer is itself the seed (500 and 600 are taken by splits).
 
     Errors: ValueError for a split that there is not, or the seed that was trained on.
     """

@@ -300,7 +300,11 @@ def test_ex8_1():
     def cost(q, prior):
         return (q * (q / prior).log()).sum(-1)
 
-    assert checks.ex8_1(cost)
+    def cheat(q, prior):
+        q[:] = prior
+        return torch.zeros(3)
+
+    assert checks.ex8_1(cost) and checks.ex8_1(lambda q, p: q.mul_((q / p).log()).sum(-1)) and not checks.ex8_1(cheat)
     for wrong, said in ((lambda q, p: cost(q, p) / np.log(2), "bits"), (lambda q, p: -cost(q, p), "sign"),
                         (lambda q, p: cost(p, q), "changed places"), (lambda q, p: -(q * q.log()).sum(-1), "unsure"),
                         (lambda q, p: cost(q, p).sum(), "three costs"), (lambda q, p: cost(q, 1 - p), "yours says"),
@@ -331,7 +335,19 @@ def test_ex8_3():
             force[i] = force[i] + 0.1 * edges[i, j] * (place[j] - place[i])
         return force
 
-    assert checks.ex8_3(pulls)
+    def once(place, edges):
+        force = torch.zeros_like(place)
+        for i in range(len(place)):
+            for j in range(i):
+                pull = 0.1 * edges[i, j] * (place[j] - place[i])
+                share = torch.eye(len(place))[i] - torch.eye(len(place))[j]
+                force = force + share[:, None] * pull
+        return force
+
+    assert checks.ex8_3(pulls) and checks.ex8_3(once)
+    assert checks.ex8_3(lambda p, e: pulls(p.double(), e.double()))
+    copied = lambda p, e: pulls(p, e.detach().clone().requires_grad_())  # noqa: E731
+    assert not checks.ex8_3(copied) and "no gradient" in checks.ex8_3(copied).message
     for wrong, said in ((chosen, "chosen, not multiplied"), (some, "never begin"),
                         (lambda p, e: -pulls(p, e), "push"), (lambda p, e: pulls(p, e.detach()), "no gradient"),
                         (lambda p, e: pulls(p, e) * 2, "first body"), (lambda p, e: pulls(p, e).sum(1), "two numbers"),

@@ -57,7 +57,7 @@ def force_edges(states: torch.Tensor, terms: int = 4, signs: bool = True) -> For
 
     The law is a sum of ``terms`` powers of distance: with 4, force times (1, 1/r, 1/r^2, 1/r^3) times the vector
     between two bodies. ``signs``: it is tried whether types are products of a sign a body, as with charges, and that
-    is used only where it is so.
+    is used only where it is so. Both types have to occur: of pairs that are all alike, the noise is divided.
     Shapes: ``states`` [N, T, B, 4], position and velocity. Errors: ValueError for other shapes, or fewer than three
     frames. Chapter: 8. Brunton, Proctor and Kutz, "Discovering governing equations from data", PNAS 2016 (a sum of
     terms, found by least squares).
@@ -65,7 +65,7 @@ def force_edges(states: torch.Tensor, terms: int = 4, signs: bool = True) -> For
     if states.ndim != 4 or states.shape[-1] != 4 or states.shape[1] < 3 or states.shape[2] < 2:
         raise ValueError(f"states of shape {list(states.shape)}: [simulations, frames, bodies, 4] are needed, with "
                          "three frames and two bodies at least")
-    steps = _prepare(*states.double().chunk(2, -1), terms)
+    steps = _prepare(*states.cpu().double().chunk(2, -1), terms)
     few = steps.first(40)  # enough to tell which single term explains most; the search for the law begins there
     starts = [_alternate(few, one, 6) for one in torch.eye(terms, dtype=torch.float64)]
     pairs, law, residual = _alternate(steps, min(starts, key=lambda start: start[2])[1], 15)
@@ -86,7 +86,7 @@ def correlation_edges(states: torch.Tensor) -> torch.Tensor:
     The threshold lies halfway between two groups of all pairs.
     Shapes: ``states`` [N, T, B, 4] -> int64 [N, B, B]. Chapter: 8.
     """
-    pace = states[..., 2:] - states[..., 2:].mean(1, keepdim=True)
+    pace = states[..., 2:].cpu() - states[..., 2:].cpu().mean(1, keepdim=True)
     products = torch.einsum("ntic,ntjc->nij", pace, pace)
     size = products.diagonal(dim1=1, dim2=2).sqrt().clamp_min(1e-12)
     likeness = products / (size[:, :, None] * size[:, None])

@@ -16,8 +16,9 @@ def ex8_1(answer) -> Verdict:
         return Verdict(False, "Hand over the function itself, without calling it: cl.checks.ex8_1(cost).")
     asked = torch.tensor([[0.5, 0.5], [0.99, 0.01], [0.2, 0.8]], dtype=torch.float64)
     prior = torch.tensor([0.8, 0.2], dtype=torch.float64)
+    right = (asked * (asked / prior).log()).sum(-1)  # before the answer, which may change what it is given
     try:
-        got = answer(asked, prior)
+        got = answer(asked.clone(), prior.clone())
         if got is None:
             return Verdict(False, "It gives nothing back. Is `return` missing?")
         got = torch.as_tensor(got, dtype=torch.float64)
@@ -25,7 +26,6 @@ def ex8_1(answer) -> Verdict:
         return Verdict(False, f"It could not answer: {type(error).__name__}: {error}")
     if got.shape != (3,):
         return Verdict(False, f"Three edges have three costs, and it gives {list(got.shape)}. Sum over the types only.")
-    right = (asked * (asked / prior).log()).sum(-1)
     if torch.allclose(got, right, rtol=1e-3):
         return Verdict(True, f"To be nearly sure of the rare type costs {right[2]:.2f} nats here, to be sure of the "
                              f"common one {right[1]:.2f}.")
@@ -69,7 +69,7 @@ def ex8_3(answer) -> Verdict:
         got = answer(place, asked)
         if got is None:
             return Verdict(False, "It gives nothing back. Is `return` missing?")
-        said = got.detach()
+        said = got.detach().to(right)
     except Exception as error:  # whatever a learner's function may raise
         return Verdict(False, f"It could not answer: {type(error).__name__}: {error}")
     if said.shape != right.shape:
@@ -82,10 +82,11 @@ def ex8_3(answer) -> Verdict:
     if not torch.allclose(said, right, atol=1e-5):
         return Verdict(False, f"The first body should be pulled by ({right[0, 0]:.3f}, {right[0, 1]:.3f}); yours is by "
                               f"({said[0, 0]:.3f}, {said[0, 1]:.3f}).")
-    if not got.requires_grad:
+    back = torch.autograd.grad(got.square().sum(), asked, allow_unused=True)[0] if got.requires_grad else None
+    if back is None:
         return Verdict(False, "The forces are right, but no gradient comes back to the edges.")
-    gradient = torch.autograd.grad(got.square().sum(), asked)[0]
-    if gradient[0, 1] == 0 or (gradient == 0).sum() > 4:
+    back = back + back.T  # one of an edge's two directions suffices
+    if back[0, 1] == 0 or (back == 0).sum() > 4:
         return Verdict(False, "The forces are right. But an edge that is 0 now gets no gradient, so it can never begin "
                               "to be one.")
     return Verdict(True, "Every edge hears what would have been better, those that are not there too.")

@@ -28,8 +28,11 @@ def judge_particles(model: NRI, train: Particles, asked: Particles) -> dict[str,
     Rows: "model" is encoder and decoder together (the encoder's guess, refined by the decoder's likelihood; of
     supervised and "recurrent" ones, not refined); "encoder alone"; "true graph" has the model's decoder and the
     truth; "nothing changes" and "straight on" need no graph; "correlation of paths" and "forces by algebra" no network.
-    Chapter: 8.
+    Errors: ValueError for simulations that end where reading ends. Chapter: 8.
     """
+    if asked.positions.shape[1] <= model.frames:
+        raise ValueError(f"simulations of {asked.positions.shape[1]} frames: more than the {model.frames} that are "
+                         "read are needed, to have something to foretell")
     model.eval()
     past, ahead = asked.states[:, : model.frames], asked.states[:FEW, model.frames :]
     usual = simulate(asked.kind, 1000, asked.edges.shape[-1], seed=0).states  # for all models of a world the same

@@ -9,6 +9,7 @@ from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 
 class EdgeScore(NamedTuple):
@@ -30,7 +31,7 @@ def edge_accuracy(found, true, types: int = 2) -> EdgeScore:
     Shapes: ``found`` and ``true`` int [N, B, B], of which the pairs above the diagonal count.
     Errors: ValueError for other shapes. Chapter: 8. Kipf et al., ICML 2018, section 5.1.
     """
-    found, true = np.asarray(found), np.asarray(true)
+    found, true = (np.asarray(torch.as_tensor(each).cpu()) for each in (found, true))
     if found.shape != true.shape or found.ndim != 3 or found.shape[1] != found.shape[2] or found.shape[1] < 2:
         raise ValueError(f"edges of shapes {found.shape} and {true.shape}: both must be [graphs, bodies, bodies]")
     pairs = (slice(None), *np.triu_indices(found.shape[1], 1))

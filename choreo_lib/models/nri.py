@@ -6,6 +6,8 @@ interacting systems", ICML 2018; what differs is said where it does, and why in 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from itertools import permutations
 from typing import NamedTuple
 
 import torch
@@ -77,7 +79,8 @@ class Encoder(nn.Module):
 
 
 class Guess(NamedTuple):
-    """What a model makes of simulations: ``edges`` int64 [N, B, B], and their ``probability`` [N, B, B, K]."""
+    """What a model makes of simulations: ``edges`` int64 [N, B, B]; and ``probability`` [N, B, B, K], always the
+    encoder's, refined or not. Its diagonal means nothing."""
 
     edges: torch.Tensor
     probability: torch.Tensor
@@ -104,6 +107,8 @@ class NRI(nn.Module):
         prior = [1 / types] * types if prior is None else list(prior)
         if len(prior) != types or min(prior) <= 0 or abs(sum(prior) - 1) > 1e-6:
             raise ValueError(f"prior is {prior}: {types} probabilities above 0 whose sum is 1 are needed")
+        if types - no_edge < 1:
+            raise ValueError(f"{types} types, {int(no_edge)} without an edge: one at least has to carry something")
         self._config = {"types": types, "no_edge": no_edge, "decoder": decoder, "hidden": hidden, "wide": wide,
                         "tau": tau, "hard": hard, "steps": steps, "first": first, "prior": prior,
                         "supervised": supervised, "frames": frames, "interval": interval}  # fmt: skip
@@ -127,11 +132,16 @@ class NRI(nn.Module):
         """Before training, measure how large what the encoder sees is, and how much a state changes in a frame."""
         states = worlds.states[:, : self.frames]
         seen = self.encoder.features(states)[:, :, *_pairs(worlds.edges)]  # [N, T - 1, P, F]
-        self.encoder.scale.copy_(seen.flatten(0, 2).std(0))
+        self.encoder.scale.copy_(seen.flatten(0, 2).std(0).clamp_min(1e-6))
         self.decoder.prepare(states)
 
     def encode(self, states: torch.Tensor) -> torch.Tensor:
-        """States [N, T, B, 4] to logits [N, B, B, K], symmetric; of longer ones the first ``frames`` are read."""
+        """States [N, T, B, 4] to logits [N, B, B, K], symmetric; of longer ones the first ``frames`` are read.
+
+        Errors: ValueError for fewer than two frames, in which nobody speeds up.
+        """
+        if states.shape[1] < 2:
+            raise ValueError(f"{states.shape[1]} frames: two at least are needed to see who speeds up")
         return self.encoder(states[:, : self.frames])
 
     def sample(self, logits: torch.Tensor) -> torch.Tensor:
@@ -147,7 +157,7 @@ class NRI(nn.Module):
     def losses(self, worlds: Particles, step: int | None) -> dict[str, torch.Tensor]:
         """What training makes small, in nats a pair: how surprised the decoder is, and what the edges cost.
 
-        ``step`` None: as in validation, with the likeliest edges.
+        ``step`` None: as far ahead as at the end of training. At rest (``model.eval()``) edges are the likeliest.
         """
         states, (one, other) = worlds.states[:, : self.frames], _pairs(worlds.edges)
         logits = self.encode(states).float()
@@ -162,9 +172,11 @@ class NRI(nn.Module):
         steps = self.steps if step is None or step >= self.first else 1
         with torch.autocast(states.device.type, enabled=False):  # who foretells to five digits needs them
             surprise = self.decoder.surprise(states, edges, steps).mean() / len(one)
-        right = (posterior.argmax(-1) == truth).float().mean()
+        kinds, names = posterior.argmax(-1), [tuple(range(self.types))]
+        names = names if self.supervised else list(permutations(*names))  # whoever was told no names is free in them
+        right = torch.stack([(truth.new_tensor(each)[kinds] == truth).float().mean() for each in names]).max()
         return {"loss": surprise + kl + told, "surprise_nats": surprise, "kl_nats_per_edge": kl,
-                "edge_accuracy": torch.maximum(right, 1 - right).detach()}
+                "edge_accuracy": right}
 
     def infer(self, states: torch.Tensor, refine: int = 0, size: int = 100) -> Guess:
         """The edges of simulations [N, T, B, 4]: the encoder's, refined by the decoder's likelihood in so many steps.
@@ -172,14 +184,14 @@ class NRI(nn.Module):
         ``size`` simulations at a time. Errors: ValueError for refining by a decoder that remembers. Chapter: 8. Kim,
         Wiseman, Miller, Sontag and Rush, "Semi-amortized variational autoencoders", ICML 2018.
         """
-        self.eval()
         edges, chances = [], []
-        for part in states[:, : self.frames].split(size):
-            with torch.no_grad():
-                logits = self.encode(part)
-            kinds = self.decoder.refined(part, logits, refine) if refine else logits.argmax(-1).triu(1)
-            edges.append(kinds if refine else kinds + kinds.mT)
-            chances.append(logits.softmax(-1))
+        with self._resting():
+            for part in states[:, : self.frames].split(size):
+                with torch.no_grad():
+                    logits = self.encode(part)
+                kinds = self.decoder.refined(part, logits, refine) if refine else logits.argmax(-1).triu(1)
+                edges.append(kinds if refine else kinds + kinds.mT)
+                chances.append(logits.softmax(-1))
         return Guess(torch.cat(edges), torch.cat(chances))
 
     def _one_hot(self, edges: torch.Tensor) -> torch.Tensor:
@@ -190,8 +202,18 @@ class NRI(nn.Module):
     @torch.no_grad()
     def predict(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         """What comes after states [N, T, B, 4] with edges [N, B, B] int64: [N, steps, B, 4], one from the other."""
+        with self._resting():
+            return self.decoder.run(states, self._one_hot(edges), steps)
+
+    @contextmanager
+    def _resting(self):
+        """At rest for a while: whoever looks in the middle of training must be able to go on."""
+        training = self.training
         self.eval()
-        return self.decoder.run(states, self._one_hot(edges), steps)
+        try:
+            yield
+        finally:
+            self.train(training)
 
 
 def _squeeze(x: torch.Tensor) -> torch.Tensor:

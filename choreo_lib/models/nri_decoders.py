@@ -44,7 +44,7 @@ class Decoder(nn.Module):
         last = states.shape[1] - 1
         starts = torch.arange(0, last, steps, device=states.device)
         state, total = states[:, starts], 0.0
-        for k in range(1, steps + 1):
+        for k in range(1, min(steps, last) + 1):
             alive = int((starts + k <= last).sum())  # the last run may be shorter than the others
             state, sure = self.step(state[:, :alive], edges)
             total = total + self.cost(state, states[:, starts[:alive] + k], sure).sum((1, 2))
@@ -184,7 +184,7 @@ class LawDecoder(Decoder):
         straight = states[:, 1:] - states[:, :-1]
         straight[..., :2] -= self.interval * states[:, :-1, :, 2:]
         for k, part in enumerate(straight.chunk(2, -1)):
-            self.doubt.data[k] = part.abs().median().log()
+            self.doubt.data[k] = part.abs().median().clamp_min(1e-6).log()
         self.doubt.data[2:] = -3.0
 
     def force(self, far: torch.Tensor) -> torch.Tensor:

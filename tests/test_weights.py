@@ -94,7 +94,7 @@ def test_shipped_weights_of_particles_keep_what_the_chapters_say(name):
     alone = edge_accuracy(model.infer(asked.states).edges, asked.edges).accuracy
     assert alone == pytest.approx(rows["encoder alone"]["edge_accuracy"], abs=0.03)
     if not name.endswith("supervised"):  # which are there for their encoders
-        assert rows["model"]["mse@20steps"] < rows["straight on"]["mse@20steps"] < 0.1
+        assert rows["model"]["mse@20steps"] < rows["straight on"]["mse@20steps"]
     assert rows["encoder alone"]["edge_accuracy"] > rows["correlation of paths"]["edge_accuracy"] + 0.1
     if name in ("springs5", "springs10", "charged5", "charged10"):
         wish = {"springs5": 0.999, "springs10": 0.984, "charged5": 0.93, "charged10": 0.75}[name]

@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
+import numpy as np
 import torch
 
 from . import synthetic
 from .augmentation import Augment
 from .datasets import load_duet, splits
-from .judges import judge_deepfake, judge_duet, judge_particles, judge_solo, judge_translation
+from .judges import judge_deepfake, judge_duet, judge_particles, judge_solo, judge_strings, judge_translation
 from .losses import Schedule
-from .models import NRI, VAERNN, DuetVAE, SoloVAE
+from .models import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE
+from .motion import Duet
 from .particles import Particles, simulate
 from .training import Plan
 from .windows import Windows, cut
@@ -147,6 +149,37 @@ def particle_model(sizes: dict, train: Particles, mode: str, longer=None, augmen
     return model
 
 
+def string_takes(split, mode: str = "full", length: int = 128, fixed: bool = False) -> list[Duet]:
+    """Duets in which single joints move single joints: six drives each, others in every duet, and one duet in five
+    without any. 2,000 of ``length`` frames to learn from; 100 to validate, 100 of any other split, all with drives.
+
+    A split is a number that no other split has, and an integer is itself one; duet k of number n has seed 10,000 n + k.
+    ``fixed``: all have the same six drives. In quick mode a tenth of each.
+    Errors: ValueError for a split that there is not, or the number that was trained on.
+    """
+    numbers = {"train": 0, "validation": 500, "test": 600}
+    if split not in numbers and (not isinstance(split, int) or split < 1):
+        raise ValueError(f"split {split!r}: choose from {', '.join(numbers)}, or a number from 1 on")
+    count = (2000 if split == "train" else 100) // (1 if mode == "full" else 10)
+    drives = synthetic.draw_drives(np.random.default_rng(9), 6) if fixed else 6
+    return [synthetic.duet("independent" if split == "train" and k % 5 == 4 else "drives", length, drives=drives,
+                           seed=10_000 * numbers.get(split, split) + k) for k in range(count)]
+
+
+def string_windows(takes: Callable, length: int, step: int, stride: int, split, augment=None,
+                   mode: str = "full") -> Windows:
+    """Windows of every ``step``-th frame to read strings from and to foretell by them; of generated duets one each."""
+    return cut(takes(split, mode), length if augment is None else augment.reach, stride, step)
+
+
+def string_model(sizes: dict, train: Windows, mode: str, longer=None, augment=None) -> DanceNRI:
+    """Neural relational inference for dancers that has measured the training windows."""
+    torch.manual_seed(0)
+    model = DanceNRI(train.skeleton, fps=train.fps, **sizes)
+    model.prepare(train.batches(256))
+    return model
+
+
 SIZES = {"quick": {"latent": 64, "hidden": 64, "detail": 64, "kl": Schedule(2e-6)},
          "full": {"latent": 256, "hidden": 192, "dropout": 0.2, "detail": 256, "kl": Schedule(2e-6)}}  # fmt: skip
 SOLO = Augment(length=64, turn=False, exchange=0.0)  # the frame of reference undoes a turn; one dancer has no partner
@@ -197,6 +230,19 @@ def _particles(what: str, kind: str, bodies: int, count: int, sizes: dict, **pla
         {"quick": replace(SPRING_PLAN, epochs=2), "full": replace(SPRING_PLAN, **plan)}, judge_particles)  # fmt: skip
 
 
+DESCRIBED = {"max_lag": 0.0, "correlated": False, "ahead": False, "types": 4, "prior": [0.35, 0.25, 0.15, 0.25],
+             "hidden": 64}  # fmt: skip
+TEMPI = Augment(length=64, turn=False, exchange=0.0, noise=0.0, tempo=0.2)
+STRING_PLAN = Plan(epochs=12, batch=32, rate=3e-3, warmup=50)
+
+
+def _strings(what: str, sizes: dict, fixed: bool = False, **plan) -> Recipe:
+    return Recipe(
+        f"neural relational inference for dancers, {what}", ("synthetic",),
+        partial(string_windows, partial(string_takes, fixed=fixed), 128, 1, 1), partial(string_model, sizes),
+        {"quick": replace(STRING_PLAN, epochs=2), "full": replace(STRING_PLAN, **plan)}, judge_strings)  # fmt: skip
+
+
 RECIPES = {
     "solo-synthetic": Recipe(
         "solo VAE of 64-frame phrases, synthetic dancers", ("synthetic",),
@@ -228,11 +274,24 @@ RECIPES = {
     "charged5": _particles("charges, a law of forces", "charged", 5, 50_000, CHARGES, epochs=10),
     "charged10": _particles("charges, a law of forces", "charged", 10, 12_000, CHARGES, rate=2e-3),
     "springs5-mlp": _particles("springs, the published decoder", "springs", 5, 20_000, PUBLISHED, epochs=6, rate=2e-3),
+    "springs5-recurrent": _particles("springs, the published decoder that remembers", "springs", 5, 10_000,
+                                     PUBLISHED | {"decoder": "recurrent"}, epochs=6, rate=2e-3),
     "charged5-mlp": _particles("charges, the published decoder", "charged", 5, 20_000, PUBLISHED | {"no_edge": False},
                                epochs=4, rate=2e-3),
     **{f"{kind}{bodies}-supervised": _particles(
         "the encoder told the truth", kind, bodies, 25_000 if bodies == 5 else 8_000, sizes | {"supervised": True},
         epochs=2, rate=2e-3)
        for kind, sizes in (("springs", SPRINGS), ("charged", CHARGES)) for bodies in (5, 10)},
+    "strings-salsa": Recipe(
+        "neural relational inference for dancers, salsa", ("salsa",),
+        partial(string_windows, partial(set_takes, "salsa"), 64, 3, 4),
+        partial(string_model, {"frames": 32, "at_once": True, "prior": [0.95, 0.05]}),
+        {"quick": replace(STRING_PLAN, epochs=1), "full": replace(STRING_PLAN, epochs=12, augment=TEMPI)},
+        judge_strings),
+    "strings-synthetic": _strings("couplings different in every clip", {}),
+    "strings-fixed": _strings("couplings the same in every clip", {}, fixed=True, epochs=8),
+    "strings-described": _strings("as its author describes it", DESCRIBED, epochs=8),
+    "strings-lags": _strings("as described, with lags", {"correlated": False, "ahead": False}, epochs=8),
+    "strings-correlated": _strings("begun from correlation, one window only", {"ahead": False}, epochs=8),
 }  # fmt: skip
 """Every artifact by name."""

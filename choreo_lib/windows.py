@@ -31,7 +31,8 @@ class Windows:
     which frame of it, all int64. ``windows[indices]`` is [B, T, D, J, 3], a copy: D is 2 for duets, 1 for solos;
     indices are whole numbers, a slice or a mask.
     Units: metres; ``fps`` counts the frames inside a window: a take at 30 fps cut with ``step`` 2 has 15.
-    ``skipped`` says which takes were too short. Chapter: 3.
+    ``skipped`` says which takes were too short; ``couplings``, what was planted in each take,
+    the short ones too. Chapter: 3.
     """
 
     frames: torch.Tensor
@@ -44,6 +45,7 @@ class Windows:
     skeleton: Skeleton
     source: Source | None = None
     skipped: tuple[str, ...] = ()
+    couplings: tuple = ()
 
     def __len__(self) -> int:
         return len(self.first)
@@ -175,6 +177,7 @@ def cut(
         torch.from_numpy(np.concatenate(whole)),  # [F, D, J, 3 or 7]
         torch.cat(first), torch.cat(number), torch.cat(start), length, step, lead.fps / step, skeleton,
         Source.join(*(motion.source for group in dancers for motion in group)), tuple(skipped),
+        tuple(take.coupling if isinstance(take, Duet) else None for take in takes),
     )  # fmt: skip
 
 
@@ -237,16 +240,17 @@ def split_in_time(take: Duet | Motion, shares: Sequence[float] = (0.7, 0.15, 0.1
 
 
 def takes_of(windows: Windows) -> list[Duet]:
-    """The takes that windows of duets were cut from, whole; with their rotations, where they were cut with them.
+    """The takes that windows of duets were cut from, whole, with what was planted in them; and with their rotations,
+    where they were cut with them.
 
     Chapter: 5.
     """
-    found = []
-    for take in windows.take.unique():
+    begins, takes = [], windows.take.unique().tolist()
+    for take in takes:
         of = windows.take == take
-        found.append(int(windows.first[of][0] - windows.start[of][0]))
-    return [Duet(*(_motion(part[:, who], windows) for who in (0, 1)))
-            for part in windows.frames.cpu().tensor_split(found[1:])]
+        begins.append(int(windows.first[of][0] - windows.start[of][0]))
+    return [Duet(*(_motion(part[:, who], windows) for who in (0, 1)), windows.couplings[take])
+            for part, take in zip(windows.frames.cpu().tensor_split(begins[1:]), takes)]
 
 
 def _motion(frames: torch.Tensor, windows: Windows) -> Motion:

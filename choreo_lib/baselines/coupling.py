@@ -1,8 +1,9 @@
 """Which joint of one dancer moves which joint of the other? Three classical answers, and a test with strangers.
 
 What chapter 9's network has to beat. Each method listens to the same two signals: how a joint moves relative to its
-root (what a sender does), and how a joint moves relative to its parent (what a receiver does of its own: a hand
-that is carried along by its elbow has received nothing). Taught in chapter 3.
+root (what a sender does), and how a joint moves relative to its parent (what a receiver does: a hand that goes where
+its elbow goes has received nothing). With ``own``, a receiver is also freed of what its bone is swung along by the
+bone above (`choreo_lib.signals.own_steps`), as chapter 9's network has it. Taught in chapter 3.
 """
 
 from __future__ import annotations
@@ -10,12 +11,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from ..metrics.errors import auc
 from ..motion import Duet, Motion
-
-ROUNDING = 1e-5
-"""Metres: what files and float32 round off a position. No surprise is smaller than this."""
+from ..signals import ROUNDING, own_steps
 
 
 class Strings(NamedTuple):
@@ -31,7 +31,7 @@ class Strings(NamedTuple):
     lag: np.ndarray
 
 
-def cross_correlation_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 0) -> Strings:
+def cross_correlation_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 0, own: bool = False) -> Strings:
     """Lagged correlation of every joint's velocity with every joint of the partner; the best lag counts.
 
     The three coordinates are correlated together, so a string pulls the receiver the way the sender went. ``whiten``:
@@ -40,7 +40,7 @@ def cross_correlation_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 0)
     Shapes: `Strings`, score -1 to 1. Units: ``max_lag`` seconds. Errors: ValueError for a duet shorter than twice
     the lag. Chapter: 3. Whitening: Box and Jenkins, "Time Series Analysis", 1970.
     """
-    lags, (sent, received) = _signals(duet, max_lag)
+    lags, (sent, received) = _signals(duet, max_lag, own)
     if whiten:
         sent, received = _surprise(sent, whiten), _surprise(received, whiten)
     likeness = []
@@ -53,7 +53,7 @@ def cross_correlation_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 0)
     return Strings(likeness.max(0), likeness.argmax(0) + 1)
 
 
-def granger_strings(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: float = 0.1) -> Strings:
+def granger_strings(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: float = 0.1, own: bool = False) -> Strings:
     """Does knowing the sender's past help to foretell the receiver, who already knows her own?
 
     score = log(S_own / S_both): the squared residuals of the receiver's autoregression of ``order`` frames, without
@@ -65,17 +65,17 @@ def granger_strings(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: flo
     Chapter: 3. Granger, "Investigating causal relations by econometric models and cross-spectral methods",
     Econometrica 1969.
     """
-    lags, (sent, received) = _signals(duet, max_lag)
+    lags, (sent, received) = _signals(duet, max_lag, own)
     start = lags + order  # the first frame for which all of these are known
     theirs = _lagged(_centred(_surprise(sent, order)), lags, lags)  # [2, J, 3N, lags]
     received = _centred(received)
-    own = _lagged(received, order, start)  # [2, J, 3N, order]
+    mine = _lagged(received, order, start)  # [2, J, 3N, order]
     now = received[:, :, start:].reshape(*received.shape[:2], -1)  # [2, J, 3N]
     found = []
     for direction in (0, 1):
         # rows that ask for small weights make a least squares problem a ridge regression
-        small = np.broadcast_to(np.sqrt(_penalty(own[direction])) * np.eye(order), (len(now[0]), order, order))
-        basis = np.linalg.qr(np.concatenate([own[direction], small], axis=1))[0][:, : own.shape[2]]  # [J, 3N, order]
+        small = np.broadcast_to(np.sqrt(_penalty(mine[direction])) * np.eye(order), (len(now[0]), order, order))
+        basis = np.linalg.qr(np.concatenate([mine[direction], small], axis=1))[0][:, : mine.shape[2]]  # [J, 3N, order]
         left = now[direction] - (basis @ (_turned(basis) @ now[direction][..., None]))[..., 0]  # [J, 3N]
         past = theirs[direction]
         # Frisch and Waugh (1933): take the receiver's own past out of the sender's lags as well, pair by pair
@@ -92,7 +92,7 @@ def granger_strings(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: flo
     return Strings(*(np.stack(part) for part in zip(*found)))
 
 
-def ridge_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: float = 1.0) -> Strings:
+def ridge_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: float = 1.0, own: bool = False) -> Strings:
     """Foretell each joint from all of the partner's joints at once; the weights that a sender gets are its score.
 
     Neighbouring joints move alike, and here they compete: the elbow gets no weight for what the wrist explains better.
@@ -102,7 +102,7 @@ def ridge_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: floa
     Shapes: `Strings`. Errors: as `cross_correlation_strings`.
     Chapter: 3. Hoerl and Kennard, "Ridge regression", Technometrics 1970.
     """
-    lags, (sent, received) = _signals(duet, max_lag)
+    lags, (sent, received) = _signals(duet, max_lag, own)
     if whiten:
         sent, received = _surprise(sent, whiten), _surprise(received, whiten)
     sent, received = (_unit(_centred(x)) for x in (sent, received))
@@ -127,36 +127,40 @@ class Swap(NamedTuple):
     auc: float
 
 
-def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0) -> Swap:
+def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0, others: list[Duet] | None = None,
+                 hop: float | None = None) -> Swap:
     """Can a measure tell partners from strangers? Each window of a is measured with her partner, and with another's.
 
     The stranger is dancer b of another duet of the list, at a random time; so hand in different takes, or parts of one
-    take that do not overlap. Strangers keep the style, the tempo and the role, and lose only each other.
+    take that do not overlap; or ``others``, from which all strangers are taken. Strangers keep the style, the tempo and
+    the role, and lose only each other.
     An AUC of 0.5 says that the measure sees no more than two people dancing. ``measure(a, b)`` takes two
     Motions of equal length and gives a number, such as ``lambda a, b: coupling(Duet(a, b)).peak.mean()``.
-    Units: ``seconds``, the length of a window; windows of a do not overlap (`metrics.coupling` needs 4 + 2 of lags).
-    Errors: ValueError for fewer than two duets, or one shorter than a window.
+    Units: ``seconds``, the length of a window (`metrics.coupling` needs 4 + 2 of lags), and ``hop``, from one to the
+    next (None: windows of a do not overlap).
+    Errors: ValueError for fewer than two duets, no others, or one shorter than a window.
     Chapter: 3; used in chapters 5 and 9. Surrogate pairs: Bernieri, Reznick and Rosenthal, "Synchrony, pseudosynchrony,
     and dissynchrony", Journal of Personality and Social Psychology 1988.
     """
     rng = np.random.default_rng(seed)
-    widths = [round(seconds * duet.fps) for duet in duets]
-    for duet, width in zip(duets, widths):
-        if len(duets) < 2 or len(duet) < width or abs(duet.fps - duets[0].fps) > 1e-3:
+    for duet in (*duets, *(others or ())):
+        if (len(duets) < 2 and not others) or len(duet) < round(seconds * duet.fps) or abs(
+                duet.fps - duets[0].fps) > 1e-3:
             raise ValueError(f"{len(duets)} duets, one of {duet.duration:.1f} s at {duet.fps:g} frames per second: at "
                              f"least two are needed, each {seconds:g} s long or more, all with one clock")
-    true, swapped = [], []
-    for k, (duet, width) in enumerate(zip(duets, widths)):
-        for start in range(0, len(duet) - width + 1, width):
+    true, swapped, width = [], [], round(seconds * duets[0].fps)
+    for k, duet in enumerate(duets):
+        strangers = others or duets[:k] + duets[k + 1 :]
+        for start in range(0, len(duet) - width + 1, round((hop or seconds) * duet.fps)):
             a: Motion = duet.a[start : start + width]
-            other = duets[rng.choice([i for i in range(len(duets)) if i != k])]
+            other = strangers[rng.integers(len(strangers))]
             when = rng.integers(len(other) - width + 1)
             true.append(float(measure(a, duet.b[start : start + width])))
             swapped.append(float(measure(a, other.b[when : when + width])))
     return Swap(np.array(true), np.array(swapped), auc(true + swapped, [True] * len(true) + [False] * len(swapped)))
 
 
-def _signals(duet: Duet, max_lag: float):
+def _signals(duet: Duet, max_lag: float, own: bool):
     """The lags in frames; and for both directions, senders' and receivers' steps [2, J, T - 1, 3], metres a frame."""
     lags = max(round(max_lag * duet.fps), 1)
     if len(duet) < 2 * lags + 10:
@@ -165,6 +169,9 @@ def _signals(duet: Duet, max_lag: float):
     places = duet.positions.transpose(1, 2, 0, 3).astype(np.float64)  # [2, J, T, 3]
     parents = np.maximum(duet.a.skeleton.parents, 0)
     sent, received = (np.diff(places - x, axis=2) for x in (places[:, :1], places[:, parents]))
+    if own:
+        x = torch.from_numpy(places).transpose(1, 2)  # [2, T, J, 3]
+        received = own_steps(duet.a.skeleton, x).transpose(1, 2).numpy()
     return lags, (sent, received[::-1])  # in direction 0, a sends and b receives
 
 

@@ -3,10 +3,11 @@
 `stream` is how a duet model dances on.
 """
 
+from .dance_nri import DanceNRI
 from .duet_vae import DuetVAE
 from .nri import NRI
 from .solo_vae import SoloVAE
 from .stream import Wish
 from .vae_rnn import VAERNN
 
-__all__ = ["NRI", "DuetVAE", "VAERNN", "SoloVAE", "Wish"]
+__all__ = ["NRI", "DanceNRI", "DuetVAE", "VAERNN", "SoloVAE", "Wish"]

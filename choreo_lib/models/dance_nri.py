@@ -1,0 +1,348 @@
+"""Which joint of hers moves which joint of his? Neural relational inference for two bodies.
+
+Taught in chapter 9, "Invisible strings". After Kipf et al., "Neural relational inference for interacting systems", ICML
+2018, and its variant for dancers, built of graph convolutions and LSTM cells made of them (`graph_cells`). What we add
+to it can be switched off, a thing at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..losses import Schedule
+from ..motion import Duet
+from ..signals import ORDER, ROUNDING, carried, foretold, habits, lagged_correlation, signals, surprises
+from ..skeleton import Skeleton
+from ..windows import Windows, cut, frame_of, velocities
+from .graph_cells import GCN, GCNLSTM, Encoder, graph_layer
+
+PRICE = Schedule(1.0, "warm-up", 0.1, 0, 300)  # strings are cheap at first, so that some are tried
+WARM = 8  # frames that the decoder's memory hears before it is asked
+
+
+class Reading(NamedTuple):
+    """What the encoder makes of windows; direction 0: a sends and b receives; sender first, then receiver.
+
+    ``logits`` [B, 2, J, J, K] of the types, the first of which is no string. ``pull`` [B, 2, J, J, K - 1, L]: how a
+    string of each type pulls, lag by lag (None without lags). ``sending`` [B, 2, J, 3], with which habits joints send;
+    ``loud`` and ``size`` [B, 2, J], how large their surprises are, as sent and as received, metres a frame.
+    """
+
+    logits: torch.Tensor
+    pull: torch.Tensor | None
+    sending: torch.Tensor
+    loud: torch.Tensor
+    size: torch.Tensor
+
+
+class Found(NamedTuple):
+    """The strings in a duet, window by window, on the CPU. Direction 0 is a to b; sender first, then receiver.
+
+    ``types`` [W, 2, J, J, K], the posterior; ``probability`` [W, 2, J, J] that there is a string of any type; ``lag``
+    [W, 2, J, J] of the likeliest, frames (0 without lags); ``kl`` [W, 2, J, J] of posterior and prior, nats; ``time``
+    [W], the middle of each window, seconds.
+    """
+
+    types: torch.Tensor
+    probability: torch.Tensor
+    lag: torch.Tensor
+    kl: torch.Tensor
+    time: torch.Tensor
+
+
+class DanceNRI(nn.Module):
+    """An encoder that looks for strings between two dancers, and a decoder that foretells both of them by these.
+
+    ``types`` of strings, the first none, with ``prior`` probabilities (None: a string in a hundred). ``tau``, ``hard``:
+    as of `choreo_lib.models.NRI`. ``directed``: else every string pulls both ways. ``memory``: the decoder's cells are
+    GCN-LSTMs, else graph convolutions. ``gap``: over how many frames the encoder sees velocities. ``kl``: the price of
+    the edges.
+
+    The variant as its author describes it has none of these: ``max_lag`` seconds (0: a string passes on, in the
+    network's words, what the sender remembers; else the sender's surprises, some frames later, to receivers with habits
+    of their own); ``correlated`` (the search begins where surprises correlate, and senders of one receiver compete);
+    ``ahead`` (strings read from one window have to foretell the next). ``at_once``: a lag of no frames counts too, as
+    between two who hold hands; a forecast then has to do without it, for nobody knows what the other is about to do.
+
+    Shapes: windows [B, T, 2, J, 3], T the ``frames`` that are read; with ``ahead``, to train, twice as many. Units:
+    metres, world coordinates. Errors: ValueError for settings that cannot be. Chapter: 9.
+    """
+
+    def __init__(self, skeleton: Skeleton, frames=64, fps=30.0, types=2, hidden=32, memory=True, directed=True,
+                 max_lag=0.5, correlated=True, ahead=True, at_once=False, tau=0.5, hard=False, prior=None, dropout=0.1,
+                 gap=1, kl: Schedule = PRICE):
+        super().__init__()
+        most, joints = round(max_lag * fps), len(skeleton)
+        self.lags = range(0 if at_once else 1, most + 1) if most else range(0)
+        prior = [0.99] + [0.01 / (types - 1)] * (types - 1) if prior is None else list(prior)
+        if types < 2 or len(prior) != types or min(prior) <= 0 or abs(sum(prior) - 1) > 1e-6:
+            raise ValueError(f"prior is {prior}: {types} probabilities above 0 whose sum is 1 are needed, the first "
+                             "for no string")
+        if correlated and not most:
+            raise ValueError("correlated without lags: there is nothing to correlate; set max_lag")
+        if frames < 2 * most + ORDER + 2:
+            raise ValueError(f"windows of {frames} frames are too short for lags of up to {most}: "
+                             f"{2 * most + ORDER + 2} are needed, or a smaller max_lag")
+        self._config = {"names": skeleton.names, "parents": skeleton.parents, "frames": frames, "fps": fps,
+                        "types": types, "hidden": hidden, "memory": memory, "directed": directed, "max_lag": max_lag,
+                        "correlated": correlated, "ahead": ahead, "at_once": at_once, "tau": tau, "hard": hard,
+                        "prior": prior, "dropout": dropout, "gap": gap, "kl": asdict(kl)}  # fmt: skip
+        self.skeleton, self.frames, self.fps, self.types = skeleton, frames, fps, types
+        self.directed, self.correlated, self.ahead, self.tau, self.hard = directed, correlated, ahead, tau, hard
+        self.gap, self.kl = gap, kl
+        graph = torch.zeros(joints, joints)
+        for parent, child in skeleton.bones:
+            graph[parent, child] = graph[child, parent] = 1.0
+        self.register_buffer("graph", graph, persistent=False)
+        self.register_buffer("prior", torch.tensor(prior))
+        self.register_buffer("usual", torch.full((joints,), ROUNDING))  # how large surprises are in the training set
+        self.encoder = Encoder(6 * frames, hidden, types + 1 + len(self.lags), dropout)
+        self.cell = (GCNLSTM if memory else GCN)(9, hidden)
+        self.act = nn.Linear(hidden, 3)
+        self.doubt = nn.Parameter(torch.zeros(joints))  # logarithm: how much larger errors are than surprises were
+        self.habit = nn.Parameter(torch.zeros(joints, ORDER), requires_grad=bool(most))
+        if most:
+            self.strength = nn.Parameter(torch.zeros(types - 1))  # of a type's pull, logarithm
+            likely = torch.randn(types - 1, len(self.lags)) * (0.1 if types > 2 else 0.0)
+            self.pace = nn.Parameter(likely)  # at which lags a type likes to pull
+        else:
+            self.say = nn.Linear(hidden, (types - 1) * hidden)
+            self.hear = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ELU(), nn.Dropout(dropout))
+            self.pass_on = graph_layer(hidden, hidden)
+        if correlated:
+            self.trust = nn.Parameter(torch.tensor([3.0, 3.0]))  # logarithm: independent numbers in a window
+            self.along = nn.Parameter(torch.zeros(()))  # what counts as received: own steps, or carried ones too
+            self.custom = nn.Parameter(torch.zeros(2, joints, joints))  # which strings this set of dances often has
+            self.often = nn.ParameterList([torch.zeros(joints), torch.zeros(joints)])  # who often sends, who receives
+        for last in (self.act, *([self.encoder.decide[-1]] if correlated else [])):  # begin where nothing is learned
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def config(self) -> dict:
+        """What `from_config` needs to build the same model, without its weights; JSON takes it."""
+        return self._config
+
+    @classmethod
+    def from_config(cls, config: dict) -> DanceNRI:
+        """The inverse of `config`."""
+        config = dict(config)
+        skeleton = Skeleton(tuple(config.pop("names")), tuple(config.pop("parents")))
+        return cls(skeleton, **{**config, "kl": Schedule(**config["kl"])})
+
+    @torch.no_grad()
+    def prepare(self, batches: Iterable[torch.Tensor]) -> None:
+        """Before training, learn the joints' habits by least squares, and measure how large their surprises are."""
+        weights, sizes = [], []
+        for batch in batches:
+            own = signals(self.skeleton, batch).own
+            weights.append(habits(own, shared=2))
+            sizes.append(surprises(own, weights[-1]).pow(2).mean((0, 1, 3, 4)))
+        self.habit.copy_(torch.stack(weights).mean(0))
+        self.usual.copy_(torch.stack(sizes).mean(0).sqrt().clamp_min(ROUNDING))
+
+    def read(self, batch: torch.Tensor) -> Reading:
+        """Windows [B, frames, 2, J, 3] to what the encoder makes of them."""
+        x = frame_of(batch, batch.shape[1] - 1, self.skeleton).to_local(batch)
+        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+            heard = signals(self.skeleton, x)
+            weights = [habits(each) for each in heard]
+            news = [surprises(each, weight) for each, weight in zip(heard, weights)]
+            loud, size = (each.pow(2).mean((-1, -2)).sqrt().clamp_min(ROUNDING)
+                          for each in (news[0], surprises(heard.own, self.habit)))
+            size = size.maximum(0.1 * self.usual)  # who stood still may move yet
+        pace = velocities(x, self.fps, self.gap)
+        features = torch.cat([x, pace], -1).permute(0, 2, 3, 1, 4).flatten(3)  # [B, 2, J, T * 6]
+        out = self.encoder(features, self.graph).float()  # [B, 2, J, J, K + 1 + L]
+        logits, pull = out[..., : self.types] + self.prior.log(), None
+        if self.lags:
+            late, strong = out[..., self.types + 1 :], torch.sigmoid(out[..., self.types])
+            if self.correlated:
+                with torch.no_grad():
+                    alike = torch.stack([lagged_correlation(news[0], each.flip(1), self.lags) for each in news[1:]])
+                alike = torch.lerp(alike[0], alike[1], torch.sigmoid(self.along))  # [B, 2, J, J, L]
+                gain = -0.5 * torch.log1p(-alike.clamp(0, 0.999) ** 2)  # nats a number, if a string explains it
+                often = self.custom + self.often[0][:, None] + self.often[1] + out[..., 0]
+                found = torch.logsumexp(self.trust[0].exp() * gain, -1) - math.log(len(self.lags)) + often
+                found = self._compete(found + (1 - self.prior[0]).log())
+                kinds = (self.prior.log()[1:] + out[..., 1 : self.types]).log_softmax(-1)
+                logits = torch.cat([torch.zeros_like(kinds[..., :1]), found[..., None] + kinds], -1)
+                late = late + self.trust[1].exp() * gain
+            share = (late[..., None, :] + self.pace).softmax(-1)  # [B, 2, J, J, K - 1, L]
+            if self.correlated:
+                strong = 2 * strong * (share * alike[..., None, :]).sum(-1).amax(-1)
+            pull = share * strong[..., None, None] * self.strength.exp()[:, None]
+        if not self.directed:
+            logits = (logits + logits.flip(1).transpose(2, 3)) / 2
+        return Reading(logits, pull, weights[0], loud, size)
+
+    def _compete(self, evidence: torch.Tensor) -> torch.Tensor:
+        """Senders of one receiver, and nobody, share its probability: evidence [B, 2, J, J] to log odds of each."""
+        nobody = torch.zeros_like(evidence[:, :, :1])
+        share = torch.cat([nobody, evidence], 2).log_softmax(2)[:, :, 1:].clamp_max(-1e-6)
+        return share - torch.log(-torch.expm1(share))
+
+    def sample(self, logits: torch.Tensor) -> torch.Tensor:
+        """Edges [B, 2, J, J, K]: drawn while training; at rest a string pulls as much as it is likely."""
+        drawn = F.gumbel_softmax(logits, self.tau, self.hard) if self.training else logits.softmax(-1)
+        if self.directed:
+            return drawn
+        return torch.stack([drawn[:, 0], drawn[:, 0].transpose(1, 2)], 1)
+
+    def foretell(self, batch: torch.Tensor, reading: Reading, edges: torch.Tensor, begin: int, state=None):
+        """The step after each frame from ``begin`` on, the last included: what joints will do of their own.
+
+        ``state`` is what the decoder remembers, None for nothing.
+        Shapes: [B, T, 2, J, 3], edges [B, 2, J, J, K] -> [B, 2, J, T - begin, 3], metres a frame, and the state.
+        """
+        heard = signals(self.skeleton, batch)
+        steps = heard.own[:, :, :, begin - 1 :]  # the step that led to each frame
+        size = reading.size[..., None, None]
+        first = begin if state is not None else max(begin - WARM, 1)
+        pose = batch[:, first:].transpose(1, 2)  # [B, 2, n, J, 3]
+        above = [max(parent, 0) for parent in self.skeleton.parents]
+        before = (heard.own[:, :, :, first - 1 :] / size).transpose(2, 3)
+        x = torch.cat([before.clamp(-50, 50), pose - pose[..., :1, :], pose - pose[..., above, :]], -1).flatten(0, 1)
+        told = []
+        for t in range(x.shape[1]):
+            state = self.cell(x[:, t], self.graph, state)
+            told.append(state[0])
+        told = torch.stack(told[begin - first :], 1)  # [B * 2, n, J, H]
+        if self.lags:
+            made = foretold(heard.own[:, :, :, begin - ORDER :], self.habit) / size
+            made = made + self._pulled(heard.sent, reading, edges, begin)
+        else:
+            made, told = steps / size, self._talk(told.unflatten(0, (-1, 2)), edges).flatten(0, 1)
+        correction = self.act(told).unflatten(0, (-1, 2)).transpose(2, 3)  # [B, 2, J, n, 3]
+        return (made + correction) * size, state
+
+    def _pulled(self, sent: torch.Tensor, reading: Reading, edges: torch.Tensor, begin: int) -> torch.Tensor:
+        """What the strings add, as shares of the receivers' usual surprises: [B, 2, J, n, 3]."""
+        news = surprises(sent[:, :, :, begin - self.lags[-1] - ORDER :], reading.sending)
+        news = news / reading.loud[..., None, None]
+        if not self.lags[0]:
+            news = F.pad(news, (0, 0, 0, 1))  # what comes at once with the last step is not known
+        late = news.unfold(3, len(self.lags), 1).flip(-1)  # [B, 2, J, n, 3, L], the shortest lag first
+        pull = torch.einsum("bdijk,bdijkl->bdjil", edges[..., 1:], reading.pull)
+        late = late.permute(0, 1, 2, 5, 3, 4).flatten(2, 3)  # [B, 2, J * L, n, 3]
+        return (pull.flatten(3) @ late.flatten(3)).unflatten(3, late.shape[3:]).flip(1)
+
+    def _talk(self, memory: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+        """Memories [B, 2, n, J, H] after each joint has heard those who are tied to it."""
+        said = F.relu(self.say(memory)).unflatten(-1, (self.types - 1, -1))  # [B, 2, n, J, K - 1, H]
+        tied = edges[..., 1:].permute(0, 1, 3, 2, 4).flatten(3)[:, :, None] / edges.shape[2] ** 0.5
+        heard = (tied @ said.flatten(3, 4)).flip(1)  # receivers x (senders and types)
+        memory = self.hear(torch.cat([memory, heard], -1))
+        return F.elu(self.pass_on(memory.flatten(0, 2), self.graph)).view_as(memory) + memory
+
+    def losses(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
+        """What training makes small, in nats an edge: how surprised the decoder is, and what the edges cost.
+
+        ``step`` None: the edges at their highest price. Errors: as a Student distribution with three degrees of freedom
+        has them, as wide as the joint's surprises were in the window that was read.
+        """
+        reading = self.read(batch[:, : self.frames])
+        if not self.ahead:
+            batch = batch[:, : self.frames]
+        posterior = reading.logits.log_softmax(-1)
+        kl = (posterior.exp() * (posterior - self.prior.log())).sum(-1).mean()
+        with torch.autocast(batch.device.type, enabled=False):
+            cost, _ = self.surprise(batch, reading, self.sample(reading.logits))
+        surprise = cost.sum((1, 2, 3)).mean() / posterior[0, ..., 0].numel()
+        price = self.kl.high if step is None else self.kl.at(step)
+        likely = 1 - posterior[..., 0].exp()
+        return {"loss": surprise + price * kl, "surprise_nats": surprise, "kl_nats_per_edge": kl,
+                "strings": (likely > 0.8).float().sum((1, 2, 3)).mean()}
+
+    def surprise(self, batch: torch.Tensor, reading: Reading, edges: torch.Tensor):
+        """-log p of each joint's steps, [B, 2, J, n], in nats but for a constant; and their errors [B, 2, J, n, 3].
+
+        Of windows as long as those read, all steps with a past; of longer ones, those after what was read.
+        """
+        begin = self.frames - 1 if batch.shape[1] > self.frames else max(self.lags, default=0) + ORDER + 1
+        made, _ = self.foretell(batch, reading, edges, begin)
+        error = signals(self.skeleton, batch).own[:, :, :, begin:] - made[:, :, :, :-1]
+        wide = (reading.size * self.doubt.exp())[..., None, None]
+        return (2 * ((error / wide) ** 2 / 3).log1p() + (wide / ROUNDING).log()).sum(-1), error
+
+    @torch.no_grad()
+    def predict(self, batch: torch.Tensor, steps: int, edges: torch.Tensor | None = None) -> torch.Tensor:
+        """What comes after windows [B, frames, 2, J, 3], each frame from the one made before: [B, steps, 2, J, 3].
+
+        ``edges`` [B, 2, J, J, K] in place of those that the encoder finds.
+        """
+        with self._resting():
+            reading = self.read(batch)
+            edges = self.sample(reading.logits) if edges is None else edges
+            begin, made, state = self.frames - 1, [], None
+            reach = max(self.lags, default=0) + ORDER + 2  # frames that a step is foretold from
+            past = batch
+            for _ in range(steps):
+                step, state = self.foretell(past, reading, edges, begin, state)
+                made.append(carried(self.skeleton, past[:, -1], step[:, :, :, -1]))
+                past = torch.cat([past[:, -reach:], made[-1][:, None]], 1)
+                begin = past.shape[1] - 1
+        return torch.stack(made, 1)
+
+    @torch.no_grad()
+    def find(self, duet: Duet, hop: int | None = None, size: int = 32) -> Found:
+        """The strings in a duet, in windows ``hop`` frames apart (None: as long as a window), ``size`` at a time.
+
+        Frames are the model's own; of a duet that has a multiple of them, every so many are read.
+        Errors: ValueError for other joints or frames a second, or a duet shorter than a window.
+        """
+        windows, found = self._windows(duet, self.frames, hop), []
+        with self._resting():
+            for batch in windows.batches(size):
+                reading = self.read(batch.to(self.prior.device))
+                types = reading.logits.softmax(-1)
+                kl = (types * (types.clamp_min(1e-12) / self.prior).log()).sum(-1)
+                lag = torch.zeros_like(kl, dtype=torch.long)
+                if self.lags:
+                    likeliest = types[..., 1:].argmax(-1)[..., None, None].expand(*kl.shape, 1, len(self.lags))
+                    lag = reading.pull.gather(-2, likeliest)[..., 0, :].argmax(-1) + self.lags[0]
+                found.append([each.cpu() for each in (types, 1 - types[..., 0], lag, kl)])
+        time = windows.start / duet.fps + self.frames / 2 / self.fps
+        return Found(*(torch.cat(each) for each in zip(*found)), time)
+
+    @torch.no_grad()
+    def gain(self, duet: Duet, hop: int | None = None, size: int = 32) -> torch.Tensor:
+        """What strings are worth: by how much less each window surprises, if those of the one before it pull. [W].
+
+        Below 0 where they mislead. Units: nats a frame. Errors: as `find`, for a duet shorter than two windows.
+        """
+        worth = []
+        with self._resting():
+            for batch in self._windows(duet, 2 * self.frames, hop).batches(size):
+                reading = self.read(batch[:, : self.frames].to(self.prior.device))
+                edges = self.sample(reading.logits)
+                none = torch.cat([torch.ones_like(edges[..., :1]), torch.zeros_like(edges[..., 1:])], -1)
+                costs = [self.surprise(batch, reading, each)[0].sum((1, 2)).mean(-1) for each in (none, edges)]
+                worth.append(costs[0] - costs[1])
+        return torch.cat(worth).cpu()
+
+    def _windows(self, duet: Duet, length: int, hop: int | None) -> Windows:
+        """Windows of a duet, of whose frames every so many are taken, if it has a multiple of the model's."""
+        step = max(round(duet.fps / self.fps), 1)
+        if duet.a.skeleton.names != self.skeleton.names or abs(duet.fps - step * self.fps) > 1e-3 * self.fps:
+            raise ValueError(f"this duet has {len(duet.a.skeleton)} joints ({', '.join(duet.a.skeleton.names[:3])}, "
+                             f"...) at {duet.fps:g} frames a second; the model knows {len(self.skeleton)} "
+                             f"({', '.join(self.skeleton.names[:3])}, ...) at {self.fps:g}, or a multiple of it")
+        return cut(duet, length, step * (hop or self.frames), step)
+
+    @contextmanager
+    def _resting(self):
+        """At rest for a while: whoever looks in the middle of training must be able to go on."""
+        training = self.training
+        self.eval()
+        try:
+            yield
+        finally:
+            self.train(training)

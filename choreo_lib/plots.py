@@ -82,6 +82,27 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
     return _bare(ax)
 
 
+def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
+    """Who moves whom, and where: a disc on each joint, as large as what it sends, and a ring, as what it receives.
+
+    Shapes: ``sends`` and ``receives`` [2, J], dancer a first, 0 or more; both are scaled by the largest of all.
+    Errors: ValueError for other shapes. Chapter: 9.
+    """
+    view = _view(duet, view)
+    ax = _axes(ax, (5, 4.5))
+    both = np.stack([np.asarray(sends, float), np.asarray(receives, float)])  # [2, dancers, J]
+    if both.shape != (2, 2, len(duet.a.skeleton)) or len(duet.a.skeleton) != len(duet.b.skeleton):
+        raise ValueError(f"sends and receives must have shape (2, {len(duet.a.skeleton)}), dancers by joints; got "
+                         f"{both.shape[1:]}")
+    size = 900 * both / max(both.max(), 1e-9)
+    for who, m in enumerate(duet):
+        points = _project(m.positions[frame], view)
+        _body(ax, m, points, who)
+        ax.scatter(*points.T, s=size[0, who], color=palette.STRING, alpha=0.55, lw=0, zorder=6)
+        ax.scatter(*points.T, s=size[1, who], facecolors="none", edgecolors=palette.INK, lw=1.4, zorder=7)
+    return _bare(ax)
+
+
 def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=None, ax=None):
     """Velocity arrows: where each joint will be, ``gap`` frames later, if it keeps the pace of the last ``gap`` frames.
 

@@ -172,9 +172,9 @@ def string_windows(takes: Callable, length: int, step: int, stride: int, split, 
     return cut(takes(split, mode), length if augment is None else augment.reach, stride, step)
 
 
-def string_model(sizes: dict, train: Windows, mode: str, longer=None, augment=None) -> DanceNRI:
+def string_model(sizes: dict, seed: int, train: Windows, mode: str, longer=None, augment=None) -> DanceNRI:
     """Neural relational inference for dancers that has measured the training windows."""
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     model = DanceNRI(train.skeleton, fps=train.fps, **sizes)
     model.prepare(train.batches(256))
     return model
@@ -233,14 +233,17 @@ def _particles(what: str, kind: str, bodies: int, count: int, sizes: dict, **pla
 DESCRIBED = {"max_lag": 0.0, "correlated": False, "ahead": False, "types": 4, "prior": [0.35, 0.25, 0.15, 0.25],
              "hidden": 64}  # fmt: skip
 TEMPI = Augment(length=64, turn=False, exchange=0.0, noise=0.0, tempo=0.2)
-STRING_PLAN = Plan(epochs=12, batch=32, rate=3e-3, warmup=50)
+STRING_PLAN = Plan(epochs=10, batch=32, rate=8e-3, warmup=50)
+DOUBTED = {"dropout": 0.5}  # with 0.1 the encoder learns its 2,000 clips by heart, and finds fewer strings in others
 
 
-def _strings(what: str, sizes: dict, fixed: bool = False, **plan) -> Recipe:
+def _strings(what: str, sizes: dict, fixed: bool = False, seed: int = 0, **plan) -> Recipe:
     return Recipe(
         f"neural relational inference for dancers, {what}", ("synthetic",),
-        partial(string_windows, partial(string_takes, fixed=fixed), 128, 1, 1), partial(string_model, sizes),
-        {"quick": replace(STRING_PLAN, epochs=2), "full": replace(STRING_PLAN, **plan)}, judge_strings)  # fmt: skip
+        partial(string_windows, partial(string_takes, fixed=fixed), 128, 1, 1),
+        partial(string_model, sizes, seed),
+        {"quick": replace(STRING_PLAN, epochs=2), "full": replace(STRING_PLAN, seed=seed, **plan)},
+        judge_strings)  # fmt: skip
 
 
 RECIPES = {
@@ -285,13 +288,15 @@ RECIPES = {
     "strings-salsa": Recipe(
         "neural relational inference for dancers, salsa", ("salsa",),
         partial(string_windows, partial(set_takes, "salsa"), 64, 3, 4),
-        partial(string_model, {"frames": 32, "at_once": True, "prior": [0.95, 0.05]}),
-        {"quick": replace(STRING_PLAN, epochs=1), "full": replace(STRING_PLAN, epochs=12, augment=TEMPI)},
+        partial(string_model, {"frames": 32, "at_once": True, "prior": [0.95, 0.05]}, 0),
+        {"quick": replace(STRING_PLAN, epochs=1), "full": replace(STRING_PLAN, rate=3e-3, epochs=12, augment=TEMPI)},
         judge_strings),
-    "strings-synthetic": _strings("couplings different in every clip", {}),
-    "strings-fixed": _strings("couplings the same in every clip", {}, fixed=True, epochs=8),
-    "strings-described": _strings("as its author describes it", DESCRIBED, epochs=8),
-    "strings-lags": _strings("as described, with lags", {"correlated": False, "ahead": False}, epochs=8),
-    "strings-correlated": _strings("begun from correlation, one window only", {"ahead": False}, epochs=8),
+    "strings-synthetic": _strings("couplings different in every clip", DOUBTED),
+    **{f"strings-synthetic-{seed}": _strings("couplings different in every clip, other chance", DOUBTED, seed=seed)
+       for seed in (1, 2)},
+    "strings-fixed": _strings("couplings the same in every clip", DOUBTED, fixed=True),
+    "strings-described": _strings("as its author describes it", DESCRIBED, rate=3e-3, epochs=8),
+    "strings-lags": _strings("as described, with lags", DOUBTED | {"correlated": False, "ahead": False}),
+    "strings-correlated": _strings("begun from correlation, one window only", DOUBTED | {"ahead": False}),
 }  # fmt: skip
 """Every artifact by name."""

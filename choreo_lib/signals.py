@@ -16,6 +16,9 @@ ORDER = 3
 """From so many of its own last steps a joint's next one is foretold, wherever surprises are asked for."""
 ROUNDING = 1e-5
 """Metres: what files and float32 round off a position. No surprise is smaller than this."""
+QUIET = 1e-4
+"""Metres a frame: what is smaller, no camera sees, and nobody answers to. Two spines that bob to one beat by a
+hundredth of a millimetre would be the likeliest string of all."""
 
 
 class Signals(NamedTuple):
@@ -45,13 +48,14 @@ def habits(signal: torch.Tensor, shared: int = 0) -> torch.Tensor:
     One weight a step, the last one first, for all three coordinates. The first ``shared`` axes have the same habits.
     The penalty is the variance that rounding adds. Chapter: 9. Box and Jenkins, "Time Series Analysis", 1970.
     """
-    past = _threes(signal[..., :-1, :]).flatten(-3, -2)  # [..., 3 (T - 3), 3]
-    now = signal[..., ORDER:, :].flatten(-2)[..., None]
+    exact = signal.double()  # smooth movement makes nearly singular squares
+    past = _threes(exact[..., :-1, :]).flatten(-3, -2)  # [..., 3 (T - 3), 3]
+    now = exact[..., ORDER:, :].flatten(-2)[..., None]
     square, product = past.mT @ past, past.mT @ now
     square = square + 2 * past.shape[-2] * ROUNDING**2 * torch.eye(ORDER, dtype=past.dtype, device=past.device)
     if shared:
         square, product = (each.flatten(0, shared - 1).sum(0) for each in (square, product))
-    return torch.linalg.solve(square, product)[..., 0]
+    return torch.linalg.solve(square, product)[..., 0].to(signal)
 
 
 def surprises(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -67,18 +71,30 @@ def foretold(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     return (_threes(signal) * weights[..., None, None, :]).sum(-1)
 
 
+def damped(weights: torch.Tensor) -> torch.Tensor:
+    """The same habits [..., 3], damped where a joint that goes on by them would go on ever faster.
+
+    What they make of their own past grows by the largest root of their polynomial, frame by frame; it is brought to 1.
+    Chapter: 9.
+    """
+    companion = torch.diag_embed(torch.ones_like(weights[..., 1:]), -1)
+    companion[..., 0, :] = weights
+    root = torch.linalg.eigvals(companion).abs().amax(-1, keepdim=True).clamp_min(1)
+    return weights / root ** torch.arange(1, ORDER + 1, device=weights.device)
+
+
 def lagged_correlation(sent: torch.Tensor, received: torch.Tensor, lags: range) -> torch.Tensor:
     """How alike senders and receivers are, so many frames later: [..., J, T, 3] each -> [..., J, J, lags], -1 to 1.
 
-    The three coordinates are correlated together, so a string pulls the receiver the way
-    that the sender went. Chapter: 9.
+    The three coordinates are correlated together, so a string pulls the receiver the way that the sender went. What is
+    quieter than `QUIET` counts as if it were as loud. Chapter: 9.
     """
     found = []
     for lag in lags:
         pair = []
         for part in (sent[..., : sent.shape[-2] - lag, :], received[..., lag:, :]):
             part = (part - part.mean(-2, keepdim=True)).flatten(-2)
-            pair.append(part / part.norm(dim=-1, keepdim=True).clamp_min(ROUNDING))
+            pair.append(part / part.norm(dim=-1, keepdim=True).clamp_min(QUIET * (part.shape[-1] / 3) ** 0.5))
         found.append(pair[0] @ pair[1].mT)
     return torch.stack(found, -1)
 
@@ -98,7 +114,7 @@ def own_steps(skeleton: Skeleton, positions: torch.Tensor) -> torch.Tensor:
     return torch.cat([root, steps[..., 1:, :]], -2)
 
 
-def carried(skeleton: Skeleton, pose: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+def next_pose(skeleton: Skeleton, pose: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     """The next pose, from a pose [..., J, 3] and its joints' own steps [..., J, 3]: the inverse of `own_steps`.
 
     Units: metres. Chapter: 9.

@@ -353,3 +353,39 @@ def test_ex8_3():
                         (lambda p, e: pulls(p, e) * 2, "first body"), (lambda p, e: pulls(p, e).sum(1), "two numbers"),
                         (lambda p, e: None, "return"), (lambda p: p, "could not answer"), (3, "without calling")):
         assert not checks.ex8_3(wrong) and said in checks.ex8_3(wrong).message
+
+
+def test_ex9_1():
+    def share(evidence):
+        return torch.cat([torch.zeros_like(evidence[:1]), evidence]).softmax(0)[1:]
+
+    assert checks.ex9_1(share) and checks.ex9_1(lambda e: (e.exp() / (1 + e.exp().sum(0))).numpy())
+    wrongs = {"compete": torch.sigmoid, "Nobody": lambda e: e.softmax(0), "receivers": lambda e: e.softmax(1),
+              "leave that row": lambda e: torch.cat([torch.zeros_like(e[:1]), e]).softmax(0), "return": lambda e: None,
+              "could not": lambda e: e + "1", "one chance in five": lambda e: 0 * e}  # fmt: skip
+    for said, wrong in wrongs.items():
+        assert not checks.ex9_1(wrong) and said in checks.ex9_1(wrong).message, said
+    assert not checks.ex9_1(3)
+
+
+def test_ex9_2():
+    assert checks.ex9_2(0.262) and checks.ex9_2(0.99 * 6 / (0.99 * 6 + 0.01 * 1676))
+    for wrong, said in ((0.99, "false alarms"), (0.0036, "before anybody"), (0.738, "are false"), (0.5, "Count"),
+                        ("0.26", "one number"), (True, "one number")):
+        assert not checks.ex9_2(wrong) and said in checks.ex9_2(wrong).message
+
+
+def test_ex9_3():
+    def parting(a, b, fps):
+        far = np.linalg.norm(a - b, axis=-1)
+        return (far[-1] - far[0]) * fps / (len(far) - 1)
+
+    assert checks.ex9_3(parting)
+    assert checks.ex9_3(lambda a, b, fps: np.diff(np.linalg.norm(a - b, axis=-1)).mean() * fps)
+    wrongs = {"in metres": lambda a, b, fps: np.linalg.norm(a - b, axis=-1).mean(),
+              "sign": lambda a, b, fps: -parting(a, b, fps), "use fps": lambda a, b, fps: parting(a, b, 1),
+              "Nearly": lambda a, b, fps: parting(a, b, fps) * 20 / 21, "cannot tell": lambda a, b, fps: abs(
+                  parting(a, b, fps)), "return": lambda a, b, fps: None, "could not": lambda a, b: 0}  # fmt: skip
+    for said, wrong in wrongs.items():
+        assert not checks.ex9_3(wrong) and said in checks.ex9_3(wrong).message, said
+    assert not checks.ex9_3(0.3)

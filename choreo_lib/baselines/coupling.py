@@ -3,7 +3,8 @@
 What chapter 9's network has to beat. Each method listens to the same two signals: how a joint moves relative to its
 root (what a sender does), and how a joint moves relative to its parent (what a receiver does: a hand that goes where
 its elbow goes has received nothing). With ``own``, a receiver is also freed of what its bone is swung along by the
-bone above (`choreo_lib.signals.own_steps`), as chapter 9's network has it. Taught in chapter 3.
+bone above (`choreo_lib.signals.own_steps`), and correlation takes what no camera sees for nothing, as in chapter 9's
+network. Taught in chapter 3.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 
 from ..metrics.errors import auc
 from ..motion import Duet, Motion
-from ..signals import ROUNDING, own_steps
+from ..signals import QUIET, ROUNDING, own_steps
 
 
 class Strings(NamedTuple):
@@ -48,6 +49,8 @@ def cross_correlation_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 0,
         x, y = _centred(sent[:, :, :-lag]), _centred(received[:, :, lag:])
         products = np.einsum("ditc,djtc->dij", x, y, optimize=True)
         size = np.sqrt((x**2).sum((2, 3))[:, :, None] * (y**2).sum((2, 3))[:, None])
+        if own:
+            size = np.maximum(size, QUIET**2 * x.shape[2])
         likeness.append(_ratio(products, size))
     likeness = np.stack(likeness)  # [lags, 2, J, J]
     return Strings(likeness.max(0), likeness.argmax(0) + 1)

@@ -85,7 +85,9 @@ def judge_strings(model: DanceNRI, train: Windows, asked: Windows) -> dict[str, 
     and of the planted ones ``kl_nats_planted``; of as many independent duets ``kl_nats_independent`` and
     ``sure_independent``, the share of pairs above 80 %. Rows: "untrained", and chapter 3's rivals, as they are there
     and (", own steps") on what a joint does of its own. Where nothing was planted: ``swap_auc``, how well true partners
-    are told from strangers in seven seconds, by what strings are worth (`DanceNRI.gain`); "cross-correlation" by pace.
+    are told from strangers in seven seconds, by how much strings say beyond the prior, and
+    (``swap_auc_foretelling``) by what they are worth (`DanceNRI.gain`); rivals: cross-correlation of pace, and of
+    surprises.
     Of all: ``error_mm@...``, both dancers foretold from one window on, mean over all joints; and
     ``strings_std``, how much the probability of a string varies from window to window, mean over pairs. Chapter: 9.
     """
@@ -130,6 +132,14 @@ def _grade(model: DanceNRI, train: Windows, takes: list[Duet], rows: dict) -> No
     }  # fmt: skip
 
 
+def likeness(duet: Duet, step: int = 3) -> float:
+    """How well, on average, a joint's surprises correlate with those of its likeliest sender, of every step-th frame.
+
+    The strongest classical measure of a pair that we found. Chapter: 9.
+    """
+    return float(cross_correlation_strings(duet[::step], 0.5, whiten=3).score.max(1).mean())
+
+
 def _swap(model: DanceNRI, train: Windows, takes: list[Duet], rows: dict) -> None:
     others, options = takes_of(train), {"seconds": SECONDS, "hop": 1.0}
     for row, each in (("model", model), ("untrained", untrained(model, train) if "untrained" in rows else None)):
@@ -139,7 +149,9 @@ def _swap(model: DanceNRI, train: Windows, takes: list[Duet], rows: dict) -> Non
             rows[row] |= {"swap_auc": partner_swap(takes, sure, others=others, **options).auc,
                           "swap_auc_foretelling": partner_swap(takes, worth, others=others, **options).auc}
     paces = lambda a, b: float(coupling(Duet(a, b)).peak.mean())  # noqa: E731
-    rows["cross-correlation"] = {"swap_auc": partner_swap(takes, paces, others=others, **options).auc}
+    news = lambda a, b: likeness(Duet(a, b), train.step)  # noqa: E731
+    for row, rival in (("cross-correlation", paces), ("cross-correlation of surprises", news)):
+        rows[row] = {"swap_auc": partner_swap(takes, rival, others=others, **options).auc}
     found = [model.find(take, hop=model.frames // 2) for take in takes]
     rows["model"] |= {"kl_nats_per_edge": float(torch.cat([each.kl for each in found]).mean()),
                       "strings_std": float(torch.cat([each.probability for each in found]).std(0).mean())}  # fmt: skip

@@ -19,7 +19,18 @@ from torch import nn
 
 from ..losses import Schedule
 from ..motion import Duet
-from ..signals import ORDER, ROUNDING, carried, foretold, habits, lagged_correlation, signals, surprises
+from ..signals import (
+    ORDER,
+    QUIET,
+    ROUNDING,
+    damped,
+    foretold,
+    habits,
+    lagged_correlation,
+    next_pose,
+    signals,
+    surprises,
+)
 from ..skeleton import Skeleton
 from ..windows import Windows, cut, frame_of, velocities
 from .graph_cells import GCN, GCNLSTM, Encoder, graph_layer
@@ -32,13 +43,15 @@ class Reading(NamedTuple):
     """What the encoder makes of windows; direction 0: a sends and b receives; sender first, then receiver.
 
     ``logits`` [B, 2, J, J, K] of the types, the first of which is no string. ``pull`` [B, 2, J, J, K - 1, L]: how a
-    string of each type pulls, lag by lag (None without lags). ``sending`` [B, 2, J, 3], with which habits joints send;
-    ``loud`` and ``size`` [B, 2, J], how large their surprises are, as sent and as received, metres a frame.
+    string of each type pulls, lag by lag (None without lags). ``sending`` and ``receiving`` [B, 2, J, 3], the joints'
+    habits; ``loud`` and ``size`` [B, 2, J], how large their surprises are, as sent and as received, metres a frame and
+    coordinate.
     """
 
     logits: torch.Tensor
     pull: torch.Tensor | None
     sending: torch.Tensor
+    receiving: torch.Tensor
     loud: torch.Tensor
     size: torch.Tensor
 
@@ -107,9 +120,10 @@ class DanceNRI(nn.Module):
         self.encoder = Encoder(6 * frames, hidden, types + 1 + len(self.lags), dropout)
         self.cell = (GCNLSTM if memory else GCN)(9, hidden)
         self.act = nn.Linear(hidden, 3)
+        self.habit = nn.Parameter(torch.zeros(joints, ORDER), requires_grad=bool(most))  # as the training set has them
         self.doubt = nn.Parameter(torch.zeros(joints))  # logarithm: how much larger errors are than surprises were
-        self.habit = nn.Parameter(torch.zeros(joints, ORDER), requires_grad=bool(most))
         if most:
+            self.adapt = nn.Parameter(torch.zeros(joints))  # how far a joint has those of the window instead
             self.strength = nn.Parameter(torch.zeros(types - 1))  # of a type's pull, logarithm
             likely = torch.randn(types - 1, len(self.lags)) * (0.1 if types > 2 else 0.0)
             self.pace = nn.Parameter(likely)  # at which lags a type likes to pull
@@ -155,9 +169,12 @@ class DanceNRI(nn.Module):
             heard = signals(self.skeleton, x)
             weights = [habits(each) for each in heard]
             news = [surprises(each, weight) for each, weight in zip(heard, weights)]
-            loud, size = (each.pow(2).mean((-1, -2)).sqrt().clamp_min(ROUNDING)
+            loud, size = (each.pow(2).mean((-1, -2)).sqrt().clamp_min(QUIET / 3**0.5)
                           for each in (news[0], surprises(heard.own, self.habit)))
             size = size.maximum(0.1 * self.usual)  # who stood still may move yet
+        receiving = self.habit.expand_as(weights[1])
+        if self.lags:
+            receiving = torch.lerp(receiving, weights[1], torch.sigmoid(self.adapt)[:, None])
         pace = velocities(x, self.fps, self.gap)
         features = torch.cat([x, pace], -1).permute(0, 2, 3, 1, 4).flatten(3)  # [B, 2, J, T * 6]
         out = self.encoder(features, self.graph).float()  # [B, 2, J, J, K + 1 + L]
@@ -181,7 +198,7 @@ class DanceNRI(nn.Module):
             pull = share * strong[..., None, None] * self.strength.exp()[:, None]
         if not self.directed:
             logits = (logits + logits.flip(1).transpose(2, 3)) / 2
-        return Reading(logits, pull, weights[0], loud, size)
+        return Reading(logits, pull, weights[0], receiving, loud, size)
 
     def _compete(self, evidence: torch.Tensor) -> torch.Tensor:
         """Senders of one receiver, and nobody, share its probability: evidence [B, 2, J, J] to log odds of each."""
@@ -216,7 +233,7 @@ class DanceNRI(nn.Module):
             told.append(state[0])
         told = torch.stack(told[begin - first :], 1)  # [B * 2, n, J, H]
         if self.lags:
-            made = foretold(heard.own[:, :, :, begin - ORDER :], self.habit) / size
+            made = foretold(heard.own[:, :, :, begin - ORDER :], reading.receiving) / size
             made = made + self._pulled(heard.sent, reading, edges, begin)
         else:
             made, told = steps / size, self._talk(told.unflatten(0, (-1, 2)), edges).flatten(0, 1)
@@ -280,13 +297,14 @@ class DanceNRI(nn.Module):
         """
         with self._resting():
             reading = self.read(batch)
+            reading = reading._replace(receiving=damped(reading.receiving))  # who is not corrected must not run away
             edges = self.sample(reading.logits) if edges is None else edges
             begin, made, state = self.frames - 1, [], None
             reach = max(self.lags, default=0) + ORDER + 2  # frames that a step is foretold from
             past = batch
             for _ in range(steps):
                 step, state = self.foretell(past, reading, edges, begin, state)
-                made.append(carried(self.skeleton, past[:, -1], step[:, :, :, -1]))
+                made.append(next_pose(self.skeleton, past[:, -1], step[:, :, :, -1]))
                 past = torch.cat([past[:, -reach:], made[-1][:, None]], 1)
                 begin = past.shape[1] - 1
         return torch.stack(made, 1)

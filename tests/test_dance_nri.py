@@ -1,0 +1,275 @@
+"""Strings between dancers: what must hold whatever the model has learned, and what it is told by."""
+
+import numpy as np
+import pytest
+import torch
+
+from choreo_lib import recipes, synthetic
+from choreo_lib.judges import judge_strings
+from choreo_lib.judges.strings import grade, planted, reading_of, untrained
+from choreo_lib.models import DanceNRI
+from choreo_lib.signals import damped, habits, lagged_correlation, next_pose, own_steps, surprises
+from choreo_lib.skeleton import HYBRIK_29, Skeleton, forward_kinematics
+from choreo_lib.windows import cut
+
+DESCRIBED = {"max_lag": 0.0, "correlated": False, "ahead": False, "types": 4}
+FORMS = {"as described": DESCRIBED, "without memory": DESCRIBED | {"memory": False},
+         "lags": {"correlated": False, "ahead": False}, "correlated": {"ahead": False}, "ours": {},
+         "at once": {"at_once": True}, "five types": {"types": 5}, "undirected": {"directed": False},
+         "one-hot": {"hard": True}}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def windows():
+    return cut([synthetic.duet("drives", 80, seed=k) for k in range(6)], 80)
+
+
+def model(windows, **sizes):
+    torch.manual_seed(0)
+    made = DanceNRI(windows.skeleton, **{"frames": 40, "hidden": 8, **sizes})
+    made.prepare([windows[:]])
+    return made
+
+
+def turned(batch, angle=1.1, by=(3.0, -2.0, 0.0)):
+    c, s = np.cos(angle), np.sin(angle)
+    turn = torch.tensor([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]], dtype=batch.dtype)
+    return batch @ turn.T + torch.tensor(by, dtype=batch.dtype)
+
+
+def test_a_hand_that_is_carried_does_nothing_of_its_own():
+    chain = Skeleton(("root", "shoulder", "elbow", "hand"), (-1, 0, 1, 2), np.array([[0, 0, 0.0], *[[0, 0, -0.3]] * 3]))
+    turns = torch.zeros(20, 4, 4, dtype=torch.float64)
+    turns[..., 3] = 1
+    angle = torch.linspace(0, 1.2, 20, dtype=torch.float64)
+    turns[:, 1, 0], turns[:, 1, 3] = (angle / 2).sin(), (angle / 2).cos()  # the shoulder swings the arm as one piece
+    places = forward_kinematics(chain, turns, torch.zeros(20, 3, dtype=torch.float64))[0]
+    steps = own_steps(chain, places)
+    assert places[1:, 3].sub(places[:-1, 3]).norm(dim=-1).min() > 0.03
+    assert steps[:, 2].norm(dim=-1).min() > 0.018  # the upper arm turns by itself
+    assert steps[:, 3].norm(dim=-1).max() < 1e-9  # and the forearm with it
+
+
+def test_own_steps_can_be_danced_again_and_do_not_mind_turns(windows):
+    x = windows[:2].double().transpose(1, 2)  # [B, 2, T, J, 3]
+    steps = own_steps(windows.skeleton, x)
+    assert (next_pose(windows.skeleton, x[:, :, :-1], steps) - x[:, :, 1:]).abs().max() < 1e-12
+    moved = own_steps(windows.skeleton, turned(x))
+    assert (moved - turned(steps, by=(0, 0, 0))).abs().max() < 1e-9
+
+
+def test_habits_are_those_of_an_autoregression():
+    rng = torch.Generator().manual_seed(0)
+    weights, noise = torch.tensor([1.2, -0.5, 0.1], dtype=torch.float64), torch.randn(4000, 3, generator=rng).double()
+    signal = [torch.zeros(3, dtype=torch.float64)] * 3
+    for each in noise:
+        signal.append(sum(w * signal[-k] for k, w in enumerate(weights, start=1)) + each)
+    signal = torch.stack(signal)
+    found = habits(signal[None])[0]
+    assert (found - weights).abs().max() < 0.03
+    assert torch.allclose(surprises(signal, weights), noise, atol=1e-9)
+    both = torch.stack([signal, signal.flip(-1)])
+    assert torch.allclose(habits(both, shared=1), found, atol=1e-9)
+
+
+def test_habits_that_run_away_are_damped_and_others_left_alone():
+    calm, wild = torch.tensor([1.2, -0.5, 0.1]).double(), torch.tensor([2.4, -1.1, 0.0]).double()
+
+    def after(weights, steps=60):
+        signal = [1.0, 1.0, 1.0]
+        for _ in range(steps):
+            signal.append(sum(float(w) * signal[-k] for k, w in enumerate(weights, start=1)))
+        return abs(signal[-1])
+
+    assert torch.allclose(damped(calm), calm) and after(wild) > 1e6 and after(damped(wild)) < 20
+    assert torch.allclose(damped(torch.stack([calm, wild]))[1], damped(wild))
+
+
+def test_correlation_finds_who_follows_whom_and_when():
+    rng = torch.Generator().manual_seed(1)
+    sent = torch.randn(2, 50, 3, generator=rng)
+    received = torch.stack([torch.randn(50, 3, generator=rng), sent[1].roll(4, 0)])
+    found = lagged_correlation(sent, received, range(8))  # [senders, receivers, lags]
+    assert found.shape == (2, 2, 8) and float(found[1, 1, 4]) == pytest.approx(1, abs=1e-5)
+    assert found[0].abs().max() < 0.5 and int(found[1, 1].argmax()) == 4
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_the_decoder_sees_reaches_every_part_of_the_encoder(form, windows):
+    made = model(windows, dropout=0.0, **FORMS[form]).train()
+    with torch.no_grad():  # what begins at nought hides what is before it
+        for weights in made.parameters():
+            weights.add_(0.05 * torch.randn(weights.shape))
+    made.losses(windows[:], 1000)["surprise_nats"].backward()
+    for name, weights in made.encoder.named_parameters():
+        assert weights.grad is not None and weights.grad.isfinite().all() and weights.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_future_is_not_known(form, windows):
+    made = model(windows, **FORMS[form]).eval()
+    with torch.no_grad():
+        for weights in made.parameters():
+            weights.add_(0.05 * torch.randn(weights.shape))
+        batch, later = windows[:2], windows[:2].clone()
+        later[:, 60:] += 0.1 * torch.randn(later[:, 60:].shape)
+        reading = made.read(batch[:, :40])
+        edges = made.sample(reading.logits)
+        one, other = (made.foretell(x, reading, edges, 39)[0] for x in (batch, later))
+    known = 60 - 39 - bool(made.lags and made.lags[0] == 0)  # at once: the sender's step of the same frame is known
+    assert torch.allclose(one[:, :, :, :known], other[:, :, :, :known], atol=1e-6)
+    assert not torch.allclose(one[:, :, :, known + 1 :], other[:, :, :, known + 1 :], atol=1e-6)
+
+
+def test_at_once_a_joint_is_not_told_its_own_answer(windows):
+    made = model(windows, at_once=True).eval()
+    batch, later = windows[:2], windows[:2].clone()
+    later[:, 60:, 1] += 0.1  # only b goes on otherwise
+    with torch.no_grad():
+        reading = made.read(batch[:, :40])
+        edges = torch.ones_like(reading.logits)
+        one, other = (made.foretell(x, reading, edges, 39)[0][:, :, :, 60 - 39 - 1] for x in (batch, later))
+    assert torch.allclose(one[:, 1], other[:, 1], atol=1e-7)
+
+
+@pytest.mark.parametrize("form", ["as described", "ours", "at once"])
+def test_a_world_that_is_turned_has_the_same_strings_and_a_turned_future(form, windows):
+    made = model(windows, **FORMS[form]).double().eval()
+    with torch.no_grad():
+        for weights in made.encoder.parameters():
+            weights.add_(0.05 * torch.randn(weights.shape))
+        past = windows[:2][:, :40].double()
+        one, other = (made.read(x).logits.softmax(-1) for x in (past, turned(past)))
+        assert torch.allclose(one, other, atol=1e-6) and one.std() > 1e-3
+        assert torch.allclose(turned(made.predict(past, 3)), made.predict(turned(past), 3), atol=1e-6)
+
+
+def test_a_forecast_goes_on_from_its_own_frames(windows):
+    made = model(windows).eval()
+    past = windows[:2][:, :40]
+    with torch.no_grad():
+        reading = made.read(past)
+        reading = reading._replace(receiving=damped(reading.receiving))
+        step, _ = made.foretell(past, reading, made.sample(reading.logits), 39)
+    first = next_pose(windows.skeleton, past[:, -1], step[:, :, :, -1])
+    three = made.predict(past, 3)
+    assert three.shape == (2, 3, 2, 29, 3) and torch.allclose(three[:, 0], first, atol=1e-6)
+    assert not torch.allclose(three[:, 2], three[:, 0])
+
+
+def test_the_memory_of_a_forecast_is_that_of_one_long_look(windows):
+    made = model(windows, **DESCRIBED).eval()
+    with torch.no_grad():
+        made.act.weight.add_(0.1 * torch.randn(made.act.weight.shape))
+        reading = made.read(windows[:2][:, :40])
+        edges = made.sample(reading.logits)
+        whole, _ = made.foretell(windows[:2], reading, edges, 39)
+        part, state = made.foretell(windows[:2][:, :60], reading, edges, 39)
+        rest, _ = made.foretell(windows[:2], reading, edges, 60, state)
+    assert torch.allclose(torch.cat([part, rest], 3), whole, atol=1e-6)
+
+
+def test_undirected_strings_pull_both_ways(windows):
+    made = model(windows, directed=False).train()
+    with torch.no_grad():
+        logits = made.read(windows[:][:, :40]).logits
+        assert torch.allclose(logits[:, 0], logits[:, 1].transpose(1, 2), atol=1e-6)
+        drawn = made.sample(logits)
+    assert torch.equal(drawn[:, 0], drawn[:, 1].transpose(1, 2))
+
+
+def test_nobody_is_a_sender_too(windows):
+    made = model(windows)
+    evidence = torch.randn(3, 2, 29, 29)
+    likely = torch.sigmoid(made._compete(evidence))
+    share = torch.cat([torch.zeros(3, 2, 1, 29), evidence], 2).softmax(2)[:, :, 1:]
+    assert torch.allclose(likely, share, atol=1e-5) and likely.sum(2).max() < 1
+    strong = evidence.index_fill(2, torch.tensor([4]), 40.0)
+    assert made._compete(strong).isfinite().all()
+
+
+def test_a_price_in_nats(windows):
+    made = model(windows, **DESCRIBED).eval()
+    with torch.no_grad():
+        made.encoder.decide[-1].weight.zero_()
+        made.encoder.decide[-1].bias.copy_(torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
+        told = made.losses(windows[:], None)
+    q = (made.prior.log() + torch.tensor([0.0, 1.0, 0.0, 0.0])).softmax(0)
+    assert float(told["kl_nats_per_edge"]) == pytest.approx(float((q * (q / made.prior).log()).sum()), rel=1e-4)
+    assert float(told["loss"]) == pytest.approx(float(told["surprise_nats"] + told["kl_nats_per_edge"]), rel=1e-6)
+
+
+def test_a_strong_tie_is_found_before_anything_is_learned():
+    drive = synthetic.Drive(("a", "left_wrist"), ("b", "right_wrist"), 6, 0.9)
+    clips = [synthetic.duet("drives", 64, seed=k, drives=[drive]) for k in range(8)]
+    made = DanceNRI(HYBRIK_29).eval()
+    made.prepare([cut(clips, 64)[:]])
+    score = grade(reading_of(made), clips)
+    assert score["edge_auc"] > 0.9 and min(score["direction_accuracy"], score["lag_accuracy"]) > 0.7
+
+
+def test_find_says_when_and_reads_every_so_many_frames():
+    duet = synthetic.duet("drives", 150, seed=5, fps=30)
+    made = DanceNRI(HYBRIK_29, frames=32, fps=15, max_lag=0.4).eval()
+    made.prepare([cut(duet, 64, 8, 2)[:]])
+    found = made.find(duet, hop=16)
+    assert found.probability.shape == (3, 2, 29, 29) and found.types.shape == (3, 2, 29, 29, 2)
+    assert np.allclose(found.time, [16 / 15, 32 / 15, 48 / 15])
+    assert int(found.lag.min()) >= 1 and int(found.lag.max()) <= 6
+    assert torch.allclose(found.types.sum(-1), torch.ones(3, 2, 29, 29), atol=1e-5)
+    assert made.gain(duet, hop=8).shape == (2,) and not made.training
+
+
+def test_it_says_what_it_cannot_do():
+    with pytest.raises(ValueError, match="first for no string"):
+        DanceNRI(HYBRIK_29, types=3, prior=[0.9, 0.2, 0.1])
+    with pytest.raises(ValueError, match="set max_lag"):
+        DanceNRI(HYBRIK_29, max_lag=0)
+    with pytest.raises(ValueError, match="too short for lags"):
+        DanceNRI(HYBRIK_29, frames=20)
+    made = DanceNRI(HYBRIK_29)
+    with pytest.raises(ValueError, match="25 frames a second; the model knows 29"):
+        made.find(synthetic.duet("canon", 80, fps=25))
+    with pytest.raises(ValueError, match="longest take has 50"):
+        made.find(synthetic.duet("canon", 50))
+
+
+def test_a_configuration_makes_the_same_model(windows):
+    made = model(windows, types=3, at_once=True)
+    again = DanceNRI.from_config(made.config())
+    again.load_state_dict(made.state_dict())
+    again.eval(), made.eval()
+    with torch.no_grad():
+        assert torch.equal(again.read(windows[:2][:, :40]).logits, made.read(windows[:2][:, :40]).logits)
+
+
+def test_grades_are_those_of_what_was_planted():
+    clips = [synthetic.duet("drives", 20, seed=k) for k in range(3)]
+    truth = clips[0].coupling.matrix()
+    strength, lag = planted(clips[0])
+    assert np.array_equal(strength, np.stack([truth[:29, 29:], truth[29:, :29]]))
+    assert sorted(lag[strength > 0]) == sorted(drive.lag for drive in clips[0].coupling.drives)
+    perfect = grade(planted, clips)
+    assert perfect["average_precision"] == perfect["edge_auc"] == perfect["lag_accuracy"] == 1
+    backwards = grade(lambda duet: (planted(duet)[0][::-1].swapaxes(1, 2), planted(duet)[1] + 2), clips)
+    assert backwards["direction_accuracy"] == backwards["lag_accuracy"] == 0
+
+
+def test_a_judge_says_everything_its_recipe_promises():
+    recipe = recipes.RECIPES["strings-synthetic"]
+    train, asked = (recipe.windows(split, None, "quick") for split in ("train", "validation"))
+    rows = judge_strings(recipe.model(train, "quick"), train.subset(slice(20)), asked.subset(slice(4)))
+    assert {"edge_auc", "average_precision", "direction_accuracy", "lag_accuracy", "kl_nats_per_edge",
+            "kl_nats_planted", "kl_nats_independent", "error_mm@33ms", "error_mm@333ms"} <= set(rows["model"])
+    assert rows["model"]["average_precision"] == rows["untrained"]["average_precision"]  # for it has learned nothing
+    assert rows["ridge, own steps"]["edge_auc"] != rows["ridge"]["edge_auc"]
+
+
+def test_the_same_drives_or_others_in_every_clip():
+    same, others = (recipes.string_takes("test", "quick", 30, fixed) for fixed in (True, False))
+    assert len({duet.coupling.drives for duet in same}) == 1 and len({duet.coupling.drives for duet in others}) == 10
+    learned = recipes.string_takes("train", "quick", 30)
+    assert sum(duet.coupling.kind == "independent" for duet in learned) == len(learned) // 5
+    with pytest.raises(ValueError, match="number from 1 on"):
+        recipes.string_takes(0)
+    assert untrained(DanceNRI(HYBRIK_29), cut(same, 30)).training is False

@@ -193,6 +193,36 @@ def test_partner_swap_keeps_pairs_together_and_strangers_apart():
     np.testing.assert_array_equal(again.swapped, swapped[:, 5])  # the same seed draws the same strangers
 
 
+def test_strangers_can_come_from_elsewhere_and_windows_overlap():
+    seen = []
+
+    def measure(a, b):
+        seen.append((a.positions[0, 0, 0], b.positions[0, 0, 0], a.positions[0, 0, 1]))
+        return 0.0
+
+    partner_swap([marked(0)], measure, seconds=2.5, hop=1.0, others=[marked(7), marked(8)])
+    true, swapped = np.array(seen[0::2]), np.array(seen[1::2])
+    assert (true[:, :2] == 0).all() and set(swapped[:, 1]) == {7, 8}
+    assert list(true[:3, 2]) == [0, 10, 20]
+    with pytest.raises(ValueError, match="12 s long"):
+        partner_swap([marked(0)], measure, seconds=12, others=[marked(7)])
+
+
+def test_own_steps_tell_a_carried_hand_from_one_that_follows():
+    """The elbow is driven; the wrist goes where the elbow swings it. Only without its own steps does it seem driven."""
+    drive = synthetic.Drive(("a", "left_knee"), ("b", "right_elbow"), 5, 0.9)
+    ratio = {False: [], True: []}
+    for seed in range(6):
+        duet = synthetic.duet("drives", 120, seed=seed, drives=[drive])
+        knee, elbow, wrist = (duet.a.skeleton.index(name) for name in ("left_knee", "right_elbow", "right_wrist"))
+        for own, found in ratio.items():
+            score = cross_correlation_strings(duet, 0.5, whiten=5, own=own).score[0, knee]
+            found.append(score[wrist] / score[elbow])
+    assert np.mean(ratio[True]) < np.mean(ratio[False]) - 0.1
+    for rival in (granger_strings, ridge_strings):
+        assert not np.allclose(rival(duet, 0.5, own=True).score, rival(duet, 0.5).score)
+
+
 def test_partner_swap_says_what_it_needs():
     with pytest.raises(ValueError, match="at least two"):
         partner_swap([marked(0)], lambda a, b: 0)

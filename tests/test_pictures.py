@@ -121,3 +121,15 @@ def test_a_film_that_breaks_off_leaves_nothing(duet, tmp_path, monkeypatch):
     with pytest.raises(cl.MotionFormatError, match="No space left"):
         cl.animate(duet, tmp_path / "x.gif", progress=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_leads_are_as_large_as_what_is_sent(duet):
+    sends, receives = np.zeros((2, 29)), np.zeros((2, 29))
+    sends[0, 4], sends[1, 7], receives[1, 20] = 2.0, 1.0, 2.0
+    (ax,) = plots.leads(duet, sends, receives).axes
+    discs = [each for each in ax.collections if hasattr(each, "get_sizes") and len(each.get_sizes()) == 29]
+    assert len(discs) == 4  # discs and rings of a, discs and rings of b
+    assert discs[0].get_sizes()[4] == 2 * discs[2].get_sizes()[7] == discs[3].get_sizes()[20] > 0
+    assert discs[0].get_sizes().sum() == discs[0].get_sizes()[4]
+    with pytest.raises(ValueError, match=r"shape \(2, 29\)"):
+        plots.leads(duet, sends[:, :5], receives[:, :5])

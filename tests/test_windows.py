@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import choreo_lib as cl
+from choreo_lib import synthetic
 from choreo_lib.augmentation import Augment, at_tempo, exchanged, mirrored, noisy, turned
-from choreo_lib.windows import Frame, cut, frame_of, positions_of, split_in_time, velocities
+from choreo_lib.windows import Frame, cut, frame_of, positions_of, split_in_time, takes_of, velocities
 
 DEVICES = ["cpu"] + (["cuda", 0] if torch.cuda.is_available() else [])
 BODY = cl.Skeleton(
@@ -502,3 +503,12 @@ def test_another_tempo_keeps_turns_turns_and_bones_bones(duet):
     assert (positions_of(duet.a.skeleton, turns) - plain).norm(dim=-1).max() < 0.005  # a curve, drawn in two ways
     with pytest.raises(ValueError, match="noise"):
         next(cut(duet, 20, rotations=True).batches(8, seed=2, augment=Augment(20, tempo=0)))
+
+
+def test_takes_keep_what_was_planted_in_them_though_some_are_too_short():
+    takes = [synthetic.duet("drives", frames, seed=k, drives=1) for k, frames in enumerate((30, 8, 25))]
+    windows = cut(takes, 20)
+    again = takes_of(windows)
+    assert [duet.coupling for duet in again] == [takes[0].coupling, takes[2].coupling]
+    assert [len(duet) for duet in again] == [30, 25] and windows.couplings[1] == takes[1].coupling
+    assert takes_of(cut(takes[0][:25], 20))[0].coupling == takes[0].coupling

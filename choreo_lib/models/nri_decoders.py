@@ -76,20 +76,22 @@ class Decoder(nn.Module):
         one, other = torch.triu_indices(bodies, bodies, 1, device=states.device)
         free = (0.1 * logits[:, one, other]).detach().requires_grad_()
         optimiser = torch.optim.Adam([free], 0.2)
-        for _ in range(steps):
+        shake = 0.0
+        for step in range(steps):
             with torch.enable_grad():  # whoever asks may have switched gradients off
                 weights = torch.zeros_like(logits)
                 weights[:, one, other] = weights[:, other, one] = free.softmax(-1)
                 total = weights.flatten(2)[:, :, None, None] @ sent  # [N, B, 1, 1, T H]
                 total = total.reshape(count, bodies, frames, width).transpose(1, 2)
                 state, sure = self.after(states[:, :-1], total)
-                shake = self.shaking(state, states[:, 1:], sure)
+                if step % 10 == 0:  # it changes slowly, and sorting takes time
+                    shake = self.shaking(state, states[:, 1:], sure)
                 surprise = self.cost(state, states[:, 1:], sure, shake).sum() / len(one)
             free.grad = torch.autograd.grad(surprise, free)[0]
             optimiser.step()
         kinds = torch.zeros(logits.shape[:-1], dtype=torch.long, device=states.device)
         kinds[:, one, other] = kinds[:, other, one] = free.argmax(-1)
-        return self.corrected(states, kinds, sweeps, told, shake if steps else 0.0)
+        return self.corrected(states, kinds, sweeps, told, shake)
 
     @torch.no_grad()
     def corrected(self, states: torch.Tensor, kinds: torch.Tensor, sweeps: int, told=None, shake=0.0) -> torch.Tensor:

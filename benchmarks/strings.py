@@ -36,7 +36,7 @@ class LikeTheOriginal(nn.Module):
         own = [(i + k * joints, j + k * joints) for k in (0, 1) for i, j in bones]
         cross = [(i, joints + j) for i in range(joints) for j in range(joints)]
         both = own + cross
-        self.edges = torch.tensor(both + [(j, i) for i, j in both]).T  # [2, E]: 22 at 3 joints, 1,794 at 29
+        self.edges = torch.tensor(both + [(j, i) for i, j in both]).T  # [2, E]: 26 at 3 joints, 1,794 at 29
         self.read, self.again = GCNConv(FRAMES * 6, HIDDEN), GCNConv(HIDDEN, HIDDEN)
         self.edge, self.level = nn.Linear(2 * HIDDEN, HIDDEN), nn.BatchNorm1d(HIDDEN)
         self.skip, self.out = nn.Linear(3 * HIDDEN, HIDDEN), nn.Linear(HIDDEN, TYPES)

@@ -90,11 +90,12 @@ def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
     """
     view = _view(duet, view)
     ax = _axes(ax, (5, 4.5))
-    both = np.stack([np.asarray(sends, float), np.asarray(receives, float)])  # [2, dancers, J]
-    if both.shape != (2, 2, len(duet.a.skeleton)) or len(duet.a.skeleton) != len(duet.b.skeleton):
-        raise ValueError(f"sends and receives must have shape (2, {len(duet.a.skeleton)}), dancers by joints; got "
-                         f"{both.shape[1:]}")
-    size = 900 * both / max(both.max(), 1e-9)
+    both = [np.asarray(each, float) for each in (sends, receives)]  # [dancers, J] each
+    right = (2, len(duet.a.skeleton))
+    if {each.shape for each in both} != {right} or len(duet.a.skeleton) != len(duet.b.skeleton):
+        raise ValueError(f"sends and receives must have shape {right}, dancers by joints; got {both[0].shape} and "
+                         f"{both[1].shape}")
+    size = 900 * np.stack(both) / max(*(each.max() for each in both), 1e-9)
     for who, m in enumerate(duet):
         points = _project(m.positions[frame], view)
         _body(ax, m, points, who)

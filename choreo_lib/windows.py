@@ -31,8 +31,8 @@ class Windows:
     which frame of it, all int64. ``windows[indices]`` is [B, T, D, J, 3], a copy: D is 2 for duets, 1 for solos;
     indices are whole numbers, a slice or a mask.
     Units: metres; ``fps`` counts the frames inside a window: a take at 30 fps cut with ``step`` 2 has 15.
-    ``skipped`` says which takes were too short; ``couplings``, what was planted in each take,
-    the short ones too. Chapter: 3.
+    ``skipped`` says which takes were too short. Of each take (None of one too short): ``spans``, its first row of
+    ``frames`` and the one after its last, and ``couplings``, what was planted in it. Chapter: 3.
     """
 
     frames: torch.Tensor
@@ -45,6 +45,7 @@ class Windows:
     skeleton: Skeleton
     source: Source | None = None
     skipped: tuple[str, ...] = ()
+    spans: tuple = ()
     couplings: tuple = ()
 
     def __len__(self) -> int:
@@ -156,12 +157,14 @@ def cut(
     alike = all(motion.skeleton == lead.skeleton for group in dancers for motion in group)
     skeleton = lead.skeleton if alike else Skeleton(lead.skeleton.names, lead.skeleton.parents)
     keep, skeleton = _kept(skeleton, joints)
-    span, first, number, start, skipped, at = (length - 1) * step + 1, [], [], [], [], 0
+    span, first, number, start, skipped, spans, at = (length - 1) * step + 1, [], [], [], [], [], 0
     for k, group in enumerate(dancers):
         frames = len(group[0])
         if frames < span:
             skipped.append(f"take {k}: {frames} frames, and a window spans {span}")
+            spans.append(None)
             continue
+        spans.append((at, at + frames))
         begins = torch.arange(0, frames - span + 1, stride)
         first.append(at + begins)
         start.append(begins)
@@ -177,7 +180,7 @@ def cut(
         torch.from_numpy(np.concatenate(whole)),  # [F, D, J, 3 or 7]
         torch.cat(first), torch.cat(number), torch.cat(start), length, step, lead.fps / step, skeleton,
         Source.join(*(motion.source for group in dancers for motion in group)), tuple(skipped),
-        tuple(take.coupling if isinstance(take, Duet) else None for take in takes),
+        tuple(spans), tuple(take.coupling if isinstance(take, Duet) else None for take in takes),
     )  # fmt: skip
 
 
@@ -245,12 +248,11 @@ def takes_of(windows: Windows) -> list[Duet]:
 
     Chapter: 5.
     """
-    begins, takes = [], windows.take.unique().tolist()
-    for take in takes:
-        of = windows.take == take
-        begins.append(int(windows.first[of][0] - windows.start[of][0]))
-    return [Duet(*(_motion(part[:, who], windows) for who in (0, 1)), windows.couplings[take])
-            for part, take in zip(windows.frames.cpu().tensor_split(begins[1:]), takes)]
+    duets = []
+    for take in windows.take.unique().tolist():
+        whole = windows.frames[slice(*windows.spans[take])].cpu()  # [T, D, J, 3 or 7]
+        duets.append(Duet(*(_motion(whole[:, who], windows) for who in (0, 1)), windows.couplings[take]))
+    return duets
 
 
 def _motion(frames: torch.Tensor, windows: Windows) -> Motion:

@@ -362,7 +362,7 @@ def test_ex9_1():
     assert checks.ex9_1(share) and checks.ex9_1(lambda e: (e.exp() / (1 + e.exp().sum(0))).numpy())
     wrongs = {"compete": torch.sigmoid, "Nobody": lambda e: e.softmax(0), "receivers": lambda e: e.softmax(1),
               "leave that row": lambda e: torch.cat([torch.zeros_like(e[:1]), e]).softmax(0), "return": lambda e: None,
-              "could not": lambda e: e + "1", "one chance in five": lambda e: 0 * e}  # fmt: skip
+              "could not": lambda e: e + "1", "0.842; yours says 0": lambda e: 0 * e}  # fmt: skip
     for said, wrong in wrongs.items():
         assert not checks.ex9_1(wrong) and said in checks.ex9_1(wrong).message, said
     assert not checks.ex9_1(3)
@@ -371,7 +371,7 @@ def test_ex9_1():
 def test_ex9_2():
     assert checks.ex9_2(0.262) and checks.ex9_2(0.99 * 6 / (0.99 * 6 + 0.01 * 1676))
     for wrong, said in ((0.99, "false alarms"), (0.0036, "before anybody"), (0.738, "are false"), (0.5, "Count"),
-                        ("0.26", "one number"), (True, "one number")):
+                        (26.2, "per cent"), ("0.26", "one number"), (True, "one number")):
         assert not checks.ex9_2(wrong) and said in checks.ex9_2(wrong).message
 
 

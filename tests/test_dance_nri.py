@@ -8,7 +8,7 @@ from choreo_lib import recipes, synthetic
 from choreo_lib.judges import judge_strings
 from choreo_lib.judges.strings import grade, planted, reading_of, untrained
 from choreo_lib.models import DanceNRI
-from choreo_lib.signals import damped, habits, lagged_correlation, next_pose, own_steps, surprises
+from choreo_lib.signals import damped, habits, lagged_correlation, next_pose, own_steps, signals, surprises
 from choreo_lib.skeleton import HYBRIK_29, Skeleton, forward_kinematics
 from choreo_lib.windows import cut
 
@@ -124,12 +124,83 @@ def test_the_future_is_not_known(form, windows):
 def test_at_once_a_joint_is_not_told_its_own_answer(windows):
     made = model(windows, at_once=True).eval()
     batch, later = windows[:2], windows[:2].clone()
-    later[:, 60:, 1] += 0.1  # only b goes on otherwise
+    later[:, 60:, 1] += 0.1 * torch.randn(later[:, 60:, 1].shape)  # only b goes on otherwise
     with torch.no_grad():
         reading = made.read(batch[:, :40])
         edges = torch.ones_like(reading.logits)
         one, other = (made.foretell(x, reading, edges, 39)[0][:, :, :, 60 - 39 - 1] for x in (batch, later))
     assert torch.allclose(one[:, 1], other[:, 1], atol=1e-7)
+    assert not torch.allclose(one[:, 0], other[:, 0], atol=1e-5)  # a is told what b does in that frame
+
+
+@pytest.mark.parametrize("form", ["as described", "ours", "correlated", "at once"])
+def test_a_string_pulls_its_receiver_and_nobody_else(form, windows):
+    made = model(windows, **FORMS[form]).eval()
+    with torch.no_grad():
+        for weights in made.parameters():
+            weights.add_(0.05 * torch.randn(weights.shape))
+        reading = made.read(windows[:2][:, :40])
+        none = torch.zeros_like(reading.logits)
+        none[..., 0] = 1
+        tied = none.clone()
+        tied[:, 1, 7, 20] = torch.eye(made.types)[-1]  # b's joint 7 moves a's joint 20
+        without, strung = (made.foretell(windows[:2], reading, edges, 39)[0] for edges in (none, tied))
+    moved = (without != strung).flatten(3).any(-1)  # [B, 2, J]
+    assert moved[:, 0, 20].all() and not moved[:, 1].any()
+    if made.lags:
+        assert moved[:, 0].sum() == 2
+    else:  # a message travels on along a's bones
+        assert not moved[:, 0, [0, 1, 2]].any()
+
+
+def test_a_string_pulls_as_many_frames_later_as_it_says(windows):
+    made = model(windows).eval()
+    with torch.no_grad():
+        reading = made.read(windows[:2][:, :40])
+        pull = torch.zeros_like(reading.pull)
+        pull[:, 0, 7, 20, 0, made.lags.index(6)] = 1.0
+        edges = torch.ones_like(reading.logits)
+        none = made.foretell(windows[:2], reading._replace(pull=0 * pull), edges, 39)[0]
+        strung = made.foretell(windows[:2], reading._replace(pull=pull), edges, 39)[0]
+        sent = signals(windows.skeleton, windows[:2]).sent
+        news = surprises(sent, reading.sending)[:, 0, 7] / reading.loud[:, 0, 7, None, None]  # step t is row t - 3
+    pulled = (strung - none)[:, 1, 20] / reading.size[:, 1, 20, None, None]  # of steps 39 to 79
+    assert torch.allclose(pulled, news[:, 39 - 6 - 3 : 80 - 6 - 3], atol=1e-4)
+
+
+def test_what_is_off_has_a_student_distribution(windows):
+    made = model(windows).eval()
+    with torch.no_grad():
+        made.doubt.normal_()
+        reading = made.read(windows[:][:, :40])
+        edges = made.sample(reading.logits)
+        cost, error = made.surprise(windows[:], reading, edges)
+    assert cost.shape == (6, 2, 29, 40) and error.shape == (6, 2, 29, 40, 3)  # what comes after the window, no more
+    wide = (reading.size * made.doubt.exp())[..., None, None].expand_as(error)
+    true = -torch.distributions.StudentT(3.0, 0.0, wide).log_prob(error).sum(-1)
+    gap = true - cost
+    assert torch.allclose(gap, gap.mean().expand_as(gap), atol=1e-3)
+    inside, _ = made.surprise(windows[:][:, :40], reading, edges)
+    assert inside.shape[-1] == 39 - (made.lags[-1] + 4)
+
+
+def test_strings_that_are_there_are_worth_something():
+    drive = synthetic.Drive(("a", "left_knee"), ("b", "right_elbow"), 6, 0.9)
+    tied, free = ([synthetic.duet(kind, 128, seed=k, drives=[drive] if kind == "drives" else 0) for k in range(8)]
+                  for kind in ("drives", "independent"))
+    made = DanceNRI(HYBRIK_29).eval()
+    made.prepare([cut(tied, 128)[:]])
+    worth = torch.cat([made.gain(duet) for duet in tied])
+    assert worth.mean() > 0.05 and worth.mean() > torch.cat([made.gain(duet) for duet in free]).mean() + 0.05
+
+
+def test_half_precision_does_not_make_a_copy_infinitely_likely(windows):
+    made = model(windows, at_once=True).eval()
+    twins = windows[:2][:, :40].clone()
+    twins[:, :, 1] = twins[:, :, 0] + torch.tensor([0.0, 1.5, 0.0])
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        reading = made.read(twins)
+    assert reading.logits.isfinite().all() and reading.pull.isfinite().all()
 
 
 @pytest.mark.parametrize("form", ["as described", "ours", "at once"])
@@ -176,6 +247,10 @@ def test_undirected_strings_pull_both_ways(windows):
         assert torch.allclose(logits[:, 0], logits[:, 1].transpose(1, 2), atol=1e-6)
         drawn = made.sample(logits)
     assert torch.equal(drawn[:, 0], drawn[:, 1].transpose(1, 2))
+    made.eval()
+    posterior = made.read(windows[:][:, :40]).logits.log_softmax(-1)
+    once = (posterior.exp() * (posterior - made.prior.log())).sum(-1)[:, 0].sum() / (6 * 2 * 29 * 29)
+    assert float(made.losses(windows[:], None)["kl_nats_per_edge"]) == pytest.approx(float(once), rel=1e-4)
 
 
 def test_nobody_is_a_sender_too(windows):
@@ -228,6 +303,8 @@ def test_it_says_what_it_cannot_do():
     with pytest.raises(ValueError, match="too short for lags"):
         DanceNRI(HYBRIK_29, frames=20)
     made = DanceNRI(HYBRIK_29)
+    with pytest.raises(ValueError, match="128 are needed, to read the first half"):
+        made.losses(torch.zeros(2, 100, 2, 29, 3), None)
     with pytest.raises(ValueError, match="25 frames a second; the model knows 29"):
         made.find(synthetic.duet("canon", 80, fps=25))
     with pytest.raises(ValueError, match="longest take has 50"):
@@ -263,6 +340,18 @@ def test_a_judge_says_everything_its_recipe_promises():
             "kl_nats_planted", "kl_nats_independent", "error_mm@33ms", "error_mm@333ms"} <= set(rows["model"])
     assert rows["model"]["average_precision"] == rows["untrained"]["average_precision"]  # for it has learned nothing
     assert rows["ridge, own steps"]["edge_auc"] != rows["ridge"]["edge_auc"]
+
+
+def test_where_nothing_was_planted_strangers_are_the_judge():
+    train, asked = (cut([synthetic.duet("canon", 300, lag=9, seed=seed + k) for k in range(2)], 64, 20, 3)
+                    for seed in (0, 10))
+    made = DanceNRI(HYBRIK_29, frames=32, fps=10.0, at_once=True)
+    made.prepare([train[:]])
+    rows = judge_strings(made, train, asked)
+    assert rows["model"]["swap_auc"] == rows["untrained"]["swap_auc"] > 0.6
+    assert {"swap_auc", "swap_auc_foretelling", "kl_nats_per_edge", "error_mm@100ms", "error_mm@1000ms"} <= set(
+        rows["model"])
+    assert 0 <= rows["cross-correlation"]["swap_auc"] <= 1 and rows["cross-correlation of surprises"]["swap_auc"] > 0.6
 
 
 def test_the_same_drives_or_others_in_every_clip():

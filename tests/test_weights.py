@@ -5,6 +5,7 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib import artifacts, recipes
+from choreo_lib.judges.strings import grade, reading_of
 from choreo_lib.metrics import edge_accuracy
 
 
@@ -105,6 +106,36 @@ def test_shipped_weights_of_particles_keep_what_the_chapters_say(name):
         true = 0.1 * near[:, None] if name.startswith("springs") else near[:, None] ** -2
         with torch.no_grad():
             assert ((model.decoder.force(near).abs() / true - 1).abs() < 0.15).all()
+
+
+STRINGS = ("strings-synthetic", "strings-synthetic-1", "strings-synthetic-2")
+
+
+@pytest.mark.parametrize("name", [name for name in cl.list_models() if name.startswith("strings")])
+def test_shipped_weights_of_strings_keep_what_the_chapter_says(name):
+    """What their cards tell, and on twenty clips of a seed that no card knows."""
+    model, rows = load_whole(name)
+    ours, short = rows["model"], f"error_mm@{1000 / model.fps:.0f}ms"
+    assert ours[short] < rows["constant velocity"][short] and ours[short] <= rows["repeat"][short] / 2
+    if name == "strings-salsa":
+        assert ours["swap_auc"] >= 0.9 > rows["untrained"]["swap_auc"] and ours["swap_auc"] == max(
+            row["swap_auc"] for row in rows.values() if "swap_auc" in row)
+        return
+    long = f"error_mm@{10_000 / model.fps:.0f}ms"
+    assert ours[long] < rows["constant velocity"][long]
+    if name == "strings-described":
+        assert ours["average_precision"] < 0.02  # which is what the chapter shows
+        return
+    clips = [clip[:64] for clip in recipes.string_takes(702, length=64, fixed=name == "strings-fixed")[:20]]
+    score = grade(reading_of(model), clips)
+    assert score["average_precision"] == pytest.approx(ours["average_precision"], abs=0.15)
+    if name in STRINGS:
+        assert ours["edge_auc"] >= 0.97 and ours["average_precision"] >= 0.45
+        assert ours["direction_accuracy"] >= 0.95 and ours["lag_accuracy"] >= 0.8
+        assert ours["average_precision"] == max(row.get("average_precision", 0) for row in rows.values())
+        assert ours["kl_nats_independent"] < 0.02 and ours["sure_independent"] < 0.01 and ours["kl_nats_planted"] > 1
+    elif name == "strings-fixed":
+        assert ours["average_precision"] >= 0.8
 
 
 def test_all_weights_together_are_small():

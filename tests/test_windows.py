@@ -512,3 +512,5 @@ def test_takes_keep_what_was_planted_in_them_though_some_are_too_short():
     assert [duet.coupling for duet in again] == [takes[0].coupling, takes[2].coupling]
     assert [len(duet) for duet in again] == [30, 25] and windows.couplings[1] == takes[1].coupling
     assert takes_of(cut(takes[0][:25], 20))[0].coupling == takes[0].coupling
+    last = takes_of(windows.subset(windows.take == 2))
+    assert len(last) == 1 and np.array_equal(last[0].positions, takes[2].positions)

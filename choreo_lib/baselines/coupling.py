@@ -24,7 +24,8 @@ class Strings(NamedTuple):
 
     Shapes: ``score`` [2, J, J]: score[0][i, j] says how much joint i of a drives joint j of b, score[1][i, j] how much
     joint i of b drives joint j of a; ``lag`` [2, J, J], after how many frames, at least one. The root neither
-    sends nor receives here (it has no parent to move against), so its row and column are 0.
+    sends nor receives here (it has no parent to move against), so its row and column are 0; but with ``own``, where it
+    receives by its steps in the room.
     Chapter: 3.
     """
 
@@ -48,9 +49,8 @@ def cross_correlation_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 0,
     for lag in range(1, lags + 1):
         x, y = _centred(sent[:, :, :-lag]), _centred(received[:, :, lag:])
         products = np.einsum("ditc,djtc->dij", x, y, optimize=True)
-        size = np.sqrt((x**2).sum((2, 3))[:, :, None] * (y**2).sum((2, 3))[:, None])
-        if own:
-            size = np.maximum(size, QUIET**2 * x.shape[2])
+        loud = [np.sqrt(np.maximum((each**2).sum((2, 3)), own * QUIET**2 * each.shape[2])) for each in (x, y)]
+        size = loud[0][:, :, None] * loud[1][:, None]
         likeness.append(_ratio(products, size))
     likeness = np.stack(likeness)  # [lags, 2, J, J]
     return Strings(likeness.max(0), likeness.argmax(0) + 1)
@@ -146,6 +146,8 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
     and dissynchrony", Journal of Personality and Social Psychology 1988.
     """
     rng = np.random.default_rng(seed)
+    if not duets:
+        raise ValueError("no duets: at least two are needed, or one and others")
     for duet in (*duets, *(others or ())):
         if (len(duets) < 2 and not others) or len(duet) < round(seconds * duet.fps) or abs(
                 duet.fps - duets[0].fps) > 1e-3:
@@ -154,7 +156,7 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
     true, swapped, width = [], [], round(seconds * duets[0].fps)
     for k, duet in enumerate(duets):
         strangers = others or duets[:k] + duets[k + 1 :]
-        for start in range(0, len(duet) - width + 1, round((hop or seconds) * duet.fps)):
+        for start in range(0, len(duet) - width + 1, max(round((hop or seconds) * duet.fps), 1)):
             a: Motion = duet.a[start : start + width]
             other = strangers[rng.integers(len(strangers))]
             when = rng.integers(len(other) - width + 1)

@@ -62,18 +62,18 @@ def reading_of(model: DanceNRI) -> Callable:
     """A model as `grade` asks: scores and lags of a duet's first window. Chapter: 9."""
 
     def find(duet: Duet):
-        found = model.find(duet[: model.frames])
-        return found.probability[0].numpy(), found.lag[0].numpy()
+        step = max(round(duet.fps / model.fps), 1)
+        found = model.find(duet[: step * model.frames])
+        return found.probability[0].numpy(), step * found.lag[0].numpy()
 
     return find
 
 
 def untrained(model: DanceNRI, train: Windows) -> DanceNRI:
     """A model of the same settings that has only measured the training windows. Chapter: 9."""
-    state = torch.random.get_rng_state()
-    torch.manual_seed(0)
-    fresh = DanceNRI.from_config(model.config())
-    torch.random.set_rng_state(state)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        fresh = DanceNRI.from_config(model.config())
     fresh.prepare([train[:256]])
     return fresh.eval()
 

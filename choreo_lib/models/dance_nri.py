@@ -75,15 +75,18 @@ class DanceNRI(nn.Module):
     """An encoder that looks for strings between two dancers, and a decoder that foretells both of them by these.
 
     ``types`` of strings, the first none, with ``prior`` probabilities (None: a string in a hundred). ``tau``, ``hard``:
-    as of `choreo_lib.models.NRI`. ``directed``: else every string pulls both ways. ``memory``: the decoder's cells are
-    GCN-LSTMs, else graph convolutions. ``gap``: over how many frames the encoder sees velocities. ``kl``: the price of
-    the edges.
+    as of `choreo_lib.models.NRI`. ``directed``: else a string pulls both ways, each with a lag of its own. ``memory``:
+    the decoder's cells are GCN-LSTMs, else graph convolutions. ``gap``: over how many frames the encoder sees
+    velocities. ``kl``: the price of the edges.
 
     The variant as its author describes it has none of these: ``max_lag`` seconds (0: a string passes on, in the
     network's words, what the sender remembers; else the sender's surprises, some frames later, to receivers with habits
     of their own); ``correlated`` (the search begins where surprises correlate, and senders of one receiver compete);
     ``ahead`` (strings read from one window have to foretell the next). ``at_once``: a lag of no frames counts too, as
-    between two who hold hands; a forecast then has to do without it, for nobody knows what the other is about to do.
+    between two who hold hands; each is then foretold given what the other does in that very frame (a pseudo-likelihood,
+    in which what both share counts twice), and a forecast has to do without it.
+
+    Where nothing is seen, competition leaves a string a little less than the prior, since nobody competes too.
 
     Shapes: windows [B, T, 2, J, 3], T the ``frames`` that are read; with ``ahead``, to train, twice as many. Units:
     metres, world coordinates. Errors: ValueError for settings that cannot be. Chapter: 9.
@@ -101,9 +104,9 @@ class DanceNRI(nn.Module):
                              "for no string")
         if correlated and not most:
             raise ValueError("correlated without lags: there is nothing to correlate; set max_lag")
-        if frames < 2 * most + ORDER + 2:
+        if frames < 2 * most + ORDER + 3:
             raise ValueError(f"windows of {frames} frames are too short for lags of up to {most}: "
-                             f"{2 * most + ORDER + 2} are needed, or a smaller max_lag")
+                             f"{2 * most + ORDER + 3} are needed, or a smaller max_lag")
         self._config = {"names": skeleton.names, "parents": skeleton.parents, "frames": frames, "fps": fps,
                         "types": types, "hidden": hidden, "memory": memory, "directed": directed, "max_lag": max_lag,
                         "correlated": correlated, "ahead": ahead, "at_once": at_once, "tau": tau, "hard": hard,
@@ -182,7 +185,7 @@ class DanceNRI(nn.Module):
         if self.lags:
             late, strong = out[..., self.types + 1 :], torch.sigmoid(out[..., self.types])
             if self.correlated:
-                with torch.no_grad():
+                with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
                     alike = torch.stack([lagged_correlation(news[0], each.flip(1), self.lags) for each in news[1:]])
                 alike = torch.lerp(alike[0], alike[1], torch.sigmoid(self.along))  # [B, 2, J, J, L]
                 gain = -0.5 * torch.log1p(-alike.clamp(0, 0.999) ** 2)  # nats a number, if a string explains it
@@ -262,14 +265,19 @@ class DanceNRI(nn.Module):
     def losses(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """What training makes small, in nats an edge: how surprised the decoder is, and what the edges cost.
 
-        ``step`` None: the edges at their highest price. Errors: as a Student distribution with three degrees of freedom
-        has them, as wide as the joint's surprises were in the window that was read.
+        ``step`` None: the edges at their highest price. What is off has a Student distribution with three degrees of
+        freedom, as wide as the joint's surprises were in the window that was read.
+        Errors: ValueError for windows that are not as long as they have to be.
         """
+        needed = self.frames * (1 + self.ahead)
+        if batch.shape[1] < needed:
+            raise ValueError(f"windows of {batch.shape[1]} frames: {needed} are needed"
+                             + (", to read the first half and to foretell the second" if self.ahead else ""))
         reading = self.read(batch[:, : self.frames])
         if not self.ahead:
             batch = batch[:, : self.frames]
         posterior = reading.logits.log_softmax(-1)
-        kl = (posterior.exp() * (posterior - self.prior.log())).sum(-1).mean()
+        kl = (posterior.exp() * (posterior - self.prior.log())).sum(-1).mean() / (1 if self.directed else 2)
         with torch.autocast(batch.device.type, enabled=False):
             cost, _ = self.surprise(batch, reading, self.sample(reading.logits))
         surprise = cost.sum((1, 2, 3)).mean() / posterior[0, ..., 0].numel()
@@ -295,6 +303,7 @@ class DanceNRI(nn.Module):
 
         ``edges`` [B, 2, J, J, K] in place of those that the encoder finds.
         """
+        batch = batch.to(self.prior.device)
         with self._resting():
             reading = self.read(batch)
             reading = reading._replace(receiving=damped(reading.receiving))  # who is not corrected must not run away
@@ -318,8 +327,8 @@ class DanceNRI(nn.Module):
         """
         windows, found = self._windows(duet, self.frames, hop), []
         with self._resting():
-            for batch in windows.batches(size):
-                reading = self.read(batch.to(self.prior.device))
+            for batch in windows.batches(size, device=self.prior.device):
+                reading = self.read(batch)
                 types = reading.logits.softmax(-1)
                 kl = (types * (types.clamp_min(1e-12) / self.prior).log()).sum(-1)
                 lag = torch.zeros_like(kl, dtype=torch.long)
@@ -338,8 +347,8 @@ class DanceNRI(nn.Module):
         """
         worth = []
         with self._resting():
-            for batch in self._windows(duet, 2 * self.frames, hop).batches(size):
-                reading = self.read(batch[:, : self.frames].to(self.prior.device))
+            for batch in self._windows(duet, 2 * self.frames, hop).batches(size, device=self.prior.device):
+                reading = self.read(batch[:, : self.frames])
                 edges = self.sample(reading.logits)
                 none = torch.cat([torch.ones_like(edges[..., :1]), torch.zeros_like(edges[..., 1:])], -1)
                 costs = [self.surprise(batch, reading, each)[0].sum((1, 2)).mean(-1) for each in (none, edges)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -34,6 +33,7 @@ from ..signals import (
 from ..skeleton import Skeleton
 from ..windows import Windows, cut, frame_of, velocities
 from .graph_cells import GCN, GCNLSTM, Encoder, graph_layer
+from .resting import resting
 
 PRICE = Schedule(1.0, "warm-up", 0.1, 0, 300)  # strings are cheap at first, so that some are tried
 WARM = 8  # frames that the decoder's memory hears before it is asked
@@ -304,7 +304,7 @@ class DanceNRI(nn.Module):
         ``edges`` [B, 2, J, J, K] in place of those that the encoder finds.
         """
         batch = batch.to(self.prior.device)
-        with self._resting():
+        with resting(self):
             reading = self.read(batch)
             reading = reading._replace(receiving=damped(reading.receiving))  # who is not corrected must not run away
             edges = self.sample(reading.logits) if edges is None else edges
@@ -326,7 +326,7 @@ class DanceNRI(nn.Module):
         Errors: ValueError for other joints or frames a second, or a duet shorter than a window.
         """
         windows, found = self._windows(duet, self.frames, hop), []
-        with self._resting():
+        with resting(self):
             for batch in windows.batches(size, device=self.prior.device):
                 reading = self.read(batch)
                 types = reading.logits.softmax(-1)
@@ -346,7 +346,7 @@ class DanceNRI(nn.Module):
         Below 0 where they mislead. Units: nats a frame. Errors: as `find`, for a duet shorter than two windows.
         """
         worth = []
-        with self._resting():
+        with resting(self):
             for batch in self._windows(duet, 2 * self.frames, hop).batches(size, device=self.prior.device):
                 reading = self.read(batch[:, : self.frames])
                 edges = self.sample(reading.logits)
@@ -363,13 +363,3 @@ class DanceNRI(nn.Module):
                              f"...) at {duet.fps:g} frames a second; the model knows {len(self.skeleton)} "
                              f"({', '.join(self.skeleton.names[:3])}, ...) at {self.fps:g}, or a multiple of it")
         return cut(duet, length, step * (hop or self.frames), step)
-
-    @contextmanager
-    def _resting(self):
-        """At rest for a while: whoever looks in the middle of training must be able to go on."""
-        training = self.training
-        self.eval()
-        try:
-            yield
-        finally:
-            self.train(training)

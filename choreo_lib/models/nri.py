@@ -6,7 +6,6 @@ interacting systems", ICML 2018; what differs is said where it does, and why in 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from itertools import permutations
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from torch import nn
 
 from ..particles import Particles
 from .nri_decoders import DECODERS
+from .resting import resting
 
 
 class Encoder(nn.Module):
@@ -185,7 +185,7 @@ class NRI(nn.Module):
         Wiseman, Miller, Sontag and Rush, "Semi-amortized variational autoencoders", ICML 2018.
         """
         edges, chances = [], []
-        with self._resting():
+        with resting(self):
             for part in states[:, : self.frames].split(size):
                 with torch.no_grad():
                     logits = self.encode(part)
@@ -202,18 +202,8 @@ class NRI(nn.Module):
     @torch.no_grad()
     def predict(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         """What comes after states [N, T, B, 4] with edges [N, B, B] int64: [N, steps, B, 4], one from the other."""
-        with self._resting():
+        with resting(self):
             return self.decoder.run(states, self._one_hot(edges), steps)
-
-    @contextmanager
-    def _resting(self):
-        """At rest for a while: whoever looks in the middle of training must be able to go on."""
-        training = self.training
-        self.eval()
-        try:
-            yield
-        finally:
-            self.train(training)
 
 
 def _squeeze(x: torch.Tensor) -> torch.Tensor:

@@ -31,8 +31,9 @@ class Windows:
     which frame of it, all int64. ``windows[indices]`` is [B, T, D, J, 3], a copy: D is 2 for duets, 1 for solos;
     indices are whole numbers, a slice or a mask.
     Units: metres; ``fps`` counts the frames inside a window: a take at 30 fps cut with ``step`` 2 has 15.
-    ``skipped`` says which takes were too short. Of each take (None of one too short): ``spans``, its first row of
-    ``frames`` and the one after its last, and ``couplings``, what was planted in it. Chapter: 3.
+    ``skipped`` says which takes were too short. Of each take, the short ones too: ``spans``, its first row of
+    ``frames`` and the one after its last (None where it is too short), and ``couplings``, what was planted in it.
+    Chapter: 3.
     """
 
     frames: torch.Tensor

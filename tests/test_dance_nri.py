@@ -228,6 +228,15 @@ def test_a_forecast_goes_on_from_its_own_frames(windows):
     assert not torch.allclose(three[:, 2], three[:, 0])
 
 
+def test_a_forecast_does_not_run_away_with_a_wild_habit(windows):
+    made = model(windows).eval()
+    with torch.no_grad():
+        made.habit.copy_(torch.tensor([2.4, -1.1, 0.0]).expand_as(made.habit))  # alone, 60 steps make this a million
+        made.adapt.fill_(-20.0)
+        past = windows[:2][:, :40]
+        assert (made.predict(past, 60)[:, -1] - past[:, -1]).norm(dim=-1).max() < 1000  # undamped, beyond 1e12
+
+
 def test_the_memory_of_a_forecast_is_that_of_one_long_look(windows):
     made = model(windows, **DESCRIBED).eval()
     with torch.no_grad():

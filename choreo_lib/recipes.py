@@ -233,8 +233,10 @@ def _particles(what: str, kind: str, bodies: int, count: int, sizes: dict, **pla
 DESCRIBED = {"max_lag": 0.0, "correlated": False, "ahead": False, "types": 4, "prior": [0.35, 0.25, 0.15, 0.25],
              "hidden": 64}  # fmt: skip
 TEMPI = Augment(length=64, turn=False, exchange=0.0, noise=0.0, tempo=0.2)
-STRING_PLAN = Plan(epochs=10, batch=32, rate=8e-3, warmup=50)
-DOUBTED = {"dropout": 0.5}  # with 0.1 the encoder learns its 2,000 clips by heart, and finds fewer strings in others
+# After ten epochs the network also ties knees to knees, by the beat that both step on: that foretells, but nobody
+# planted it. Of what it holds for 80 % or more, 72 % are planted then, in validation clips; after five, 95 % are.
+STRING_PLAN = Plan(epochs=5, batch=32, rate=8e-3, warmup=50)
+DOUBTED = {"dropout": 0.5}  # of edges; with a tenth, an earlier form of the encoder learned its 2,000 clips by heart
 
 
 def _strings(what: str, sizes: dict, fixed: bool = False, seed: int = 0, **plan) -> Recipe:
@@ -294,6 +296,7 @@ RECIPES = {
     "strings-synthetic": _strings("couplings different in every clip", DOUBTED),
     **{f"strings-synthetic-{seed}": _strings("couplings different in every clip, other chance", DOUBTED, seed=seed)
        for seed in (1, 2)},
+    "strings-longer": _strings("couplings different in every clip, trained twice as long", DOUBTED, epochs=10),
     "strings-fixed": _strings("couplings the same in every clip", DOUBTED, fixed=True),
     "strings-described": _strings("as its author describes it", DESCRIBED, rate=3e-3, epochs=8),
     "strings-lags": _strings("as described, with lags", DOUBTED | {"correlated": False, "ahead": False}),

@@ -8,6 +8,7 @@ from choreo_lib import recipes, synthetic
 from choreo_lib.judges import judge_strings
 from choreo_lib.judges.strings import grade, planted, reading_of, untrained
 from choreo_lib.models import DanceNRI
+from choreo_lib.models.graph_cells import GCN, GCNLSTM, Encoder, graph_layer
 from choreo_lib.signals import damped, habits, lagged_correlation, next_pose, own_steps, signals, surprises
 from choreo_lib.skeleton import HYBRIK_29, Skeleton, forward_kinematics
 from choreo_lib.windows import cut
@@ -272,11 +273,104 @@ def test_nobody_is_a_sender_too(windows):
     assert made._compete(strong).isfinite().all()
 
 
+def test_who_often_sends_and_who_often_receives_is_found_without_being_told(windows):
+    made, rng = model(windows), torch.Generator().manual_seed(0)
+    evidence = 0.5 * torch.rand(200, 2, 29, 29, generator=rng)
+    senders, receivers = torch.tensor([4, 9]), torch.tensor([20, 21, 22])
+    for clip in evidence.flatten(0, 1)[::2]:  # in every other one string
+        sender, receiver = (joints[torch.randint(len(joints), (), generator=rng)] for joints in (senders, receivers))
+        clip[sender, receiver] = 9.0
+    with torch.no_grad():
+        made._rates(evidence)
+        sends, receives = (often.clone() for often in made.often)
+        made._rates(torch.zeros(5, 2, 29, 29))  # where nothing is ever found, nobody does so more than others
+        assert torch.allclose(made.often[0], made.often[0].mean()) and made.often[0].isfinite().all()
+    assert sorted(sends.topk(2).indices.tolist()) == [4, 9]
+    assert sorted(receives.topk(3).indices.tolist()) == [20, 21, 22]
+    rates = (sends[:, None] + receives).exp()
+    tied = rates[senders[:, None], receivers].clone()
+    rates[senders[:, None], receivers] = 0
+    assert tied.min() > 1.5 * rates.max() and tied.max() < 1.5 * tied.min()
+
+
+def test_cells_hear_as_the_layers_of_the_library_do():
+    graph = torch.zeros(4, 4)
+    for one, other in ((0, 1), (1, 2), (1, 3)):
+        graph[one, other] = graph[other, one] = 1.0
+    layer, cell, x = graph_layer(5, 3), GCN(5, 3), torch.randn(2, 6, 4, 5)
+    with torch.no_grad():
+        cell.layer.weight.copy_(layer.lin.weight)
+        cell.layer.bias.copy_(layer.bias.normal_())
+        told = torch.tanh(layer(x.flatten(0, 1), graph)).view(2, 6, 4, 3)
+        assert torch.allclose(cell(x, graph)[0], told, atol=1e-6)
+
+
+def test_a_cell_that_remembers_hears_one_bone_further_each_frame():
+    graph = torch.zeros(4, 4)
+    for one in range(3):
+        graph[one, one + 1] = graph[one + 1, one] = 1.0
+    cell, x = GCNLSTM(5, 3), torch.randn(1, 3, 4, 5)
+    other = x.clone()
+    other[:, 0, 0] += 1.0
+    with torch.no_grad():
+        moved = (cell(x, graph)[0] != cell(other, graph)[0]).any(-1)[0]  # [frames, joints]
+    assert moved.tolist() == [[True, True, False, False], [True, True, True, False], [True] * 4]
+
+
+def test_dropout_leaves_out_whole_edges():
+    encoder, seen = Encoder(6, 8, 2, 0.5).train(), []
+    encoder.dropout.register_forward_hook(lambda layer, taken, given: seen.append(given))
+    encoder(torch.randn(2, 2, 5, 6), torch.zeros(5, 5))
+    left_out = (seen[0] == 0).all(-1)
+    assert 20 < int(left_out.sum()) < 80 and torch.equal(left_out, (seen[0] == 0).any(-1))
+
+
+@pytest.mark.parametrize("form", ["as described", "ours", "at once"])
+def test_what_is_known_already_is_not_reckoned_again(form, windows):
+    made = model(windows, **FORMS[form]).eval()
+    with torch.no_grad():
+        made.act.weight.normal_()
+        batch = windows[:2]
+        heard = signals(windows.skeleton, batch)
+        reading = made.read(batch[:, :40])
+        edges = made.sample(reading.logits)
+        whole, _ = made.foretell(batch, reading, edges, 39)
+        part, _ = made.foretell(batch[:, :-1], reading, edges, 39, heard=heard)
+        _, error = made.surprise(batch, reading, edges)
+    assert torch.allclose(part, whole[:, :, :, :-1], atol=1e-6)
+    assert torch.allclose(error, heard.own[:, :, :, 39:] - whole[:, :, :, :-1], atol=1e-6)
+
+
+@pytest.mark.parametrize("form", ["as described", "ours"])
+def test_half_precision_learns_nearly_the_same(form, windows):
+    made = model(windows, dropout=0.0, **FORMS[form]).eval()
+    exact = made.losses(windows[:], None)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = made.losses(windows[:], None)
+    half["loss"].backward()
+    assert float(half["loss"].detach()) == pytest.approx(float(exact["loss"].detach()), rel=0.01)
+    assert all(weights.grad.isfinite().all() for weights in made.encoder.parameters())
+
+
+def test_cells_are_those_of_an_lstm_where_nobody_is_a_neighbour():
+    mine, known, x = GCNLSTM(5, 3), torch.nn.LSTM(5, 3, batch_first=True), torch.randn(2, 6, 4, 5)
+    order = [1, 0, 3, 2]  # ours keep, enter, show, new; the library's enter, keep, new, show
+    with torch.no_grad():
+        for ours, theirs in ((mine.enter.weight, known.weight_ih_l0), (mine.again.weight, known.weight_hh_l0),
+                             (mine.enter.bias, known.bias_ih_l0)):
+            parts = list(theirs.chunk(4))
+            parts[2] = 2 * parts[2]  # 2 sigmoid(2 x) - 1 is tanh(x)
+            ours.copy_(torch.cat([parts[k] for k in order]))
+        known.bias_hh_l0.zero_()
+        told = known(x.transpose(1, 2).flatten(0, 1))[0].view(2, 4, 6, 3).transpose(1, 2)
+        assert torch.allclose(mine(x, torch.zeros(4, 4))[0], told, atol=1e-6)
+
+
 def test_a_price_in_nats(windows):
     made = model(windows, **DESCRIBED).eval()
     with torch.no_grad():
-        made.encoder.decide[-1].weight.zero_()
-        made.encoder.decide[-1].bias.copy_(torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
+        made.encoder.decide.weight.zero_()
+        made.encoder.decide.bias.copy_(torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
         told = made.losses(windows[:], None)
     q = (made.prior.log() + torch.tensor([0.0, 1.0, 0.0, 0.0])).softmax(0)
     assert float(told["kl_nats_per_edge"]) == pytest.approx(float((q * (q / made.prior).log()).sum()), rel=1e-4)
@@ -344,7 +438,8 @@ def test_grades_are_those_of_what_was_planted():
 def test_a_judge_says_everything_its_recipe_promises():
     recipe = recipes.RECIPES["strings-synthetic"]
     train, asked = (recipe.windows(split, None, "quick") for split in ("train", "validation"))
-    rows = judge_strings(recipe.model(train, "quick"), train.subset(slice(20)), asked.subset(slice(4)))
+    train = train.subset(slice(20))
+    rows = judge_strings(recipe.model(train, "quick"), train, asked.subset(slice(4)))
     assert {"edge_auc", "average_precision", "direction_accuracy", "lag_accuracy", "kl_nats_per_edge",
             "kl_nats_planted", "kl_nats_independent", "error_mm@33ms", "error_mm@333ms"} <= set(rows["model"])
     assert rows["model"]["average_precision"] == rows["untrained"]["average_precision"]  # for it has learned nothing

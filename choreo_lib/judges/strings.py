@@ -74,7 +74,7 @@ def untrained(model: DanceNRI, train: Windows) -> DanceNRI:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         fresh = DanceNRI.from_config(model.config())
-    fresh.prepare([train[:256]])
+    fresh.prepare(train.batches(256))
     return fresh.eval()
 
 

@@ -22,6 +22,7 @@ from ..signals import (
     ORDER,
     QUIET,
     ROUNDING,
+    Signals,
     damped,
     foretold,
     habits,
@@ -36,6 +37,7 @@ from .graph_cells import GCN, GCNLSTM, Encoder, graph_layer
 from .resting import resting
 
 PRICE = Schedule(1.0, "warm-up", 0.1, 0, 300)  # strings are cheap at first, so that some are tried
+ROUNDS = 20  # of guessing and counting; average precision on validation clips rises no more after that
 WARM = 8  # frames that the decoder's memory hears before it is asked
 
 
@@ -43,16 +45,16 @@ class Reading(NamedTuple):
     """What the encoder makes of windows; direction 0: a sends and b receives; sender first, then receiver.
 
     ``logits`` [B, 2, J, J, K] of the types, the first of which is no string. ``pull`` [B, 2, J, J, K - 1, L]: how a
-    string of each type pulls, lag by lag (None without lags). ``sending`` and ``receiving`` [B, 2, J, 3], the joints'
+    string of each type pulls, lag by lag. ``sending`` and ``receiving`` [B, 2, J, 3], the joints'
     habits; ``loud`` and ``size`` [B, 2, J], how large their surprises are, as sent and as received, metres a frame and
-    coordinate.
+    coordinate. ``pull``, ``sending`` and ``loud`` are None without lags.
     """
 
     logits: torch.Tensor
     pull: torch.Tensor | None
-    sending: torch.Tensor
+    sending: torch.Tensor | None
     receiving: torch.Tensor
-    loud: torch.Tensor
+    loud: torch.Tensor | None
     size: torch.Tensor
 
 
@@ -76,17 +78,18 @@ class DanceNRI(nn.Module):
 
     ``types`` of strings, the first none, with ``prior`` probabilities (None: a string in a hundred). ``tau``, ``hard``:
     as of `choreo_lib.models.NRI`. ``directed``: else a string pulls both ways, each with a lag of its own. ``memory``:
-    the decoder's cells are GCN-LSTMs, else graph convolutions. ``gap``: over how many frames the encoder sees
-    velocities. ``kl``: the price of the edges.
+    the decoder's cells are GCN-LSTMs, else graph convolutions. ``dropout``: how many edges the encoder has to do
+    without. ``gap``: over how many frames it sees velocities. ``kl``: the price of the edges.
 
     The variant as its author describes it has none of these: ``max_lag`` seconds (0: a string passes on, in the
     network's words, what the sender remembers; else the sender's surprises, some frames later, to receivers with habits
-    of their own); ``correlated`` (the search begins where surprises correlate, and senders of one receiver compete);
-    ``ahead`` (strings read from one window have to foretell the next). ``at_once``: a lag of no frames counts too, as
-    between two who hold hands; each is then foretold given what the other does in that very frame (a pseudo-likelihood,
-    in which what both share counts twice), and a forecast has to do without it.
+    of their own); ``correlated`` (the search begins where surprises correlate, from how often joints send and receive
+    in the training set, and senders of one receiver compete); ``ahead`` (strings read from one window have to foretell
+    the next). ``at_once``: a lag of no frames counts too, as between two who hold hands; each is then foretold given
+    what the other does in that very frame (a pseudo-likelihood, in which what both share counts twice), and a forecast
+    has to do without it.
 
-    Where nothing is seen, competition leaves a string a little less than the prior, since nobody competes too.
+    Where nothing is seen, a string is about as likely as such a pair was found in the training set, not as the prior.
 
     Shapes: windows [B, T, 2, J, 3], T the ``frames`` that are read; with ``ahead``, to train, twice as many. Units:
     metres, world coordinates. Errors: ValueError for settings that cannot be. Chapter: 9.
@@ -132,14 +135,14 @@ class DanceNRI(nn.Module):
             self.pace = nn.Parameter(likely)  # at which lags a type likes to pull
         else:
             self.say = nn.Linear(hidden, (types - 1) * hidden)
-            self.hear = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ELU(), nn.Dropout(dropout))
+            self.hear = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU())
             self.pass_on = graph_layer(hidden, hidden)
         if correlated:
             self.trust = nn.Parameter(torch.tensor([3.0, 3.0]))  # logarithm: independent numbers in a window
             self.along = nn.Parameter(torch.zeros(()))  # what counts as received: own steps, or carried ones too
             self.custom = nn.Parameter(torch.zeros(2, joints, joints))  # which strings this set of dances often has
             self.often = nn.ParameterList([torch.zeros(joints), torch.zeros(joints)])  # who often sends, who receives
-        for last in (self.act, *([self.encoder.decide[-1]] if correlated else [])):  # begin where nothing is learned
+        for last in (self.act, *([self.encoder.decide] if correlated else [])):  # begin where nothing is learned
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
 
@@ -156,26 +159,51 @@ class DanceNRI(nn.Module):
 
     @torch.no_grad()
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
-        """Before training, learn the joints' habits by least squares, and measure how large their surprises are."""
-        weights, sizes = [], []
+        """Before training, learn the joints' habits by least squares, and measure how large their surprises are.
+
+        Where the search begins from correlation, also how often each joint sends and receives, without being told.
+        """
+        weights, sizes, evidence = [], [], []
         for batch in batches:
-            own = signals(self.skeleton, batch).own
-            weights.append(habits(own, shared=2))
-            sizes.append(surprises(own, weights[-1]).pow(2).mean((0, 1, 3, 4)))
+            heard = signals(self.skeleton, batch.to(self.prior.device))
+            weights.append(habits(heard.own, shared=2))
+            sizes.append(surprises(heard.own, weights[-1]).pow(2).mean((0, 1, 3, 4)))
+            if self.correlated:
+                _, news = _news(_until(heard, self.frames))
+                evidence.append(self._evidence(self._alike(news)[1]))
         self.habit.copy_(torch.stack(weights).mean(0))
         self.usual.copy_(torch.stack(sizes).mean(0).sqrt().clamp_min(ROUNDING))
+        if self.correlated:
+            self._rates(torch.cat(evidence))
 
-    def read(self, batch: torch.Tensor) -> Reading:
-        """Windows [B, frames, 2, J, 3] to what the encoder makes of them."""
+    def _rates(self, evidence: torch.Tensor) -> None:
+        """How often joints seem to send and to receive, from evidence [N, 2, J, J]; no labels needed.
+
+        In the manner of expectation-maximisation (Dempster, Laird and Rubin, 1977): strings found by the rates so far
+        are counted, sender by sender and receiver by receiver, and the counts are the next rates. But nobody keeps the
+        weight 1, since this evidence never speaks against a string; so what comes is a ranking, too high throughout.
+        """
+        expected = self.prior[1:].sum()
+        rates = expected.expand(evidence.shape[-2:])
+        for _ in range(ROUNDS):
+            likely = self._compete(evidence + rates.log()).sigmoid().sum((0, 1))
+            likely = (likely + expected) / (2 * len(evidence) + 1)  # once more than seen, with nothing but the prior
+            sends, receives = likely.sum(1), likely.sum(0)
+            rates = sends[:, None] * receives / likely.sum()
+        for often, rate in zip(self.often, (sends, receives)):
+            often.copy_(rate.log() - 0.5 * (likely.sum() * expected).log())
+
+    def read(self, batch: torch.Tensor, heard: Signals | None = None) -> Reading:
+        """Windows [B, frames, 2, J, 3] to what the encoder makes of them. ``heard``: their signals, if known."""
         x = frame_of(batch, batch.shape[1] - 1, self.skeleton).to_local(batch)
+        heard = signals(self.skeleton, batch) if heard is None else heard
+        sending, loud, receiving = None, None, self.habit.expand(*batch.shape[:1], 2, -1, -1)
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            heard = signals(self.skeleton, x)
-            weights = [habits(each) for each in heard]
-            news = [surprises(each, weight) for each, weight in zip(heard, weights)]
-            loud, size = (each.pow(2).mean((-1, -2)).sqrt().clamp_min(QUIET / 3**0.5)
-                          for each in (news[0], surprises(heard.own, self.habit)))
+            size = _loudness(surprises(heard.own, self.habit))
             size = size.maximum(0.1 * self.usual)  # who stood still may move yet
-        receiving = self.habit.expand_as(weights[1])
+            if self.lags:
+                weights, news = _news(heard)
+                sending, loud = weights[0], _loudness(news[0])
         if self.lags:
             receiving = torch.lerp(receiving, weights[1], torch.sigmoid(self.adapt)[:, None])
         pace = velocities(x, self.fps, self.gap)
@@ -185,13 +213,9 @@ class DanceNRI(nn.Module):
         if self.lags:
             late, strong = out[..., self.types + 1 :], torch.sigmoid(out[..., self.types])
             if self.correlated:
-                with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-                    alike = torch.stack([lagged_correlation(news[0], each.flip(1), self.lags) for each in news[1:]])
-                alike = torch.lerp(alike[0], alike[1], torch.sigmoid(self.along))  # [B, 2, J, J, L]
-                gain = -0.5 * torch.log1p(-alike.clamp(0, 0.999) ** 2)  # nats a number, if a string explains it
+                alike, gain = self._alike(news)
                 often = self.custom + self.often[0][:, None] + self.often[1] + out[..., 0]
-                found = torch.logsumexp(self.trust[0].exp() * gain, -1) - math.log(len(self.lags)) + often
-                found = self._compete(found + (1 - self.prior[0]).log())
+                found = self._compete(self._evidence(gain) + often + self.prior[1:].sum().log())
                 kinds = (self.prior.log()[1:] + out[..., 1 : self.types]).log_softmax(-1)
                 logits = torch.cat([torch.zeros_like(kinds[..., :1]), found[..., None] + kinds], -1)
                 late = late + self.trust[1].exp() * gain
@@ -201,7 +225,18 @@ class DanceNRI(nn.Module):
             pull = share * strong[..., None, None] * self.strength.exp()[:, None]
         if not self.directed:
             logits = (logits + logits.flip(1).transpose(2, 3)) / 2
-        return Reading(logits, pull, weights[0], receiving, loud, size)
+        return Reading(logits, pull, sending, receiving, loud, size)
+
+    def _alike(self, news: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """How alike surprises are, and what a number gains where a string explains them, nats: [B, 2, J, J, L]."""
+        with torch.no_grad(), torch.autocast(news[0].device.type, enabled=False):
+            alike = torch.stack([lagged_correlation(news[0], each.flip(1), self.lags) for each in news[1:]])
+        alike = torch.lerp(alike[0], alike[1], torch.sigmoid(self.along))
+        return alike, -0.5 * torch.log1p(-alike.clamp(0, 0.999) ** 2)
+
+    def _evidence(self, gain: torch.Tensor) -> torch.Tensor:
+        """What speaks for a string at any lag, against none: logarithm, [B, 2, J, J]."""
+        return torch.logsumexp(self.trust[0].exp() * gain, -1) - math.log(len(self.lags))
 
     def _compete(self, evidence: torch.Tensor) -> torch.Tensor:
         """Senders of one receiver, and nobody, share its probability: evidence [B, 2, J, J] to log odds of each."""
@@ -216,39 +251,40 @@ class DanceNRI(nn.Module):
             return drawn
         return torch.stack([drawn[:, 0], drawn[:, 0].transpose(1, 2)], 1)
 
-    def foretell(self, batch: torch.Tensor, reading: Reading, edges: torch.Tensor, begin: int, state=None):
+    def foretell(self, batch: torch.Tensor, reading: Reading, edges: torch.Tensor, begin: int, state=None,
+                 heard: Signals | None = None):
         """The step after each frame from ``begin`` on, the last included: what joints will do of their own.
 
-        ``state`` is what the decoder remembers, None for nothing.
+        ``state`` is what the decoder remembers, None for nothing; ``heard``, the signals of these frames, if known,
+        or of one more, of which strings that pull at once then know the sender's step.
         Shapes: [B, T, 2, J, 3], edges [B, 2, J, J, K] -> [B, 2, J, T - begin, 3], metres a frame, and the state.
         """
-        heard = signals(self.skeleton, batch)
-        steps = heard.own[:, :, :, begin - 1 :]  # the step that led to each frame
+        sent, own, _ = signals(self.skeleton, batch) if heard is None else heard
+        own = own[:, :, :, : batch.shape[1] - 1]
         size = reading.size[..., None, None]
         first = begin if state is not None else max(begin - WARM, 1)
         pose = batch[:, first:].transpose(1, 2)  # [B, 2, n, J, 3]
         above = [max(parent, 0) for parent in self.skeleton.parents]
-        before = (heard.own[:, :, :, first - 1 :] / size).transpose(2, 3)
+        before = (own[:, :, :, first - 1 :] / size).transpose(2, 3)
         x = torch.cat([before.clamp(-50, 50), pose - pose[..., :1, :], pose - pose[..., above, :]], -1).flatten(0, 1)
-        told = []
-        for t in range(x.shape[1]):
-            state = self.cell(x[:, t], self.graph, state)
-            told.append(state[0])
-        told = torch.stack(told[begin - first :], 1)  # [B * 2, n, J, H]
-        if self.lags:
-            made = foretold(heard.own[:, :, :, begin - ORDER :], reading.receiving) / size
-            made = made + self._pulled(heard.sent, reading, edges, begin)
-        else:
-            made, told = steps / size, self._talk(told.unflatten(0, (-1, 2)), edges).flatten(0, 1)
-        correction = self.act(told).unflatten(0, (-1, 2)).transpose(2, 3)  # [B, 2, J, n, 3]
+        told, state = self.cell(x, self.graph, state)
+        told = told[:, begin - first :].unflatten(0, (-1, 2))  # [B, 2, n, J, H]
+        if not self.lags:
+            told = self._talk(told, edges)
+        with torch.autocast(x.device.type, enabled=False):  # millimetres want all their digits
+            correction = self.act(told.to(batch)).transpose(2, 3)  # [B, 2, J, n, 3]
+            if self.lags:
+                made = foretold(own[:, :, :, begin - ORDER :], reading.receiving) / size
+                made = made + self._pulled(sent, reading, edges, begin, batch.shape[1] - 1)
+            else:
+                made = own[:, :, :, begin - 1 :] / size  # the step that led to each frame
         return (made + correction) * size, state
 
-    def _pulled(self, sent: torch.Tensor, reading: Reading, edges: torch.Tensor, begin: int) -> torch.Tensor:
+    def _pulled(self, sent: torch.Tensor, reading: Reading, edges: torch.Tensor, begin: int, last: int) -> torch.Tensor:
         """What the strings add, as shares of the receivers' usual surprises: [B, 2, J, n, 3]."""
-        news = surprises(sent[:, :, :, begin - self.lags[-1] - ORDER :], reading.sending)
-        news = news / reading.loud[..., None, None]
-        if not self.lags[0]:
-            news = F.pad(news, (0, 0, 0, 1))  # what comes at once with the last step is not known
+        last = last if self.lags[0] else last + 1  # what comes at once with the step that is foretold
+        news = surprises(sent[:, :, :, begin - self.lags[-1] - ORDER : last], reading.sending)
+        news = F.pad(news / reading.loud[..., None, None], (0, 0, 0, max(last - sent.shape[3], 0)))
         late = news.unfold(3, len(self.lags), 1).flip(-1)  # [B, 2, J, n, 3, L], the shortest lag first
         pull = torch.einsum("bdijk,bdijkl->bdjil", edges[..., 1:], reading.pull)
         late = late.permute(0, 1, 2, 5, 3, 4).flatten(2, 3)  # [B, 2, J * L, n, 3]
@@ -259,8 +295,8 @@ class DanceNRI(nn.Module):
         said = F.relu(self.say(memory)).unflatten(-1, (self.types - 1, -1))  # [B, 2, n, J, K - 1, H]
         tied = edges[..., 1:].permute(0, 1, 3, 2, 4).flatten(3)[:, :, None] / edges.shape[2] ** 0.5
         heard = (tied @ said.flatten(3, 4)).flip(1)  # receivers x (senders and types)
-        memory = self.hear(torch.cat([memory, heard], -1))
-        return F.elu(self.pass_on(memory.flatten(0, 2), self.graph)).view_as(memory) + memory
+        memory = self.hear(torch.cat([memory, heard], -1)).flatten(0, 2)
+        return (F.relu(self.pass_on(memory, self.graph)) + memory).view_as(heard)
 
     def losses(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """What training makes small, in nats an edge: how surprised the decoder is, and what the edges cost.
@@ -273,27 +309,27 @@ class DanceNRI(nn.Module):
         if batch.shape[1] < needed:
             raise ValueError(f"windows of {batch.shape[1]} frames: {needed} are needed"
                              + (", to read the first half and to foretell the second" if self.ahead else ""))
-        reading = self.read(batch[:, : self.frames])
-        if not self.ahead:
-            batch = batch[:, : self.frames]
+        batch = batch[:, :needed] if not self.ahead else batch
+        heard = signals(self.skeleton, batch)
+        reading = self.read(batch[:, : self.frames], _until(heard, self.frames))
         posterior = reading.logits.log_softmax(-1)
         kl = (posterior.exp() * (posterior - self.prior.log())).sum(-1).mean() / (1 if self.directed else 2)
-        with torch.autocast(batch.device.type, enabled=False):
-            cost, _ = self.surprise(batch, reading, self.sample(reading.logits))
+        cost, _ = self.surprise(batch, reading, self.sample(reading.logits), heard)
         surprise = cost.sum((1, 2, 3)).mean() / posterior[0, ..., 0].numel()
         price = self.kl.high if step is None else self.kl.at(step)
         likely = 1 - posterior[..., 0].exp()
         return {"loss": surprise + price * kl, "surprise_nats": surprise, "kl_nats_per_edge": kl,
                 "strings": (likely > 0.8).float().sum((1, 2, 3)).mean()}
 
-    def surprise(self, batch: torch.Tensor, reading: Reading, edges: torch.Tensor):
+    def surprise(self, batch: torch.Tensor, reading: Reading, edges: torch.Tensor, heard: Signals | None = None):
         """-log p of each joint's steps, [B, 2, J, n], in nats but for a constant; and their errors [B, 2, J, n, 3].
 
         Of windows as long as those read, all steps with a past; of longer ones, those after what was read.
         """
         begin = self.frames - 1 if batch.shape[1] > self.frames else max(self.lags, default=0) + ORDER + 1
-        made, _ = self.foretell(batch, reading, edges, begin)
-        error = signals(self.skeleton, batch).own[:, :, :, begin:] - made[:, :, :, :-1]
+        heard = signals(self.skeleton, batch) if heard is None else heard
+        made, _ = self.foretell(batch[:, :-1], reading, edges, begin, heard=heard)
+        error = heard.own[:, :, :, begin:] - made
         wide = (reading.size * self.doubt.exp())[..., None, None]
         return (2 * ((error / wide) ** 2 / 3).log1p() + (wide / ROUNDING).log()).sum(-1), error
 
@@ -348,10 +384,11 @@ class DanceNRI(nn.Module):
         worth = []
         with resting(self):
             for batch in self._windows(duet, 2 * self.frames, hop).batches(size, device=self.prior.device):
-                reading = self.read(batch[:, : self.frames])
+                heard = signals(self.skeleton, batch)
+                reading = self.read(batch[:, : self.frames], _until(heard, self.frames))
                 edges = self.sample(reading.logits)
                 none = torch.cat([torch.ones_like(edges[..., :1]), torch.zeros_like(edges[..., 1:])], -1)
-                costs = [self.surprise(batch, reading, each)[0].sum((1, 2)).mean(-1) for each in (none, edges)]
+                costs = [self.surprise(batch, reading, each, heard)[0].sum((1, 2)).mean(-1) for each in (none, edges)]
                 worth.append(costs[0] - costs[1])
         return torch.cat(worth).cpu()
 
@@ -363,3 +400,19 @@ class DanceNRI(nn.Module):
                              f"...) at {duet.fps:g} frames a second; the model knows {len(self.skeleton)} "
                              f"({', '.join(self.skeleton.names[:3])}, ...) at {self.fps:g}, or a multiple of it")
         return cut(duet, length, step * (hop or self.frames), step)
+
+
+def _until(heard: Signals, frames: int) -> Signals:
+    """The signals of the first so many frames."""
+    return Signals(*(each[..., : frames - 1, :] for each in heard))
+
+
+def _news(heard: Signals) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """Habits and surprises of all three signals."""
+    weights = [habits(each) for each in heard]
+    return weights, [surprises(each, weight) for each, weight in zip(heard, weights)]
+
+
+def _loudness(news: torch.Tensor) -> torch.Tensor:
+    """How large surprises [..., T, 3] are: [...], metres a frame and coordinate."""
+    return news.pow(2).mean((-1, -2)).sqrt().clamp_min(QUIET / 3**0.5)

@@ -19,56 +19,71 @@ def graph_layer(width: int, out: int) -> nn.Module:
     return DenseGCNConv(width, out)
 
 
+def normalised(graph: torch.Tensor) -> torch.Tensor:
+    """With which weights a joint hears its neighbours and itself: [J, J]. Kipf and Welling."""
+    graph = graph + torch.eye(len(graph), device=graph.device)
+    few = graph.sum(-1).rsqrt()
+    return few[:, None] * graph * few
+
+
 class GCNLSTM(nn.Module):
-    """An LSTM cell whose gates are graph convolutions: each joint remembers, and hears its neighbours. Seo et al."""
+    """An LSTM whose gates are graph convolutions: each joint remembers, and hears its neighbours. Seo et al.
+
+    They widen what they take, so it is cheaper to hear first and to widen then, the other way round than `graph_layer`.
+    """
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
         self.hidden = hidden
-        self.gates = graph_layer(width + hidden, 4 * hidden)
+        self.enter, self.again = nn.Linear(width, 4 * hidden), nn.Linear(hidden, 4 * hidden, bias=False)
+        nn.init.ones_(self.enter.bias[:hidden])  # begin by keeping what is remembered
 
     def forward(self, x: torch.Tensor, graph: torch.Tensor, state=None):
-        """Features [N, J, F] and what was remembered (None: nothing) to memory and cell, [N, J, H] each."""
-        memory, cell = state or (x.new_zeros(*x.shape[:2], self.hidden),) * 2
-        enter, keep, show, new = self.gates(torch.cat([x, memory], -1), graph).chunk(4, -1)
-        cell = torch.sigmoid(keep + 1) * cell + torch.sigmoid(enter) * torch.tanh(new)
-        return torch.sigmoid(show) * torch.tanh(cell), cell
+        """Features [N, T, J, F] and what was remembered (None: nothing) to memories [N, T, J, H] and the last state."""
+        memory, cell = state or (x.new_zeros(x.shape[0], x.shape[2], self.hidden),) * 2
+        weights, told = normalised(graph), []
+        for seen in self.enter(weights @ x).unbind(1):
+            gates = torch.sigmoid(seen + self.again(weights @ memory))
+            keep, take, show, new = gates.chunk(4, -1)
+            cell = keep * cell + take * (2 * new - 1)  # 2 sigmoid(x) - 1 = tanh(x / 2): one pass for all gates
+            memory = show * torch.tanh(cell)
+            told.append(memory)
+        return torch.stack(told, 1), (memory, cell)
 
 
 class GCN(nn.Module):
-    """The same without memory: a graph convolution of this frame."""
+    """The same without memory: a graph convolution of each frame."""
 
     def __init__(self, width: int, hidden: int):
         super().__init__()
-        self.layer = graph_layer(width, hidden)
+        self.layer = nn.Linear(width, hidden)
 
     def forward(self, x: torch.Tensor, graph: torch.Tensor, state=None):
         """As of `GCNLSTM`; nothing is remembered."""
-        return (torch.tanh(self.layer(x, graph)),)
+        return torch.tanh(self.layer(normalised(graph) @ x)), ()
 
 
 class Encoder(nn.Module):
     """Joints hear their bodies, edges their two joints, joints all their edges, and edges their joints once more.
 
     Shapes: features [B, 2, J, F] -> [B, 2, J, J, out]: direction, sender, receiver. The bones are known, and carry the
-    graph convolutions; edges from dancer to dancer are what is asked for.
+    graph convolutions; edges from dancer to dancer are what is asked for. Dropout leaves out whole edges.
     """
 
     def __init__(self, width: int, hidden: int, out: int, dropout: float):
         super().__init__()
         self.first, self.second = graph_layer(width, hidden), graph_layer(2 * hidden, hidden)
         self.send, self.receive = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
-        self.think = nn.Sequential(nn.ELU(), nn.Linear(hidden, hidden), nn.ELU())
-        self.level, self.dropout = nn.BatchNorm1d(hidden), nn.Dropout(dropout)
+        self.level, self.dropout = nn.BatchNorm1d(hidden), nn.Dropout1d(dropout)
         self.send_on, self.receive_on = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden, bias=False)
-        self.decide = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ELU(), nn.Linear(hidden, out))
+        self.skip, self.decide = nn.Linear(hidden, hidden, bias=False), nn.Linear(hidden, out)
 
     def forward(self, x: torch.Tensor, graph: torch.Tensor) -> torch.Tensor:
         """Features [B, 2, J, F] to edges [B, 2, J, J, out]."""
-        node = F.elu(self.first(x.flatten(0, 1), graph)).unflatten(0, x.shape[:2])  # [B, 2, J, H]
-        edge = self.think(self.send(node)[:, :, :, None] + self.receive(node).flip(1)[:, :, None])
-        edge = self.dropout(self.level(edge.flatten(0, 3)).unflatten(0, edge.shape[:4]))
+        node = F.relu(self.first(x.flatten(0, 1), graph)).unflatten(0, x.shape[:2])  # [B, 2, J, H]
+        edge = F.relu(self.send(node)[:, :, :, None] + self.receive(node).flip(1)[:, :, None])
+        edge = self.dropout(self.level(edge.flatten(0, 3))).view_as(edge)
         heard = torch.cat([edge.mean(3), edge.mean(2).flip(1)], -1)  # a joint's edges, where it sends and receives
-        node = F.elu(self.second(heard.flatten(0, 1), graph)).unflatten(0, x.shape[:2])
-        again = F.elu(self.send_on(node)[:, :, :, None] + self.receive_on(node).flip(1)[:, :, None])
-        return self.decide(torch.cat([edge, again], -1))
+        node = F.relu(self.second(heard.flatten(0, 1), graph)).unflatten(0, x.shape[:2])
+        again = self.send_on(node)[:, :, :, None] + self.receive_on(node).flip(1)[:, :, None]
+        return self.decide(F.relu(self.skip(edge) + again))

@@ -79,7 +79,8 @@ class DanceNRI(nn.Module):
     ``types`` of strings, the first none, with ``prior`` probabilities (None: a string in a hundred). ``tau``, ``hard``:
     as of `choreo_lib.models.NRI`. ``directed``: else a string pulls both ways, each with a lag of its own. ``memory``:
     the decoder's cells are GCN-LSTMs, else graph convolutions. ``dropout``: how many edges the encoder has to do
-    without. ``gap``: over how many frames it sees velocities. ``kl``: the price of the edges.
+    without, and how many joints' news the decoder. ``gap``: over how many frames the encoder sees velocities. ``kl``:
+    the price of the edges.
 
     The variant as its author describes it has none of these: ``max_lag`` seconds (0: a string passes on, in the
     network's words, what the sender remembers; else the sender's surprises, some frames later, to receivers with habits
@@ -135,7 +136,7 @@ class DanceNRI(nn.Module):
             self.pace = nn.Parameter(likely)  # at which lags a type likes to pull
         else:
             self.say = nn.Linear(hidden, (types - 1) * hidden)
-            self.hear = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU())
+            self.hear = nn.Sequential(nn.Linear(2 * hidden, hidden), nn.ReLU(), nn.Dropout1d(dropout))
             self.pass_on = graph_layer(hidden, hidden)
         if correlated:
             self.trust = nn.Parameter(torch.tensor([3.0, 3.0]))  # logarithm: independent numbers in a window
@@ -295,8 +296,8 @@ class DanceNRI(nn.Module):
         said = F.relu(self.say(memory)).unflatten(-1, (self.types - 1, -1))  # [B, 2, n, J, K - 1, H]
         tied = edges[..., 1:].permute(0, 1, 3, 2, 4).flatten(3)[:, :, None] / edges.shape[2] ** 0.5
         heard = (tied @ said.flatten(3, 4)).flip(1)  # receivers x (senders and types)
-        memory = self.hear(torch.cat([memory, heard], -1)).flatten(0, 2)
-        return (F.relu(self.pass_on(memory, self.graph)) + memory).view_as(heard)
+        memory = self.hear(torch.cat([memory, heard], -1).flatten(0, 3)).view_as(heard)
+        return F.relu(self.pass_on(memory.flatten(0, 2), self.graph)).view_as(heard) + memory
 
     def losses(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """What training makes small, in nats an edge: how surprised the decoder is, and what the edges cost.

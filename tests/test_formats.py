@@ -706,10 +706,13 @@ def test_arguments_and_places_that_make_no_sense(tmp_path):
 
 
 def test_two_files_make_a_duet_only_if_they_fit(tmp_path):
-    for name, motion in {"a": dancer(12, 1), "b": dancer(12, 2), "short": dancer(11, 3)}.items():
+    for name, motion in {"a": dancer(12, 1), "b": dancer(12, 2), "short": dancer(11, 3), "cut": dancer(4, 3)}.items():
         write_motion(motion, tmp_path / f"{name}.bvh")
     assert len(read_duet(tmp_path / "a.bvh", tmp_path / "b.bvh")) == 12
-    refused(lambda: read_duet(tmp_path / "a.bvh", tmp_path / "short.bvh"), "a.bvh and short.bvh", "12 frames", "11")
+    duet = quietly(read_duet, tmp_path / "a.bvh", tmp_path / "short.bvh")
+    assert len(duet) == 11 and "cut from 12 to 11 frames" in duet.a.notes
+    refused(lambda: read_duet(tmp_path / "a.bvh", tmp_path / "cut.bvh"), "a.bvh and cut.bvh", "12 frames", "4 at 30",
+            "match", "motion[start:stop]")
     text = (FIXTURES / "odd.bvh").read_text().replace(" 90 0", " 9 0")
     (tmp_path / "inch.bvh").write_text(text.replace("35 0", "3 0").replace("-80", "-20").replace("31 0", "3 0"))
     refused(lambda: read_duet(FIXTURES / "odd.bvh", tmp_path / "inch.bvh"), "up= and scale=")

@@ -44,7 +44,7 @@ def unlikely_height(skeleton: Skeleton, positions: np.ndarray, scale: float) -> 
 
 
 def mirrored(skeleton: Skeleton, positions: np.ndarray) -> tuple[str, str] | None:
-    """A body whose toes point backwards, seen from its left and right: exported left-handed, or with sides exchanged."""
+    """A body whose toes point backwards, by its left and right: exported left-handed, or with sides exchanged."""
     parts = [skeleton.limb(side, part) for part in ("hip", "shoulder", "ankle", "toe") for side in ("left", "right")]
     if None in parts or len(set(parts)) < 8:
         return None

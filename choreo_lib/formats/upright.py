@@ -35,7 +35,7 @@ def landmarks(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[i
 
 
 def _by_shape(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:
-    """Head and feet of a body whose names say nothing: legs are the twin limbs of the longest bones, arms the next ones,
+    """Head and feet of a body whose names say nothing: legs are the twin limbs of the longest bones, arms the next,
     and the head is what else grows where the arms meet."""
     children = [[] for _ in skeleton.names]
     for parent, child in skeleton.bones:

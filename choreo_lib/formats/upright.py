@@ -143,6 +143,8 @@ def _is_floor(points: np.ndarray, feet: list[int], danced: str, rested: str, rea
     lowest = heights.min(axis=1)
     if np.mean(heights[:, feet].min(axis=1) - lowest < 0.12 * reach) < _MOST:
         return False
+    if danced[-1] == rested[-1]:  # on the feet, unless the hands or the head are what stands still
+        return _evidence(-heights, points) == 0
     wanders = [np.ptp(np.percentile(_along(points, up).min(axis=1), (5, 95)))
                + np.ptp(np.percentile(_along(points, up).mean(axis=1), (5, 95))) for up in (danced, rested)]
     return wanders[0] < 0.7 * wanders[1]

@@ -149,6 +149,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
             fail(path, f"expected metres per file unit, such as 0.01; got {scale!r}", "scale=")
         if not 1e-6 <= scale <= 1e6:
             fail(path, f"expected metres per file unit, such as 0.01; got {scale:g}", "scale=")
+    believed = None if scale is not None else stated_scale  # a caller may want giants; a file means people
     up, scale = up or stated_up, scale or stated_scale
     if up is None:
         up, told = upright.guess_up(skeleton, positions)
@@ -158,7 +159,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
         guess(path, notes, f"up axis guessed: {up}", f"pass up='{up}' to say so, or the axis it should be")
         if told:
             guess(path, notes, told, "look at it with choreo_lib.play, and pass up= if it is otherwise")
-    if guessed := scale is None:
+    if scale is None:
         height = upright.height(skeleton, positions)
         unit = plausible.nearest_unit(height)
         scale = UNITS[unit]
@@ -167,7 +168,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
                        "pass scale= (metres per file unit)")
         guess(path, notes, f"unit guessed: {unit} ({scale:g} m)", f"pass scale={scale:g} to say so, or what it is")
     with np.errstate(all="ignore"):
-        for doubt, remedy in plausible.doubts(skeleton, positions, None if guessed else scale):
+        for doubt, remedy in plausible.doubts(skeleton, positions, believed):
             guess(path, notes, doubt, remedy)
     return np.array(TURNS[up], np.float64), scale
 

@@ -158,10 +158,14 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
 def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     """Rotations on the way from one to another, at an even pace about one axis, the shorter way round.
 
+    Between rotations half a turn apart both ways are as short; then it is the one that the quaternions' signs say.
+
     Shapes: unit quaternions [..., 4] each, ``share`` [...], from 0 to 1, of the same or a shape that fits -> [..., 4].
     Chapter: 6. Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
     """
-    turn = roma.unitquat_to_rotvec(roma.quat_product(roma.quat_conjugation(start), end), shortest_arc=True)
+    turn = roma.quat_product(roma.quat_conjugation(start), end)
+    # not roma's own shortest_arc, which at half a turn goes against the sign
+    turn = roma.unitquat_to_rotvec(torch.where(turn[..., 3:] < 0, -turn, turn), shortest_arc=False)
     return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
 
 

@@ -97,13 +97,15 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
         bones.append(np.nanstd(lengths, axis=0) / np.maximum(np.nanmean(lengths, axis=0), 1e-9))
         noise.append(np.sqrt((jitter**2).mean()))
         dancers.append(fix_bones(path_of, skeleton.bones, seen=index[:, who] >= 0))
-    if placement is not None:  # a camera's height is not known: let the lowest foot stand on the floor
-        floor = np.median(np.min(dancers, axis=(0, 2))[:, 2])
+    floor = np.median(np.min(dancers, axis=(0, 2))[:, 2])
+    if placement is not None or axis == "-y" and abs(floor) > 0.3:
+        # a camera's height is not known: let the lowest foot stand on the floor
         dancers = [dancer - (0, 0, floor) for dancer in dancers]
     report = RepairReport(fps, np.array([len(frame) for frame in people]), index, np.array(noise), np.array(bones),
                           built_apart, first, every, placement, axis, stated is not None)
     repaired = detections.notes if isinstance(detections, Detections) else ()
-    notes = (*repaired, "cleaned: " + "; ".join(" ".join(filter(None, (row[0], row[1], row[3]))) for row in report.rows[3:]))
+    notes = (*repaired, "cleaned: " + "; ".join(
+        " ".join(filter(None, (row[0], row[1], row[3]))) for row in report.rows[3:]))
     a, b = (Motion(dancer, fps, skeleton, source=source, name=f"dancer {name}", notes=notes)
             for dancer, name in zip(dancers, "ab"))
     return Duet(a, b), report

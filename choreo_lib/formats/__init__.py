@@ -109,11 +109,11 @@ def _suffix(path, known: tuple, verb: str) -> str:
         raise MotionFormatError(f"expected the path of a file; got {type(path).__name__}") from None
     if suffix not in known:
         if verb == "read":
-            from . import dialects
+            from . import dialects, refusals
             if Path(path).is_dir():
                 dialects.refuse_folder(path)
             if dialects.is_pickle(path):
-                dialects.refuse_pickle(path)
+                refusals.refuse_pickle(path)
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
     return suffix
 

@@ -63,12 +63,12 @@ def read_detections(path, image_size: tuple[int, int] | None = None) -> Detectio
     pickles, it names the tool and the way on.
     Chapter: 2. Paper: AlphaPose (Fang et al., TPAMI 2022), HybrIK (Li et al., CVPR 2021).
     """
-    from . import dialects
+    from . import dialects, refusals
 
     if isinstance(path, (list, dict)):
         return dialects.read("detections", path, image_size)
     if dialects.is_pickle(path):
-        dialects.refuse_pickle(path)
+        refusals.refuse_pickle(path)
     return dialects.read(path, dialects.folder(path) if Path(path).is_dir() else read_json(path), image_size)
 
 

@@ -38,7 +38,7 @@ def find_up(path, people, skeleton: Skeleton) -> str:
         axis = int(extent.argmax())
         sure = extent[axis] >= _TALL * np.sort(extent)[1]
         ends = low[:, axis].std(), high[:, axis].std()
-        sign = "" if axis == 2 or _STEADY * ends[0] < ends[1] else "-" if _STEADY * ends[1] < ends[0] else None
+        sign = "-" if _STEADY * ends[1] < ends[0] else "" if axis == 2 or _STEADY * ends[0] < ends[1] else None
     if axis == 2 and sign == "":
         return "z"
     if sure and sign is not None and (axis == 2 or travel[axis] <= travel[2]):

@@ -21,8 +21,8 @@ def refuse_flat(path, tool: str, frames) -> None:
     fail(path, f"key points of {tool} in 2-D only{count}: where in the picture each joint was seen, not how far from "
                "the camera, and cleaning cannot add that. Run a 3-D estimator on the same video: AlphaPose with a "
                f"HybrIK model, whose records have pred_xyz_jts{lost if '--format' in tool else ''}, 4DHumans, or "
-               "MediaPipe's PoseLandmarker, whose results choreo_lib.formats.landmarks.records turns into records; then "
-               "choreo_lib.clean(path, fps). 3-D joints of another tool, in metres: "
+               "MediaPipe's PoseLandmarker, whose results choreo_lib.formats.landmarks.records turns into records; "
+               "then choreo_lib.clean(path, fps). 3-D joints of another tool, in metres: "
                "choreo_lib.clean([array [people, joints, 3] of each frame], fps)")
 
 

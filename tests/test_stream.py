@@ -178,7 +178,7 @@ def test_a_take_with_far_places_is_danced_to(model, duet):
     ({"seed": "x"}, "seed"), ({"seed": -1}, "seed"), ({"wish": "near"}, "wish"),
     ({"wish": Wish(contact=[("hand", "left_wrist")])}, "wish.*'hand'"), ({"past": None}, "past"),
     ({"past": "x"}, "past"),
-    ({"past": np.zeros((PAST, 2, 24, 3))}, "past.*29"), ({"past": np.zeros((3, 2, 29, 3))}, "past.*12 frames"),
+    ({"past": np.zeros((PAST, 2, 24, 3))}, "past.*29"), ({"past": np.zeros((3, 2, 29, 3))}, "a past of 3 frames.*12"),
     ({"past": np.full((PAST, 2, 29, 3), np.nan)}, "past.*NaN"), ({"past": np.zeros((PAST, 29, 3))}, "past"),
 ])  # fmt: skip
 def test_a_stream_names_the_argument_that_is_wrong(model, duet, more, said):

@@ -74,9 +74,11 @@ class Stream:
         past = _numbers("past", past).to(model.clock)
         past = past[None] if past.ndim == 4 else past
         joints = len(model.skeleton)
-        if past.ndim != 5 or past.shape[2:] != (2, joints, 3) or not len(past) or past.shape[1] < model.past:
+        if past.ndim != 5 or past.shape[2:] != (2, joints, 3) or not len(past):
             raise ValueError(f"past must be both dancers, [frames, 2, {joints}, 3] or [several, frames, 2, {joints}, "
-                             f"3], of {model.past} frames or more; got {list(past.shape)}")
+                             f"3]; got {list(past.shape)}")
+        if past.shape[1] < model.past:
+            raise ValueError(f"a past of {past.shape[1]} frames is too short: this model looks at {model.past}")
         if not bool((past.abs() <= 1e5).all()):
             raise ValueError("past must be finite, in metres: it holds NaN or a place beyond 100 km")
         if every > model.ahead:
@@ -143,7 +145,8 @@ class Stream:
             lost = not bool(good[:, k].all())
             if lost and self.held_in_a_row >= round(self.model.fps):
                 raise ValueError(f"frame {self.frame_number}: no pose of the other dancer, nor in the "
-                                 f"{self.held_in_a_row} before it, more than a second; what comes is NaN, missing, or far from anybody")
+                                 f"{self.held_in_a_row} before it, more than a second; what comes is NaN, missing, "
+                                 "or far from anybody")
             self.frame_number += 1
             self.held_frames += lost
             self.held_in_a_row = self.held_in_a_row + 1 if lost else 0

@@ -11,9 +11,14 @@ import numpy as np
 import roma
 import torch
 
+from .arguments import MAX_CELLS, MAX_FRAMES, a, each, flag, number, printable, takes, text
+from .shapes import array
 from .skeleton import Skeleton, forward_kinematics, slerp
 
+_FPS = number(above=0, what="a number of frames per second")
 
+
+@takes(name=text, credit=text, terms=text, redistribute=flag, url=text)
 @dataclass(frozen=True)
 class Source:
     """Where motion comes from and what its makers allow.
@@ -29,9 +34,16 @@ class Source:
     redistribute: bool = False
     url: str = ""
 
+    def __post_init__(self):
+        for name in ("name", "credit", "terms", "url"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+
     @staticmethod
     def join(*sources: Source | None) -> Source | None:
         """One source for what was made from several: free only if every part is."""
+        for one in sources:
+            if one is not None:
+                a(Source)("sources", one)
         parts = list(dict.fromkeys(sources))
         if len(parts) == 1 or not parts:
             return parts[0] if parts else None
@@ -74,9 +86,12 @@ class Motion:
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen)
-        put("fps", float(self.fps))
-        if not (np.isfinite(self.fps) and self.fps > 0):
-            raise ValueError(f"fps must be a positive number of frames per second; got {self.fps}")
+        a(Skeleton)("skeleton", self.skeleton)
+        put("fps", float(_FPS("fps", self.fps)))
+        for name, rule in (("source", a(Source)), ("name", text), ("notes", each(text))):
+            if getattr(self, name) is not None:
+                rule(name, getattr(self, name))
+        put("name", printable(self.name or ""))
         put("positions", self._array("positions", 3))
         if self.rotations is not None:
             rotations = self._array("rotations", 4)
@@ -96,11 +111,12 @@ class Motion:
                 put("rotations", rotations / length)
             else:
                 put("rotations", rotations)
-        put("notes", tuple(self.notes))
+        put("notes", tuple(map(printable, self.notes or ())))
 
     def _array(self, name: str, width: int) -> np.ndarray:
-        value = getattr(self, name)
-        value = np.ascontiguousarray(value.detach().cpu() if torch.is_tensor(value) else value, dtype=np.float32)
+        value = array(finite=False, empty=True)(name, getattr(self, name))
+        # a copy: what the caller does with the array afterwards happens to the caller's array only
+        value = np.array(value.detach().cpu() if torch.is_tensor(value) else value, dtype=np.float32, order="C")
         if value.ndim != 3 or value.shape[1:] != (len(self.skeleton), width):
             raise ValueError(
                 f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); got {value.shape}"
@@ -115,6 +131,7 @@ class Motion:
         return value
 
     @classmethod
+    @takes(rotations=array("T", "J", 4), root=array("T", 3), fps=_FPS, skeleton=a(Skeleton, axis="J"))
     def from_rotations(cls, rotations, root, fps: float, skeleton: Skeleton, **more) -> Motion:
         """A Motion from local rotations [T, J, 4] and the root's path [T, 3], by forward kinematics."""
         rotations, root = np.asarray(rotations, np.float64), np.asarray(root, np.float64)
@@ -144,6 +161,7 @@ class Motion:
         """How long the motion is, in seconds: frames divided by frames per second."""
         return len(self) / self.fps
 
+    @takes(shift=array(..., 3), turn=number(what="an angle in radians"))
     def moved(self, shift=(0.0, 0.0, 0.0), turn: float = 0.0) -> Motion:
         """The same dance elsewhere: turned about the vertical through the origin, then shifted.
 
@@ -152,6 +170,8 @@ class Motion:
         spin = roma.rotvec_to_unitquat(torch.tensor([0.0, 0.0, turn], dtype=torch.float64))
         matrix = roma.unitquat_to_rotmat(spin).numpy()
         shift = np.asarray(shift, dtype=np.float64)
+        if shift.shape not in ((3,), (len(self), 3)):
+            raise ValueError(f"shift must have shape [3] or [{len(self)}, 3], one a frame; got {shift.shape}")
         positions = self.positions @ matrix.T + (shift if shift.ndim == 1 else shift[:, None])
         rotations = None
         if self.rotations is not None:
@@ -160,17 +180,21 @@ class Motion:
             rotations[:, 0] = roma.quat_product(spin.expand_as(root), root).numpy()
         return replace(self, positions=positions, rotations=rotations)
 
+    @takes(fps=_FPS)
     def resampled(self, fps: float) -> Motion:
         """The same motion at another number of frames per second.
 
         Positions are interpolated linearly, rotations by slerp along the shorter arc; where there are
         rotations and offsets, positions follow from them, so bones keep their length.
+        Errors: TypeError or ValueError for an ``fps`` that is none, or that would make more than a million frames.
         """
-        if not (np.isfinite(fps) and fps > 0):
-            raise ValueError(f"fps must be a positive number of frames per second; got {fps}")
         if fps == self.fps:
             return self
         last = len(self) - 1
+        frames = last / self.fps * fps + 1
+        if frames > MAX_FRAMES or frames * len(self.skeleton) > MAX_CELLS:
+            raise ValueError(f"fps {fps:g} would make {frames:,.0f} frames of this motion; at most {MAX_FRAMES:,} frames "
+                             f"and {MAX_CELLS:,} frames x joints are held. Choose a smaller fps, or cut the motion first")
         times = np.minimum(np.arange(int(np.floor(last / self.fps * fps + 1e-9)) + 1) / fps * self.fps, last)
         before = np.minimum(times.astype(int), max(last - 1, 0))
         after = np.minimum(before + 1, last)
@@ -203,6 +227,7 @@ class Duet:
     coupling: object | None = None
 
     def __post_init__(self):
+        a(Motion)("a", self.a), a(Motion)("b", self.b)
         if len(self.a) != len(self.b):
             raise ValueError(
                 f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "

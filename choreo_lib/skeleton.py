@@ -12,6 +12,18 @@ import roma
 import torch
 
 from . import joint_names
+from .arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, printable, shown, takes, text
+from .shapes import array, tensor
+
+
+def _an_end(value, axes):
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise Wrong(TypeError)
+    count(0, MAX_FRAMES).test(value[0], axes), array(3).test(value[1], axes)
+    return value
+
+
+_ENDS = each(Rule("a pair (joint index, offset [3])", _an_end))
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +46,11 @@ class Skeleton:
 
     def __post_init__(self):
         put = lambda field, value: object.__setattr__(self, field, value)  # noqa: E731 (frozen)
-        put("names", tuple(str(name) for name in self.names))
+        each(text)("names", self.names)
+        each(count(-1))("parents", self.parents)
+        put("names", tuple(printable(str(name)) for name in self.names))
         put("parents", tuple(int(parent) for parent in self.parents))
-        put("ends", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in self.ends))
+        put("ends", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in _ENDS("ends", self.ends)))
         if len(self.names) != len(self.parents) or not self.names:
             raise ValueError(
                 f"a skeleton needs one parent a name; got {len(self.names)} names and {len(self.parents)} parents"
@@ -54,7 +68,7 @@ class Skeleton:
             if not 0 <= j < len(self.names):
                 raise ValueError(f"an end site hangs from joint {j}; there are {len(self.names)} joints")
         if self.offsets is not None:
-            offsets = np.array(self.offsets, dtype=np.float64)
+            offsets = np.array(array(finite=False, empty=True)("offsets", self.offsets), dtype=np.float64)
             if offsets.shape != (len(self.names), 3) or not np.isfinite(offsets).all():
                 raise ValueError(f"offsets must be finite with shape ({len(self.names)}, 3); got shape {offsets.shape}")
             offsets.setflags(write=False)
@@ -76,8 +90,10 @@ class Skeleton:
 
     def index(self, name: str) -> int:
         """The index of a joint by name; KeyError lists the names there are."""
+        if not isinstance(name, str):
+            raise TypeError(f"name must be the name of a joint; got {shown(name)}")
         if name not in self.names:
-            raise KeyError(f"no joint {name!r}; this skeleton has {', '.join(self.names)}")
+            raise KeyError(f"name: no joint {name!r}; this skeleton has {', '.join(self.names)}")
         return self.names.index(name)
 
     def find(self, *candidates: str) -> int | None:
@@ -123,6 +139,7 @@ class Skeleton:
         return found
 
 
+@takes(skeleton=a(Skeleton), rotations=array(..., "J", 4), root=array(..., 3), offsets=array(..., 3))
 def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
 
@@ -159,6 +176,7 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     return (positions.numpy(), world.numpy()) if as_arrays else (positions, world)
 
 
+@takes(start=tensor(..., 4), end=tensor(..., 4), share=tensor())
 def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     """Rotations on the way from one to another, at an even pace about one axis, the shorter way round.
 
@@ -173,6 +191,8 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.
     return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
 
 
+@takes(skeleton=a(Skeleton, axis="J"), positions=tensor(..., "J", 3), lengths=tensor(), doubt=number(0),
+       rounds=count(0, 1000), mobility=tensor("J"))
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
                rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.

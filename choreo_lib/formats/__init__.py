@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ..motion import Duet, Motion
 from .border import MotionFormatError, MotionGuessWarning, fail
+from .detections import Detections, read_detections
 from .pairs import joint_weights, match, read_pairs
-from .pointcloud import Detections, read_detections
 
 _IN = (".bvh", ".fbx", ".json", ".npy", ".npz")
 _OUT = (".bvh", ".glb", ".npz")
@@ -116,8 +116,12 @@ def _suffix(path, known: tuple, verb: str) -> str:
     except TypeError:
         raise MotionFormatError(f"expected the path of a file; got {type(path).__name__}") from None
     if suffix not in known:
-        if verb == "read" and Path(path).is_dir():
-            fail(path, f"expected a file, and {path} is a folder")
+        if verb == "read":
+            from . import dialects, refusals
+            if Path(path).is_dir():
+                dialects.refuse_folder(path)
+            if dialects.is_pickle(path):
+                refusals.refuse_pickle(path)
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
     return suffix
 

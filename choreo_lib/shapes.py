@@ -1,0 +1,76 @@
+"""Rules for arguments that are numbers of a shape: the part of `choreo_lib.arguments` that knows arrays and tensors.
+
+Taught in chapter 1, "Seeing a duet".
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from numbers import Real
+
+import numpy as np
+import torch
+
+from .arguments import Rule, Wrong, shown
+
+
+def array(*shape, finite: bool = True, empty: bool = False) -> Rule:
+    """Numbers of a shape, as an array, a tensor or nested lists: ``array(..., "J", 3)``, ``array("T" , 3, 4)``.
+
+    A number is that length; a name is any length (0 too where ``empty``), and one length throughout the call; a tuple
+    is one of several lengths; ``...`` first: any axes before. ``finite``: no NaN, no infinity. Lists become arrays.
+    """
+    return Rule(_shape_in_words(shape, "numbers"), functools.partial(_array, shape, finite, empty, False))
+
+
+def tensor(*shape, finite: bool = False, empty: bool = False) -> Rule:
+    """A tensor of a shape, as `array`; whether its numbers are finite is not asked, for it may lie on a GPU."""
+    return Rule(_shape_in_words(shape, "a tensor"), functools.partial(_array, shape, finite, empty, True))
+
+
+def _shape_in_words(shape, what: str) -> str:
+    if not shape:
+        return what
+    words = ("..." if one is ... else " or ".join(map(str, one if isinstance(one, tuple) else (one,))) for one in shape)
+    return f"{what} of shape [{', '.join(words)}]"
+
+
+def _array(shape, finite: bool, empty: bool, only_tensors: bool, value, axes):
+    if not torch.is_tensor(value):
+        if only_tensors:
+            raise Wrong(TypeError)
+        value = value if isinstance(value, np.ndarray) else _as_array(value)
+        if value.dtype.kind not in "buif":
+            raise Wrong(TypeError)
+    elif value.is_complex():
+        raise Wrong(TypeError)
+    open_front = bool(shape) and shape[0] is ...
+    named = shape[1:] if open_front else shape
+    size = tuple(value.shape)
+    if shape:
+        if len(size) < len(named) or (len(size) > len(named) and not open_front):
+            raise Wrong(ValueError)
+        for length, wanted in zip(size[len(size) - len(named) :], named):
+            if isinstance(wanted, str):
+                if length != axes.setdefault(wanted, length):
+                    raise Wrong(ValueError, f"{shown(value)}, and {wanted} is {axes[wanted]} here")
+            elif length not in (wanted if isinstance(wanted, tuple) else (wanted,)):
+                raise Wrong(ValueError)
+    if not empty and 0 in size:
+        raise Wrong(ValueError)
+    if finite and value.dtype not in (torch.bool, np.bool_):
+        good = torch.isfinite(value) if torch.is_tensor(value) else np.isfinite(value)
+        if not good.all():
+            raise Wrong(ValueError, f"{shown(value)}, with numbers that are not finite")
+    return value
+
+
+def _as_array(value) -> np.ndarray:
+    """Nested lists of numbers (of arrays and tensors, too) as an array."""
+    if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable | Real):
+        raise Wrong(TypeError)
+    try:
+        return np.asarray([np.asarray(one) for one in value] if isinstance(value, list | tuple) else value)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise Wrong(TypeError) from None

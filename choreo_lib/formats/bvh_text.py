@@ -14,7 +14,8 @@ import numpy as np
 
 from .border import MAX_JOINTS, check_counts, fail
 
-MARK = "# choreo_lib "  # our comment starts so; Blender and pymotion skip the line
+MARK = "# choreo_lib "  # older files of ours carry their side-car's words in a comment
+MAX_HEAD = 4_000_000  # bytes of skeleton
 _LARGEST, _PIECE = 1e12, 1 << 22
 _CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for kind in ("position", "rotation")}
 _NUMERIC = np.zeros(256, dtype=bool)

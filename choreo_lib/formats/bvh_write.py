@@ -40,8 +40,8 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
     tips = [(j, np.array(tip) @ to_file.T / scale) for j, tip in skeleton.ends]
     names = plain_names(skeleton.names)
     order, head = _tree(skeleton, names, offsets, tips, steady)
-    if len(head) > MAX_HEAD:
-        fail(path, f"its skeleton fills {len(head):,} bytes, more than the {MAX_HEAD:,} that are read back; it has "
+    if (size := len(head.encode())) > MAX_HEAD:
+        fail(path, f"its skeleton fills {size:,} bytes, more than the {MAX_HEAD:,} that are read back; it has "
                    f"{len(skeleton.ends):,} end sites, and names of up to {max(map(len, names)):,} letters")
     columns, digits = [], []
     for joint in order:

@@ -93,6 +93,8 @@ def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", 
     if not isinstance(up, str) or up not in border.TURNS:
         fail(path, f"expected one of {', '.join(map(repr, border.TURNS))}; got {up!r}", "up=")
     scale = border.check_scale(path, scale)
+    if scale > 1:
+        fail(path, f"{scale:g} m is larger than a metre, and six decimals of such a unit lose the dance", "scale=")
     if suffix != ".bvh" and (up, scale) != ("z", 1.0):
         fail(path, f"up= and scale= are for .bvh; a {suffix} is "
                    f"{'Y up and metres by its standard' if suffix == '.glb' else 'Z up and metres, as we are'}")

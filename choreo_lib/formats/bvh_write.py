@@ -43,13 +43,10 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
     if (size := len(head.encode())) > MAX_HEAD:
         fail(path, f"its skeleton fills {size:,} bytes, more than the {MAX_HEAD:,} that are read back; it has "
                    f"{len(skeleton.ends):,} end sites, and names of up to {max(map(len, names)):,} letters")
-    columns, digits = [], []
+    columns = []
     for joint in order:
-        if not steady[joint]:
-            columns.append(local[:, joint])
-            digits += [6 + max(0, int(np.ceil(np.log10(scale))))] * 3  # a micrometre in units of any size
-        columns.append(angles[:, joint])
-        digits += [6] * 3
+        columns += [] if steady[joint] else [local[:, joint]]
+        columns += [angles[:, joint]]
     head += f"MOTION\nFrames: {len(motion)}\nFrame Time: {1 / motion.fps:.9g}\n"
     stated = {"up": up, "unit": scale}
     if names != list(skeleton.names):
@@ -60,8 +57,7 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
     # the BVH is renamed last: cut off in between, the old one stands beside a side-car that is not believed of it
     with border.writing(path) as half, border.writing(beside) as half_beside:
         with open(half, "wb") as file:
-            sha256 = _pour(path, file, head, " ".join(f"%.{n}f" for n in digits) + "\n",
-                           np.concatenate(columns, axis=1))
+            sha256 = _pour(path, file, head, np.concatenate(columns, axis=1))
         with open(half_beside, "wb") as file:
             file.write(sidecar_text(path, motion, sha256, **stated).encode())
 
@@ -110,9 +106,9 @@ def _tree(skeleton, names, offsets, tips, steady) -> tuple[list[int], str]:
     return order, "\n".join(lines) + "\n"
 
 
-def _pour(path, file, head: str, row: str, table: np.ndarray) -> str:
-    """Write the head and a line a frame; gives the SHA-256 of it all."""
-    digest, written = hashlib.sha256(), 0
+def _pour(path, file, head: str, table: np.ndarray) -> str:
+    """Write the head and a line a frame, six decimals a number; gives the SHA-256 of it all."""
+    digest, written, row = hashlib.sha256(), 0, " ".join(["%.6f"] * table.shape[1]) + "\n"
     for k in range(-1000, len(table), 1000):
         piece = (head if k < 0 else "".join(row % tuple(numbers) for numbers in table[k:k + 1000])).encode()
         written += len(piece)

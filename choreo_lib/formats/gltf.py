@@ -19,7 +19,7 @@ from .limits import check_writable
 # dancer a warm, dancer b cool, others grey; they differ in lightness
 _COLOURS = ((0.85, 0.37, 0.17, 1.0), (0.13, 0.36, 0.55, 1.0), (0.78, 0.78, 0.76, 1.0), (0.35, 0.35, 0.36, 1.0))
 _COMPONENT, _ARRAY_BUFFER = {"<f4": 5126, "<u2": 5123}, 34962
-_MAX_BYTES = 1_000_000_000
+MAX_BYTES = 1_000_000_000
 
 
 def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
@@ -176,8 +176,8 @@ class _Pack:
         self.doc.bufferViews.append(self.gl.BufferView(buffer=0, byteOffset=len(self.data), byteLength=len(raw),
                                                        target=target))
         self.data += raw
-        if len(self.data) > _MAX_BYTES:
-            border.fail(self.path, f"the scene fills more than the {_MAX_BYTES:,} bytes that viewers bear; write fewer "
+        if len(self.data) > MAX_BYTES:
+            border.fail(self.path, f"the scene fills more than the {MAX_BYTES:,} bytes that viewers bear; write fewer "
                                    "dancers, or the take in parts, as in motion[:10000]")
         self.doc.accessors.append(self.gl.Accessor(
             bufferView=len(self.doc.bufferViews) - 1, byteOffset=0, componentType=_COMPONENT[dtype], count=len(values),

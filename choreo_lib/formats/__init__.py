@@ -46,34 +46,42 @@ def read_motion(path, up: str | None = None, scale: float | None = None, fps: fl
     return (read_marker_json if suffix == ".json" else read_npy_motion)(path, up, scale, fps)
 
 
-def read_duet(path_a, path_b=None, up: str | None = None, scale: float | None = None,
-              fps: float | None = None) -> Duet:
-    """Read two dancers, from one file a dancer or from one that holds both (NPZ, NPY).
+def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None, layout: str | None = None) -> Duet:
+    """Read two dancers, from one file a dancer or from one that holds both (NPZ, NPY, BVH with two ROOTs).
 
-    Shapes: a NPY may be [T, 2, J, 3] or [2T, J, 3] with rows a, b, a, b in turn.
-    Units, guesses: as in `read_motion`; both dancers must come out of a guess alike.
-    Errors: MotionFormatError, also where the two differ in length or in frames per second.
+    Shapes: a NPY may be [T, 2, J, 3], or [2T, J, 3] with ``layout`` "interleaved" (rows a, b, a, b in turn) or
+    "stacked" (all of a, then all of b); None takes what the rows show, since no body jumps, or refuses.
+    Units, guesses: as in `read_motion`; ``up`` and ``scale`` may be a pair, one a file, such as ``up=("y", "z")``. Both
+    dancers must come out of a guess alike. Rates that differ are brought to the slower one, and lengths by a fifth of
+    a second at most, with a note.
+    Errors: MotionFormatError, also where the two cannot be brought together.
     Chapter: 1.
     """
+    from . import duets
+
     if path_b is not None:
-        a, b = (read_motion(path, up, scale, fps) for path in (path_a, path_b))
-        guessed = [{note for note in motion.notes if " guessed: " in note} for motion in (a, b)]
-        if guessed[0] != guessed[1]:
-            fail(path_b, f"guessed otherwise than {Path(path_a).name} ({'; '.join(sorted(guessed[0] ^ guessed[1]))}); "
-                         "two dancers share one world, so pass up= and scale=")
-        try:
-            return Duet(a, b)
-        except ValueError as error:
-            raise MotionFormatError(f"{Path(path_a).name} and {Path(path_b).name}: {error}") from error
+        if layout is not None:
+            fail(path_a, "two files are parted already; leave layout= away", "layout=")
+        ups, scales = duets.each(path_a, up, "up"), duets.each(path_a, scale, "scale")
+        a, b = (read_motion(path, *said, fps) for path, *said in zip((path_a, path_b), ups, scales))
+        return duets.join(a, b, (path_a, path_b), up, scale)
+    for name, value in (("up", up), ("scale", scale)):
+        if isinstance(value, tuple | list):
+            fail(path_a, "a pair says one for each of two files, and this is one file", f"{name}=")
     suffix = _suffix(path_a, _IN, "read")
+    if suffix == ".npy":
+        from .pointcloud import read_npy_duet
+        return read_npy_duet(path_a, up, scale, fps, layout)
+    if layout is not None:
+        fail(path_a, f"how rows lie is said of a .npy, not of a {suffix}; leave layout= away", "layout=")
     if suffix == ".npz":
         duet = _read_npz(path_a, up, scale, fps)
         if not isinstance(duet, Duet):
             fail(path_a, "this file holds one dancer; pass the second dancer's file as well")
         return duet
-    if suffix == ".npy":
-        from .pointcloud import read_npy_duet
-        return read_npy_duet(path_a, up, scale, fps)
+    if suffix == ".bvh":
+        from .bvh import read_bvh_duet
+        return duets.join(*read_bvh_duet(path_a, up, scale, fps), (path_a, path_a))
     if suffix == ".json":
         read_motion(path_a, up, scale, fps)  # detections are refused there, with the way to clean them
     fail(path_a, f"a {suffix} file holds one dancer; pass the second dancer's file as well")

@@ -21,10 +21,11 @@ import numpy as np
 
 from ..motion import Motion, Source
 from ..skeleton import Skeleton
+from . import plausible, upright
+from .plausible import UNITS
 
 MAX_BYTES, MAX_JSON_BYTES, MAX_ARRAY_BYTES = 128_000_000, 48_000_000, 200_000_000
 MAX_FRAMES, MAX_JOINTS, MAX_CELLS, MAX_DISTANCE = 1_000_000, 512, 3_000_000, 1e5
-UNITS = {"metre": 1.0, "centimetre": 0.01, "millimetre": 0.001, "inch": 0.0254, "CMU unit": 0.056444}
 TURNS = {  # rows: where our x, y and z come from; every matrix is a proper rotation
     "x": ((0, 0, -1), (0, 1, 0), (1, 0, 0)), "-x": ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
     "y": ((1, 0, 0), (0, 0, -1), (0, 1, 0)), "-y": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
@@ -156,89 +157,25 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
         scale = check_scale(path, scale)
     up, scale = up or stated_up, scale or stated_scale
     if up is None:
-        if (up := _guess_up(skeleton, positions)) is None:
+        up, told = upright.guess_up(skeleton, positions)
+        if up is None:
             fail(path, "the file does not say which axis points up, and the body does not show it; "
                        "pass up='y', 'z', '-y' or another axis")
         guess(path, notes, f"up axis guessed: {up}", f"pass up='{up}' to say so, or the axis it should be")
-    if scale is None:
-        height = _height(skeleton, positions)
-        unit = min(UNITS, key=lambda u: abs(np.log(max(height, 1e-12) * UNITS[u] / 1.7)))
-        if not 1 / 1.45 < height * UNITS[unit] / 1.7 < 1.45:
+        if told:
+            guess(path, notes, told, "look at it with choreo_lib.play, and pass up= if it is otherwise")
+    if guessed := scale is None:
+        height = upright.height(skeleton, positions)
+        unit = plausible.nearest_unit(height)
+        scale = UNITS[unit]
+        if not 1 / 1.45 < height * scale / 1.7 < 1.45:
             fail(path, f"the file does not state its unit, and a body {height:.4g} units tall fits none; "
                        "pass scale= (metres per file unit)")
-        scale = UNITS[unit]
         guess(path, notes, f"unit guessed: {unit} ({scale:g} m)", f"pass scale={scale:g} to say so, or what it is")
+    with np.errstate(all="ignore"):
+        for doubt, remedy in plausible.doubts(skeleton, positions, None if guessed else scale):
+            guess(path, notes, doubt, remedy)
     return np.array(TURNS[up], np.float64), scale
-
-
-def _landmarks(skeleton: Skeleton) -> tuple[int | None, list[int]]:
-    head = skeleton.find("head", "headtop", "headend", "jaw", "neck")
-    feet = []
-    for side in ("left", "right", "l", "r"):
-        found = skeleton.find(*(side + part for part in ("ankle", "foot", "toebase", "toe", "knee", "leg")))
-        feet += [found] if found is not None else []
-    return head, feet
-
-
-def _upright(skeleton: Skeleton, points: np.ndarray, bones: np.ndarray, need: float) -> str | None:
-    """The axis from feet to head, if it is clear, and if the body is about as long as its bones."""
-    head, feet = _landmarks(skeleton)
-    if head is None or not feet:
-        return None
-    spine = points[head] - points[feet].mean(axis=0)
-    axis, length = int(np.abs(spine).argmax()), float(np.linalg.norm(spine))
-    if length < max(0.4 * _path(skeleton, head, feet[0], bones), 1e-9) or abs(spine[axis]) < need * length:
-        return None
-    return ("-" if spine[axis] < 0 else "") + "xyz"[axis]
-
-
-def _path(skeleton: Skeleton, head: int, foot: int, bones: np.ndarray) -> float:
-    """The length of the bones between two joints, by way of the joint where their limbs meet."""
-    up_from = []
-    for j in (head, foot):
-        chain = []
-        while j >= 0:
-            chain.append(j)
-            j = skeleton.parents[j]
-        up_from.append(chain)
-    return float(bones[list(set(up_from[0]) ^ set(up_from[1]))].sum())
-
-
-def _bones(skeleton: Skeleton, positions: np.ndarray) -> np.ndarray:
-    parents = np.maximum(skeleton.parents, 0)
-    return np.median(np.linalg.norm(positions - positions[:, parents], axis=-1), axis=0)
-
-
-def _sample(positions: np.ndarray) -> np.ndarray:
-    return np.asarray(positions[:: max(1, len(positions) // 256)], np.float64)
-
-
-def _guess_up(skeleton: Skeleton, positions: np.ndarray) -> str | None:
-    points = _sample(positions)
-    bones = _bones(skeleton, points)
-    if skeleton.offsets is not None:
-        rest = np.zeros((len(skeleton), 3))
-        for j, parent in enumerate(skeleton.parents[1:], start=1):
-            rest[j] = rest[parent] + skeleton.offsets[j]
-        if found := _upright(skeleton, rest, bones, 0.9):
-            return found
-    if found := _upright(skeleton, points.mean(axis=0), bones, 0.6):
-        return found
-    # no names to go by: a body is tallest along the vertical, and its lowest point is steadier than its highest
-    low, high = points.min(axis=1), points.max(axis=1)
-    extent = np.median(high - low, axis=0)
-    axis = int(extent.argmax())
-    if _landmarks(skeleton)[0] is not None or len(skeleton) < 4 or extent[axis] < 1.25 * np.sort(extent)[1]:
-        return None
-    return ("-" if high[:, axis].std() < low[:, axis].std() else "") + "xyz"[axis]
-
-
-def _height(skeleton: Skeleton, positions: np.ndarray) -> float:
-    points = _sample(positions)
-    head, feet = _landmarks(skeleton)
-    if head is not None and feet:
-        return 1.05 * _path(skeleton, head, feet[0], _bones(skeleton, points))  # the crown and the heel come on top
-    return float(np.median((points.max(axis=1) - points.min(axis=1)).max(axis=-1)))
 
 
 def finish(path, positions, fps: float, skeleton: Skeleton, rotations=None, notes=(), source=None, name=None) -> Motion:

@@ -19,6 +19,7 @@ from ..motion import Duet, Motion
 from ..skeleton import HYBRIK_29, Skeleton
 from . import border
 from .border import MAX_CELLS, MAX_JSON_BYTES, check_counts, check_fps, fail
+from .layout import check_layout, layout_of, two_dancers
 from .npz import read_array
 
 SMPL_24 = Skeleton(HYBRIK_29.names[:24], HYBRIK_29.parents[:24])
@@ -165,24 +166,28 @@ def read_npy_motion(path, up=None, scale=None, fps=None) -> Motion:
     array = read_npy(path)
     if array.ndim == 4:
         fail(path, f"shape {array.shape} holds {array.shape[1]} dancers; take read_duet")
-    if len(array) >= 8 and len(array) % 2 == 0 and array.shape[0] >= array.shape[1]:
-        points = _finite(path, array)
-        step, double = (np.median(np.linalg.norm(points[k:] - points[:-k], axis=-1)) for k in (1, 2))
-        if step > 4 * double:
-            fail(path, "rows jump to and fro, as where two dancers take turns (row 0 a, row 1 b, ...); take read_duet")
-    return _from_points(path, array, up, scale, fps)
+    found = layout_of(_finite(path, array)) if array.shape[0] >= array.shape[1] else None
+    if found == "interleaved":
+        fail(path, "rows jump to and fro, as where two dancers take turns (row 0 a, row 1 b, ...); take read_duet")
+    notes = []
+    if found == "stacked":
+        border.guess(path, notes, "read as one dancer, who jumps once, in the middle",
+                     "if all rows of a come before all rows of b, take read_duet")
+    return _from_points(path, array, up, scale, fps, notes=notes)
 
 
-def read_npy_duet(path, up=None, scale=None, fps=None) -> Duet:
-    """Read two dancers from [2T, J, 3], whose rows take turns (a, b, a, b, ...), or from [T, 2, J, 3]."""
+def read_npy_duet(path, up=None, scale=None, fps=None, layout=None) -> Duet:
+    """Read two dancers from [T, 2, J, 3], or [2T, J, 3] whose rows lie as ``layout`` says (see `layout.LAYOUTS`)."""
     array = read_npy(path)
+    check_layout(path, layout)
     if array.ndim == 4 and array.shape[1] != 2:
-        fail(path, f"expected two dancers [frames, 2, joints, 3]; got {array.shape}")
+        fail(path, f"expected two dancers [frames, 2, joints, 3]; got {array.shape}"
+                   + (", which swapaxes(0, 1) would make so" if array.shape[0] == 2 else ""))
+    if array.ndim == 4 and layout is not None:
+        fail(path, f"the dancers of {array.shape} are parted already; leave layout= away", "layout=")
+    array = _finite(path, array)
     if array.ndim == 3:
-        if len(array) % 2:
-            fail(path, f"expected an even number of rows, dancer a and dancer b in turn; got {len(array)}. "
-                       "One dancer is read by read_motion")
-        array = array.reshape(-1, 2, *array.shape[1:])  # [T, 2, J, 3]
+        array = two_dancers(path, array, layout)  # [T, 2, J, 3]
     frames, _, joints, _ = array.shape
     check_counts(path, frames, joints)
     # one guess for both: they stand in one world
@@ -202,8 +207,8 @@ def _finite(path, array: np.ndarray) -> np.ndarray:
     return points
 
 
-def _from_points(path, array, up, scale, fps, always_turned=False, turnable=True) -> Motion:
-    notes = []
+def _from_points(path, array, up, scale, fps, always_turned=False, turnable=True, notes=()) -> Motion:
+    notes = [*notes]
     points = _finite(path, array)
     if always_turned or turnable and points.shape[0] <= 200 < points.shape[1]:
         points = points.transpose(1, 0, 2)

@@ -75,7 +75,8 @@ def checked(words: dict, joints: int) -> dict:
             "order": lambda x: isinstance(x, list) and all(type(j) is int for j in x)
             and sorted(x) == list(range(joints))}
     found = {key: words[key] for key, fit in fits.items() if key in words and fit(words[key])}
-    return found | {"source": border.source_from_dict(words.get("source"))}
+    source = border.source_from_dict(words.get("source"))
+    return found if source is None else found | {"source": source}
 
 
 def _words(beside: Path) -> dict | None:

@@ -10,10 +10,11 @@ override CHOREO_DATA := $(shell cd "$(CHOREO_DATA)" 2>/dev/null && pwd || printf
 export CHOREO_DATA
 endif
 
-.PHONY: help setup book serve lab test notebooks clean publish-config
+.PHONY: help setup node book serve lab test notebooks clean publish-config
 
 help:
 	@echo "make setup       put Python's parts into $(VENV) (the others do it first, where needed)"
+	@echo "make node        three.js, assimp and a glTF validator for the tests (needs npm; without it those are skipped)"
 	@echo "make book        build the book; opens without a network"
 	@echo "make serve       build it and show it at http://127.0.0.1:8000"
 	@echo "make lab         open the chapters in JupyterLab"
@@ -41,6 +42,9 @@ $(STAMP): requirements.txt pyproject.toml setup.py
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
+
+node:
+	cd tests/node && npm ci --ignore-scripts
 
 book: $(STAMP)
 	$(BIN)/jupyter-book build . -W -n --keep-going

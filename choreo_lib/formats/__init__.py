@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..motion import Duet, Motion
+from . import border
 from .border import MotionFormatError, MotionGuessWarning, fail
 from .detections import Detections, read_detections
 from .pairs import joint_weights, match, read_pairs
@@ -86,14 +87,25 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
     fail(path_a, f"a {suffix} file holds one dancer; pass the second dancer's file as well")
 
 
-def write_motion(motion: Motion | Duet | Sequence[Motion], path) -> None:
+def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", scale: float = 1.0) -> None:
     """Write a Motion or a Duet: BVH (one dancer), GLB (for Blender and viewers; several Motions too), NPZ (lossless).
 
-    The file appears whole or not at all, and carries its source and terms.
-    Errors: MotionFormatError where the suffix is not known or the file cannot be written.
+    Units: ``up`` and ``scale`` are a BVH's up axis and metres per file unit: ``up="y", scale=0.01`` for programs that
+    think in Y up and centimetres. GLB is Y up and metres by its standard, NPZ is ours.
+    The file appears whole or not at all. Source and terms go with it: inside NPZ and GLB, in ``NAME.bvh.json`` beside a
+    BVH, with the joints' names and order. Whatever is written as BVH or NPZ, `read_motion` takes back.
+    Errors: MotionFormatError where the suffix is not known, the file cannot be written, or would not be read back.
     Chapter: 1.
     """
     suffix = _suffix(path, _OUT, "written")
+    if not isinstance(up, str) or up not in border.TURNS:
+        fail(path, f"expected one of {', '.join(map(repr, border.TURNS))}; got {up!r}", "up=")
+    scale = border.check_scale(path, scale)
+    if scale > 1:
+        fail(path, f"{scale:g} m is larger than a metre, and six decimals of such a unit lose the dance", "scale=")
+    if suffix != ".bvh" and (up, scale) != ("z", 1.0):
+        fail(path, f"up= and scale= are for .bvh; a {suffix} is "
+                   f"{'Y up and metres by its standard' if suffix == '.glb' else 'Z up and metres, as we are'}")
     several = isinstance(motion, list | tuple) and motion and all(isinstance(each, Motion) for each in motion)
     if not isinstance(motion, Motion | Duet) and not (several and suffix == ".glb"):
         raise TypeError(f"write_motion takes a Motion or a Duet (a .glb a list of Motions too); got "
@@ -106,8 +118,8 @@ def write_motion(motion: Motion | Duet | Sequence[Motion], path) -> None:
         return write_glb(motion, path)
     if isinstance(motion, Duet):
         fail(path, "a BVH holds one dancer; write duet.a and duet.b to a file each, or the duet to .glb or .npz")
-    from .bvh import write_bvh
-    return write_bvh(motion, path)
+    from .bvh_write import write_bvh
+    return write_bvh(motion, path, up, scale)
 
 
 def _suffix(path, known: tuple, verb: str) -> str:

@@ -113,6 +113,17 @@ def check_fps(path, fps, where: str = "fps") -> float:
     return fps
 
 
+def check_scale(path, scale) -> float:
+    """Metres per file unit, a bearable number."""
+    try:
+        number = float(scale)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not 1e-6 <= number <= 1e6:
+        fail(path, f"expected metres per file unit, such as 0.01; got {scale!r}", "scale=")
+    return number
+
+
 def check_counts(path, frames: int, joints: int, where: str = ""):
     """Refuse what claims more frames or joints than any dance has, before memory is asked for."""
     if not 1 <= frames <= MAX_FRAMES:
@@ -143,12 +154,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
     if up is not None and up not in TURNS:
         fail(path, f"expected one of {', '.join(map(repr, TURNS))}; got {up!r}", "up=")
     if scale is not None:
-        try:
-            scale = float(scale)
-        except (TypeError, ValueError, OverflowError):
-            fail(path, f"expected metres per file unit, such as 0.01; got {scale!r}", "scale=")
-        if not 1e-6 <= scale <= 1e6:
-            fail(path, f"expected metres per file unit, such as 0.01; got {scale:g}", "scale=")
+        scale = check_scale(path, scale)
     up, scale = up or stated_up, scale or stated_scale
     if up is None:
         up, told = upright.guess_up(skeleton, positions)
@@ -200,14 +206,14 @@ def make_skeleton(path, names, parents, offsets=None, ends=()) -> Skeleton:
 
 
 def source_to_dict(source: Source | None) -> dict | None:
-    """A source as plain words for a file's comment, extras or header."""
+    """A source as plain words for a file's side-car, extras or header."""
     return None if source is None else {key: getattr(source, key)
                                         for key in ("name", "credit", "terms", "redistribute", "url")}
 
 
 def source_from_dict(words) -> Source | None:
-    """The source back from a file; what is not a proper source is None, which is never published."""
+    """The source back from a file: its own word, not verified. What is no proper source is None, never published."""
     if not isinstance(words, dict) or not isinstance(words.get("name"), str):
         return None
     texts = {key: words[key] for key in ("credit", "terms", "url") if isinstance(words.get(key), str)}
-    return Source(words["name"], redistribute=words.get("redistribute") is True, **texts)
+    return Source(words["name"], redistribute=words.get("redistribute") is True, verified=False, **texts)

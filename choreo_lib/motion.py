@@ -199,8 +199,9 @@ class Motion:
         last = len(self) - 1
         frames = last / self.fps * fps + 1
         if frames > MAX_FRAMES or frames * len(self.skeleton) > MAX_CELLS:
-            raise ValueError(f"fps {fps:g} would make {frames:,.0f} frames of this motion; at most {MAX_FRAMES:,} frames "
-                             f"and {MAX_CELLS:,} frames x joints are held. Choose a smaller fps, or cut the motion first")
+            raise ValueError(f"fps {fps:g} would make {frames:,.0f} frames of this motion; at most {MAX_FRAMES:,} "
+                             f"frames and {MAX_CELLS:,} frames x joints are held. Choose a smaller fps, or cut the "
+                             "motion first")
         times = np.minimum(np.arange(int(np.floor(last / self.fps * fps + 1e-9)) + 1) / fps * self.fps, last)
         before = np.minimum(times.astype(int), max(last - 1, 0))
         after = np.minimum(before + 1, last)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..formats.border import TURNS, _landmarks, fail
+from ..formats.border import TURNS, fail
+from ..formats.upright import bone_lengths, landmarks
 from ..skeleton import Skeleton
 
 _SURE = 0.7  # mean share of the way from feet to head that has to lie along one axis
@@ -26,7 +27,7 @@ def find_up(path, people, skeleton: Skeleton) -> str:
     """
     points = np.concatenate(people)  # [N, J, 3]
     travel = points.mean(axis=1).std(axis=0)
-    head, feet = _landmarks(skeleton)
+    head, feet = landmarks(skeleton, bone_lengths(skeleton, points))
     if head is not None and feet:
         spine = points[:, head] - points[:, feet].mean(axis=1)
         spine = (spine / np.maximum(np.linalg.norm(spine, axis=1, keepdims=True), 1e-9)).mean(axis=0)

@@ -138,8 +138,8 @@ def _head(motion: Motion) -> list | None:
 
 def _torso(skeleton: Skeleton) -> list | None:
     """The corners of the trunk, shoulder to shoulder to hip to hip, or None where their names are not known."""
-    corners = [skeleton.find(side + arm, side + "shoulder") if top else skeleton.find(side + "upleg", side + "hip")
-               for side, arm, top in (("left", "arm", 1), ("right", "arm", 1), ("right", "", 0), ("left", "", 0))]
+    corners = [skeleton.limb(side, part) for side, part in (("left", "shoulder"), ("right", "shoulder"),
+                                                            ("right", "hip"), ("left", "hip"))]
     return None if None in corners else corners
 
 

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
+from ..joint_names import PARTS
 from ..skeleton import Skeleton
 
-# Our name: endings under which recordings know the joint, the surer one first. A bone's name is the joint it starts
-# from, so a BVH's LeftArm is the shoulder and its LeftShoulder the collar bone.
-_SIDED = {
-    "shoulder": ("{}arm", "{}shoulder"),
-    "elbow": ("{}forearm", "{}elbow"),
-    "wrist": ("{}hand", "{}wrist"),
-    "hip": ("{}upleg", "{}hip"),
-    "knee": ("{}leg", "{}knee"),
-    "ankle": ("{}ankle", "{}foot"),
-    "toe": ("{}toebase", "{}foot"),
-}
-COMMON = ("pelvis", "neck", "head") + tuple(f"{side}_{part}" for side in ("left", "right") for part in _SIDED)
+COMMON = ("pelvis", "neck", "head") + tuple(f"{side}_{part}" for side in ("left", "right") for part in PARTS)
 """The 17 joints that every body in this book has, under the names that the measures use."""
 
 
@@ -30,8 +20,7 @@ def joint(skeleton: Skeleton, name: str) -> int:
     if name == "pelvis":
         return 0
     side, _, part = name.partition("_")
-    endings = [ending.format(side) for ending in _SIDED[part]] if part in _SIDED else [name.replace("_", "")]
-    found = skeleton.find(*endings)
+    found = skeleton.limb(side, part) if part in PARTS else skeleton.find(name.replace("_", ""))
     if found is None:
         raise ValueError(f"no joint of this skeleton is a {name!r}; it has {', '.join(skeleton.names)}. "
                          "Measures that need named joints know " + ", ".join(COMMON))

@@ -12,12 +12,16 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from . import palette
+from .arguments import count, each, flag, number, path, seconds, takes
+from .drawable import EDGES, SEEN, VIEW
 from .formats.border import writing
 from .motion import Duet, Motion
 
 SUFFIXES = (".gif", ".mp4")
 
 
+@takes(motion=SEEN, path=path, ghost=SEEN, edges=EDGES, seconds=seconds, size=each(count(16, 8192), size=2),
+       fps=number(0.01, 240), view=VIEW, max_bytes=count(1, 10**12), progress=flag)
 def animate(
     motion: Motion | Duet,
     path: str | Path,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import torch
 
+from .arguments import choice, count, flag, number, seed, takes
 from .chance import chunks
 
 KINDS = ("springs", "charged")
@@ -59,6 +60,7 @@ class Particles:
         """The same simulations on another device."""
         return Particles(self.kind, *(each.to(device) for each in (self.positions, self.velocities, self.edges)))
 
+    @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag)
     def batches(self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None,
                 device=None) -> Iterator[Particles]:
         """One epoch of batches, as `choreo_lib.windows.Windows.batches` gives them. Errors: ValueError to augment."""
@@ -69,6 +71,8 @@ class Particles:
             yield part if device is None else part.to(device)
 
 
+@takes(kind=choice(*KINDS), count=count(1, 1_000_000), bodies=count(2, 200), frames=count(1, 100_000), seed=seed,
+       noise=number(0), chunk=count())
 def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int = 0, noise: float = 0.0,
              chunk: int = 2000) -> Particles:
     """Simulations of springs or charges, each with connections of its own; the same arguments give the same world.

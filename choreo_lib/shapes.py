@@ -19,7 +19,8 @@ def array(*shape, finite: bool = True, empty: bool = False) -> Rule:
     """Numbers of a shape, as an array, a tensor or nested lists: ``array(..., "J", 3)``, ``array("T" , 3, 4)``.
 
     A number is that length; a name is any length (0 too where ``empty``), and one length throughout the call; a tuple
-    is one of several lengths; ``...`` first: any axes before. ``finite``: no NaN, no infinity. Lists become arrays.
+    is one of several lengths; ``...``, first or last: any axes before or after. ``finite``: no NaN, no infinity. Lists
+    become arrays.
     """
     return Rule(_shape_in_words(shape, "numbers"), functools.partial(_array, shape, finite, empty, False))
 
@@ -45,16 +46,15 @@ def _array(shape, finite: bool, empty: bool, only_tensors: bool, value, axes):
             raise Wrong(TypeError)
     elif value.is_complex():
         raise Wrong(TypeError)
-    open_front = bool(shape) and shape[0] is ...
-    named = shape[1:] if open_front else shape
     size = tuple(value.shape)
     if shape:
-        if len(size) < len(named) or (len(size) > len(named) and not open_front):
+        named = [one for one in shape if one is not ...]
+        if len(size) < len(named) or (len(size) > len(named) and len(named) == len(shape)):
             raise Wrong(ValueError)
-        for length, wanted in zip(size[len(size) - len(named) :], named):
+        for length, wanted in zip(size[len(size) - len(named) if shape[0] is ... else 0 :], named):
             if isinstance(wanted, str):
                 if length != axes.setdefault(wanted, length):
-                    raise Wrong(ValueError, f"{shown(value)}, and {wanted} is {axes[wanted]} here")
+                    raise Wrong(ValueError, f"{shown(value)}, where the same {wanted} are {axes[wanted]}")
             elif length not in (wanted if isinstance(wanted, tuple) else (wanted,)):
                 raise Wrong(ValueError)
     if not empty and 0 in size:

@@ -140,7 +140,7 @@ class Skeleton:
         return found
 
 
-@takes(skeleton=a(Skeleton), rotations=array(..., "J", 4), root=array(..., 3), offsets=array(..., 3))
+@takes(skeleton=a(Skeleton), rotations=array(..., "joints", 4), root=array(..., 3), offsets=array(..., 3))
 def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
 
@@ -188,8 +188,8 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.
     return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
 
 
-@takes(skeleton=a(Skeleton, axis="J"), positions=tensor(..., "J", 3), lengths=tensor(), doubt=number(0),
-       rounds=count(0, 1000), mobility=tensor("J"))
+@takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(), doubt=number(0),
+       rounds=count(0, 1000), mobility=tensor("joints"))
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
                rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.

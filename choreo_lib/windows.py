@@ -16,9 +16,13 @@ import numpy as np
 import roma
 import torch
 
+from .arguments import MAX_FRAMES, a, count, each, flag, number, rate, seed, takes, text
 from .chance import chunks, generator, order
 from .motion import Duet, Motion, Source
+from .shapes import tensor
 from .skeleton import Skeleton, forward_kinematics
+
+_TAKES = a(Duet, Motion) | each(a(Duet, Motion))
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +71,7 @@ class Windows:
             f"{self.frames.shape[1]} x {len(self.skeleton)} joints, {self.fps:g} fps{left_out})"
         )
 
+    @takes(names=each(text))
     def with_joints(self, names: Sequence[str]) -> Windows:
         """The same windows of some of the joints, as `cut` would have made them. Chapter: 5."""
         keep, skeleton = _kept(self.skeleton, names)
@@ -86,10 +91,12 @@ class Windows:
         """The same windows with their frames on another device, where batches are then gathered. Chapter: 3."""
         return replace(self, frames=self.frames.to(device))
 
+    @takes(seed=seed, epoch=count(0))
     def order(self, seed: int | None = None, epoch: int = 0) -> torch.Tensor:
         """In which order an epoch goes through the windows, int64 [N]; the same on every device. Chapter: 3."""
         return order(len(self), seed, epoch)
 
+    @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag)
     def batches(
         self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None, device=None
     ) -> Iterator[torch.Tensor]:
@@ -114,6 +121,7 @@ class Windows:
             yield batch if augment is None else augment(batch, self.skeleton, generator(seed, epoch, k))
 
 
+@takes(takes=_TAKES, length=count(), stride=count(), step=count(), joints=each(text), rotations=flag)
 def cut(
     takes: Duet | Motion | Sequence[Duet] | Sequence[Motion],
     length: int = 64,
@@ -198,6 +206,7 @@ def _transforms(motion: Motion, take: int) -> np.ndarray:
     return np.concatenate([places, signs * turns], -1).astype(np.float32)
 
 
+@takes(skeleton=a(Skeleton, axis="joints"), transforms=tensor(..., "joints", 7))
 def positions_of(skeleton: Skeleton, transforms: torch.Tensor) -> torch.Tensor:
     """Where the joints are, [..., J, 3], from their transforms [..., J, 7] (see `cut`), each with its own bones.
 
@@ -227,6 +236,7 @@ def _kept(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] |
     return keep, Skeleton(tuple(skeleton.names[j] for j in keep), tuple(parents))
 
 
+@takes(take=a(Duet, Motion), shares=each(number(), least=1), gap=count(0))
 def split_in_time(take: Duet | Motion, shares: Sequence[float] = (0.7, 0.15, 0.15), gap: int = 64) -> list:
     """Parts of one take, one after another, for training, validation and test.
 
@@ -243,6 +253,7 @@ def split_in_time(take: Duet | Motion, shares: Sequence[float] = (0.7, 0.15, 0.1
     return [take[int(a) + k * gap : int(b) + k * gap] for k, (a, b) in enumerate(zip(ends[:-1], ends[1:]))]
 
 
+@takes(windows=a(Windows))
 def takes_of(windows: Windows) -> list[Duet]:
     """The takes that windows of duets were cut from, whole, with what was planted in them; and with their rotations,
     where they were cut with them.
@@ -298,6 +309,7 @@ def _turn(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
     return torch.stack([cos * x[..., 0] - sin * x[..., 1], sin * x[..., 0] + cos * x[..., 1], x[..., 2]], -1)
 
 
+@takes(angle=tensor(), rotations=tensor(..., 4))
 def about_vertical(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     """World rotations [..., 4] (x y z w), turned by ``angle`` [...] radians about the vertical. Chapter: 6."""
     half = (angle / 2).expand(rotations.shape[:-1])
@@ -305,6 +317,8 @@ def about_vertical(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor
     return roma.quat_product(torch.stack([nothing, nothing, half.sin(), half.cos()], -1), rotations)
 
 
+@takes(batch=tensor("windows", "frames", "dancers", "joints", 3), at=count(-MAX_FRAMES),
+       skeleton=a(Skeleton, axis="joints"), of=text)
 def frame_of(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = "duet") -> Frame:
     """The frame of reference of each window at frame ``at``, which is as a rule the last one that was observed.
 
@@ -340,6 +354,7 @@ def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     return torch.stack([across[:, 1], -across[:, 0]], -1)
 
 
+@takes(batch=tensor("windows", "frames", ...), fps=rate, gap=count())
 def velocities(batch: torch.Tensor, fps: float, gap: int = 1) -> torch.Tensor:
     """How fast each joint moves, from the frame ``gap`` frames before; the first ``gap`` frames repeat the next one.
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.fft import dct, idct
 
+from ..arguments import a, count, number, seed, share, takes
 from ..motion import Duet
 
 
@@ -25,6 +26,8 @@ class Spoiled(NamedTuple):
     scores: list[np.ndarray]
 
 
+@takes(duet=a(Duet), seed=seed, dropped=share, swaps=count(0), lone=share, third=share, jitter=number(0),
+       longest=count())
 def spoil(duet: Duet, seed: int = 0, dropped: float = 0.10, swaps: int = 15, lone: float = 0.05, third: float = 0.04,
           jitter: float = 0.02, longest: int = 15) -> Spoiled:
     """What a camera might have made of a duet, with the truth kept.

@@ -6,7 +6,11 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
+from ..arguments import count, number, seed, takes
+from ..shapes import array
 
+
+@takes(predicted=array(..., "joints", 3), true=array(..., 3))
 def joint_error(predicted, true, align: str | None = None):
     """Mean distance between predicted and true joints: what most papers call MPJPE.
 
@@ -46,6 +50,7 @@ def _procrustes(moving, fixed):
     return scale[..., None, None] * (x @ turn.mT) + goal
 
 
+@takes(block=count(), samples=count(1, 100_000), seed=seed, level=number(above=0, high=1))
 def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, level: float = 0.95):
     """Between which bounds the mean of serially dependent values lies: the moving-block bootstrap.
 
@@ -71,6 +76,7 @@ def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, leve
     return float(low), float(high)
 
 
+@takes(errors=array("samples", "windows"))
 def best_of(errors) -> float:
     """Error of the best of several samples for each window, averaged over windows.
 
@@ -80,6 +86,7 @@ def best_of(errors) -> float:
     return float(_array(errors).min(0).mean())
 
 
+@takes(samples=array(..., "joints", 3))
 def diversity(samples) -> float:
     """How far samples for the same window lie apart: mean joint distance between pairs of different samples.
 
@@ -94,6 +101,7 @@ def diversity(samples) -> float:
     return float(np.mean(pairs))
 
 
+@takes(scores=array(finite=False), truth=array())
 def auc(scores, truth) -> float:
     """The chance that a true case scores above a false one, ties counting half: area under the ROC curve.
 
@@ -106,6 +114,7 @@ def auc(scores, truth) -> float:
     return float((rankdata(scores)[truth].sum() - hits * (hits + 1) / 2) / (hits * (len(truth) - hits)))
 
 
+@takes(scores=array(finite=False), truth=array())
 def average_precision(scores, truth) -> float:
     """Walk down the ranking: at each true case, what share of those passed so far was true? The mean of these.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..arguments import each, number, share, takes, text
 from ..skeleton import Skeleton, keep_bones
 from .feet import Feet
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .duet_vae import DuetVAE
 
 
+@takes(distance=number(0, 1000), contact=each(each(text, size=2)), pull=share, reach=number(0))
 @dataclass(frozen=True)
 class Wish:
     """What a choreographer asks of a partner while it dances; the model goes on from what became of it.

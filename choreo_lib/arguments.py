@@ -219,6 +219,19 @@ def _function(value, axes):
 
 
 nothing = a(type(None), what="None")
+def _device(value, axes):
+    try:
+        found = torch.device(a(str, torch.device).test(value, axes))
+    except RuntimeError:
+        raise Wrong(ValueError) from None
+    if found.type not in ("cpu", "cuda", "mps", "meta") or (
+            found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count()) or (
+            found.type == "mps" and not torch.backends.mps.is_available()):
+        raise Wrong(ValueError, f"{shown(value)}, which this machine does not have")
+    return value
+
+
+device = Rule('a device, such as "cpu" or "cuda"', _device)
 text, flag = a(str, what="text"), a(bool, np.bool_, what="True or False")
 path, function = Rule("the path of a file, as text or a Path", _path), Rule("a function", _function)
 seed = count(0, 2**63 - 1)

@@ -31,8 +31,8 @@ def _seen(value, axes):
     for who, motion in zip("ab", value if isinstance(value, Duet) else (value,)):
         far = np.abs(motion.positions).max(axis=(1, 2))
         if far.max() > REACH:
-            raise Wrong(ValueError, f"dancer {who} {far.max():,.0f} m away in frame {int(far.argmax())}. Is it in metres? "
-                                    "Read it with scale=, or bring it nearer with .moved(shift)")
+            raise Wrong(ValueError, f"dancer {who} {far.max():,.0f} m away in frame {int(far.argmax())}. Is it in "
+                                    "metres? Read it with scale=, or bring it nearer with .moved(shift)")
     axes.setdefault("dancers", [len(motion.skeleton) for motion in (value if isinstance(value, Duet) else (value,))])
     return value
 
@@ -46,6 +46,13 @@ def _edges(value, axes):
         if any(int(joint) >= limit for joint, limit in zip(pair, joints)):
             raise Wrong(ValueError, f"{shown(pair)} at place {k}, for {joints[0]} and {joints[1]} joints")
     return [tuple(int(joint) for joint in pair) for pair in value]
+
+
+def joint_of(motion: Motion, name: str, argument: str) -> int:
+    """The index of a joint by name. Errors: KeyError that begins with the argument's name."""
+    if name not in motion.skeleton.names:
+        raise KeyError(f"{argument}: no joint {name!r}; this skeleton has {', '.join(motion.skeleton.names)}")
+    return motion.skeleton.names.index(name)
 
 
 SEEN = Rule(f"a Motion or a Duet within {REACH:,.0f} m of the origin", _seen)

@@ -51,7 +51,7 @@ def animate(
 
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{path.name}: a film ends in {' or '.join(SUFFIXES)}")
+        raise ValueError(f"path {path.name}: a film ends in {' or '.join(SUFFIXES)}")
     motion = motion if seconds is None else motion[: max(int(round(seconds * motion.fps)), 1)]
     if view is None:
         view = (best_side(tuple(motion) if isinstance(motion, Duet) else (motion,)), 14.0)

@@ -111,7 +111,7 @@ class Motion:
                 put("rotations", rotations / length)
             else:
                 put("rotations", rotations)
-        put("notes", tuple(map(printable, self.notes or ())))
+        put("notes", () if self.notes is None else tuple(map(printable, self.notes)))
 
     def _array(self, name: str, width: int) -> np.ndarray:
         value = array(finite=False, empty=True)(name, getattr(self, name))

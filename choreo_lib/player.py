@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from . import palette
-from .arguments import count, each, flag, number, path, takes, text
-from .drawable import SEEN
+from .arguments import count, each, flag, number, path, printable, takes, text
+from .drawable import SEEN, joint_of
 from .formats.border import writing
 from .motion import Duet, Motion, Source
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
@@ -117,8 +117,8 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
         return _film(motion, ghost, ties, alt, source, picture)
     if (cells := sum(len(m) * len(m.skeleton) for m in everyone)) > MOST_PLAYED:
         some, step = MOST_PLAYED * len(motion) // cells, -(-cells // MOST_PLAYED)
-        raise ValueError(f"motion has {len(motion):,} frames, a page of {8e-6 * cells:,.0f} MB, which no browser opens at "
-                         f"once. Cut it, as in motion[:{some}], or take every {step}th frame, motion[::{step}]")
+        raise ValueError(f"motion has {len(motion):,} frames, a page of {8e-6 * cells:,.0f} MB, which browsers do not "
+                         f"open. Cut it, as in motion[:{some}], or take one frame in {step}, motion[::{step}]")
     if spots:
         alt += f" Beside it a map of {len(spots['at'])} dots, one a phrase."
     names = _names(dancers)
@@ -192,7 +192,7 @@ def _trails(dancers, trails) -> dict:
     trails = [trails] if isinstance(trails, str) else list(each(text)("trails", trails))
     for name in trails:
         if not any(name in m.skeleton.names for m in dancers):
-            dancers[0].skeleton.index(name)
+            joint_of(dancers[0], name, "trails")
     return {"joints": [[m.skeleton.index(n) for n in trails if n in m.skeleton.names] for m in dancers], "on": True}
 
 

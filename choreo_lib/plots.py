@@ -11,7 +11,7 @@ import numpy as np
 
 from . import palette
 from .arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, rate, takes, text
-from .drawable import FRAME, REACH, SEEN, SEEN_DUET, VIEW, frame_of, label
+from .drawable import FRAME, REACH, SEEN, SEEN_DUET, VIEW, frame_of, joint_of, label
 from .motion import Duet, Motion
 from .shapes import array
 
@@ -101,9 +101,10 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
 
     lines = [(points[0][i], points[1][j]) for i, j in pairs]
     alphas = np.clip(weights[tuple(pairs.T)], 0, 1)
-    ax.add_collection(
-        LineCollection(lines, colors=palette.STRING, alpha=alphas, linewidths=0.4 + 1.8 * alphas, zorder=1)
-    )
+    if lines:
+        ax.add_collection(
+            LineCollection(lines, colors=palette.STRING, alpha=alphas, linewidths=0.4 + 1.8 * alphas, zorder=1)
+        )
     for who, m in enumerate(duet):
         _body(ax, m, points[who], who)
     return _bare(ax)
@@ -148,7 +149,7 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=No
     for who, m in enumerate(_dancers(motion)):
         now, before = (_project(m.positions[f], view) for f in (frame, frame - gap))
         _body(ax, m, now, who)
-        chosen = range(len(m.skeleton)) if joints is None else [m.skeleton.index(name) for name in joints]
+        chosen = range(len(m.skeleton)) if joints is None else [joint_of(m, name, "joints") for name in joints]
         for j in chosen:
             step = now[j] - before[j]
             if np.linalg.norm(step) > 0.01:
@@ -171,7 +172,7 @@ def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
     """Trajectories from above, in metres: the root's path (or one joint's), a dot where it starts. Chapter: 1."""
     ax = _axes(ax, (4.5, 4.5))
     for who, m in enumerate(_dancers(motion)):
-        path = m.positions[:, 0 if joint is None else m.skeleton.index(joint), :2]
+        path = m.positions[:, 0 if joint is None else joint_of(m, joint, "joint"), :2]
         ax.plot(*path.T, palette.DASHES[who], color=palette.DANCERS[who], lw=1.4, label=_name(m, who))
         ax.plot(*path[0], "o", color=palette.DANCERS[who], mfc=palette.DANCERS[who] if who == 0 else palette.PAPER)
     ax.set_aspect("equal", adjustable="datalim")
@@ -185,7 +186,7 @@ def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
 def distance(duet: Duet, joints: tuple[str, str] | None = None, ax=None):
     """Distance over time, in metres: root to root, or between a named joint of a and a named joint of b. Chapter: 1."""
     ax = _axes(ax, (8, 2.4))
-    i, j = (0, 0) if joints is None else (duet.a.skeleton.index(joints[0]), duet.b.skeleton.index(joints[1]))
+    i, j = (0, 0) if joints is None else (joint_of(m, name, "joints") for m, name in zip(duet, joints))
     gap = np.linalg.norm(duet.a.positions[:, i] - duet.b.positions[:, j], axis=-1)
     ax.plot(np.arange(len(duet)) / duet.fps, gap, color=palette.INK, lw=1.3)
     ax.set_xlabel("time, seconds")

@@ -154,6 +154,8 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     as_arrays = not torch.is_tensor(rotations)
     # a copy of an array, since torch warns of one that may not be written
     rotations = torch.as_tensor(np.array(rotations) if as_arrays else rotations)
+    if not rotations.is_floating_point():
+        rotations = rotations.double()
     root = torch.as_tensor(root, dtype=rotations.dtype, device=rotations.device)
     offsets = skeleton.offsets if offsets is None else offsets
     if offsets is None:
@@ -168,6 +170,13 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     )
     if rotations.shape[-2:] != (len(skeleton), 4):
         raise ValueError(f"rotations must end in ({len(skeleton)}, 4); got {tuple(rotations.shape)}")
+    lead = rotations.shape[:-2]
+    if root.shape[:-1] != lead:
+        raise ValueError(f"root must have shape {(*lead, 3)}, a place for each pose; got {tuple(root.shape)}")
+    if offsets.shape[-2:] != (len(skeleton), 3) or offsets.ndim > rotations.ndim or any(
+            mine not in (1, all_of) for mine, all_of in zip(offsets.shape[-3::-1], lead[::-1])):
+        raise ValueError(f"offsets must have shape {(len(skeleton), 3)} or {(*lead, len(skeleton), 3)}; got "
+                         f"{tuple(offsets.shape)}")
     turned, placed = [rotations[..., 0, :]], [root]
     for j, parent in enumerate(skeleton.parents[1:], start=1):
         bone = offsets[..., j, :].expand(placed[parent].shape)

@@ -16,10 +16,10 @@ import numpy as np
 import roma
 import torch
 
-from .arguments import MAX_FRAMES, a, count, each, flag, number, rate, seed, takes, text
+from .arguments import MAX_FRAMES, a, count, device, each, flag, number, rate, seed, takes, text
 from .chance import chunks, generator, order
 from .motion import Duet, Motion, Source
-from .shapes import tensor
+from .shapes import chosen, tensor
 from .skeleton import Skeleton, forward_kinematics
 
 _TAKES = a(Duet, Motion) | each(a(Duet, Motion))
@@ -57,7 +57,7 @@ class Windows:
         return len(self.first)
 
     def __getitem__(self, indices) -> torch.Tensor:
-        first = self.first[indices].to(self.frames.device)
+        first = self.first[chosen("indices", indices, len(self))].to(self.frames.device)
         rows = first[..., None] + self.step * torch.arange(self.length, device=first.device)  # [B] -> [B, T]
         if self.frames.device.type == "cpu":
             # one thread of NumPy fills the memory bus; torch's threads wait for each other where the machine is busy
@@ -79,6 +79,7 @@ class Windows:
 
     def subset(self, which) -> Windows:
         """The windows that a mask [N] or indices choose; the frames are shared, not copied. Chapter: 3."""
+        which = chosen("which", which, len(self))
         return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])
 
     def told(self) -> dict:
@@ -87,6 +88,7 @@ class Windows:
         return {"windows": len(self), "takes": len(self.take.unique()), "frames": len(self.frames),
                 "sha256": hashlib.sha256(frames).hexdigest()}  # fmt: skip
 
+    @takes(device=device)
     def to(self, device) -> Windows:
         """The same windows with their frames on another device, where batches are then gathered. Chapter: 3."""
         return replace(self, frames=self.frames.to(device))
@@ -96,7 +98,7 @@ class Windows:
         """In which order an epoch goes through the windows, int64 [N]; the same on every device. Chapter: 3."""
         return order(len(self), seed, epoch)
 
-    @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag)
+    @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag, device=device)
     def batches(
         self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None, device=None
     ) -> Iterator[torch.Tensor]:
@@ -223,7 +225,7 @@ def _kept(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] |
     unknown = [name for name in joints if name not in skeleton.names]
     if unknown or skeleton.names[0] not in joints:
         raise ValueError(
-            f"joints must be some of {', '.join(skeleton.names)}, the first among them"
+            f"joints (by their names) must be some of {', '.join(skeleton.names)}, the first among them"
             + (f"; there is no {', '.join(unknown)}" if unknown else f"; {skeleton.names[0]} is missing")
         )
     keep = [j for j, name in enumerate(skeleton.names) if name in joints]
@@ -288,11 +290,13 @@ class Frame(NamedTuple):
     origin: torch.Tensor
     heading: torch.Tensor
 
+    @takes(x=tensor(..., 3))
     def to_local(self, x: torch.Tensor) -> torch.Tensor:
         """World positions as seen from the frame. Chapter: 3."""
         origin, heading = self._beside(x)
         return _turn(x - origin, -heading)
 
+    @takes(x=tensor(..., 3))
     def to_world(self, x: torch.Tensor) -> torch.Tensor:
         """The inverse of `to_local`. Chapter: 3."""
         origin, heading = self._beside(x)

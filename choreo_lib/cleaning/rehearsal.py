@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.fft import dct, idct
 
-from ..arguments import a, count, number, seed, share, takes
+from ..arguments import a, count, each, number, seed, share, takes
 from ..motion import Duet
+from ..shapes import array
 
 
 class Spoiled(NamedTuple):
@@ -76,6 +77,7 @@ def spoil(duet: Duet, seed: int = 0, dropped: float = 0.10, swaps: int = 15, lon
     return Spoiled(people, who, scores)
 
 
+@takes(people=each(array(None, None, 3, empty=True), least=1), scores=each(array(None, empty=True), least=1))
 def as_prototyped(people, scores) -> tuple[np.ndarray, np.ndarray]:
     """The repairs of the prototype's notebook, as described there: positions [frames kept, 2, J, 3], and which frames.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..arguments import a, each, takes, text
+from ..arguments import a, each, path, takes, text
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
 from .border import MotionFormatError, check_fps, fail
@@ -58,6 +58,7 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     return Duet(a, b)
 
 
+@takes(path=path)
 def read_pairs(path) -> list[Duet]:
     """Duets that a JSON file lists: two motion files each, brought together by `match`.
 
@@ -92,7 +93,7 @@ def read_pairs(path) -> list[Duet]:
     return duets
 
 
-@takes(skeleton=a(Skeleton))
+@takes(path=path, skeleton=a(Skeleton))
 def joint_weights(path, skeleton: Skeleton) -> list[float]:
     """How much each joint counts, from a JSON file that says it by name: {"*Hand*": 0.1}; others count 1.
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arguments import path, takes
 from ..motion import Duet, Motion
 from ..skeleton import HYBRIK_29, Skeleton
 from . import border
@@ -49,6 +50,7 @@ class Detections:
         return len(self.image_id)
 
 
+@takes(path=path)
 def read_detections(path) -> Detections:
     """Read an AlphaPose/HybrIK result file.
 

@@ -141,8 +141,9 @@ def real_floor(features, groups=None, seed: int = 0, splits: int = 20) -> tuple[
     names, sizes = np.unique(groups, return_counts=True)
     least = np.sort(sizes)[: len(names) // 2].sum()  # windows in the smallest half that could be drawn
     if least < 2 or len(groups) != len(features) or not np.isfinite(features).all():
-        raise ValueError(f"{len(features)} windows in {len(names)} groups ({len(groups)} labels) cannot be halved; "
-                         "they must be finite, in two groups at least, and no half may have less than two windows")
+        raise ValueError(f"features: {len(features)} windows in {len(names)} groups ({len(groups)} labels) cannot be "
+                         "halved; they must be finite, in two groups at least, and no half may have less than two "
+                         "windows")
     (features,) = _standard(features, features)
     rng = np.random.default_rng(seed)
     found = []

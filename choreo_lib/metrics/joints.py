@@ -25,7 +25,7 @@ def joint(skeleton: Skeleton, name: str) -> int:
     found = skeleton.limb(side, part) if part in PARTS else skeleton.find(name.replace("_", ""))
     if found is None:
         raise ValueError(f"no joint of this skeleton is a {name!r}; it has {', '.join(skeleton.names)}. "
-                         "Measures that need named joints know " + ", ".join(COMMON))
+                         "Measures know joints by these names: " + ", ".join(COMMON))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..arguments import count, number, seed, share, takes
+from ..arguments import a, count, number, seed, share, takes
 from ..motion import Motion
 from ..shapes import tensor
 from ..skeleton import slerp
@@ -40,6 +40,9 @@ class Phrases(NamedTuple):
     def plus(self, change: torch.Tensor) -> Phrases:
         """The same take with ``change`` [Z], or one a moment [M, Z], added to its codes. Chapter: 6."""
         change = change.to(self.codes)
+        if change.shape not in (self.codes.shape[-1:], (int(self.clock.max()) + 1, self.codes.shape[-1])):
+            raise ValueError(f"change must have shape [{self.codes.shape[-1]}] or [{int(self.clock.max()) + 1}, "
+                             f"{self.codes.shape[-1]}], one a moment; got {list(change.shape)}")
         return self._replace(codes=self.codes + (change if change.ndim == 1 else change[self.clock]))
 
     @takes(size=number(0), seed=seed, back=share)
@@ -60,8 +63,10 @@ class Phrases(NamedTuple):
     def waving(self, number: int, height: float, moments: float) -> torch.Tensor:
         """One number that swings, [M, Z], for `plus`: ``height`` of its variation to either side, in so many moments.
 
-        Errors: IndexError for a number that a code does not have.
+        Errors: ValueError for a number that a code does not have.
         """
+        if number >= self.codes.shape[-1]:
+            raise ValueError(f"number must be below {self.codes.shape[-1]}, as many as a code has; got {number}")
         when = torch.arange(int(self.clock.max()) + 1) * 2 * torch.pi / moments
         change = torch.zeros(len(when), self.codes.shape[2])
         change[:, number] = height * float(self.codes[..., number].std()) * when.sin()
@@ -72,6 +77,7 @@ class Phrases(NamedTuple):
 
         Errors: ValueError for a take with fewer windows.
         """
+        a(Phrases)("other", other), number(-10, 10)("share", share)
         if len(other.codes) < len(self.codes):
             raise ValueError(f"the other take has {len(other.codes)} windows and this one {len(self.codes)}")
         return self._replace(codes=torch.lerp(self.codes, other.codes[: len(self.codes)].to(self.codes), share))

@@ -17,6 +17,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from .arguments import takes, text
 from .motion import OURS, Duet, Motion, Source
 
 _INSIDE = Path(__file__).parent / "data"  # a wheel carries data/ inside the package, a checkout beside it
@@ -146,6 +147,7 @@ def _plain(error: Exception) -> str:
     return kinds.get(type(error).__name__, type(error).__name__)
 
 
+@takes(name=text)
 def fetch(name: str) -> list[Path]:
     """The files of a data set or of one take, here and compared; downloads what is missing.
 
@@ -160,6 +162,7 @@ def fetch(name: str) -> list[Path]:
     return [_local(file) or _download(file) for each in wanted for file in each["files"]]
 
 
+@takes(name=text)
 def data_path(name: str) -> Path:
     """The one file of a take, such as ``data_path("alphapose-raw")`` or ``data_path("salsa/Easy_01/male")``.
 
@@ -174,11 +177,13 @@ def data_path(name: str) -> Path:
     return _local(file) or _download(file)
 
 
+@takes(name=text)
 def is_here(name: str) -> bool:
     """Whether a take (or every take of a set but the challenge) can be loaded without a download. Chapter: 1."""
     return not missing(name)
 
 
+@takes(name=text)
 def missing(name: str) -> list[str]:
     """The files of a take, or of a set but its challenge, that would have to be downloaded. Chapter: 1."""
     first, entry, take, _ = _find(name)
@@ -191,6 +196,7 @@ def _place(entry: dict, dancer: str) -> int:
     return ("a", "b").index(dancer) if dancer in ("a", "b") else entry["dancers"].index(dancer)
 
 
+@takes(name=text)
 def source(name: str) -> Source:
     """Whose motion a set holds and on what terms, such as ``source("alphapose-raw")``: for what is made from its files.
 
@@ -210,6 +216,7 @@ def _stamped(motion: Motion, name: str, entry: dict, dancer: str) -> Motion:
     return replace(motion, source=_source(name, entry), name=motion.name if "embedded" in entry else dancer)
 
 
+@takes(name=text)
 def load_motion(name: str) -> Motion:
     """One dancer by name: "mariel-selected", "cmu-fbx/85_12", or one of a duet, "salsa/Easy_01/female".
 
@@ -233,6 +240,7 @@ def load_motion(name: str) -> Motion:
     return _stamped(motion, first, entry, take)
 
 
+@takes(name=text)
 def load_duet(name: str = "synthetic") -> Duet:
     """Two dancers by name: "synthetic", "synthetic/canon", "salsa/Easy_01", "ilya-hannah".
 
@@ -264,6 +272,7 @@ def _not_motion(name: str) -> str:
             f"a duet of it with choreo_lib.clean(choreo_lib.data_path({name!r}), fps=30)")
 
 
+@takes(name=text)
 def splits(name: str) -> dict[str, list[str]]:
     """Which takes of a set are for training, validation, test, and the challenge nothing is tuned on.
 

@@ -5,17 +5,15 @@ Taught in chapter 1, "Seeing a duet".
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import roma
 import torch
 
+from . import joint_names
 from .arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, printable, shown, takes, text
 from .shapes import array, tensor
-
-_SIDES = (("left", "right"), ("l", "r"))
 
 
 def _an_end(value, axes):
@@ -98,14 +96,14 @@ class Skeleton:
             raise KeyError(f"name: no joint {name!r}; this skeleton has {', '.join(self.names)}")
         return self.names.index(name)
 
+    @takes(candidates=text)
     def find(self, *candidates: str) -> int | None:
-        """The first joint whose name, in lower case and without separators, ends in a candidate."""
-        plain = [re.sub(r"[^a-z0-9]", "", name.lower()) for name in self.names]
-        for wanted in candidates:
-            for j, name in enumerate(plain):
-                if name.endswith(wanted):
-                    return j
-        return None
+        """The joint that a candidate names ("leftfoot", "head"), however its side is spelled; the surer one first."""
+        return joint_names.find(self.names, candidates)
+
+    def limb(self, side: str, part: str) -> int | None:
+        """The "hip", "knee", "ankle", "toe", "shoulder", "elbow" or "wrist" of a side, or None."""
+        return self.find(*(side + stem for stem in joint_names.PARTS[part]))
 
     @property
     def bones(self) -> tuple[tuple[int, int], ...]:
@@ -115,28 +113,34 @@ class Skeleton:
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """Pairs (left joint, right joint), found by their names: what a mirror exchanges."""
+        return joint_names.twins(self.names)
+
+    @property
+    def pelvis(self) -> int:
+        """The joint where the legs meet: by its name where both legs hang from it, else by the legs, else the root.
+
+        A root may stand still at the origin and only carry the hips.
+        """
+        legs = [next((j for part in ("hip", "knee", "ankle") if (j := self.limb(side, part)) is not None), None)
+                for side in ("left", "right")]
+        if None in legs:
+            found = self.find("pelvis", "hips")
+            return 0 if found is None else found
+        left, right = (self.chain(j) for j in legs)
+        above = [j for j in left if j in right]  # what carries both legs, the nearest first
+        sided = joint_names.sided_names(self.names)
+        return next((j for name in ("pelvis", "hips") for j in above if sided[j] == ("", name)), above[0])
+
+    def chain(self, joint: int) -> list[int]:
+        """A joint and what carries it, up to the root."""
         found = []
-        for j, name in enumerate(self.names):
-            for left, right in _SIDES:
-                for twin in _renamed(name, left, right):
-                    if twin in self.names:
-                        found.append((j, self.names.index(twin)))
-        return tuple(dict.fromkeys(found))
+        while joint >= 0:
+            found.append(joint)
+            joint = self.parents[joint]
+        return found
 
 
-def _renamed(name: str, left: str, right: str) -> list[str]:
-    """The name with `left` turned into `right`, case kept; short sides only as a word of their own."""
-    edge = "" if len(left) > 1 else r"(?:(?<=[_\-. :])|(?<=^))"
-    tail = "" if len(left) > 1 else r"(?=$|[_\-. :]|[A-Z])"
-    answer = []
-    for spelled, other in ((left, right), (left.capitalize(), right.capitalize()), (left.upper(), right.upper())):
-        twin = re.sub(edge + spelled + tail, other, name, count=1)
-        if twin != name:
-            answer.append(twin)
-    return answer
-
-
-@takes(skeleton=a(Skeleton), rotations=array(..., "J", 4), root=array(..., 3), offsets=array(..., 3))
+@takes(skeleton=a(Skeleton), rotations=array(..., "joints", 4), root=array(..., 3), offsets=array(..., 3))
 def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
 
@@ -150,6 +154,8 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     as_arrays = not torch.is_tensor(rotations)
     # a copy of an array, since torch warns of one that may not be written
     rotations = torch.as_tensor(np.array(rotations) if as_arrays else rotations)
+    if not rotations.is_floating_point():
+        rotations = rotations.double()
     root = torch.as_tensor(root, dtype=rotations.dtype, device=rotations.device)
     offsets = skeleton.offsets if offsets is None else offsets
     if offsets is None:
@@ -164,6 +170,13 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     )
     if rotations.shape[-2:] != (len(skeleton), 4):
         raise ValueError(f"rotations must end in ({len(skeleton)}, 4); got {tuple(rotations.shape)}")
+    lead = rotations.shape[:-2]
+    if root.shape[:-1] != lead:
+        raise ValueError(f"root must have shape {(*lead, 3)}, a place for each pose; got {tuple(root.shape)}")
+    if offsets.shape[-2:] != (len(skeleton), 3) or offsets.ndim > rotations.ndim or any(
+            mine not in (1, all_of) for mine, all_of in zip(offsets.shape[-3::-1], lead[::-1])):
+        raise ValueError(f"offsets must have shape {(len(skeleton), 3)} or {(*lead, len(skeleton), 3)}; got "
+                         f"{tuple(offsets.shape)}")
     turned, placed = [rotations[..., 0, :]], [root]
     for j, parent in enumerate(skeleton.parents[1:], start=1):
         bone = offsets[..., j, :].expand(placed[parent].shape)
@@ -184,8 +197,8 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.
     return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
 
 
-@takes(skeleton=a(Skeleton, axis="J"), positions=tensor(..., "J", 3), lengths=tensor(), doubt=number(0),
-       rounds=count(0, 1000), mobility=tensor("J"))
+@takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(), doubt=number(0),
+       rounds=count(0, 1000), mobility=tensor("joints"))
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
                rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.

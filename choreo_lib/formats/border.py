@@ -167,11 +167,9 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
 
 def _landmarks(skeleton: Skeleton) -> tuple[int | None, list[int]]:
     head = skeleton.find("head", "headtop", "headend", "jaw", "neck")
-    feet = []
-    for side in ("left", "right", "l", "r"):
-        found = skeleton.find(*(side + part for part in ("ankle", "foot", "toebase", "toe", "knee", "leg")))
-        feet += [found] if found is not None else []
-    return head, feet
+    feet = [next((j for part in ("ankle", "toe", "knee") if (j := skeleton.limb(side, part)) is not None), None)
+            for side in ("left", "right")]
+    return head, [j for j in feet if j is not None]
 
 
 def _upright(skeleton: Skeleton, points: np.ndarray, bones: np.ndarray, need: float) -> str | None:
@@ -188,14 +186,7 @@ def _upright(skeleton: Skeleton, points: np.ndarray, bones: np.ndarray, need: fl
 
 def _path(skeleton: Skeleton, head: int, foot: int, bones: np.ndarray) -> float:
     """The length of the bones between two joints, by way of the joint where their limbs meet."""
-    up_from = []
-    for j in (head, foot):
-        chain = []
-        while j >= 0:
-            chain.append(j)
-            j = skeleton.parents[j]
-        up_from.append(chain)
-    return float(bones[list(set(up_from[0]) ^ set(up_from[1]))].sum())
+    return float(bones[list(set(skeleton.chain(head)) ^ set(skeleton.chain(foot)))].sum())
 
 
 def _bones(skeleton: Skeleton, positions: np.ndarray) -> np.ndarray:

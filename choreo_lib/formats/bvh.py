@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +17,9 @@ from ..motion import Motion
 from ..skeleton import forward_kinematics
 from . import border
 from .border import check_fps, fail
-from .bvh_text import MARK, read_numbers, read_tree, rename_twins
+from .bvh_numbers import read_numbers
+from .bvh_text import MARK, load
+from .bvh_tree import Tree, read_trees, rename_twins
 from .kinematics import angles_to_quaternions, local_motion, quaternions_to_angles
 
 
@@ -29,23 +32,55 @@ def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
     Errors: MotionFormatError, naming the line.
     Chapter: 1.
     """
-    data = border.load_bytes(path)
-    if b"\n" not in data:
-        data = data.replace(b"\r", b"\n")
-    motion_at = re.search(rb"^[ \t]*MOTION[ \t\r]*$", data, re.M | re.I)
-    if motion_at is None:
-        fail(path, "expected a line MOTION after the skeleton, and there is none; the file is cut short or no BVH")
-    if motion_at.start() > 4_000_000:
-        fail(path, "the skeleton alone fills megabytes; expected some hundred lines before MOTION")
-    tree = read_tree(path, data[:motion_at.start()])
-    notes = rename_twins(tree)
-    values, seconds = read_numbers(path, data, motion_at, tree)
-    if fps is None:
-        fps = 1 / seconds
-        if round(fps) in range(1, 501) and abs(1 / round(fps) - seconds) < 1e-6:
-            fps = round(fps)  # "0.033333" is what six digits leave of 1/30
-    fps = check_fps(path, fps)
+    bodies = _load(path, fps)
+    if len(bodies) > 1:
+        fail(path, f"a second ROOT; this file holds {len(bodies)} skeletons, a dancer each. "
+                   + ("Take read_duet(path), then duet.a or duet.b" if len(bodies) == 2 else "Split the file"),
+             f"line {bodies[1].tree.line}")
+    return _placed(path, bodies[0], up, scale)
 
+
+def read_bvh_duet(path, up=None, scale=None, fps=None) -> tuple[Motion, Motion]:
+    """Read two dancers from a BVH file with two ROOTs; they share a world, and so an axis and a unit.
+
+    Errors: MotionFormatError where there are not two. Chapter: 1.
+    """
+    bodies = _load(path, fps)
+    if len(bodies) != 2:
+        fail(path, "a .bvh file with one ROOT holds one dancer; pass the second dancer's file as well"
+             if len(bodies) == 1 else f"this file holds {len(bodies)} skeletons, and a duet has two. Split the file")
+    a, b = (_placed(path, body, up, scale) for body in bodies)
+    return tuple(replace(m, name=f"{m.name} {who}") for m, who in zip((a, b), "ab"))
+
+
+@dataclass
+class _Body:
+    """One ROOT of a file, in the file's units and axes; ``offsets`` per joint, ``per_frame`` where bones stretch."""
+
+    tree: Tree
+    fps: float
+    root: np.ndarray
+    rotations: np.ndarray
+    offsets: np.ndarray
+    per_frame: np.ndarray | None
+    notes: list
+
+
+def _load(path, fps) -> list[_Body]:
+    data, motion_at = load(path)
+    trees, notes = read_trees(path, data[:motion_at.start()]), []
+    block = read_numbers(path, data, motion_at, trees, notes, timed=fps is None)
+    fps = check_fps(path, block.fps if fps is None else fps)
+    bodies, first = [], 0
+    for tree in trees:
+        last = first + len(tree.channels)
+        bodies.append(_body(tree, block.values[:, first:last], fps, block.step, notes))
+        first = last
+    return bodies
+
+
+def _body(tree: Tree, values: np.ndarray, fps: float, step: float, notes) -> _Body:
+    notes = [*notes, *rename_twins(tree)]
     frames, joints = len(values), len(tree.names)
     offsets = np.array(tree.offsets, np.float64)
     moved, turned_by = {}, [([], []) for _ in range(joints)]  # joint -> {axis: column}; (axes, columns) a joint
@@ -58,13 +93,16 @@ def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
     rotations = angles_to_quaternions(values, turned_by)
     places, per_frame = {}, None
     root = np.repeat(offsets[:1], frames, axis=0)  # [T, 3]
+    # what six printed digits or single precision make of a bone that keeps its length is no stretching
+    longest = float(np.linalg.norm(offsets[1:], axis=-1).max(initial=0.0))
+    fine = max(min(4 * step, 1e-3 * longest), 2e-5 * longest)
     for joint, columns in moved.items():
         for axis, column in columns.items():
             path_of = values[:, column]
             if joint == 0:
                 root[:, axis] = path_of
-            elif path_of.max() - path_of.min() <= 1e-6 * max(1.0, abs(path_of[0])):
-                offsets[joint, axis] = path_of[0]
+            elif path_of.max() - path_of.min() <= max(fine, 1e-6 * max(1.0, abs(path_of[0]))):
+                offsets[joint, axis] = (path_of.max() + path_of.min()) / 2
             else:
                 places[joint, axis] = path_of
     offsets[0] = 0.0  # where the root stands is the motion's business, not the skeleton's
@@ -77,10 +115,20 @@ def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
         named = list(dict.fromkeys(tree.names[joint] for joint, _ in places))
         notes.append(f"bones change length: {len(named)} joints have position channels that vary "
                      f"({', '.join(named[:3])}{' ...' if len(named) > 3 else ''}); the skeleton holds their mean")
+    return _Body(tree, fps, root, rotations, offsets, per_frame, notes)
+
+
+def _placed(path, body: _Body, up, scale) -> Motion:
+    """A body in metres, Z up."""
+    tree, offsets, notes, rotations = body.tree, body.offsets, body.notes, body.rotations
     skeleton = border.make_skeleton(path, tree.names, tree.parents, offsets, tree.ends)
-    positions, _ = forward_kinematics(skeleton, rotations, root, per_frame)
+    positions, _ = forward_kinematics(skeleton, rotations, body.root, body.per_frame)
+    if len(skeleton) > 1 and not offsets.any() and body.per_frame is None and None in (up, scale) and not tree.stated:
+        fail(path, "every OFFSET is 0 0 0: bones without length, so there is no body to see. Export the take again "
+                   "with its rest pose, or pass up= and scale= to read it as it is")
+    stated_up = tree.stated.get("up")
     matrix, scale = border.settle(path, skeleton, positions, notes, up, scale,
-                                  tree.stated.get("up") if tree.stated.get("up") in border.TURNS else None,
+                                  stated_up if isinstance(stated_up, str) and stated_up in border.TURNS else None,
                                   _number(tree.stated.get("unit")))
     with np.errstate(over="ignore"):
         ends = [(j, matrix @ np.array(tip) * scale) for j, tip in tree.ends]
@@ -88,7 +136,7 @@ def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
         positions, rotations = positions @ matrix.T * scale, border.turn(matrix, rotations)
     skeleton, positions, rotations = _restore_order(path, tree.stated, skeleton, positions, rotations)
     name = tree.stated.get("name")
-    return border.finish(path, positions, fps, skeleton, rotations, notes,
+    return border.finish(path, positions, body.fps, skeleton, rotations, notes,
                          border.source_from_dict(tree.stated.get("source")), name if isinstance(name, str) else None)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import a, each, path, takes, text
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
 from .border import MotionFormatError, check_fps, fail
@@ -20,6 +21,7 @@ from .pointcloud import read_json
 SLACK = 0.2  # seconds by which two takes of one dance may differ in length: somebody pressed stop a little later
 
 
+@takes(a=a(Motion), b=a(Motion), names=each(text, size=2))
 def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     """Two dancers as a duet whose joints, clock and length are the same.
 
@@ -56,6 +58,7 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     return Duet(a, b)
 
 
+@takes(path=path)
 def read_pairs(path) -> list[Duet]:
     """Duets that a JSON file lists: two motion files each, brought together by `match`.
 
@@ -90,6 +93,7 @@ def read_pairs(path) -> list[Duet]:
     return duets
 
 
+@takes(path=path, skeleton=a(Skeleton))
 def joint_weights(path, skeleton: Skeleton) -> list[float]:
     """How much each joint counts, from a JSON file that says it by name: {"*Hand*": 0.1}; others count 1.
 

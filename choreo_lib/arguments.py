@@ -1,6 +1,6 @@
 """What a verb may be given: a rule an argument, stated above the verb, and one kind of message where it is broken.
 
-    @takes(motion=a(Motion, Duet), fps=number(above=0), count=count(1, 100), frame=array("T", "J", 3))
+    @takes(motion=a(Motion, Duet), fps=number(above=0), count=count(1, 100), frame=array("frames", "joints", 3))
     def verb(motion, fps=30.0, count=8, frame=None): ...
 
 An argument whose default is None may be None. What is wrong is told before anything is computed, by the argument's
@@ -119,8 +119,8 @@ def printable(text: str) -> str:
 
 def number(low: float | None = None, high: float | None = None, above: float | None = None, what="a number") -> Rule:
     """A finite real number, not True or False, from ``low`` to ``high``, or above ``above``."""
-    bounds = [f"above {above:g}" if above is not None else "", f"{low:,g} or more" if low is not None else "",
-              f"{high:,g} at most" if high is not None else ""]
+    bounds = [f"above {above:g}" if above is not None else "", f"of at least {low:,g}" if low is not None else "",
+              f"{'of ' if low is None else ''}at most {high:,g}" if high is not None else ""]
 
     def test(value, axes):
         if isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 0:
@@ -136,7 +136,7 @@ def number(low: float | None = None, high: float | None = None, above: float | N
             raise Wrong(ValueError)
         return value
 
-    return Rule(", ".join(filter(None, [what, *bounds])), test)
+    return Rule(f"{what} {' and '.join(filter(None, bounds))}".strip(), test)
 
 
 def count(low: int = 1, high: int = MAX_FRAMES, what: str = "a whole number") -> Rule:
@@ -156,7 +156,7 @@ def count(low: int = 1, high: int = MAX_FRAMES, what: str = "a whole number") ->
             raise Wrong(ValueError)
         return int(value)
 
-    return Rule(f"{what} from {low:,} to {high:,}", test)
+    return Rule(f"{what} of at least {low:,} and at most {high:,}", test)
 
 
 def a(*kinds: type, axis: str = "", what: str = "") -> Rule:
@@ -165,8 +165,8 @@ def a(*kinds: type, axis: str = "", what: str = "") -> Rule:
     def test(value, axes):
         if not isinstance(value, kinds):
             raise Wrong(TypeError)
-        if axis:
-            axes[axis] = len(value)
+        if axis and len(value) != axes.setdefault(axis, len(value)):
+            raise Wrong(ValueError, f"one of {len(value)} {axis}, where there are {axes[axis]}")
         return value
 
     return Rule(what or "a " + " or a ".join(kind.__name__ for kind in kinds), test)
@@ -187,8 +187,7 @@ def choice(*options) -> Rule:
 
 def each(rule: Rule, least: int = 0, most: int = MAX_FRAMES, size: int | None = None) -> Rule:
     """A list or tuple (any collection but text and dictionaries) of what ``rule`` says."""
-    how_many = f"{size} of these: " if size is not None else "at least one of: " if least == 1 else (
-        f"at least {least} of: " if least else "")
+    how_many = f" of {size}" if size is not None else f" of at least {least}" if least else ""
 
     def test(value, axes):
         if isinstance(value, np.ndarray | torch.Tensor) and value.ndim:
@@ -204,7 +203,7 @@ def each(rule: Rule, least: int = 0, most: int = MAX_FRAMES, size: int | None = 
                 raise Wrong(wrong.kind, f"{shown(one)} at place {k}") from None
         return value
 
-    return Rule(f"a list of {how_many}{rule.wanted}", test)
+    return Rule(f"a list{how_many}, each {rule.wanted}", test)
 
 
 def _path(value, axes):
@@ -219,6 +218,20 @@ def _function(value, axes):
     return value
 
 
+nothing = a(type(None), what="None")
+def _device(value, axes):
+    try:
+        found = torch.device(a(str, torch.device).test(value, axes))
+    except RuntimeError:
+        raise Wrong(ValueError) from None
+    if found.type not in ("cpu", "cuda", "mps", "meta") or (
+            found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count()) or (
+            found.type == "mps" and not torch.backends.mps.is_available()):
+        raise Wrong(ValueError, f"{shown(value)}, which this machine does not have")
+    return value
+
+
+device = Rule('a device, such as "cpu" or "cuda"', _device)
 text, flag = a(str, what="text"), a(bool, np.bool_, what="True or False")
 path, function = Rule("the path of a file, as text or a Path", _path), Rule("a function", _function)
 seed = count(0, 2**63 - 1)

@@ -17,6 +17,7 @@ import torch
 import torch.distributed as dist
 
 from . import checkpoints, models
+from .arguments import count, flag, path, seed, takes, text
 from .datasets import DATA, source
 from .export import animate
 from .formats import write_motion
@@ -33,6 +34,7 @@ def list_models() -> list[str]:
     return [name for name in RECIPES if (WEIGHTS / f"{name}.json").exists()]
 
 
+@takes(name=text, folder=path)
 def load_model(name: str, folder=None) -> torch.nn.Module:
     """A trained model at rest, with its ``.card``: recipe, data, seed, time, measures, terms.
 
@@ -60,6 +62,7 @@ def load_model(name: str, folder=None) -> torch.nn.Module:
     return model.eval()
 
 
+@takes(name=text, split=text | seed)
 def evaluate(name: str, split="test") -> dict[str, dict[str, float]]:
     """A model's measures and every baseline's, on the same windows: {row: {metric: value}}.
 
@@ -70,6 +73,7 @@ def evaluate(name: str, split="test") -> dict[str, dict[str, float]]:
     return recipe.judge(model, recipe.windows("train", None, mode), recipe.windows(split, None, mode))
 
 
+@takes(name=text)
 def find_recipe(name: str) -> Recipe:
     """A recipe by name. Errors: TrainingError naming those there are. Chapter: 4."""
     if name not in RECIPES:
@@ -77,6 +81,7 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
+@takes(name=text, mode=text, out=path, resume=flag, device=text, precision=text, weights=path, keep_every=count(0))
 def train(name: str, mode: str = "quick", out=None, resume: bool = False, device: str | None = None,
           precision: str | None = None, weights=None, keep_every: int = 0) -> Path:
     """Make an artifact: train by its recipe, judge it, and write ``out/name.safetensors`` with its card.

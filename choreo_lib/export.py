@@ -12,12 +12,16 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from . import palette
+from .arguments import count, each, flag, number, path, seconds, takes
+from .drawable import EDGES, SEEN, VIEW
 from .formats.border import writing
 from .motion import Duet, Motion
 
 SUFFIXES = (".gif", ".mp4")
 
 
+@takes(motion=SEEN, path=path, ghost=SEEN, edges=EDGES, seconds=seconds, size=each(count(16, 8192), size=2),
+       fps=number(0.01, 240), view=VIEW, max_bytes=count(1, 10**12), progress=flag)
 def animate(
     motion: Motion | Duet,
     path: str | Path,
@@ -47,7 +51,7 @@ def animate(
 
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{path.name}: a film ends in {' or '.join(SUFFIXES)}")
+        raise ValueError(f"path {path.name}: a film ends in {' or '.join(SUFFIXES)}")
     motion = motion if seconds is None else motion[: max(int(round(seconds * motion.fps)), 1)]
     if view is None:
         view = (best_side(tuple(motion) if isinstance(motion, Duet) else (motion,)), 14.0)

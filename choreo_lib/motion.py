@@ -117,7 +117,7 @@ class Motion:
                 put("rotations", rotations / length)
             else:
                 put("rotations", rotations)
-        put("notes", tuple(map(printable, self.notes or ())))
+        put("notes", () if self.notes is None else tuple(map(printable, self.notes)))
 
     def _array(self, name: str, width: int) -> np.ndarray:
         value = array(finite=False, empty=True)(name, getattr(self, name))
@@ -137,7 +137,8 @@ class Motion:
         return value
 
     @classmethod
-    @takes(rotations=array("T", "J", 4), root=array("T", 3), fps=_FPS, skeleton=a(Skeleton, axis="J"))
+    @takes(rotations=array("frames", "joints", 4), root=array("frames", 3), fps=_FPS,
+           skeleton=a(Skeleton, axis="joints"))
     def from_rotations(cls, rotations, root, fps: float, skeleton: Skeleton, **more) -> Motion:
         """A Motion from local rotations [T, J, 4] and the root's path [T, 3], by forward kinematics."""
         rotations, root = np.asarray(rotations, np.float64), np.asarray(root, np.float64)
@@ -199,9 +200,9 @@ class Motion:
         last = len(self) - 1
         frames = last / self.fps * fps + 1
         if frames > MAX_FRAMES or frames * len(self.skeleton) > MAX_CELLS:
-            raise ValueError(f"fps {fps:g} would make {frames:,.0f} frames of this motion; at most {MAX_FRAMES:,} "
-                             f"frames and {MAX_CELLS:,} frames x joints are held. Choose a smaller fps, or cut the "
-                             "motion first")
+            raise ValueError(f"fps {fps:g} would make {frames:,.0f} frames of this motion; a motion made here holds "
+                             f"{MAX_FRAMES:,} frames and {MAX_CELLS:,} frames x joints at most. Choose a smaller fps, "
+                             "or cut the motion first")
         times = np.minimum(np.arange(int(np.floor(last / self.fps * fps + 1e-9)) + 1) / fps * self.fps, last)
         before = np.minimum(times.astype(int), max(last - 1, 0))
         after = np.minimum(before + 1, last)

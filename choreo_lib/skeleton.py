@@ -96,6 +96,7 @@ class Skeleton:
             raise KeyError(f"name: no joint {name!r}; this skeleton has {', '.join(self.names)}")
         return self.names.index(name)
 
+    @takes(candidates=text)
     def find(self, *candidates: str) -> int | None:
         """The joint that a candidate names ("leftfoot", "head"), however its side is spelled; the surer one first."""
         return joint_names.find(self.names, candidates)
@@ -139,7 +140,7 @@ class Skeleton:
         return found
 
 
-@takes(skeleton=a(Skeleton), rotations=array(..., "J", 4), root=array(..., 3), offsets=array(..., 3))
+@takes(skeleton=a(Skeleton), rotations=array(..., "joints", 4), root=array(..., 3), offsets=array(..., 3))
 def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
 
@@ -153,6 +154,8 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     as_arrays = not torch.is_tensor(rotations)
     # a copy of an array, since torch warns of one that may not be written
     rotations = torch.as_tensor(np.array(rotations) if as_arrays else rotations)
+    if not rotations.is_floating_point():
+        rotations = rotations.double()
     root = torch.as_tensor(root, dtype=rotations.dtype, device=rotations.device)
     offsets = skeleton.offsets if offsets is None else offsets
     if offsets is None:
@@ -167,6 +170,13 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     )
     if rotations.shape[-2:] != (len(skeleton), 4):
         raise ValueError(f"rotations must end in ({len(skeleton)}, 4); got {tuple(rotations.shape)}")
+    lead = rotations.shape[:-2]
+    if root.shape[:-1] != lead:
+        raise ValueError(f"root must have shape {(*lead, 3)}, a place for each pose; got {tuple(root.shape)}")
+    if offsets.shape[-2:] != (len(skeleton), 3) or offsets.ndim > rotations.ndim or any(
+            mine not in (1, all_of) for mine, all_of in zip(offsets.shape[-3::-1], lead[::-1])):
+        raise ValueError(f"offsets must have shape {(len(skeleton), 3)} or {(*lead, len(skeleton), 3)}; got "
+                         f"{tuple(offsets.shape)}")
     turned, placed = [rotations[..., 0, :]], [root]
     for j, parent in enumerate(skeleton.parents[1:], start=1):
         bone = offsets[..., j, :].expand(placed[parent].shape)
@@ -191,8 +201,8 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.
     return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
 
 
-@takes(skeleton=a(Skeleton, axis="J"), positions=tensor(..., "J", 3), lengths=tensor(), doubt=number(0),
-       rounds=count(0, 1000), mobility=tensor("J"))
+@takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(), doubt=number(0),
+       rounds=count(0, 1000), mobility=tensor("joints"))
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
                rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.

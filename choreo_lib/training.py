@@ -22,13 +22,17 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from . import checkpoints
+from .arguments import a, count, number, seed, share, takes, text
 from .augmentation import Augment
 from .checkpoints import TrainingError
+from .drawable import label
 from .windows import Windows
 
 __all__ = ["History", "Plan", "TrainingError", "choose_device", "fit"]
 
 
+@takes(epochs=count(), batch=count(), rate=number(above=0), warmup=count(0), decay=number(0), average=share,
+       clip=number(above=0), patience=count(), seed=seed, augment=a(Augment), precision=text, save_every=number(0))
 @dataclass(frozen=True)
 class Plan:
     """How to train: what does not depend on the model.
@@ -90,7 +94,7 @@ class History:
             _, ax = plt.subplots(figsize=(7, 3), layout="constrained")
         for name, dash in zip(names or ("train_loss", "valid_loss"), ("-", "--", "-.", ":") * 9):
             if any(name in row for row in self.rows):
-                ax.plot(self["epoch"], self[name], dash, label=name.replace("_", " "))
+                ax.plot(self["epoch"], self[name], dash, label=label(name.replace("_", " ")))
         ax.set(xlabel="epoch")
         if ax.dataLim.y0 > 0:
             ax.set_yscale("log")

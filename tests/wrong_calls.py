@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 import inspect
+import json
 import traceback
 import warnings
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 import torch
 
 import choreo_lib as cl
-from choreo_lib import (artifacts, augmentation, baselines, checks, cleaning, datasets, formats, losses, metrics, models,
-                        particles, payload, player, plots, skeleton, synthetic, training, windows)
+from choreo_lib import (
+    artifacts,
+    augmentation,
+    baselines,
+    checks,
+    cleaning,
+    datasets,
+    formats,
+    losses,
+    metrics,
+    models,
+    particles,
+    payload,
+    player,
+    plots,
+    skeleton,
+    synthetic,
+    training,
+    windows,
+)
 from choreo_lib.metrics import joints
 from choreo_lib.models import duet_vae, feet, phrases, solo_vae
 
+FOLDER = Path(mkdtemp(prefix="wrong-calls-"))
 HOME = str(Path(cl.__file__).parent)
 REQUIRED = inspect.Parameter.empty
 
@@ -34,6 +55,7 @@ SOLO = models.SoloVAE(BODY, frames=20, latent=8, hidden=8, layers=1, detail=2)
 PARTNER = models.DuetVAE(BODY, **SMALL)
 PARTNER.prepare([BATCH])
 TRANSLATOR = models.VAERNN(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
+TRANSLATOR.prepare([TURNS[:]])
 READ = TRANSLATOR.read(MOTION[:40])
 STRINGS = models.DanceNRI(BODY, frames=20, hidden=8, max_lag=0.1)
 SPRINGS = models.NRI(hidden=8, wide=8, frames=12)
@@ -52,11 +74,11 @@ VALUES = {  # what an argument of this name is given, if the verb has no default
     "generator": torch.Generator(), "factor": torch.ones(2), "length": 10, "transforms": TURNS[:2], "at": -1,
     "kind": "springs", "count": 2, "mean": torch.zeros(2, 3), "log_variance": torch.zeros(2, 3), "per_unit": torch.ones(3),
     "means": torch.ones(4, 3), "one": torch.ones(2, 4) / 2, "past": BATCH[:, :14], "partner": BATCH[:, 14:, 0],
-    "horizons": (1, 3), "models": {"still": baselines.Repeat()}, "models_": None, "start": CODES[0], "end": CODES[1],
+    "horizons": (1, 3), "models": {"still": baselines.Repeat()}, "start": CODES[0], "end": CODES[1],
     "steps": 3, "codes": CODES, "phrases": MOTION[:20], "share": torch.zeros(20, len(BODY)), "rng": np.random.default_rng(0),
-    "shift": (0.0, 0.0, 0.0), "signal": torch.zeros(3, 8, 3), "weights": torch.zeros(3, 3), "path": "absent.bvh",
-    "path_a": "absent.bvh", "size_": None, "frames": 8, "features_": None, "edges": WORLDS.edges, "which": [0, 1],
-    "device": "cpu", "x_": None, "high": 1.0, "step": 3, "source": ("a", "left_wrist"), "target": ("b", "left_wrist"),
+    "shift": (0.0, 0.0, 0.0), "signal": torch.zeros(3, 8, 3), "weights": torch.zeros(3, 3), "path": FOLDER / "a.bvh",
+    "path_a": FOLDER / "a.bvh", "path_b": FOLDER / "b.bvh", "frames": 8, "edges": WORLDS.edges, "which": [0, 1],
+    "device": "cpu", "high": 1.0, "step": 3, "source": ("a", "left_wrist"), "target": ("b", "left_wrist"),
     "lag": 3, "strength": 0.5, "answer": 3, "change": torch.zeros(4), "number": 1, "height": 0.5, "moments": 5.0,
     "turns": TURNS[:2][:, :, 0, :, 3:], "roots": TURNS[:2][:, :, 0, 0, :3], "indices": slice(2), "candidates": "head",
     "index": np.zeros((5, 2), int), "joints": ("left_wrist",), "spread": torch.eye(3), "onto": torch.eye(3),
@@ -69,12 +91,12 @@ SPECIAL = {  # an argument of a verb, where the name alone does not say what it 
     "load_motion": {"name": "synthetic/canon/a"}, "load_duet": {"name": "synthetic/canon"}, "splits": {"name": "salsa"},
     "data_path": {"name": "synthetic/canon"}, "load_model": {"name": "springs5"}, "Coupling": {"kind": "canon"},
     "fetch": {"name": "synthetic/canon"}, "missing": {"name": "synthetic/canon"}, "is_here": {"name": "synthetic/canon"},
-    "datasets.source": {"name": "synthetic"}, "animate": {"path": "absent/film.gif", "progress": False},
-    "write_motion": {"path": "absent/absent.bvh"}, "evaluate_model": {"name": "nobody"}, "train": {"name": "nobody"},
-    "joint_weights": {"path": "absent.json"}, "read_pairs": {"path": "absent.json"},
-    "read_detections": {"path": "absent.json"}, "save": {"path": "absent/page.html"},
+    "datasets.source": {"name": "synthetic"}, "animate": {"motion": MOTION[:2], "path": FOLDER / "film.gif", "size": (32, 32), "progress": False},
+    "write_motion": {"path": FOLDER / "made.npz"}, "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"},
+    "joint_weights": {"path": FOLDER / "weights.json"}, "read_pairs": {"path": FOLDER / "pairs.json"},
+    "read_detections": {"path": FOLDER / "seen.json"}, "save": {"path": FOLDER / "page.html"},
     "as_prototyped": {"scores": [np.ones(2)] * 30}, "solo.with_detail": {"x": torch.zeros(2, 20, 87)},
-    "partner.rollout": {"a": MOTION[:30]}, "strings.predict": {"batch": BATCH, "steps": 2}, "Drive": {},
+    "partner.rollout": {"a": MOTION[:30], "every": 3}, "partner.stream": {"every": 3}, "strings.predict": {"batch": BATCH, "steps": 2}, "Drive": {},
     "springs.predict": {"steps": 2}, "simulate": {"count": 2}, "seq": {}, "Motion": {"positions": MOTION.positions},
     "Frame": {}, "repeat.fit": {}, "play": {}, "draw_drives": {"count": 2}, "Plan": {}, "traces": {}, "stand": {},
     "translator.translate": {"motion": MOTION[:40]}, "translator.read": {"motion": MOTION[:40]},
@@ -85,8 +107,17 @@ SPECIAL = {  # an argument of a verb, where the name alone does not say what it 
     "cross_correlation": {"fps": 30.0}, "usual.fit": {}, "usual.predict": {}, "ridge": {}, "Schedule": {"rise": 1},
     "with_joints": {"names": BODY.names[:3]}, "components": {}, "track": {}, "place": {"detections": None},
 }
+for motion, name in zip(DUET, "ab"):
+    cl.write_motion(motion, FOLDER / f"{name}.bvh")
+(FOLDER / "weights.json").write_text('{"*wrist": 0.1}', encoding="utf-8")
+(FOLDER / "pairs.json").write_text('[{"a": "a.bvh", "b": "b.bvh"}]', encoding="utf-8")
+one = {"image_id": "1.jpg", "category_id": 1, "keypoints": [1.0] * 72, "score": 1.0, "box": [0, 0, 9, 9], "idx": 1,
+       "pred_xyz_jts": [[0.1 * k, 0, 0] for k in range(24)]}
+(FOLDER / "seen.json").write_text(json.dumps([one]), encoding="utf-8")
 LONG = synthetic.duet("canon", 300, seed=5)
 SPECIAL["coupling"]["duet"] = LONG
+SPECIAL["baselines.evaluate"] = SPECIAL["ridge.predict"] = {"horizons": (1, 3)}
+SPECIAL["split_in_time"] = {"gap": 2}
 SPECIAL["partner_swap"] = {"duets": [LONG, LONG], "seconds": 2.0}
 
 
@@ -150,7 +181,7 @@ WRONG = {
     "None": None, "text": "nonsense", "bytes": b"bytes", "minus one": -1, "minus": -2.5, "a trillion": 10**12,
     "huge": 10**400, "nan": float("nan"), "inf": float("inf"), "half": 1.5, "True": True, "list": [], "dict": {},
     "[None]": [None], "['x']": ["x"], "object": object(), "empty array": np.zeros(0), "nan array": np.full((2, 3), np.nan),
-    "5-D array": np.zeros((3,) * 5), "int array": np.ones((2, 2), int), "function": lambda *a, **k: 1 / 0, "complex": 1j,
+    "5-D array": np.zeros((3,) * 5), "int array": np.ones((2, 2), int), "function": lambda *a, **k: None, "complex": 1j,
     "motion": MOTION, "duet": DUET, "tensor": torch.zeros(0, 4), "nested": [[1], [1, 2]],
 }
 
@@ -174,33 +205,49 @@ def calls():
                 continue
             for wrong, value in WRONG.items():
                 if each.kind is each.VAR_POSITIONAL:
-                    yield name, (lambda v=value, verb=verb: verb(v)), each.name, wrong, {}
-                elif not (value is None and each.default is None):
-                    yield name, verb, each.name, wrong, {**given, each.name: value}
+                    yield name, (lambda verb=verb, **one: verb(*one.values())), each.name, wrong, {each.name: value}, {each.name: None}
+                elif not (value is None and each.default is None) and not (
+                        value is not None and wrong in ("motion", "duet", "function") and isinstance(given.get(each.name), type(value))):
+                    yield name, verb, each.name, wrong, {**given, each.name: value}, given
 
 
 NAMED = (cl.MotionFormatError, cl.DatasetError, cl.TrainingError)
 
 
-def answer(verb, argument: str, given: dict) -> tuple[str, str]:
-    """What a call gives: "accepted", "refused" or "raw", and in words why."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+def outcome(verb, given: dict) -> Exception | None:
+    """What a call raises, if anything."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
             made = verb(**given)
             if inspect.isgenerator(made):
                 next(made, None)
-        return "accepted", repr(type(made))
-    except (TypeError, ValueError, KeyError, ImportError, *NAMED) as error:
-        said, kind = str(error), type(error).__name__
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        words = said.replace("`", " ")
-        value = given.get(argument)
-        ours = where.filename.startswith(HOME)
-        named = argument in words or isinstance(error, NAMED) and (repr(value) in said or str(value) in said
-                                                                    or type(value).__name__ in said)
-        fine = ours and named
-        return ("refused" if fine else "raw"), f"{kind} at {Path(where.filename).name}:{where.lineno}: {said[:150]}"
-    except Exception as error:
-        where = traceback.extract_tb(error.__traceback__)[-1]
-        return "raw", f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {str(error)[:150]}"
+        except Exception as error:  # it is looked at by `judged`
+            return error
+    return None
+
+
+def judged(error: Exception | None, verb, argument: str, value, expected: str = "") -> tuple[str, str]:
+    """Of what a call raised: "accepted", "refused" or "raw", and where and what it said."""
+    if error is None:
+        return "accepted", ""
+    said, where = str(error), traceback.extract_tb(error.__traceback__)[-1]
+    told = f"{type(error).__name__} at {Path(where.filename).name}:{where.lineno}: {said[:200]}"
+    if said == expected:  # as the right call answers, too: what was changed is no fault
+        return "accepted", told
+    others = [f"{name} must be" for name in inspect.signature(verb).parameters]
+    named = argument in said or any(said.startswith(other) for other in others) or isinstance(error, NAMED) and any(
+        text in said for text in (repr(value), str(value), type(value).__name__))
+    right = isinstance(error, (TypeError, ValueError, KeyError, ImportError, IndexError, *NAMED))
+    if isinstance(error, (IndexError, KeyError)):
+        right = said.strip("\"'").startswith(argument)
+    return ("refused" if right and named and where.filename.startswith(HOME) else "raw"), told
+
+
+BASES: dict = {}
+
+
+def answer(name: str, verb, argument: str, given: dict, right: dict) -> tuple[str, str]:
+    if name not in BASES:
+        BASES[name] = str(outcome(verb, right) or "")
+    return judged(outcome(verb, given), verb, argument, given.get(argument), BASES[name])

@@ -10,6 +10,7 @@ import os
 
 import numpy as np
 
+from ..arguments import a, takes
 from ..formats.border import MAX_CELLS, TURNS, check_fps, fail
 from ..formats.detections import SMPL_24, Detections, is_detections, read_detections
 from ..formats.pointcloud import guess_tree
@@ -26,6 +27,7 @@ __all__ = ["Placement", "RepairReport", "Spoiled", "Tracks", "as_prototyped", "c
            "place", "smooth", "spoil", "track"]
 
 
+@takes(skeleton=a(Skeleton), source=a(Source))
 def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float | None = None,
           image_size: tuple[int, int] | None = None, source: Source | None = None,
           ease: float = EASE, up: str | None = None) -> tuple[Duet, RepairReport]:
@@ -46,7 +48,7 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     Chapter: 2.
     """
     path, placement, first, every, stated = "detections", None, 0, 1, up
-    _check(skeleton, source, ease, up)
+    _check(ease, up)
     if isinstance(detections, (str, os.PathLike)):
         path = detections
         detections = read_detections(path, image_size)
@@ -111,11 +113,8 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     return Duet(a, b), report
 
 
-def _check(skeleton, source, ease, up) -> None:
+def _check(ease, up) -> None:
     """Refuse arguments that are none, by name."""
-    for name, value, kind in (("skeleton", skeleton, Skeleton), ("source", source, Source)):
-        if value is not None and not isinstance(value, kind):
-            raise TypeError(f"{name}= takes a {kind.__name__} or None; got {type(value).__name__}")
     check_ease(ease)
     if up is not None and (not isinstance(up, str) or up not in TURNS):
         fail("detections", f"expected one of {', '.join(map(repr, TURNS))}, or None; got {up!r}", "up=")

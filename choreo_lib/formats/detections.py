@@ -14,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import a, takes
+from ..arguments import path as any_path
 from ..motion import Motion
 from ..skeleton import HYBRIK_29, Skeleton
 from . import border, landmarks
@@ -53,6 +55,7 @@ class Detections:
         return len(self.image_id)
 
 
+@takes(path=any_path | a(list, dict))
 def read_detections(path, image_size: tuple[int, int] | None = None) -> Detections:
     """Read what a pose estimator found in a video, if it found it in three dimensions.
 

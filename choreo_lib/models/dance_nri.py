@@ -16,8 +16,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..arguments import a, count, takes
 from ..losses import Schedule
 from ..motion import Duet
+from ..shapes import tensor
 from ..signals import (
     ORDER,
     QUIET,
@@ -335,6 +337,8 @@ class DanceNRI(nn.Module):
         return (2 * ((error / wide) ** 2 / 3).log1p() + (wide / ROUNDING).log()).sum(-1), error
 
     @torch.no_grad()
+    @takes(batch=tensor("windows", "frames", 2, "joints", 3, finite=True), steps=count(1, 100_000),
+           edges=tensor("windows", 2, "joints", "joints", "types"))
     def predict(self, batch: torch.Tensor, steps: int, edges: torch.Tensor | None = None) -> torch.Tensor:
         """What comes after windows [B, frames, 2, J, 3], each frame from the one made before: [B, steps, 2, J, 3].
 
@@ -356,6 +360,7 @@ class DanceNRI(nn.Module):
         return torch.stack(made, 1)
 
     @torch.no_grad()
+    @takes(duet=a(Duet), hop=count(), size=count())
     def find(self, duet: Duet, hop: int | None = None, size: int = 32) -> Found:
         """The strings in a duet, in windows ``hop`` frames apart (None: as long as a window), ``size`` at a time.
 
@@ -377,6 +382,7 @@ class DanceNRI(nn.Module):
         return Found(*(torch.cat(each) for each in zip(*found)), time)
 
     @torch.no_grad()
+    @takes(duet=a(Duet), hop=count(), size=count())
     def gain(self, duet: Duet, hop: int | None = None, size: int = 32) -> torch.Tensor:
         """What strings are worth: by how much less each window surprises, if those of the one before it pull. [W].
 

@@ -12,8 +12,10 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from ..arguments import a, choice, count, each, number, seed, takes
 from ..losses import kl_per_unit
 from ..motion import OURS, Motion, Source
+from ..shapes import array, tensor
 from ..skeleton import Skeleton, keep_bones
 from ..windows import Frame, frame_of
 from .solo_vae import components
@@ -339,12 +341,17 @@ class DuetVAE(nn.Module):
         squared, nats = torch.stack(squared).mean(), torch.stack(nats).sum()
         return {"loss": (self.mse + self.distance) * squared + self.kl * nats, "rebuilt": torch.ones_like(squared)}
 
+    @takes(past=tensor("windows", "frames", 2, "joints", 3), partner=tensor("windows", "frames ahead", "joints", 3),
+           horizons=each(count(), least=1), who=choice("a", "b"))
     def predict(self, past, partner, horizons: Sequence[int], who: str = "b") -> torch.Tensor:
         """As every `choreo_lib.baselines.Forecaster`: dancer ``who`` at each horizon, [B, H, J, 3], in the world."""
         made, last, (frame, _) = self._ahead(past, partner[:, : max(horizons)], who)
         at = [h - 1 for h in horizons]
         return frame.to_world((last + made[:, at]).unflatten(2, (-1, 3))).to(past.device)
 
+    @takes(past=tensor("windows", "frames", 2, "joints", 3), partner=tensor("windows", "frames ahead", "joints", 3),
+           horizons=each(count(), least=1), who=choice("a", "b"), temperature=number(0, 100), count=count(1, 10_000),
+           seed=seed)
     def sample(self, past, partner, horizons: Sequence[int], who: str = "b", temperature: float = 1.0, count: int = 10,
                seed: int = 0) -> torch.Tensor:
         """As `predict`, ``count`` times, with what answers miss drawn by chance: [count, B, H, J, 3]. See `finish`."""
@@ -361,12 +368,16 @@ class DuetVAE(nn.Module):
         own, partner, frames = self.seen(past[:, -self.past :], partner, who)
         return self.answer(own, partner, who)[0], own[:, -1:], frames
 
+    @takes(past=array(..., "frames", 2, "joints", 3, finite=False), who=choice("a", "b"), every=count(),
+           temperature=number(0, 100), seed=seed, wish=a(Wish))
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                wish: Wish | None = None) -> Stream:
         """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`."""
         return Stream(self, past, who, every, temperature, seed, wish)
 
     @torch.no_grad()
+    @takes(a=a(Motion), seed=a(Motion), steps=count(), temperature=number(0, 100), who=choice("a", "b"), every=count(),
+           chance=seed, count=count(1, 10_000), wish=a(Wish))
     def rollout(self, a: Motion, seed: Motion | None = None, steps: int | None = None, temperature: float = 0.0,
                 who: str = "b", every: int = CHUNK, chance: int = 0, count: int = 1,
                 wish: Wish | None = None) -> Motion | list[Motion]:
@@ -439,6 +450,7 @@ class DuetVAE(nn.Module):
         return (x - getattr(self, f"{name}_middle")) / getattr(self, f"{name}_scale")
 
 
+@takes(frames=count(), features=count(1, 100_000))
 def clock(frames: int, features: int) -> torch.Tensor:
     """Where in a window a frame is, [T, features]: sines and cosines. Chapter: 5. Vaswani et al., NeurIPS 2017."""
     pace = torch.exp(-torch.arange(0, features, 2) / features * 9.210340371976184)  # 10,000^(-2i / features)

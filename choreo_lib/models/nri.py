@@ -13,7 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..arguments import count, takes
 from ..particles import Particles
+from ..shapes import tensor
 from .nri_decoders import DECODERS
 from .resting import resting
 
@@ -178,6 +180,7 @@ class NRI(nn.Module):
         return {"loss": surprise + kl + told, "surprise_nats": surprise, "kl_nats_per_edge": kl,
                 "edge_accuracy": right}
 
+    @takes(states=tensor("simulations", "frames", "bodies", 4, finite=True), refine=count(0, 10_000), size=count())
     def infer(self, states: torch.Tensor, refine: int = 0, size: int = 100) -> Guess:
         """The edges of simulations [N, T, B, 4]: the encoder's, refined by the decoder's likelihood in so many steps.
 
@@ -200,6 +203,8 @@ class NRI(nn.Module):
         return F.one_hot(edges, self.types) * others[:, :, None]
 
     @torch.no_grad()
+    @takes(states=tensor("simulations", "frames", "bodies", 4, finite=True),
+           edges=tensor("simulations", "bodies", "bodies"), steps=count(1, 100_000))
     def predict(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         """What comes after states [N, T, B, 4] with edges [N, B, B] int64: [N, steps, B, 4], one from the other."""
         with resting(self):

@@ -10,8 +10,10 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from ..arguments import a, count, each, seed, takes
 from ..losses import Schedule, kl_loss, kl_per_unit
 from ..motion import OURS, Motion, Source
+from ..shapes import tensor
 from ..skeleton import Skeleton, keep_bones
 from ..windows import Frame, frame_of
 
@@ -164,6 +166,7 @@ class SoloVAE(nn.Module):
         return {"loss": squared + weight * kl_loss(units, self.free_bits), "squared": squared, "error_m": error,
                 "kl_nats": units.sum()}
 
+    @takes(count=count(1, 100_000), seed=seed)
     def draw(self, count: int, seed: int = 0) -> torch.Tensor:
         """Codes [count, Z] from the prior: any direction, and as far from the middle as the training set's codes."""
         chance = torch.Generator().manual_seed(seed)
@@ -173,6 +176,7 @@ class SoloVAE(nn.Module):
         far = torch.lerp(self.distances.cpu()[low], self.distances.cpu()[low + 1], place - low)
         return (z / z.norm(dim=1, keepdim=True) * far[:, None]).to(self.middle)
 
+    @takes(x=tensor("phrases", "frames", "width", finite=True), seed=seed)
     def with_detail(self, x: torch.Tensor, seed: int = 0) -> torch.Tensor:
         """Phrases [B, T, J * 3] with what a decoder leaves out drawn by chance, as large as on training windows."""
         chance = torch.Generator().manual_seed(seed)
@@ -181,6 +185,7 @@ class SoloVAE(nn.Module):
         return x + (chance.to(x) @ self.detail).view_as(x)
 
     @torch.no_grad()
+    @takes(phrases=a(Motion) | each(a(Motion)))
     def read(self, phrases: Motion | list[Motion]) -> tuple[torch.Tensor, Frame]:
         """One phrase of ``frames`` frames, or several: their codes [B, Z] (the posterior's mean) and their places.
 
@@ -203,6 +208,7 @@ class SoloVAE(nn.Module):
         return self.encode(x)[0], place
 
     @torch.no_grad()
+    @takes(codes=tensor(..., "latents", finite=True), place=a(Frame), source=a(Source), detail=seed)
     def dance(self, codes: torch.Tensor, place: Frame | None = None, source: Source | None = OURS,
               detail: int | None = None) -> list[Motion]:
         """The phrases of codes [B, Z], or of one code [Z].
@@ -220,6 +226,7 @@ class SoloVAE(nn.Module):
         return [Motion(each, self.fps, self.skeleton, source=source) for each in x.cpu().numpy()]
 
 
+@takes(start=tensor("latents", finite=True), end=tensor("latents", finite=True), steps=count(1, 100_000))
 def between(start: torch.Tensor, end: torch.Tensor, steps: int) -> torch.Tensor:
     """Codes [steps, Z] on the way from one code [Z] to another, both ends among them.
 

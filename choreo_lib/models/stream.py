@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..arguments import a, choice, count, number, takes
+from ..arguments import a, choice, count, each, number, share, takes, text
 from ..arguments import seed as any_seed
 from ..skeleton import Skeleton, keep_bones
 from .feet import Feet
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 REACH = 100.0  # metres: nobody is that far from where they were one frame before
 
 
+@takes(distance=number(0, 1000), contact=each(each(text, size=2)), pull=share, reach=number(0))
 @dataclass(frozen=True)
 class Wish:
     """What a choreographer asks of a partner while it dances; the model goes on from what became of it.

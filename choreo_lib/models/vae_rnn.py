@@ -15,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate, normalize, pad
 
+from ..arguments import a, flag, number, takes, text
 from ..losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 from ..metrics.joints import joint
 from ..motion import OURS, Motion, Source
@@ -237,6 +238,7 @@ class VAERNN(nn.Module):
         return x, self.rotations(x), root
 
     @torch.no_grad()
+    @takes(motion=a(Motion), route=text)
     def read(self, motion: Motion, route: str | None = None) -> Phrases:
         """A whole take, in windows that overlap by half. ``route`` None: the first that there is.
 
@@ -267,6 +269,7 @@ class VAERNN(nn.Module):
         return Phrases(self.encode(x, route[0])[0], frame, x[..., -3:], motion, route)
 
     @torch.no_grad()
+    @takes(phrases=a(Phrases), body=a(Skeleton), mix=number(-10, 10), feet=flag)
     def write(self, phrases: Phrases, body: Skeleton | None = None, mix: float = 1.0, feet: bool = True) -> Motion:
         """The take that was read, as dancer ``phrases.route[1]`` would dance it, windows blended into each other.
 
@@ -312,6 +315,7 @@ class VAERNN(nn.Module):
         root = about_vertical(frame.heading[:, None], turns[:, :, 0])
         return torch.cat([root[:, :, None], turns[:, :, 1:]], 2)
 
+    @takes(motion=a(Motion), route=text, body=a(Skeleton), mix=number(-10, 10), feet=flag)
     def translate(self, motion: Motion, route: str | None = None, body: Skeleton | None = None,
                   mix: float = 1.0, feet: bool = True) -> Motion:
         """`read` and `write` in one: a take of one dancer as a take of the other."""

@@ -100,13 +100,14 @@ def takes(**rules: Rule):
 def shown(value) -> str:
     """A value in a message: short, on one line, with its kind; harmless whatever it is."""
     kind = type(value).__name__
-    if value is None or isinstance(value, bool):
+    if value is None or kind == "bool":
         return str(value)
-    if isinstance(value, np.ndarray) or torch.is_tensor(value):
-        return f"{'a tensor' if torch.is_tensor(value) else 'an array'} of shape {tuple(value.shape)}, {value.dtype}"
     try:
+        if isinstance(value, np.ndarray | torch.Tensor):
+            what = "an array" if isinstance(value, np.ndarray) else "a tensor"
+            return f"{what} of shape {tuple(value.shape)}, {value.dtype}"
         said = "a huge one" if isinstance(value, int) and abs(value) > 10**60 else " ".join(repr(value)[:200].split())
-    except Exception:  # whatever a foreign object does when it is asked for its name
+    except Exception:  # whatever a foreign object does when it is asked what it is
         said = "something that cannot be printed"
     said = printable(said)
     return f"{said if len(said) <= 60 else said[:57] + '...'} ({kind})"

@@ -11,11 +11,11 @@ import numpy as np
 import roma
 import torch
 
-from .arguments import MAX_CELLS, MAX_FRAMES, a, each, flag, number, printable, takes, text
+from .arguments import MAX_CELLS, MAX_FRAMES, a, each, flag, number, printable, shown, takes, text
 from .shapes import array
 from .skeleton import Skeleton, forward_kinematics, slerp
 
-_FPS = number(above=0, what="a number of frames per second")
+_FPS = number(above=0, high=1e6, what="a number of frames per second")
 
 
 @takes(name=text, credit=text, terms=text, redistribute=flag, url=text)
@@ -236,6 +236,8 @@ class Duet:
 
     def __post_init__(self):
         a(Motion)("a", self.a), a(Motion)("b", self.b)
+        if self.coupling is not None and not callable(getattr(self.coupling, "sliced", None)):
+            raise TypeError(f"coupling must be a Coupling of choreo_lib.synthetic; got {shown(self.coupling)}")
         if len(self.a) != len(self.b):
             raise ValueError(
                 f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "

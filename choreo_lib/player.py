@@ -147,7 +147,7 @@ def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, strin
     """The motion in words: who, how long, how far apart, what moves most, how far they travel. Chapter: 1."""
     dancers = _dancers(motion)
     names = _names(dancers)
-    words = [title.rstrip(".")] if title else []
+    words = [printable(title).rstrip(".")] if title else []
     words.append(f"{' and '.join(names)}, {motion.duration:.1f} seconds: {len(motion)} frames, "
                  f"{motion.fps:g} a second")
     if len(dancers) > 1:

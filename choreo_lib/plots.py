@@ -23,8 +23,8 @@ def _axes_given(value, axes):
 
 
 def _named_curves(value, axes):
-    if not isinstance(value, dict):
-        raise Wrong(TypeError)
+    if not isinstance(value, dict) or not value:
+        raise Wrong(TypeError if not isinstance(value, dict) else ValueError)
     for name, curve in value.items():
         if not 1 <= len(array("frames", finite=False).test(curve, {})) <= MAX_FRAMES:
             raise Wrong(ValueError, f"too many frames in {name!r}")

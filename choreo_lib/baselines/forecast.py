@@ -28,8 +28,8 @@ _PARTNER = tensor("windows", "frames ahead", "joints", 3, empty=True) | nothing
 
 
 def _forecasters(value, axes):
-    if not isinstance(value, Mapping):
-        raise Wrong(TypeError)
+    if not isinstance(value, Mapping) or not value:
+        raise Wrong(TypeError if not isinstance(value, Mapping) else ValueError)
     for name, model in value.items():
         if not callable(getattr(model, "predict", None)) or isinstance(model, type):
             raise Wrong(TypeError, f"{shown(model)} as {name!r}")

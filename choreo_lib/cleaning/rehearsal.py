@@ -86,6 +86,8 @@ def as_prototyped(people, scores) -> tuple[np.ndarray, np.ndarray]:
     the lowest quarter is kept. Frames with nobody are left out, so what comes out is shorter than the take.
     Chapter: 2. Source: Luizerko/ai_choreo, pose_extraction/data_processing.ipynb.
     """
+    if [len(one) for one in people] != [len(one) for one in scores]:
+        raise ValueError("scores must have one number a person, frame by frame, as people have")
     kept, frames = [], []
     for t, (bodies, score) in enumerate(zip(people, scores)):
         if len(bodies) == 0 or (len(bodies) == 1 and not kept):

@@ -111,7 +111,10 @@ def fix_bones(positions, bones, rounds: int = 8, seen=None) -> np.ndarray:
                  f"bone ({parent}, {child})")
         met |= {parent, child}
     x = positions.transpose(1, 2, 0).copy()  # [J, 3, T]: one joint lies together in memory
-    seen = slice(None) if seen is None else np.asarray(seen, bool)
+    seen = np.ones(len(positions), bool) if seen is None else np.asarray(seen, bool)
+    if seen.shape != (len(positions),) or not seen.any():
+        fail("seen", f"expected True or False for each of {len(positions)} frames, and some True; got shape "
+                     f"{seen.shape}")
     lengths = [np.median(np.sqrt(((x[c] - x[p]) ** 2).sum(axis=0))[seen]) for p, c in bones]
     for step in range(rounds + 1):
         for (parent, child), length in zip(bones, lengths):

@@ -105,7 +105,7 @@ def writing(path):
 def check_fps(path, fps, where: str = "fps") -> float:
     """A bearable number of frames per second."""
     try:
-        fps = float(fps)
+        fps = float(fps if not isinstance(fps, bool) else "True")
     except (TypeError, ValueError, OverflowError):
         fail(path, f"expected a number of frames per second; got {fps!r}", where)
     if not 0.01 <= fps <= 10_000:
@@ -151,7 +151,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
     Shapes: ``positions`` [T, J, 3] as the file has them. Errors: MotionFormatError where no guess
     can be made, or ``up`` or ``scale`` is none.
     """
-    if up is not None and up not in TURNS:
+    if up is not None and (not isinstance(up, str) or up not in TURNS):
         fail(path, f"expected one of {', '.join(map(repr, TURNS))}; got {up!r}", "up=")
     if scale is not None:
         scale = check_scale(path, scale)

@@ -149,7 +149,7 @@ def write_bvh(motion: Motion, path) -> None:
         columns += [] if steady[joint] and joint else [local[:, joint]]
         columns += [angles[:, joint]]
     table = np.concatenate(columns, axis=1)
-    with border.writing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+    with border.atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
         file.write("HIERARCHY\n" + MARK + json.dumps(stated) + "\n" + "\n".join(lines) + "\n")
         file.write(f"MOTION\nFrames: {len(motion)}\nFrame Time: {1 / motion.fps:.9g}\n")
         row = " ".join(["%.6f"] * table.shape[1]) + "\n"

@@ -75,7 +75,7 @@ def write_npz(motion: Motion | Duet, path) -> None:
         arrays |= {f"coupling_{key}": value for key, value in motion.coupling.to_arrays().items()}
     words = {"format": FORMAT, "version": VERSION, "kind": "duet" if duet else "motion", "dancers": dancers}
     arrays["header"] = np.frombuffer(json.dumps(words).encode(), np.uint8)
-    with border.writing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    with border.atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, value in arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.ascontiguousarray(value) if value.ndim else value, allow_pickle=False)

@@ -85,7 +85,7 @@ def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict
                             "best.safetensors begin from what it has learned")
     parts = _json(path, meta, "parts", list)
     if missing := [str(name) for name in parts if not isinstance(name, str) or name not in tensors]:
-        raise _damaged(path, f"{', '.join(missing[:3])}{' and others are' if missing[3:] else ''} not there")
+        raise _damaged(path, f"{', '.join(missing[:3])}{' and others are' if missing[3:] else ' is'} not there")
     weights = {name[6:]: value for name, value in tensors.items() if name.startswith("model/")}
     _compare(path, weights, model)
     if changed := fingerprints.changes(mine, theirs):

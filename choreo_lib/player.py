@@ -21,7 +21,7 @@ from . import palette
 from .arguments import count, each, flag, number, path, printable, takes, text
 from .datasets import vouched
 from .drawable import SEEN, joint_of
-from .formats.border import writing
+from .formats.border import atomic_write
 from .motion import Duet, Motion, Source
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
 from .shapes import array
@@ -60,7 +60,7 @@ class Player:
     def save(self, path: str | Path) -> Path:
         """Write the player as a page of its own; gives the path. A stop on the way leaves no half page."""
         path = Path(path)
-        with writing(path) as half:
+        with atomic_write(path) as half:
             half.write_text(self.page, encoding="utf-8", newline="\n")
         return path
 

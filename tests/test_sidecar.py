@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_formats import FIXTURES, dancer, quietly, refused
 
-from choreo_lib import Source, read_motion, write_motion
+from choreo_lib import Source, read_duet, read_motion, write_motion
 from choreo_lib.formats import border, sidecar
 
 SOURCE = Source("a set", "its ‘makers’", "study only", url="https://example.org")
@@ -36,6 +36,11 @@ def test_it_states_what_a_bvh_cannot(path):
     assert (again.source, again.name, again.fps, again.notes) == (SOURCE, "née {x}", 30, ())
     assert words(path)["up"] == "y" and words(path)["unit"] == 0.01 and words(path)["source"]["terms"] == "study only"
     assert "Left Leg" in words(path)["names"] and "Left Leg" not in path.read_text()
+
+
+def test_a_side_car_is_no_motion(path):
+    for read in (read_motion, read_duet):
+        refused(lambda read=read: read(sidecar.sidecar_path(path)), "d.bvh.json", "side-car of a BVH", "take d.bvh")
 
 
 @pytest.mark.parametrize("fps", [29.97, 23.976, 37.123456789, 500.2, 9999.5, 0.01])

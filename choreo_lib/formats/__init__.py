@@ -127,6 +127,8 @@ def _suffix(path, known: tuple, verb: str) -> str:
         suffix = Path(path).suffix.lower()
     except TypeError:
         raise MotionFormatError(f"expected the path of a file; got {type(path).__name__}") from None
+    if verb == "read" and Path(path).name.lower().endswith(".bvh.json"):
+        fail(path, f"this is the side-car of a BVH, which is read with it; take {Path(path).stem}")
     if suffix not in known:
         if verb == "read":
             from . import dialects, refusals

@@ -11,14 +11,13 @@ origin. What a file claims is weighed against its size before memory is asked fo
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
+import functools
 import warnings
 from pathlib import Path
 
 import numpy as np
 
+from .. import files
 from ..motion import Motion, Source
 from ..skeleton import Skeleton
 from . import plausible, upright
@@ -37,6 +36,10 @@ class MotionFormatError(ValueError):
 
     Chapter: 1.
     """
+
+
+atomic_write = functools.partial(files.atomic_write, error=MotionFormatError)
+"""A temporary path beside the one given, moved over it when all went well; see `choreo_lib.files.atomic_write`."""
 
 
 class MotionGuessWarning(UserWarning):
@@ -75,31 +78,6 @@ def load_bytes(path, limit: int = MAX_BYTES) -> bytes:
     if not data:
         fail(path, "the file is empty")
     return data
-
-
-@contextlib.contextmanager
-def writing(path):
-    """A temporary path beside `path`, moved over it when all went well: never half a file.
-
-    Errors: MotionFormatError where the folder is missing or cannot be written.
-    """
-    path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".writing-", dir=path.parent)
-    except OSError as error:
-        raise MotionFormatError(f"{path.name}: cannot write into {path.parent}: {error.strerror}") from error
-    os.close(handle)
-    try:
-        yield Path(name)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # a temporary file is private; what we leave is an ordinary one
-        os.replace(name, path)
-    except OSError as error:
-        raise MotionFormatError(f"{path.name}: the file could not be written: {error}") from error
-    finally:
-        if os.path.exists(name):
-            os.unlink(name)
 
 
 def check_fps(path, fps, where: str = "fps") -> float:

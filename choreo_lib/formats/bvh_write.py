@@ -55,7 +55,7 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
         stated["order"] = order
     beside = check_free(path)
     # the BVH is renamed last: cut off in between, the old one stands beside a side-car that is not believed of it
-    with border.writing(path) as half, border.writing(beside) as half_beside:
+    with border.atomic_write(path) as half, border.atomic_write(beside) as half_beside:
         with open(half, "wb") as file:
             sha256 = _pour(path, file, head, np.concatenate(columns, axis=1))
         with open(half_beside, "wb") as file:

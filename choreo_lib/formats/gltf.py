@@ -64,7 +64,7 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
     doc.scene = 0
     doc.buffers.append(gl.Buffer(byteLength=len(pack.data)))
     doc.set_binary_blob(bytes(pack.data))
-    with border.writing(path) as temporary:
+    with border.atomic_write(path) as temporary:
         doc.save_binary(str(temporary))
 
 

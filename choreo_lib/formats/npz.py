@@ -86,7 +86,7 @@ def write_npz(motion: Motion | Duet, path) -> None:
     shorter = "write it in parts, as in motion[:10000], or a file a dancer"
     if (total := sum(value.nbytes + 256 for value in arrays.values())) > MAX_ARRAY_BYTES:
         fail(path, f"{total:,} bytes of numbers are more than the {MAX_ARRAY_BYTES:,} that are read back; {shorter}")
-    with border.writing(path) as temporary:
+    with border.atomic_write(path) as temporary:
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
             for key, value in arrays.items():
                 buffer = io.BytesIO()

@@ -129,7 +129,7 @@ class VAERNN(nn.Module):
         hanging = [1] * len(skeleton)  # how many joints each one moves
         for parent, child in reversed(skeleton.bones):
             hanging[parent] += hanging[child]
-        leverage = torch.tensor(hanging).repeat_interleave(FORMS[form]).tolist() + 3 * [10.0]
+        leverage = [each for each in hanging for _ in range(FORMS[form])] + 3 * [10.0]
         self.register_buffer("leverage", torch.tensor(leverage).sqrt(), persistent=False)  # [W]
         part = frames // codes
         self.register_buffer("axes", torch.zeros(latent if shortcut else 0, 2 * part * width))

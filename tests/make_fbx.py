@@ -15,9 +15,11 @@ BODY = {  # name: parent, offset in centimetres; Y up, looking along z, feet on 
     "Neck": ("Chest", (0, 20, 0)), "Head": ("Neck", (0, 10, 2)), "LeftArm": ("Chest", (16, 15, 0)),
     "LeftForeArm": ("LeftArm", (28, 0, 0)), "LeftHand": ("LeftForeArm", (25, 0, 0)),
     "RightArm": ("Chest", (-16, 15, 0)), "RightForeArm": ("RightArm", (-28, 0, 0)),
-    "RightHand": ("RightForeArm", (-25, 0, 0)), "LeftUpLeg": ("Hips", (9, -4, 0)), "LeftLeg": ("LeftUpLeg", (0, -42, 0)),
+    "RightHand": ("RightForeArm", (-25, 0, 0)), "LeftUpLeg": ("Hips", (9, -4, 0)),
+    "LeftLeg": ("LeftUpLeg", (0, -42, 0)),
     "LeftFoot": ("LeftLeg", (0, -42, 0)), "LeftToeBase": ("LeftFoot", (0, -2, 14)),
-    "RightUpLeg": ("Hips", (-9, -4, 0)), "RightLeg": ("RightUpLeg", (0, -42, 0)), "RightFoot": ("RightLeg", (0, -42, 0)),
+    "RightUpLeg": ("Hips", (-9, -4, 0)), "RightLeg": ("RightUpLeg", (0, -42, 0)),
+    "RightFoot": ("RightLeg", (0, -42, 0)),
     "RightToeBase": ("RightFoot", (0, -2, 14)),
 }
 

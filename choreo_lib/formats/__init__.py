@@ -32,8 +32,7 @@ def read_motion(path, up: str | None = None, scale: float | None = None, fps: fl
     Chapter: 1.
     """
     suffix = _suffix(path, _IN, "read")
-    if take is not None and suffix != ".fbx":
-        fail(path, f"an animation stack is chosen in a .fbx, not in a {suffix}; leave take= away", "take=")
+    _check_take(path, suffix, take)
     if suffix == ".bvh":
         from .bvh import read_bvh
         return read_bvh(path, up, scale, fps)
@@ -73,6 +72,7 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
         if isinstance(value, tuple | list):
             fail(path_a, "a pair says one for each of two files, and this is one file", f"{name}=")
     suffix = _suffix(path_a, _IN, "read")
+    _check_take(path_a, suffix, take)
     if suffix == ".npy":
         from .pointcloud import read_npy_duet
         return read_npy_duet(path_a, up, scale, fps, layout)
@@ -81,8 +81,6 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
     if suffix == ".fbx":
         from .fbx import read_fbx_duet
         return duets.join(*read_fbx_duet(path_a, up, scale, fps, take), (path_a, path_a))
-    if take is not None:
-        fail(path_a, f"an animation stack is chosen in a .fbx, not in a {suffix}; leave take= away", "take=")
     if suffix == ".npz":
         duet = _read_npz(path_a, up, scale, fps)
         if not isinstance(duet, Duet):
@@ -130,6 +128,11 @@ def _suffix(path, known: tuple, verb: str) -> str:
             fail(path, f"expected a file, and {path} is a folder")
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
     return suffix
+
+
+def _check_take(path, suffix: str, take):
+    if take is not None and suffix != ".fbx":
+        fail(path, f"an animation stack is chosen in a .fbx, not in a {suffix}; leave take= away", "take=")
 
 
 def _read_npz(path, up, scale, fps):

@@ -20,23 +20,26 @@ _IN = (".bvh", ".fbx", ".json", ".npy", ".npz")
 _OUT = (".bvh", ".glb", ".npz")
 
 
-def read_motion(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Motion:
+def read_motion(path, up: str | None = None, scale: float | None = None, fps: float | None = None,
+                take: str | int | None = None) -> Motion:
     """Read one dancer from a motion file.
 
     Shapes: positions [T, J, 3]; rotations [T, J, 4] where the file has them (BVH, FBX, NPZ).
     Units: ``up`` is the file's up axis ('x', 'y', 'z', '-x', '-y', '-z'; '-y' is a camera's frame), ``scale``
     metres per file unit, ``fps`` frames per second (for FBX: the rate to sample at). None takes the
-    file's own word, else a guess that is warned of and noted. Our NPZ states all three.
+    file's own word, else a guess that is warned of and noted. Our NPZ states all three. ``take``: which animation
+    stack of an FBX, by name or number from 0; None: the longest that moves.
     Errors: MotionFormatError, naming file, line or field, and what was expected.
     Chapter: 1.
     """
     suffix = _suffix(path, _IN, "read")
+    _check_take(path, suffix, take)
     if suffix == ".bvh":
         from .bvh import read_bvh
         return read_bvh(path, up, scale, fps)
     if suffix == ".fbx":
         from .fbx import read_fbx
-        return read_fbx(path, up, scale, fps)
+        return read_fbx(path, up, scale, fps, take)
     if suffix == ".npz":
         motion = _read_npz(path, up, scale, fps)
         if isinstance(motion, Duet):
@@ -46,8 +49,9 @@ def read_motion(path, up: str | None = None, scale: float | None = None, fps: fl
     return (read_marker_json if suffix == ".json" else read_npy_motion)(path, up, scale, fps)
 
 
-def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None, layout: str | None = None) -> Duet:
-    """Read two dancers, from one file a dancer or from one that holds both (NPZ, NPY, BVH with two ROOTs).
+def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None, layout: str | None = None,
+              take: str | int | None = None) -> Duet:
+    """Read two dancers, from one file a dancer or from one that holds both (NPZ, NPY, BVH with two ROOTs, FBX).
 
     Shapes: a NPY may be [T, 2, J, 3], or [2T, J, 3] with ``layout`` "interleaved" (rows a, b, a, b in turn) or
     "stacked" (all of a, then all of b); None takes what the rows show, since no body jumps, or refuses.
@@ -63,17 +67,21 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
         if layout is not None:
             fail(path_a, "two files are parted already; leave layout= away", "layout=")
         ups, scales = duets.each(path_a, up, "up"), duets.each(path_a, scale, "scale")
-        a, b = (read_motion(path, *said, fps) for path, *said in zip((path_a, path_b), ups, scales))
+        a, b = (read_motion(path, *said, fps, take) for path, *said in zip((path_a, path_b), ups, scales))
         return duets.join(a, b, (path_a, path_b), up, scale)
     for name, value in (("up", up), ("scale", scale)):
         if isinstance(value, tuple | list):
             fail(path_a, "a pair says one for each of two files, and this is one file", f"{name}=")
     suffix = _suffix(path_a, _IN, "read")
+    _check_take(path_a, suffix, take)
     if suffix == ".npy":
         from .pointcloud import read_npy_duet
         return read_npy_duet(path_a, up, scale, fps, layout)
     if layout is not None:
         fail(path_a, f"how rows lie is said of a .npy, not of a {suffix}; leave layout= away", "layout=")
+    if suffix == ".fbx":
+        from .fbx import read_fbx_duet
+        return duets.join(*read_fbx_duet(path_a, up, scale, fps, take), (path_a, path_a))
     if suffix == ".npz":
         duet = _read_npz(path_a, up, scale, fps)
         if not isinstance(duet, Duet):
@@ -138,6 +146,11 @@ def _suffix(path, known: tuple, verb: str) -> str:
                 refusals.refuse_pickle(path)
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
     return suffix
+
+
+def _check_take(path, suffix: str, take):
+    if take is not None and suffix != ".fbx":
+        fail(path, f"an animation stack is chosen in a .fbx, not in a {suffix}; leave take= away", "take=")
 
 
 def _read_npz(path, up, scale, fps):

@@ -11,6 +11,7 @@ import numpy as np
 import roma
 import torch
 
+from .compatibility import same_rate
 from .skeleton import Skeleton, forward_kinematics, slerp
 
 
@@ -208,7 +209,7 @@ class Duet:
                 f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "
                 "the same frames of both. Cut them with motion[start:stop]"
             )
-        if abs(self.a.fps - self.b.fps) > 1e-3 * self.a.fps:
+        if not same_rate(self.a.fps, self.b.fps):
             raise ValueError(
                 f"dancer a runs at {self.a.fps:g} frames per second and dancer b at "
                 f"{self.b.fps:g}; bring them together with motion.resampled(fps)"

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from ..compatibility import body_size, require_dancer, require_fit
 from ..losses import kl_per_unit
 from ..motion import OURS, Motion, Source
 from ..skeleton import Skeleton, keep_bones
@@ -382,11 +383,9 @@ class DuetVAE(nn.Module):
         """
         given = 0 if seed is None else len(seed)
         for name, motion in (("a", a), ("seed", seed)):
-            if motion is not None and (motion.skeleton.names != self.skeleton.names
-                                       or abs(motion.fps - self.fps) > 1e-3 * self.fps):
-                raise ValueError(f"{name} has {len(motion.skeleton)} joints at {motion.fps:g} frames a second; this "
-                                 f"model knows {len(self.skeleton)} ({', '.join(self.skeleton.names[:3])}, ...) at "
-                                 f"{self.fps:g}")
+            if motion is not None:
+                require_fit(name, motion, self.skeleton, self.fps)
+                require_dancer(name, self.skeleton, motion.positions, self.body_size)
         if 0 < given < self.past or given >= len(a):
             raise ValueError(f"the seed has {given} frames and a has {len(a)}; a seed needs {self.past} or more, and a "
                              "has to go on after it")
@@ -413,6 +412,18 @@ class DuetVAE(nn.Module):
         own = place.to_world(self.stand["ab".index(who)][None])  # [1, J, 3]
         both = (leader.to(own), own)
         return torch.stack(both if who == "b" else both[::-1], 1)
+
+    @property
+    def body_size(self) -> float | None:
+        """Metres from ankle to head along the bones of the dancers it was trained on, to know who is no dancer."""
+        body = self.usual_body()
+        return body and body_size(body)
+
+    def usual_body(self, who: str = "a") -> Skeleton | None:
+        """The skeleton with the bones of a dancer of the training set, as they stand; None before `prepare`."""
+        pose = self.stand["ab".index(who)].cpu().double().numpy()
+        bones = pose - pose[[max(parent, 0) for parent in self.skeleton.parents]]
+        return Skeleton(self.skeleton.names, self.skeleton.parents, bones) if bones.any() else None
 
     def _future(self, batch, who: str) -> torch.Tensor:
         """The true displacement of ``who`` in the frames ahead, [B, F, J * 3], from its own place and heading."""

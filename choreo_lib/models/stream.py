@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..compatibility import require_dancer
 from ..skeleton import Skeleton, keep_bones
 from .feet import Feet
 
@@ -36,7 +37,8 @@ class Wish:
     def __call__(self, pose, other, skeleton: Skeleton) -> torch.Tensor:
         """A pose [..., J, 3] nearer to the wish, given the other dancer's [..., J, 3]."""
         if self.distance is not None:
-            away = (pose[..., :1, :] - other[..., :1, :]) * pose.new_tensor([1.0, 1.0, 0.0])
+            pelvis = [skeleton.pelvis]
+            away = (pose[..., pelvis, :] - other[..., pelvis, :]) * pose.new_tensor([1.0, 1.0, 0.0])
             far = away.norm(dim=-1, keepdim=True).clamp_min(1e-3)
             pose = pose + self.pull * (self.distance - far) * away / far
         for own, theirs in self.contact:
@@ -64,6 +66,8 @@ class Stream:
                              f"looks at {model.past} frames of past and {model.ahead} ahead")
         self.model, self.past, self.who, self.every, self.wish = model.eval(), past[:, -model.past :], who, every, wish
         self.temperature, self.chance = temperature, torch.Generator().manual_seed(seed)
+        for name, dancer in zip("ab", self.past[0].unbind(1)):
+            require_dancer(f"dancer {name} of the past", model.skeleton, dancer, model.body_size)
         parents, children = zip(*model.skeleton.bones)
         own = self.past[:, :, "ab".index(who)]
         self.lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J - 1]

@@ -65,19 +65,12 @@ class ConformReport:
         Joints that the model lacks keep the rotation that they have in the recording on average. Errors: ValueError
         for a motion of other joints than this report's model. Chapter: 5.
         """
-        source = self.original
-        home = source.skeleton
         if not set(self.mapped) <= set(made.skeleton.names):
             raise ValueError(f"this motion has the joints {', '.join(made.skeleton.names[:4])}, ...; the report is "
                              f"about {', '.join(list(self.mapped)[:4])}, ...")
-        resting = np.tile(np.eye(3), (len(home), 1, 1))
-        if source.rotations is not None:
-            local = roma.unitquat_to_rotmat(torch.from_numpy(source.rotations).double()).numpy()
-            resting = np.stack([_mean_rotation(local[:, j], np.ones(len(local))) for j in range(len(home))])
         turned = {(old, new): matrix.T for (new, old), matrix in self.turned.items()}
-        lengths = None if home.offsets is not None else lengths_of(home, source.positions)
-        return _conformed(made, home, source.fps, lengths, turned, resting, 1 / self.scale,
-                          source.rotations is not None)[0]
+        return _conformed(made, self.original.skeleton, self.original.fps, scale=1 / self.scale, turned=turned,
+                          **_body_of(self.original))[0]
 
 
 def conform(motion: Motion | Duet, model):
@@ -89,10 +82,12 @@ def conform(motion: Motion | Duet, model):
     stood. Where the skeleton has rest bones, rotations are told from these; how a limb is turned about itself comes
     from the recording's rotations, and where it has none, from the plane of its elbow or knee. A take that fits
     already comes back as it is. A `Duet` shares one scale, so that its dancers stay together as they were.
-    ``model``: one of `choreo_lib.models`, or a `Skeleton` (and then rate stays). Gives (motion, `ConformReport`), of
-    a duet (duet, (report of a, report of b)). The way back: ``report.back(made)``, or conform(made, skeleton).
+    ``model``: one of `choreo_lib.models`; or a `Skeleton`, or another dancer's `Motion`, and then the rate stays.
+    Gives (motion, `ConformReport`), of a duet (duet, (report of a, report of b)). The way back: ``report.back(made)``, or
+    conform(made, motion).
     Shapes: [T, J, 3] of the model's J joints. Units: metres.
-    Errors: ValueError naming the joints that a body needs and this one lacks; TypeError for another ``model``.
+    Errors: ValueError naming the joints that a body needs and this one lacks, or for a skeleton whose rest pose is not
+    one that a body can take (take the motion that it belongs to); TypeError for another ``model``.
     Chapter: 5. Gleicher, "Retargetting motion to new characters", SIGGRAPH 1998.
     """
     if not isinstance(motion, Motion | Duet):
@@ -101,18 +96,19 @@ def conform(motion: Motion | Duet, model):
     if not isinstance(wanted, Skeleton):
         raise TypeError("model must be a model of choreo_lib with a skeleton, or a Skeleton; got "
                         f"{type(model).__name__}")
-    fps, lengths, shares = motion.fps, None, None
-    if wanted is not model:
+    fps, more = motion.fps, {"as_it_is": not isinstance(model, Skeleton | Motion)}
+    if isinstance(model, Motion):
+        more.update(_body_of(model))
+    elif wanted is not model:
         several = max(round(motion.fps / model.fps), 1) if getattr(model, "takes_multiples", False) else 1
         fps = model.fps * several
         body = model.usual_body() if hasattr(model, "usual_body") else None
         if body is not None and getattr(model, "rotations_matter", False):
             wanted = body
         elif body is not None:
-            lengths = np.linalg.norm(body.offsets, axis=-1)
+            more["lengths"] = np.linalg.norm(body.offsets, axis=-1)
         elif hasattr(model, "mean_pose"):
-            shares = lengths_of(wanted, model.mean_pose()[None])
-    more = {"lengths": lengths, "shares": shares, "as_it_is": wanted is not model}
+            more["shares"] = lengths_of(wanted, model.mean_pose()[None])
     if isinstance(motion, Motion):
         return _conformed(motion, wanted, fps, **more)
     scale = float(np.mean([_conformed(each, wanted, fps, **more)[1].scale for each in motion]))
@@ -120,7 +116,16 @@ def conform(motion: Motion | Duet, model):
     return Duet(*(each for each, _ in done)), tuple(report for _, report in done)
 
 
-def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turned=None, resting=None,
+def _body_of(motion: Motion) -> dict:
+    """What a motion says of its body besides the skeleton: its mean pose, since a rest pose may be none, or lengths."""
+    if motion.rotations is None:
+        lengths = lengths_of(motion.skeleton, motion.positions) if motion.skeleton.offsets is None else None
+        return {"lengths": lengths, "rotations": False}
+    local = roma.unitquat_to_rotmat(torch.from_numpy(motion.rotations).double())
+    return {"pose": roma.rotmat_to_unitquat(roma.special_procrustes(local.mean(0))).numpy()}
+
+
+def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turned=None, pose=None,
                scale: float | None = None, rotations: bool = True, as_it_is: bool = False, shares=None):
     original = motion
     if same_rate(motion.fps, fps):
@@ -137,7 +142,7 @@ def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turne
         scale = 1.0 if new is None else found.legs(new) / found.legs_before(own)
     if wanted.offsets is None:
         body = rest_body(wanted, found.roles)
-        turns = _turns(motion, found, Segments(body, found.roles), turned, resting)[0]
+        turns = _turns(motion, found, body)[0]
         places = found.completed(turns, body, own)
         if lengths is not None:
             places = _walked(wanted, places, lengths)
@@ -147,7 +152,7 @@ def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turne
         if fits and motion.rotations is not None:  # the same rest frames: the same rotations
             local, matrices = motion.rotations, {}
         else:
-            world, matrices = _turns(motion, found, Segments(wanted, found.roles), turned, resting)
+            world, matrices = _turns(motion, found, wanted, turned, pose)
             local = _local(wanted, world)
         root = np.zeros((len(motion), 3))
         made, _ = forward_kinematics(wanted, np.asarray(local, np.float64), root)
@@ -169,11 +174,22 @@ def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turne
     return answer, report
 
 
-def _turns(motion: Motion, found: JointMap, segments: Segments, turned, resting):
-    """World rotations [T, J, 3, 3] of a body's segments, and the constant rotations from rest frame to rest frame."""
-    wanted, points, known = segments.skeleton, found.points, found.known
-    carried = np.tile(np.eye(3), (len(wanted), 1, 1)) if resting is None else resting
-    shown, sure = segments.turned_by(points, known, carried)
+def _turns(motion: Motion, found: JointMap, wanted: Skeleton, turned=None, pose=None):
+    """World rotations [T, J, 3, 3] of a body's segments, and the constant rotations from rest frame to rest frame.
+
+    ``pose``: local rotations [J, 4] of a pose in which the body is looked at in place of its rest pose.
+    """
+    points, known, frames = found.points, found.known, np.tile(np.eye(3), (len(wanted), 1, 1))
+    if pose is not None:
+        places, held = forward_kinematics(wanted, pose, np.zeros(3))
+        frames = roma.unitquat_to_rotmat(torch.from_numpy(held)).numpy()
+        wanted = Skeleton(wanted.names, wanted.parents,
+                          np.array([place - places[max(p, 0)] for place, p in zip(places, wanted.parents)]))
+    segments = Segments(wanted, found.roles)
+    if pose is None and not segments.is_posed():
+        raise ValueError("the rest pose of this skeleton is not one that a body can take, so nobody knows how its "
+                         "parts are turned: conform to the Motion that it belongs to, or take report.back(made)")
+    shown, sure = segments.turned_by(points, known)
     pairs = dict(found.direct)
     if segments.chest != segments.roles["pelvis"]:
         pairs[segments.chest] = found.chest  # chests turn alike, whichever joints of the spine they are
@@ -192,18 +208,20 @@ def _turns(motion: Motion, found: JointMap, segments: Segments, turned, resting)
             own = theirs[:, pairs[j]]
             matrix = (turned or {}).get(names)
             if matrix is None:  # told from the whole take: what differs between two rest frames does not change
-                matrix = _mean_rotation(own.swapaxes(-1, -2) @ shown[:, j], sure[:, j] + 1e-3)
+                matrix = _mean_rotation(own.swapaxes(-1, -2) @ shown[:, j], sure[:, j] + 1e-3) @ frames[j]
             matrices[names] = matrix
-            world[:, j] = own @ matrix
+            world[:, j] = own @ matrix @ frames[j].T
         elif parent >= 0 and sure[:, j].max() < 0.1:
-            world[:, j] = world[:, parent] @ carried[j]
+            world[:, j] = world[:, parent]
         child = segments.main.get(j)
         if j not in whole and child is not None and known[j] and known[child]:
             bone = wanted.offsets[child]
             if np.linalg.norm(bone) > 1e-6:
                 now = np.einsum("tab,b->ta", world[:, j], bone)
                 world[:, j] = swing(now, points[:, child] - points[:, j]) @ world[:, j]
-    return world, matrices
+    if theirs is None:
+        world[:, segments.trunk[1:-1]] = segments.leaned(world, points) @ world[:, segments.trunk[1:-1]]
+    return world @ frames, matrices
 
 
 def _local(skeleton: Skeleton, world: np.ndarray) -> np.ndarray:

@@ -77,7 +77,10 @@ def joint_roles(skeleton: Skeleton) -> dict[str, int]:
 
 def _add_head(skeleton: Skeleton, sided, found: dict[str, int]) -> None:
     """Neck, head (where the skull begins) and head_end (its top)."""
-    middle = {name: j for j, (side, name) in reversed(list(enumerate(sided))) if not side}
+    middle = {}
+    for j, (side, name) in reversed(list(enumerate(sided))):
+        if not side:  # VRM says J_Bip_C_Head: C is its middle
+            middle[name] = middle[name.removeprefix("c")] = j
     head, jaw = middle.get("head"), middle.get("jaw")
     top = next((middle[name] for name in HEAD_ENDS if name in middle), None)
     if head is not None and jaw is not None and jaw in skeleton.chain(head):  # HybrIK: the jaw carries the crown

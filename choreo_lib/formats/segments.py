@@ -95,11 +95,22 @@ class Segments:
                     if j == three[0]:
                         break
 
-    def turned_by(self, points: np.ndarray, known: np.ndarray, carried: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def is_posed(self) -> bool:
+        """Whether the rest pose shows how a trunk is turned: shoulders and hips across it, the neck away from the hips.
+
+        Where rest frames are turned for each joint, as in files of rigs with joint orients, it does not.
+        """
+        hips, shoulders = (self.rest[[self.roles[f"{side}_{part}"] for side in ("left", "right")]]
+                           for part in ("hip", "shoulder"))
+        up, across = self.rest[self.top] - hips.mean(0), [unit(x[0] - x[1]) for x in (hips, shoulders)]
+        way = np.linalg.norm(self.skeleton.offsets[self.trunk[1:]], axis=-1).sum()
+        return bool(across[0] @ across[1] > 0.7 and np.linalg.norm(up) > 0.7 * way
+                    and max(abs(unit(up) @ x) for x in across) < 0.5)
+
+    def turned_by(self, points: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """World rotations of all segments, and how much points say of each: [T, J, 3, 3] and [T, J], 0 to 1.
 
-        ``points`` [T, J, 3] of the joints that are ``known`` [J]; ``carried`` [J, 3, 3]: how a segment that shows
-        nothing is turned from its parent's.
+        ``points`` [T, J, 3] of the joints that are ``known`` [J]. A segment that shows nothing turns with its parent.
         """
         frames = len(points)
         turns = np.tile(np.eye(3), (frames, len(self.skeleton), 1, 1))
@@ -112,7 +123,7 @@ class Segments:
         forward = np.cross(across[0][0], self.rest[self.top] - self.rest[hips].mean(0))
         shares = self._shares()
         for j, parent in enumerate(self.skeleton.parents):
-            before = turns[:, parent] @ carried[j] if parent >= 0 else turns[:, j]
+            before = turns[:, max(parent, 0)]
             if j in below:
                 continue
             whole = {self.roles["pelvis"]: 0, self.chest: 1}.get(j)
@@ -142,10 +153,24 @@ class Segments:
                 turns[:, j], sure[:, j] = here, 0.05
         return turns, sure
 
+    def leaned(self, turns: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """By what a trunk turned by ``turns`` [T, J, 3, 3] leans so that the neck lies where points say: [T, 1, 3, 3].
+
+        A pelvis and a chest are stiff, and no spine of other bones bends as the one that was seen.
+        """
+        bones = self.skeleton.offsets[self.trunk[1:]]
+        ways = np.einsum("tjab,jb->tja", turns[:, self.trunk[:-1]], bones)
+        line = points[:, self.trunk]
+        size = np.linalg.norm(bones, axis=-1).sum() / np.median(np.linalg.norm(np.diff(line, axis=1), axis=-1).sum(1))
+        return swing(ways[:, 1:].sum(1), size * (line[:, -1] - line[:, 0]) - ways[:, 0])[:, None]
+
     def _hinged(self, j: int, points, bone, now, here, forward) -> tuple[np.ndarray, np.ndarray]:
         (first, middle, last), back = self.hinges[j]
         axis = np.cross(bone, -forward if back else forward)
-        if np.linalg.norm(np.cross(unit(bone), unit(forward))) < 0.3:  # a rest pose that says nothing: any axis
+        bent = np.cross(*(unit(self.rest[two] - self.rest[one]) for one, two in ((first, middle), (middle, last))))
+        if np.linalg.norm(bent) > 0.2:  # a rest pose that is bent shows the hinge itself
+            axis = bent
+        elif np.linalg.norm(np.cross(unit(bone), unit(forward))) < 0.3:  # a rest pose that says nothing: any axis
             axis = np.cross(bone, np.eye(3)[np.argmin(np.abs(bone))])
         upper, lower = points[:, middle] - points[:, first], points[:, last] - points[:, middle]
         hinge = np.cross(unit(upper), unit(lower))  # as long as the sine of the bend

@@ -63,20 +63,25 @@ def rest_mismatch(found: Skeleton, wanted: Skeleton) -> str:
             "rotations mean other poses")
 
 
-def require_fit(what: str, motion, wanted: Skeleton, fps: float | None = None, multiples: bool = False,
-                rotations: bool = False) -> None:
-    """Refuse a motion whose joints, rate or (where ``rotations`` count) rest bones are not those that are wanted.
+def misfit(motion, wanted: Skeleton, fps: float | None = None, multiples: bool = False, rotations: bool = False) -> str:
+    """What of a motion is not as wanted (joints, rate and, where ``rotations`` count, rest bones), with the way on.
 
-    ``multiples``: a whole multiple of the rate fits too. Errors: ValueError, with `choreo_lib.conform`. Chapter: 5.
+    "" where it fits. ``multiples``: a whole multiple of the rate fits too. Chapter: 5.
     """
     differs = skeleton_mismatch(motion.skeleton, wanted) or (rotations and rest_mismatch(motion.skeleton, wanted))
     step = max(round(motion.fps / fps), 1) if fps and multiples else 1
-    late = fps is not None and not same_rate(motion.fps, step * fps)
-    if differs or late:
-        at = "" if fps is None else f" at {fps:g}{' or a multiple of it' if multiples else ''}"
-        raise ValueError(f"{what} has {len(motion.skeleton)} joints at {motion.fps:g} frames a second, and "
-                         f"{len(wanted)}{at} are wanted{f': {differs}' if differs else ''}. choreo_lib.conform(motion, "
-                         "model) brings a recording onto a model's skeleton and rate")
+    if differs or fps is not None and not same_rate(motion.fps, step * fps):
+        return (f"{f': {differs}' if differs else ''}. choreo_lib.conform(motion, model) brings a recording onto a "
+                "model's skeleton and rate")
+    return ""
+
+
+def require_fit(what: str, motion, wanted: Skeleton, fps: float, multiples: bool = False,
+                rotations: bool = False) -> None:
+    """Refuse a motion that does not fit a model, as `misfit` says it. Errors: ValueError. Chapter: 5."""
+    if told := misfit(motion, wanted, fps, multiples, rotations):
+        raise ValueError(f"{what} has {len(motion.skeleton)} joints at {motion.fps:g} frames a second; the model knows "
+                         f"{len(wanted)} at {fps:g}{' or a multiple of it' if multiples else ''}{told}")
 
 
 def body_size(skeleton: Skeleton, positions=None) -> float | None:

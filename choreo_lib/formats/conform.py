@@ -15,7 +15,7 @@ from ..compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton, forward_kinematics
 from .joint_map import JointMap, lengths_of, rest_body
-from .segments import Segments, swing
+from .segments import Segments, local_turns, mean_rotation, swing
 
 FLOOR = 0.05  # of the frames: in so many a foot is at its lowest, which is where the floor is
 
@@ -83,7 +83,7 @@ def conform(motion: Motion | Duet, model):
     from the recording's rotations, and where it has none, from the plane of its elbow or knee. A take that fits
     already comes back as it is. A `Duet` shares one scale, so that its dancers stay together as they were.
     ``model``: one of `choreo_lib.models`; or a `Skeleton`, or another dancer's `Motion`, and then the rate stays.
-    Gives (motion, `ConformReport`), of a duet (duet, (report of a, report of b)). The way back: ``report.back(made)``, or
+    Gives (motion, `ConformReport`), of a duet (duet, (report of a, report of b)). Back: ``report.back(made)``, or
     conform(made, motion).
     Shapes: [T, J, 3] of the model's J joints. Units: metres.
     Errors: ValueError naming the joints that a body needs and this one lacks, or for a skeleton whose rest pose is not
@@ -153,7 +153,7 @@ def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turne
             local, matrices = motion.rotations, {}
         else:
             world, matrices = _turns(motion, found, wanted, turned, pose)
-            local = _local(wanted, world)
+            local = local_turns(wanted, world)
         root = np.zeros((len(motion), 3))
         made, _ = forward_kinematics(wanted, np.asarray(local, np.float64), root)
         made = made - made[:, [wanted.pelvis]] + scale * found.points[:, [wanted.pelvis]]
@@ -208,7 +208,7 @@ def _turns(motion: Motion, found: JointMap, wanted: Skeleton, turned=None, pose=
             own = theirs[:, pairs[j]]
             matrix = (turned or {}).get(names)
             if matrix is None:  # told from the whole take: what differs between two rest frames does not change
-                matrix = _mean_rotation(own.swapaxes(-1, -2) @ shown[:, j], sure[:, j] + 1e-3) @ frames[j]
+                matrix = mean_rotation(own.swapaxes(-1, -2) @ shown[:, j], sure[:, j] + 1e-3) @ frames[j]
             matrices[names] = matrix
             world[:, j] = own @ matrix @ frames[j].T
         elif parent >= 0 and sure[:, j].max() < 0.1:
@@ -222,22 +222,6 @@ def _turns(motion: Motion, found: JointMap, wanted: Skeleton, turned=None, pose=
     if theirs is None:
         world[:, segments.trunk[1:-1]] = segments.leaned(world, points) @ world[:, segments.trunk[1:-1]]
     return world @ frames, matrices
-
-
-def _local(skeleton: Skeleton, world: np.ndarray) -> np.ndarray:
-    """World rotations [T, J, 3, 3] as local unit quaternions [T, J, 4]."""
-    local = world.copy()
-    parents = list(skeleton.parents[1:])
-    local[:, 1:] = world[:, parents].swapaxes(-1, -2) @ world[:, 1:]
-    turns = roma.rotmat_to_unitquat(torch.from_numpy(local)).numpy()
-    same = (turns[1:] * turns[:-1]).sum(-1, keepdims=True) < 0  # of q and -q the one near the frame before
-    turns[1:] *= np.where(np.cumsum(same, axis=0) % 2 == 1, -1.0, 1.0)
-    return turns
-
-
-def _mean_rotation(matrices: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The rotation nearest to many, [3, 3]: the projection of their mean (Markley et al., JGCD 2007)."""
-    return roma.special_procrustes(torch.from_numpy(np.einsum("t,tab->ab", weights, matrices))).numpy()
 
 
 def _walked(skeleton: Skeleton, places: np.ndarray, lengths: np.ndarray) -> np.ndarray:

@@ -7,6 +7,8 @@ or knee; where a limb is straight, nothing does, and it keeps the turn of the pa
 from __future__ import annotations
 
 import numpy as np
+import roma
+import torch
 
 from ..skeleton import Skeleton
 
@@ -201,3 +203,19 @@ def along(line: np.ndarray, shares: np.ndarray, share: float) -> np.ndarray:
         return line[..., 0, :]
     within = (share - shares[k]) / max(shares[k + 1] - shares[k], 1e-9)
     return line[..., k, :] + within * (line[..., k + 1, :] - line[..., k, :])
+
+
+def local_turns(skeleton: Skeleton, world: np.ndarray) -> np.ndarray:
+    """World rotations [T, J, 3, 3] as local unit quaternions [T, J, 4]. Chapter: 5."""
+    local = world.copy()
+    parents = list(skeleton.parents[1:])
+    local[:, 1:] = world[:, parents].swapaxes(-1, -2) @ world[:, 1:]
+    turns = roma.rotmat_to_unitquat(torch.from_numpy(local)).numpy()
+    same = (turns[1:] * turns[:-1]).sum(-1, keepdims=True) < 0  # of q and -q the one near the frame before
+    turns[1:] *= np.where(np.cumsum(same, axis=0) % 2 == 1, -1.0, 1.0)
+    return turns
+
+
+def mean_rotation(matrices: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The rotation nearest to many, [3, 3]: the projection of their mean (Markley et al., JGCD 2007). Chapter: 5."""
+    return roma.special_procrustes(torch.from_numpy(np.einsum("t,tab->ab", weights, matrices))).numpy()

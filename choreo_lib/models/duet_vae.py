@@ -365,7 +365,10 @@ class DuetVAE(nn.Module):
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                wish: Wish | None = None) -> Stream:
         """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`."""
-        return Stream(self, past, who, every, temperature, seed, wish)
+        stream = Stream(self, past, who, every, temperature, seed, wish)
+        for name, dancer in zip("ab", stream.past[0].unbind(1)):
+            require_dancer(f"dancer {name} of the past", self.skeleton, dancer, self.body_size)
+        return stream
 
     @torch.no_grad()
     def rollout(self, a: Motion, seed: Motion | None = None, steps: int | None = None, temperature: float = 0.0,
@@ -396,7 +399,7 @@ class DuetVAE(nn.Module):
         else:
             both = (leader[given - self.past : given], torch.from_numpy(seed.positions[-self.past :]))
             past = torch.stack(both if who == "b" else both[::-1], 1)
-        stream = self.stream(past.expand(count, -1, -1, -1, -1), who, every, temperature, chance, wish)
+        stream = Stream(self, past.expand(count, -1, -1, -1, -1), who, every, temperature, chance, wish)
         made = torch.cat([stream.ahead(leader[k : min(k + every, given + steps)].expand(count, -1, -1, -1))
                           for k in range(given, given + steps, every)], 1).cpu().numpy()  # [count, steps, J, 3]
         before = [] if seed is None else [seed.positions]

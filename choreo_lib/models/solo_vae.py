@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..compatibility import require_fit
+from ..compatibility import misfit
 from ..losses import Schedule, kl_loss, kl_per_unit
 from ..motion import OURS, Motion, Source
 from ..skeleton import Skeleton, keep_bones
@@ -198,10 +198,10 @@ class SoloVAE(nn.Module):
         if not phrases:
             raise ValueError("there are no phrases to read")
         for k, motion in enumerate(phrases):
-            require_fit(f"phrase {k}", motion, self.skeleton, self.fps)
-            if len(motion) != self.frames:
-                raise ValueError(f"phrase {k} has {len(motion)} frames; this model reads {self.frames} at a time: cut "
-                                 f"it with motion[start : start + {self.frames}]")
+            told = misfit(motion, self.skeleton, self.fps)
+            if told or len(motion) != self.frames:
+                raise ValueError(f"phrase {k} has {len(motion)} frames at {motion.fps:g} frames a second; this model "
+                                 f"reads {self.frames} at {self.fps:g} of {len(self.skeleton)} joints{told}")
         batch = torch.stack([torch.from_numpy(motion.positions) for motion in phrases])[:, :, None]
         x, place = self.seen(batch)
         return self.encode(x)[0], place

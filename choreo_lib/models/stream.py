@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..compatibility import require_dancer
 from ..skeleton import Skeleton, keep_bones
 from .feet import Feet
 
@@ -66,8 +65,6 @@ class Stream:
                              f"looks at {model.past} frames of past and {model.ahead} ahead")
         self.model, self.past, self.who, self.every, self.wish = model.eval(), past[:, -model.past :], who, every, wish
         self.temperature, self.chance = temperature, torch.Generator().manual_seed(seed)
-        for name, dancer in zip("ab", self.past[0].unbind(1)):
-            require_dancer(f"dancer {name} of the past", model.skeleton, dancer, model.body_size)
         parents, children = zip(*model.skeleton.bones)
         own = self.past[:, :, "ab".index(who)]
         self.lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J - 1]

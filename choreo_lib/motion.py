@@ -12,6 +12,7 @@ import roma
 import torch
 
 from .arguments import MAX_CELLS, MAX_FRAMES, a, each, flag, number, printable, shown, takes, text
+from .compatibility import same_rate
 from .shapes import array
 from .skeleton import Skeleton, forward_kinematics, slerp
 
@@ -243,7 +244,7 @@ class Duet:
                 f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "
                 "the same frames of both. Cut them with motion[start:stop]"
             )
-        if abs(self.a.fps - self.b.fps) > 1e-3 * self.a.fps:
+        if not same_rate(self.a.fps, self.b.fps):
             raise ValueError(
                 f"dancer a runs at {self.a.fps:g} frames per second and dancer b at "
                 f"{self.b.fps:g}; bring them together with motion.resampled(fps)"

@@ -6,6 +6,7 @@ Taught in chapter 1, "Seeing a duet".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import roma
@@ -115,7 +116,7 @@ class Skeleton:
         """Pairs (left joint, right joint), found by their names: what a mirror exchanges."""
         return joint_names.twins(self.names)
 
-    @property
+    @cached_property
     def pelvis(self) -> int:
         """The joint where the legs meet: by its name where both legs hang from it, else by the legs, else the root.
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..arguments import a, count, takes
+from ..compatibility import require_fit
 from ..losses import Schedule
 from ..motion import Duet
 from ..shapes import tensor
@@ -97,6 +98,8 @@ class DanceNRI(nn.Module):
     Shapes: windows [B, T, 2, J, 3], T the ``frames`` that are read; with ``ahead``, to train, twice as many. Units:
     metres, world coordinates. Errors: ValueError for settings that cannot be. Chapter: 9.
     """
+
+    takes_multiples = True  # of its rate: of a faster duet every so many frames are read
 
     def __init__(self, skeleton: Skeleton, frames=64, fps=30.0, types=2, hidden=32, memory=True, directed=True,
                  max_lag=0.5, correlated=True, ahead=True, at_once=False, tau=0.5, hard=False, prior=None, dropout=0.1,
@@ -402,10 +405,8 @@ class DanceNRI(nn.Module):
     def _windows(self, duet: Duet, length: int, hop: int | None) -> Windows:
         """Windows of a duet, of whose frames every so many are taken, if it has a multiple of the model's."""
         step = max(round(duet.fps / self.fps), 1)
-        if duet.a.skeleton.names != self.skeleton.names or abs(duet.fps - step * self.fps) > 1e-3 * self.fps:
-            raise ValueError(f"this duet has {len(duet.a.skeleton)} joints ({', '.join(duet.a.skeleton.names[:3])}, "
-                             f"...) at {duet.fps:g} frames a second; the model knows {len(self.skeleton)} "
-                             f"({', '.join(self.skeleton.names[:3])}, ...) at {self.fps:g}, or a multiple of it")
+        for who, dancer in zip("ab", duet):
+            require_fit(f"dancer {who}", dancer, self.skeleton, self.fps, multiples=True)
         return cut(duet, length, step * (hop or self.frames), step)
 
 

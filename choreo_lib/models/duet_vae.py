@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.functional import pad
 
 from ..arguments import a, choice, count, each, number, seed, takes
+from ..compatibility import body_size, require_dancer, require_fit
 from ..losses import kl_per_unit
 from ..motion import OURS, Motion, Source
 from ..shapes import array, tensor
@@ -373,7 +374,10 @@ class DuetVAE(nn.Module):
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                wish: Wish | None = None) -> Stream:
         """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`."""
-        return Stream(self, past, who, every, temperature, seed, wish)
+        stream = Stream(self, past, who, every, temperature, seed, wish)
+        for name, dancer in zip("ab", stream.past[0].unbind(1)):
+            require_dancer(f"dancer {name} of the past", self.skeleton, dancer, self.body_size)
+        return stream
 
     @torch.no_grad()
     @takes(a=a(Motion), seed=a(Motion), steps=count(), temperature=number(0, 100), who=choice("a", "b"), every=count(),
@@ -393,11 +397,9 @@ class DuetVAE(nn.Module):
         """
         given = 0 if seed is None else len(seed)
         for name, motion in (("a", a), ("seed", seed)):
-            if motion is not None and (motion.skeleton.names != self.skeleton.names
-                                       or abs(motion.fps - self.fps) > 1e-3 * self.fps):
-                raise ValueError(f"{name} has {len(motion.skeleton)} joints at {motion.fps:g} frames a second; this "
-                                 f"model knows {len(self.skeleton)} ({', '.join(self.skeleton.names[:3])}, ...) at "
-                                 f"{self.fps:g}")
+            if motion is not None:
+                require_fit(name, motion, self.skeleton, self.fps)
+                require_dancer(name, self.skeleton, motion.positions, self.body_size)
         if 0 < given < self.past or given >= len(a):
             raise ValueError(f"the seed has {given} frames and a has {len(a)}; a seed needs {self.past} or more, and a "
                              "has to go on after it")
@@ -408,7 +410,7 @@ class DuetVAE(nn.Module):
         else:
             both = (leader[given - self.past : given], torch.from_numpy(seed.positions[-self.past :]))
             past = torch.stack(both if who == "b" else both[::-1], 1)
-        stream = self.stream(past.expand(count, -1, -1, -1, -1), who, every, temperature, chance, wish)
+        stream = Stream(self, past.expand(count, -1, -1, -1, -1), who, every, temperature, chance, wish)
         made = torch.cat([stream.ahead(leader[k : min(k + every, given + steps)].expand(count, -1, -1, -1))
                           for k in range(given, given + steps, every)], 1).cpu().numpy()  # [count, steps, J, 3]
         before = [] if seed is None else [seed.positions]
@@ -424,6 +426,18 @@ class DuetVAE(nn.Module):
         own = place.to_world(self.stand["ab".index(who)][None])  # [1, J, 3]
         both = (leader.to(own), own)
         return torch.stack(both if who == "b" else both[::-1], 1)
+
+    @property
+    def body_size(self) -> float | None:
+        """Metres from ankle to head along the bones of the dancers it was trained on, to know who is no dancer."""
+        body = self.usual_body()
+        return body and body_size(body)
+
+    def usual_body(self, who: str = "a") -> Skeleton | None:
+        """The skeleton with the bones of a dancer of the training set, as they stand; None before `prepare`."""
+        pose = self.stand["ab".index(who)].cpu().double().numpy()
+        bones = pose - pose[[max(parent, 0) for parent in self.skeleton.parents]]
+        return Skeleton(self.skeleton.names, self.skeleton.parents, bones) if bones.any() else None
 
     def _future(self, batch, who: str) -> torch.Tensor:
         """The true displacement of ``who`` in the frames ahead, [B, F, J * 3], from its own place and heading."""

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
 from torch import nn
 
 from ..arguments import a, count, each, seed, takes
+from ..compatibility import misfit
 from ..losses import Schedule, kl_loss, kl_per_unit
 from ..motion import OURS, Motion, Source
 from ..shapes import tensor
@@ -124,7 +126,7 @@ class SoloVAE(nn.Module):
         if self.heading:
             frame = frame_of(batch, at, self.skeleton, of="a")
         else:
-            middle = batch[:, at, 0, 0]
+            middle = batch[:, at, 0, self.skeleton.pelvis]
             frame = Frame(middle * middle.new_tensor([1.0, 1.0, 0.0]), torch.zeros_like(middle[:, 0]))
         return frame.to_local(batch).flatten(2), frame
 
@@ -184,6 +186,10 @@ class SoloVAE(nn.Module):
         chance = torch.randn(len(x), len(self.detail), generator=chance)
         return x + (chance.to(x) @ self.detail).view_as(x)
 
+    def mean_pose(self) -> np.ndarray:
+        """The training set's mean pose, [J, 3] metres: limbs are too short in it, but for those that move little."""
+        return self.middle.mean(0).view(-1, 3).cpu().double().numpy()
+
     @torch.no_grad()
     @takes(phrases=a(Motion) | each(a(Motion)))
     def read(self, phrases: Motion | list[Motion]) -> tuple[torch.Tensor, Frame]:
@@ -197,12 +203,10 @@ class SoloVAE(nn.Module):
         if not phrases:
             raise ValueError("there are no phrases to read")
         for k, motion in enumerate(phrases):
-            have = (len(motion), motion.skeleton.names)
-            if have != (self.frames, self.skeleton.names) or abs(motion.fps - self.fps) > 1e-3 * self.fps:
-                raise ValueError(f"phrase {k} has {len(motion)} frames at {motion.fps:g} a second of "
-                                 f"{len(motion.skeleton)} joints ({', '.join(motion.skeleton.names[:3])}, ...); this "
-                                 f"model reads {self.frames} at {self.fps:g} of {len(self.skeleton)} "
-                                 f"({', '.join(self.skeleton.names[:3])}, ...)")
+            told = misfit(motion, self.skeleton, self.fps)
+            if told or len(motion) != self.frames:
+                raise ValueError(f"phrase {k} has {len(motion)} frames at {motion.fps:g} frames a second; this model "
+                                 f"reads {self.frames} at {self.fps:g} of {len(self.skeleton)} joints{told}")
         batch = torch.stack([torch.from_numpy(motion.positions) for motion in phrases])[:, :, None]
         x, place = self.seen(batch)
         return self.encode(x)[0], place

@@ -43,7 +43,8 @@ class Wish:
     def __call__(self, pose, other, skeleton: Skeleton) -> torch.Tensor:
         """A pose [..., J, 3] nearer to the wish, given the other dancer's [..., J, 3]."""
         if self.distance is not None:
-            away = (pose[..., :1, :] - other[..., :1, :]) * pose.new_tensor([1.0, 1.0, 0.0])
+            pelvis = [skeleton.pelvis]
+            away = (pose[..., pelvis, :] - other[..., pelvis, :]) * pose.new_tensor([1.0, 1.0, 0.0])
             far = away.norm(dim=-1, keepdim=True).clamp_min(1e-3)
             pose = pose + self.pull * (self.distance - far) * away / far
         for own, theirs in self.contact:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn.functional import interpolate, normalize, pad
 
 from ..arguments import a, flag, number, takes, text
+from ..compatibility import body_size, require_dancer, require_fit, rest_mismatch, skeleton_mismatch
 from ..losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 from ..metrics.joints import joint
 from ..motion import OURS, Motion, Source
@@ -89,6 +90,8 @@ class VAERNN(nn.Module):
     Shapes: windows [B, T, 2, J, 7]. Units: metres, world coordinates. Chapter: 6; 7 (deepfake).
     """
 
+    rotations_matter = True  # what is asked of a recording is rotations, told from this model's rest bones
+
     def __init__(self, skeleton: Skeleton, routes: Sequence[str] = ("ab",), frames=64, fps=30.0, latent=32, codes=1,
                  hidden=256, layers=2, dense=512, dropout=0.0, form="quaternion", shortcut=False, unit=0.1,
                  position=0.1, rotation=1.0, velocity=0.0, kl=PRICE, joints: Sequence[float] | None = None):
@@ -152,6 +155,12 @@ class VAERNN(nn.Module):
         config = dict(config)
         kl = Schedule(**config.pop("kl"))
         return cls(Skeleton(tuple(config.pop("names")), tuple(config.pop("parents"))), kl=kl, **config)
+
+    def usual_body(self, who: str | None = None) -> Skeleton | None:
+        """The skeleton with the bones of a dancer of the training set (None: of who is read); None before `prepare`."""
+        bones = self.bones["ab".index(who or self.routes[0][0])].cpu().double().numpy().copy()
+        bones[0] = 0.0  # where the root was is no bone
+        return Skeleton(self.skeleton.names, self.skeleton.parents, bones) if bones.any() else None
 
     @torch.no_grad()
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
@@ -249,10 +258,9 @@ class VAERNN(nn.Module):
         able = ("aa", "ab", "ba", "bb") if self.fakes else self.routes
         if route not in able:
             raise ValueError(f"route {route!r}: this model goes {', '.join(able)}")
-        if motion.skeleton.names != self.skeleton.names or abs(motion.fps - self.fps) > 1e-3 * self.fps:
-            raise ValueError(f"this motion has {len(motion.skeleton)} joints ({', '.join(motion.skeleton.names[:3])}, "
-                             f"...) at {motion.fps:g} frames a second; the model knows {len(self.skeleton)} "
-                             f"({', '.join(self.skeleton.names[:3])}, ...) at {self.fps:g}")
+        body = self.usual_body(route[0])
+        require_fit("this motion", motion, body or self.skeleton, self.fps, rotations=True)
+        require_dancer("this motion", self.skeleton, motion.positions, body and body_size(body))
         if len(motion) < self.frames:
             raise ValueError(f"this motion has {len(motion)} frames, and a window {self.frames}")
         self.eval()
@@ -279,9 +287,12 @@ class VAERNN(nn.Module):
         """
         who = phrases.route[1]
         bones = self.bones["ab".index(who)].cpu().numpy() if body is None else body.offsets
-        if body is not None and (body.names != self.skeleton.names or bones is None):
-            raise ValueError(f"this body has the joints {', '.join(body.names[:3])}, ... and the model "
-                             f"{', '.join(self.skeleton.names[:3])}, ...; or it has no bones")
+        if body is not None:
+            usual = self.usual_body(who) or self.skeleton
+            differs = skeleton_mismatch(body, usual) or rest_mismatch(body, usual)
+            if differs or bones is None:
+                raise ValueError(f"these joints do not fit the model: {differs or 'they have no bones'}. Leave body= "
+                                 "away, and bring what was made onto it with choreo_lib.conform(made, body)")
         turns, root = blend(*self.windows_of(phrases, mix))
         read, own = (_legs(self.skeleton, self.bones["ab".index(each)].cpu().numpy()) for each in phrases.route)
         if self.fakes:

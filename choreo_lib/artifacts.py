@@ -22,7 +22,7 @@ from .export import animate
 from .formats import write_motion
 from .motion import Duet
 from .recipes import MODES, RECIPES, Recipe
-from .training import TrainingError, fit
+from .training import TrainingError, choose_device, choose_precision, fit
 from .windows import takes_of
 
 WEIGHTS = DATA / "weights"
@@ -83,7 +83,7 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
 
     ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too, a plot of the losses,
     and of a model of rotations the first ten seconds of a validation take, danced and made, as BVH and GIF. Gives the
-    card's path. ``precision``: in place of the plan's; on a recent CPU "bfloat16" halves the time. ``weights``: a file
+    card's path. ``precision``: in place of the plan's (see `choreo_lib.training.Plan`). ``weights``: a file
     to begin from instead of chance, with what that model measured of its training windows (usual poses, components);
     the card names it. ``keep_every``: as in `choreo_lib.training.fit`.
     Errors: as `choreo_lib.training.fit`; TrainingError for an unknown name or mode, or for ``weights`` where a run is
@@ -94,6 +94,7 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
         raise TrainingError(f"mode is {mode!r}; choose from {', '.join(MODES)}")
     out = Path("runs", name) if out is None else Path(out)
     plan = recipe.plans[mode] if precision is None else replace(recipe.plans[mode], precision=precision)
+    choose_precision(plan.precision, choose_device(device))  # what cannot be is said before anything is measured
     windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
     model = recipe.model(clean, mode, windows, plan.augment)
     if weights is not None:

@@ -12,6 +12,8 @@ import numpy as np
 import roma
 import torch
 
+from .precision import in_full_precision
+
 _SIDES = (("left", "right"), ("l", "r"))
 
 
@@ -165,6 +167,7 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.
     return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
 
 
+@in_full_precision
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
                rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.
@@ -184,19 +187,18 @@ def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tenso
     moved = bones.T if mobility is None else mobility.to(bones)[:, None] * bones.T  # [J, K]
     shared = bones @ moved  # [K, K]: which bones meet at a joint
     aside = 1e-6 * torch.eye(len(bones), device=positions.device)  # a bone without length has no direction to move in
-    with torch.autocast(positions.device.type, enabled=False):
-        positions = positions.float()
-        for turn in range(rounds):
-            along = bones @ positions  # [..., T, K, 3]
-            now = along.norm(dim=-1)
-            if turn == 0:
-                lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
-            if turn == 0 and doubt:
-                share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
-                lengths = now + share * (lengths - now)
-            along = along / now.clamp_min(1e-6)[..., None]
-            pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
-            positions = positions - moved @ (pull[..., None] * along)
+    positions = positions.float()
+    for turn in range(rounds):
+        along = bones @ positions  # [..., T, K, 3]
+        now = along.norm(dim=-1)
+        if turn == 0:
+            lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
+        if turn == 0 and doubt:
+            share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
+            lengths = now + share * (lengths - now)
+        along = along / now.clamp_min(1e-6)[..., None]
+        pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
+        positions = positions - moved @ (pull[..., None] * along)
     return positions
 
 

@@ -21,7 +21,7 @@ HALVES = (torch.bfloat16, torch.float16)
 @contextmanager
 def full_precision(device: torch.device | str) -> Iterator[None]:
     """For as long as this lasts, neither autocast nor TF32 rounds a product on that device. Chapter: 4."""
-    with _matmul("highest"), torch.autocast(torch.device(device).type, enabled=False):
+    with matmul_precision("highest"), torch.autocast(torch.device(device).type, enabled=False):
         yield
 
 
@@ -45,7 +45,7 @@ def tensor_cores(device: torch.device | str) -> Iterator[None]:
 
     On other devices nothing changes. Chapter: 4.
     """
-    with _matmul("high" if torch.device(device).type == "cuda" else None):
+    with matmul_precision("high" if torch.device(device).type == "cuda" else None):
         yield
 
 
@@ -72,7 +72,8 @@ class GRUCell(nn.GRUCell):
 
 
 @contextmanager
-def _matmul(wanted: str | None) -> Iterator[None]:
+def matmul_precision(wanted: str | None) -> Iterator[None]:
+    """`torch.set_float32_matmul_precision` for as long as this lasts; None changes nothing. Chapter: 4."""
     before = torch.get_float32_matmul_precision()
     if wanted in (None, before):
         yield

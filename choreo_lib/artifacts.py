@@ -23,7 +23,7 @@ from .export import animate
 from .formats import write_motion
 from .motion import Duet
 from .recipes import MODES, RECIPES, Recipe
-from .training import TrainingError, fit, one_run
+from .training import TrainingError, choose_device, choose_precision, fit, one_run
 from .windows import takes_of
 
 WEIGHTS = DATA / "weights"
@@ -79,7 +79,7 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
 
     ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too, a plot of the losses,
     and of a model of rotations the first ten seconds of a validation take, danced and made, as BVH and GIF. Gives the
-    card's path. ``precision``: in place of the plan's; on a recent CPU "bfloat16" halves the time. ``weights``: a file
+    card's path. ``precision``: in place of the plan's (see `choreo_lib.training.Plan`). ``weights``: a file
     to begin from instead of chance, with what that model measured of its training windows (usual poses, components);
     the card names it. ``keep_every``: as in `choreo_lib.training.fit`.
     Errors: as `choreo_lib.training.fit`; TrainingError for an unknown name or mode, or for ``weights`` where a run is
@@ -96,6 +96,7 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
 def _train(recipe: Recipe, name: str, mode: str, out: Path, resume: bool, device, precision, weights,
            keep_every: int) -> Path:
     plan = recipe.plans[mode] if precision is None else replace(recipe.plans[mode], precision=precision)
+    choose_precision(plan.precision, choose_device(device))  # what cannot be is said before anything is measured
     windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
     model = recipe.model(clean, mode, windows, plan.augment)
     if weights is not None:

@@ -14,6 +14,7 @@ import torch
 
 from . import joint_names
 from .arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, printable, shown, takes, text
+from .precision import in_full_precision
 from .shapes import array, tensor
 
 
@@ -204,6 +205,7 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.
 
 @takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(), doubt=number(0),
        rounds=count(0, 1000), mobility=tensor("joints"))
+@in_full_precision
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
                rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.
@@ -223,19 +225,18 @@ def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tenso
     moved = bones.T if mobility is None else mobility.to(bones)[:, None] * bones.T  # [J, K]
     shared = bones @ moved  # [K, K]: which bones meet at a joint
     aside = 1e-6 * torch.eye(len(bones), device=positions.device)  # a bone without length has no direction to move in
-    with torch.autocast(positions.device.type, enabled=False):
-        positions = positions.float()
-        for turn in range(rounds):
-            along = bones @ positions  # [..., T, K, 3]
-            now = along.norm(dim=-1)
-            if turn == 0:
-                lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
-            if turn == 0 and doubt:
-                share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
-                lengths = now + share * (lengths - now)
-            along = along / now.clamp_min(1e-6)[..., None]
-            pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
-            positions = positions - moved @ (pull[..., None] * along)
+    positions = positions.float()
+    for turn in range(rounds):
+        along = bones @ positions  # [..., T, K, 3]
+        now = along.norm(dim=-1)
+        if turn == 0:
+            lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
+        if turn == 0 and doubt:
+            share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
+            lengths = now + share * (lengths - now)
+        along = along / now.clamp_min(1e-6)[..., None]
+        pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
+        positions = positions - moved @ (pull[..., None] * along)
     return positions
 
 

@@ -26,6 +26,7 @@ from .augmentation import Augment
 from .checkpoints import TrainingError
 from .drawable import label
 from .fingerprints import identity
+from .precision import tensor_cores
 from .windows import Windows
 
 __all__ = ["History", "Plan", "TrainingError", "choose_device", "fit"]
@@ -41,7 +42,10 @@ class Plan:
     step, over all processes. ``rate`` is reached after ``warmup`` steps and falls along a cosine to a hundredth;
     ``clip`` bounds the gradient's norm; ``decay`` is AdamW's. ``average``: what is validated and kept is a running mean
     of the weights, in which those of the step before count for so much (0: the weights themselves; early in a run, when
-    all are new, for less). ``precision``: "auto", "float32", "bfloat16", "float16".
+    all are new, for less). ``precision``: "float32", "bfloat16", "float16"; "auto" is float32 on every device, with
+    TF32 products on CUDA while a step is taken. In the others linear layers, convolutions and attention are in half
+    precision, by autocast; what remembers and what measures stays in float32 (`choreo_lib.precision`). At these sizes
+    a GPU spends its time on starting kernels, of which autocast has more: bfloat16 is slower there (`make gpu-check`).
     ``save_every`` seconds a checkpoint is written, and at the end of every epoch. Chapter: 4.
     """
 
@@ -114,12 +118,18 @@ def choose_device(device: str | None = None) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """float32 on a CPU; on a GPU bfloat16 where it is native, else float16 (a T4 has no bfloat16)."""
-    if precision != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+    """What a plan's ``precision`` means on a device. Errors: TrainingError for a name that is none, for float16 on
+    anything but CUDA, which has no loss scaling there, and for bfloat16 on a GPU that would have to emulate it."""
+    names = {"auto": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if precision not in names:
+        raise TrainingError(f"precision is {precision!r}; choose from {', '.join(names)}")
+    if precision == "float16" and device.type != "cuda":
+        raise TrainingError(f"float16 is for CUDA GPUs, and this would train on {device.type}: choose float32 (the "
+                            "default) or bfloat16, or --device cuda where there is a GPU")
+    if precision == "bfloat16" and device.type == "cuda" and torch.cuda.get_device_capability(device)[0] < 8:
+        raise TrainingError(f"{torch.cuda.get_device_name(device)} has no bfloat16 (it came with compute capability "
+                            "8.0: A100, L4, RTX 30 and later): choose float32 (the default) or float16")
+    return names[precision]
 
 
 def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None = None, device: str | None = None,
@@ -192,8 +202,11 @@ def _fit(model, train, plan: Plan, out: Path, valid, device, resume: bool, progr
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate * _pace(number, plan.warmup, plan.epochs * steps)
             share = batch[rank::world]
-            with torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext():
-                losses = parallel(share, number)
+            with tensor_cores(device):
+                with torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext():
+                    losses = parallel(share, number)
+                optimiser.zero_grad(set_to_none=True)
+                scaler.scale(losses["loss"]).backward()
             told = {name: float(torch.as_tensor(value).detach()) for name, value in losses.items()}
             if not math.isfinite(told["loss"]):
                 said = ", ".join(f"{name} {value:.4g}" for name, value in told.items())
@@ -201,8 +214,6 @@ def _fit(model, train, plan: Plan, out: Path, valid, device, resume: bool, progr
                     f"the loss is not finite at step {number} (epoch {state['epoch']}, batch {state['step']}, seed "
                     f"{plan.seed}): {said}. The last good checkpoint is {last if last.exists() else 'none'}; a lower "
                     "rate, or a look at that batch, may help")
-            optimiser.zero_grad(set_to_none=True)
-            scaler.scale(losses["loss"]).backward()
             scaler.unscale_(optimiser)
             norm = nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             scaler.step(optimiser)

@@ -14,6 +14,7 @@ import torch
 
 from ..arguments import a, choice, count, each, number, share, takes, text
 from ..arguments import seed as any_seed
+from ..precision import product
 from ..skeleton import Skeleton, keep_bones
 from .feet import Feet
 
@@ -176,7 +177,7 @@ class Stream:
         self.own, partner, self.frames = model.seen(self.past, self.past[:, :0, 0], self.who)
         model.answer(self.own, partner, self.who, kept=self.kept)
         chance = torch.randn(len(self.own), len(model.detail), generator=self.chance).to(self.past)
-        self.noise = self.temperature * (chance @ model.detail).unflatten(1, (model.ahead, -1))  # [B, F, J * 3]
+        self.noise = self.temperature * product(chance, model.detail).unflatten(1, (model.ahead, -1))  # [B, F, J * 3]
 
 
 def _numbers(name: str, value) -> torch.Tensor:

@@ -20,6 +20,7 @@ from ..compatibility import body_size, require_dancer, require_fit, rest_mismatc
 from ..losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 from ..metrics.joints import joint
 from ..motion import OURS, Motion, Source
+from ..precision import LSTM, in_full_precision, product
 from ..skeleton import Skeleton, forward_kinematics, slerp
 from ..windows import Frame, about_vertical, cut, frame_of, positions_of
 from .feet import standing
@@ -40,7 +41,7 @@ class Reader(nn.Module):
     def __init__(self, width: int, latent: int, codes: int, hidden: int, layers: int, dense: int, dropout: float):
         super().__init__()
         self.codes = codes
-        self.listen = nn.LSTM(width, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
+        self.listen = LSTM(width, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
         self.gather = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * hidden, dense), nn.ReLU(), nn.Dropout(dropout))
         self.to_mean, self.to_log_variance = nn.Linear(dense, latent), nn.Linear(dense, latent)
         nn.init.constant_(self.to_log_variance.bias, -5.0)  # clouds begin small, or their noise is all one hears
@@ -49,7 +50,7 @@ class Reader(nn.Module):
         """Means and log-variances."""
         h = self.listen(x)[0]  # [B, T, 2 * hidden]
         h = self.gather(h.unflatten(1, (self.codes, -1)).mean(2))  # [B, codes, dense]
-        return self.to_mean(h), self.to_log_variance(h).clamp(-12, 4)
+        return self.to_mean(h).to(x), self.to_log_variance(h).to(x).clamp(-12, 4)
 
 
 class Writer(nn.Module):
@@ -59,14 +60,14 @@ class Writer(nn.Module):
         super().__init__()
         self.frames = frames
         self.spread = nn.Sequential(nn.Linear(latent, dense), nn.ReLU(), nn.Dropout(dropout))
-        self.speak = nn.LSTM(dense, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
+        self.speak = LSTM(dense, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
         self.to_pose = nn.Linear(2 * hidden, width)
         self.beside = nn.Linear(latent, width)  # a way past the LSTM, so that learning need not wait for it
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """Poses, in units of how much each number varies."""
-        z = interpolate(z.transpose(1, 2), self.frames, mode="linear").transpose(1, 2)  # [B, T, latent]
-        return self.to_pose(self.speak(self.spread(z))[0]) + self.beside(z)
+        z = interpolate(codes.transpose(1, 2), self.frames, mode="linear").transpose(1, 2)  # [B, T, latent]
+        return (self.to_pose(self.speak(self.spread(z))[0]) + self.beside(z)).to(codes)
 
 
 class VAERNN(nn.Module):
@@ -163,6 +164,7 @@ class VAERNN(nn.Module):
         return Skeleton(self.skeleton.names, self.skeleton.parents, bones) if bones.any() else None
 
     @torch.no_grad()
+    @in_full_precision
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
         """Before training, measure the training windows: usual poses, how much they vary, bodies, components."""
         batches = [batch[:, : self.frames] for batch in batches]
@@ -229,7 +231,7 @@ class VAERNN(nn.Module):
         x = self._level(x, "read", who)
         mean, log_variance = self.readers["both" if self.fakes else who](x)
         if self.shortcut:
-            mean = mean + self._parts(x[..., -len(self.leverage):]) @ self.axes.T / self.spread
+            mean = mean + product(self._parts(x[..., -len(self.leverage):]), self.axes.T) / self.spread
         return mean, log_variance
 
     def decode(self, codes: torch.Tensor, who: str, beside: torch.Tensor | None = None):
@@ -239,9 +241,9 @@ class VAERNN(nn.Module):
         """
         x = self.writers[who](codes)
         if self.shortcut:
-            x = x + self._whole((codes * self.spread) @ self.axes) / self.leverage
+            x = x + self._whole(product(codes * self.spread, self.axes)) / self.leverage
         if self.fakes:
-            x = x @ torch.linalg.inv(getattr(self, f"match_{who}")).T
+            x = product(x, torch.linalg.inv(getattr(self, f"match_{who}")).T)
         x = x * getattr(self, f"write_scale_{who}") + getattr(self, f"write_middle_{who}")
         root = x[..., -3:] if self.fakes else x[..., -3:] + beside
         return x, self.rotations(x), root
@@ -378,7 +380,7 @@ class VAERNN(nn.Module):
         if not self.fakes:
             return x
         match = getattr(self, f"match_{who}")
-        return torch.cat([x[..., : -len(match)], x[..., -len(match) :] @ match.T], -1)
+        return torch.cat([x[..., : -len(match)], product(x[..., -len(match) :], match.T)], -1)
 
     def _parts(self, x: torch.Tensor) -> torch.Tensor:
         """Levelled windows [B, T, W] in parts, [B, C, 2 * T / C * W], where each number counts as it moves joints.

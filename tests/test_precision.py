@@ -17,10 +17,11 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 import choreo_lib as cl
-from choreo_lib import precision, recipes, training, windows
+from choreo_lib import precision, recipes, signals, training, windows
 from choreo_lib.__main__ import main
 from choreo_lib.models import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE
 from choreo_lib.models.duet_as_coded import REPAIRS, DuetAsCoded
+from choreo_lib.models.graph_cells import GCNLSTM
 from choreo_lib.models.stream import Wish
 from choreo_lib.particles import simulate
 from choreo_lib.skeleton import keep_bones
@@ -312,6 +313,29 @@ def test_a_translation_in_bfloat16(duets, routes):
         nn.init.normal_(writer.to_pose.weight, std=0.02)
     for mix in (1.0, 0.5) if len(routes) == 2 else (1.0,):
         near(lambda mix=mix: torch.from_numpy(model.translate(duets[0].a, "ab", mix=mix).positions), 1e-6, 0.15)
+
+
+def test_components_are_no_network_and_lose_no_digit(duets):
+    """Before training the networks add nothing: what is said is the components' alone, to the bit."""
+    model, _ = solo_model(duets)
+    with torch.no_grad():
+        model.detail.normal_()
+    near(lambda: torch.from_numpy(model.dance(*model.read(duets[0].a[:16]), detail=3)[0].positions), 0.0, 0.0)
+    model, _ = turning_model(duets, routes=("aa", "bb"), form="6d", shortcut=True)
+    near(lambda: torch.from_numpy(model.translate(duets[0].a, "ab").positions), 0.0, 0.0)
+
+
+def test_what_a_joint_is_used_to_and_resembles_loses_no_digit(strings):
+    heard = signals.signals(strings.skeleton, strings[:])
+    for made in (lambda: signals.habits(heard.own), lambda: signals.damped(1.1 * signals.habits(heard.own)),
+                 lambda: signals.lagged_correlation(heard.sent, heard.own, range(3))):
+        near(made, 0.0, 0.0)
+
+
+def test_cells_of_graphs_remember_in_float32():
+    torch.manual_seed(0)
+    cell, graph = GCNLSTM(5, 4), torch.ones(3, 3) - torch.eye(3)
+    near(lambda: cell(torch.ones(2, 6, 3, 5).cumsum(1), graph)[0].detach(), 0.0, 0.0)
 
 
 @pytest.mark.parametrize("decoder", ["mlp", "recurrent", "law"])

@@ -257,7 +257,7 @@ class DuetVAE(nn.Module):
         else:
             out = self._decode_on(tgt, memory, later, self._listening(begin, end, len(tgt)), kept)
             kept |= {"frames": end, "last": partner[:, -1:]}
-        out, first = out.to(own), max(self.past - begin, 0)
+        first = max(self.past - begin, 0)
         at = slice(begin + first - self.past, end - self.past)
         glide = torch.lerp(*self._gliding(own, at), (self.near[at, None] + self.trust(out[:, first:])).sigmoid())
         return glide + self.to_step(out[:, first:]) * self.reach[at, None], torch.cat(nats)

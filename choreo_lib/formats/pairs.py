@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import a, each, path, takes, text
 from ..joint_names import sided_names
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
@@ -21,6 +22,7 @@ from .pointcloud import read_json
 SLACK = 0.2  # seconds by which two takes of one dance may differ in length: somebody pressed stop a little later
 
 
+@takes(a=a(Motion), b=a(Motion), names=each(text, size=2))
 def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     """Two dancers as a duet whose joints, clock and length are the same.
 
@@ -66,6 +68,7 @@ def each(path, value, name: str) -> tuple:
     return value, value
 
 
+@takes(path=path)
 def read_pairs(path) -> list[Duet]:
     """Duets that a JSON file lists: two motion files each, brought together by `match`.
 
@@ -101,6 +104,7 @@ def read_pairs(path) -> list[Duet]:
     return duets
 
 
+@takes(path=path, skeleton=a(Skeleton))
 def joint_weights(path, skeleton: Skeleton) -> list[float]:
     """How much each joint counts, from a JSON file that says it by name: {"*Hand*": 0.1}; others count 1.
 

@@ -10,7 +10,7 @@ import os
 
 import numpy as np
 
-from ..arguments import a, count, each, number, takes
+from ..arguments import a, number, takes
 from ..formats.border import MAX_CELLS, check_fps, fail
 from ..formats.pointcloud import SMPL_24, Detections, guess_tree, read_detections
 from ..motion import Duet, Motion, Source
@@ -25,8 +25,7 @@ __all__ = ["Placement", "RepairReport", "Spoiled", "Tracks", "as_prototyped", "c
            "place", "smooth", "spoil", "track"]
 
 
-@takes(skeleton=a(Skeleton), focal=number(above=0), image_size=each(count(), size=2), source=a(Source),
-       ease=number(0, 1e9))
+@takes(skeleton=a(Skeleton), source=a(Source), ease=number(0, 1e9))
 def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float | None = None,
           image_size: tuple[int, int] | None = None, source: Source | None = None,
           ease: float = EASE) -> tuple[Duet, RepairReport]:

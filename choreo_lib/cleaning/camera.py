@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arguments import a, count, each, number, takes
+from ..arguments import a, takes
 from ..formats.border import fail
 from ..formats.pointcloud import SMPL_24, Detections
 
@@ -34,7 +34,7 @@ class Placement(NamedTuple):
     assumed: bool
 
 
-@takes(detections=a(Detections), focal=number(above=0), image_size=each(count(), size=2))
+@takes(detections=a(Detections))
 def place(detections: Detections, focal: float | None = None, image_size: tuple[int, int] | None = None) -> Placement:
     """Find for each detection the place from which its 3D joints project on its pixels.
 

@@ -17,6 +17,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from .arguments import takes, text
 from .motion import OURS, Duet, Motion, Source
 
@@ -210,6 +212,37 @@ def _source(name: str, entry: dict) -> Source:
     if "embedded" in entry:
         return OURS
     return Source(name, entry["credit"], entry["terms"], entry["redistribute"], entry.get("url", ""))
+
+
+def vouched(motion: Motion) -> Motion:
+    """The motion with terms that hold when others see it: what only a file says of itself is not believed.
+
+    A source that was read from a file (``source.verified`` is False) keeps ``redistribute`` where the motion is one of
+    a set that the registry knows to be free, or a cut of one; elsewhere it is taken away. Units: metres, to 0.01 mm.
+    Chapter: 1; the book's page "Data and ethics".
+    """
+    source = motion.source
+    if source is None or source.verified or not source.redistribute:
+        return motion
+    return replace(motion, source=replace(source, redistribute=any(_holds(one, motion) for one in _free())))
+
+
+@functools.cache
+def _free() -> tuple[Motion, ...]:
+    from .formats import read_duet
+
+    paths = [file["local"] for entry in _registry().values() if entry["redistribute"] and "embedded" in entry
+             for take in entry["takes"].values() for file in take["files"]]
+    return tuple(dancer for path in paths for dancer in read_duet(path))
+
+
+def _holds(whole: Motion, part: Motion) -> bool:
+    """Whether `part` is `whole`, or some frames of it in a row."""
+    far = len(whole) - len(part)
+    if far < 0 or whole.skeleton.parents != part.skeleton.parents:
+        return False
+    near = np.abs(whole.positions[:far + 1] - part.positions[0]).max(axis=(1, 2)) < 1e-5  # [starts]
+    return any(np.abs(whole.positions[k:k + len(part)] - part.positions).max() < 1e-5 for k in np.flatnonzero(near))
 
 
 def _stamped(motion: Motion, name: str, entry: dict, dancer: str) -> Motion:

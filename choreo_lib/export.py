@@ -14,7 +14,7 @@ from tqdm.auto import tqdm
 from . import palette
 from .arguments import count, each, flag, number, path, seconds, takes
 from .drawable import EDGES, SEEN, VIEW
-from .formats.border import writing
+from .formats.border import atomic_write
 from .motion import Duet, Motion
 
 SUFFIXES = (".gif", ".mp4")
@@ -58,7 +58,7 @@ def animate(
     step = max(int(np.ceil(motion.fps / (fps or 30))), 1)
     frames = range(0, len(motion), step)
     write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
-    with writing(path) as half:
+    with atomic_write(path) as half:
         for quality in (24, 30, 36, 42):
             pictures = _pictures(motion, ghost, edges, frames, size, view, progress)
             write(os.fspath(half), pictures, motion.fps / step, size, quality)

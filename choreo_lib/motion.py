@@ -12,6 +12,7 @@ import roma
 import torch
 
 from .arguments import MAX_CELLS, MAX_FRAMES, a, each, flag, number, printable, shown, takes, text
+from .compatibility import same_rate
 from .shapes import array
 from .skeleton import Skeleton, forward_kinematics, slerp
 
@@ -25,6 +26,8 @@ class Source:
 
     ``redistribute`` says whether its positions may be published in a notebook, a page or a file;
     where it is False the published book shows a film instead. What is derived keeps its source.
+    ``verified`` is False where only a file says so of itself: then `choreo_lib.play` believes it, when outputs are made
+    for others to see, only of motion that a registered set holds. To vouch for a dance of your own, give it a Source.
     Chapter: 1; the book's page "Data and ethics".
     """
 
@@ -33,6 +36,7 @@ class Source:
     terms: str = ""
     redistribute: bool = False
     url: str = ""
+    verified: bool = field(default=True, compare=False, repr=False)
 
     def __post_init__(self):
         for name in ("name", "credit", "terms", "url"):
@@ -45,8 +49,10 @@ class Source:
             if one is not None:
                 a(Source)("sources", one)
         parts = list(dict.fromkeys(sources))
+        verified = all(s.verified for s in sources if s is not None)  # what is equal may yet be one's own word only
         if len(parts) == 1 or not parts:
-            return parts[0] if parts else None
+            only = parts[0] if parts else None
+            return only if only is None or only.verified == verified else replace(only, verified=verified)
         known = [s for s in parts if s is not None]
         every = lambda key: "; ".join(dict.fromkeys(  # noqa: E731
             t for s in known for t in getattr(s, key).split("; ") if t))
@@ -56,6 +62,7 @@ class Source:
             every("terms"),
             len(known) == len(parts) and all(s.redistribute for s in known),
             every("url"),
+            verified,
         )
 
 
@@ -237,7 +244,7 @@ class Duet:
                 f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "
                 "the same frames of both. Cut them with motion[start:stop]"
             )
-        if abs(self.a.fps - self.b.fps) > 1e-3 * self.a.fps:
+        if not same_rate(self.a.fps, self.b.fps):
             raise ValueError(
                 f"dancer a runs at {self.a.fps:g} frames per second and dancer b at "
                 f"{self.b.fps:g}; bring them together with motion.resampled(fps)"

@@ -10,11 +10,11 @@ import html
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict
 
 import numpy as np
 
 from .arguments import MAX_FRAMES, Rule, count, each, shown, takes, text
+from .formats.border import source_to_dict
 from .motion import Duet, Motion
 from .shapes import array
 from .skeleton import Skeleton
@@ -134,9 +134,8 @@ def _body(motion: Motion, name: str, kind: int) -> dict:
     scale = np.maximum(np.maximum(high - offset, offset - low) / 32767, 1e-7) * 1.00001  # rounding must not overflow
     scale = np.array([float(f"{s:.6g}") for s in scale])
     whole = np.rint((motion.positions - offset) / scale).astype("<i2")
-    source = asdict(motion.source) if motion.source else None
-    return {"name": name, "skeleton": kind, "head": _head(motion), "source": source, "offset": offset.tolist(),
-            "scale": scale.tolist(), "data": base64.b64encode(whole).decode()}
+    return {"name": name, "skeleton": kind, "head": _head(motion), "source": source_to_dict(motion.source),
+            "offset": offset.tolist(), "scale": scale.tolist(), "data": base64.b64encode(whole).decode()}
 
 
 def _head(motion: Motion) -> list | None:

@@ -19,8 +19,9 @@ import numpy as np
 
 from . import palette
 from .arguments import count, each, flag, number, path, printable, takes, text
+from .datasets import vouched
 from .drawable import SEEN, joint_of
-from .formats.border import writing
+from .formats.border import atomic_write
 from .motion import Duet, Motion, Source
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
 from .shapes import array
@@ -59,7 +60,7 @@ class Player:
     def save(self, path: str | Path) -> Path:
         """Write the player as a page of its own; gives the path. A stop on the way leaves no half page."""
         path = Path(path)
-        with writing(path) as half:
+        with atomic_write(path) as half:
             half.write_text(self.page, encoding="utf-8", newline="\n")
         return path
 
@@ -86,11 +87,12 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     given; ``height`` pixels.
     ``places`` [N, 2] makes of the motion N phrases of equal length, one after another, and a map of N dots beside the
     stage: click one, and its phrase is danced. A film has no map.
-    ``publish`` (default: `publishing`): motion that may not be passed on is shown as a film of at most 400 KB instead.
+    ``publish`` (default: `publishing`): motion that may not be passed on is shown as a film of at most 400 KB instead;
+    that a file allows it counts only where the file holds motion of a registered set (`choreo_lib.Source`).
     Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
     """
-    dancers = _dancers(motion)
-    ghosts = () if ghost is None else _dancers(ghost)
+    dancers = tuple(map(vouched, _dancers(motion)))
+    ghosts = () if ghost is None else tuple(map(vouched, _dancers(ghost)))
     last = len(motion) - 1
     spots = _map(places, len(motion))
     if loop is None:

@@ -228,7 +228,8 @@ def best_side(dancers: tuple[Motion, ...]) -> float:
             facing += np.array([y, -x]) / max(np.hypot(x, y), 1e-6)
     if len(dancers) == 1:
         return float(np.round(np.rad2deg(np.arctan2(facing[1], facing[0]) + 0.6))) if facing.any() else -60.0
-    apart = dancers[1].positions[middle, 0] - dancers[0].positions[middle, 0]
+    one, other = (m.positions[middle, m.skeleton.pelvis] for m in dancers)
+    apart = other - one
     azimuth = np.arctan2(apart[1], apart[0]) - np.pi / 2
     if facing @ (np.cos(azimuth), np.sin(azimuth)) < -0.7:
         azimuth += np.pi

@@ -20,7 +20,8 @@ def array(*shape, finite: bool = True, empty: bool = False) -> Rule:
 
     A number is that length; a name is any length (0 too where ``empty``), and one length throughout the call; a tuple
     is one of several lengths; None is any; ``...``, first or last: any axes before or after. ``finite``: no NaN, no
-    infinity. Lists become arrays.
+    infinity (a tensor in training or on a GPU is not asked: a step would have to wait for the answer, and the loop
+    looks at the loss). Lists become arrays.
     """
     return Rule(_shape_in_words(shape, "numbers"), functools.partial(_array, shape, finite, empty, False))
 
@@ -85,7 +86,8 @@ def _array(shape, finite: bool, empty: bool, only_tensors: bool, value, axes):
                 raise Wrong(ValueError)
     if not empty and 0 in size:
         raise Wrong(ValueError)
-    if finite and value.dtype not in (torch.bool, np.bool_):
+    waits = torch.is_tensor(value) and (value.requires_grad or value.device.type != "cpu")
+    if finite and not waits and value.dtype not in (torch.bool, np.bool_):
         good = torch.isfinite(value) if torch.is_tensor(value) else np.isfinite(value)
         if not good.all():
             raise Wrong(ValueError, f"{shown(value)}, with numbers that are not finite")

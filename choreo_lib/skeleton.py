@@ -6,6 +6,7 @@ Taught in chapter 1, "Seeing a duet".
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import roma
@@ -13,6 +14,7 @@ import torch
 
 from . import joint_names
 from .arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, printable, shown, takes, text
+from .precision import in_full_precision
 from .shapes import array, tensor
 
 
@@ -115,7 +117,7 @@ class Skeleton:
         """Pairs (left joint, right joint), found by their names: what a mirror exchanges."""
         return joint_names.twins(self.names)
 
-    @property
+    @cached_property
     def pelvis(self) -> int:
         """The joint where the legs meet: by its name where both legs hang from it, else by the legs, else the root.
 
@@ -190,15 +192,20 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
 def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     """Rotations on the way from one to another, at an even pace about one axis, the shorter way round.
 
+    Between rotations half a turn apart both ways are as short; then it is the one that the quaternions' signs say.
+
     Shapes: unit quaternions [..., 4] each, ``share`` [...], from 0 to 1, of the same or a shape that fits -> [..., 4].
     Chapter: 6. Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
     """
-    turn = roma.unitquat_to_rotvec(roma.quat_product(roma.quat_conjugation(start), end), shortest_arc=True)
+    turn = roma.quat_product(roma.quat_conjugation(start), end)
+    # not roma's own shortest_arc, which at half a turn goes against the sign
+    turn = roma.unitquat_to_rotvec(torch.where(turn[..., 3:] < 0, -turn, turn), shortest_arc=False)
     return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
 
 
 @takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(), doubt=number(0),
        rounds=count(0, 1000), mobility=tensor("joints"))
+@in_full_precision
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
                rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.
@@ -218,19 +225,18 @@ def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tenso
     moved = bones.T if mobility is None else mobility.to(bones)[:, None] * bones.T  # [J, K]
     shared = bones @ moved  # [K, K]: which bones meet at a joint
     aside = 1e-6 * torch.eye(len(bones), device=positions.device)  # a bone without length has no direction to move in
-    with torch.autocast(positions.device.type, enabled=False):
-        positions = positions.float()
-        for turn in range(rounds):
-            along = bones @ positions  # [..., T, K, 3]
-            now = along.norm(dim=-1)
-            if turn == 0:
-                lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
-            if turn == 0 and doubt:
-                share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
-                lengths = now + share * (lengths - now)
-            along = along / now.clamp_min(1e-6)[..., None]
-            pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
-            positions = positions - moved @ (pull[..., None] * along)
+    positions = positions.float()
+    for turn in range(rounds):
+        along = bones @ positions  # [..., T, K, 3]
+        now = along.norm(dim=-1)
+        if turn == 0:
+            lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
+        if turn == 0 and doubt:
+            share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
+            lengths = now + share * (lengths - now)
+        along = along / now.clamp_min(1e-6)[..., None]
+        pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
+        positions = positions - moved @ (pull[..., None] * along)
     return positions
 
 

@@ -18,6 +18,7 @@ import torch
 
 from .arguments import MAX_FRAMES, a, count, device, each, flag, number, rate, seed, takes, text
 from .chance import chunks, generator, order
+from .compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from .motion import Duet, Motion, Source
 from .shapes import chosen, tensor
 from .skeleton import Skeleton, forward_kinematics
@@ -153,17 +154,19 @@ def cut(
     for k, group in enumerate(dancers):
         if len(group) != len(dancers[0]):
             raise ValueError(f"take {k} has {len(group)} dancers and take 0 has {len(dancers[0])}; cut them apart")
-        if abs(group[0].fps - lead.fps) > 1e-3 * lead.fps:
+        if not same_rate(group[0].fps, lead.fps):
             raise ValueError(
                 f"take {k} runs at {group[0].fps:g} frames per second and take 0 at {lead.fps:g}; bring them "
                 "together with motion.resampled(fps)"
             )
         for who, motion in zip("ab", group):
-            if (motion.skeleton.names, motion.skeleton.parents) != (lead.skeleton.names, lead.skeleton.parents):
+            differs = skeleton_mismatch(motion.skeleton, lead.skeleton)
+            if differs or rotations and (differs := rest_mismatch(motion.skeleton, lead.skeleton)):
                 raise ValueError(
                     f"dancer {who} of take {k} has other joints ({len(motion.skeleton)}: "
-                    f"{', '.join(motion.skeleton.names[:4])}, ...) than dancer a of take 0 ({len(lead.skeleton)}: "
-                    f"{', '.join(lead.skeleton.names[:4])}, ...); windows need the same joints in every take"
+                    f"{', '.join(motion.skeleton.names[:4])}, ...) than dancer a of take 0: {differs}. Windows need "
+                    "the same joints in every take, and of rotations the same rest bones; choreo_lib.conform(motion, "
+                    "skeleton) brings them together"
                 )
     alike = all(motion.skeleton == lead.skeleton for group in dancers for motion in group)
     skeleton = lead.skeleton if alike else Skeleton(lead.skeleton.names, lead.skeleton.parents)
@@ -339,9 +342,10 @@ def frame_of(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = "duet")
     pose = batch[:, at]  # [B, D, J, 3]
     if of != "duet":
         who = "ab".index(of)
-        middle, ahead = pose[:, who, 0], _facing(pose[:, who], skeleton)
+        middle, ahead = pose[:, who, skeleton.pelvis], _facing(pose[:, who], skeleton)
     else:
-        middle, ahead = pose[:, :, 0].mean(1), (pose[:, 1, 0] - pose[:, 0, 0])[:, :2]
+        pelvis = pose[:, :, skeleton.pelvis]  # [B, D, 3]
+        middle, ahead = pelvis.mean(1), (pelvis[:, 1] - pelvis[:, 0])[:, :2]
         close = ahead.norm(dim=-1, keepdim=True) < 0.01
         if close.any():
             ahead = torch.where(close, _facing(pose[:, 0], skeleton), ahead)

@@ -39,8 +39,7 @@ def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.nd
     seen = np.isfinite(y).all(axis=1).astype(float)
     if seen.sum() < 8:
         fail("positions", f"{int(seen.sum())} frames were seen; a path needs at least 8. Take a longer recording")
-    if not 0 < ease < np.inf:
-        fail("positions", f"expected a positive number; got {ease!r}", "ease")
+    check_ease(ease)
     y = np.where(seen[:, None] > 0, y, 0)
     middle = y.sum(axis=0) / seen.sum()
     y = (y - middle) * seen[:, None]
@@ -73,6 +72,12 @@ def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.nd
         columns = likely == stiffness
         out[:, columns] = solve(ease * stiffness, y[:, columns])[0]
     return (out + middle).reshape(positions.shape), noise.reshape(positions.shape[1:])
+
+
+def check_ease(ease) -> None:
+    """Refuse an ease that is no positive number."""
+    if isinstance(ease, (bool, np.bool_)) or not isinstance(ease, (int, float, np.number)) or not 0 < ease < np.inf:
+        fail("positions", f"expected a positive number; got {ease!r}", "ease")
 
 
 def fill_gaps(positions, fps: float) -> np.ndarray:

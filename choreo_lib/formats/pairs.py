@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arguments import a, each, path, takes, text
+from ..joint_names import sided_names
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
 from .border import MotionFormatError, check_fps, fail
@@ -25,17 +26,17 @@ SLACK = 0.2  # seconds by which two takes of one dance may differ in length: som
 def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     """Two dancers as a duet whose joints, clock and length are the same.
 
-    Joints are matched by name, without regard to case, separators and a prefix before a colon; dancer b's take dancer
-    a's order and names. A joint that only one of them has is left out where nothing hangs from it but joints that are
-    left out too (fingers, say). The faster clock is resampled to the slower; the longer take is cut where it is longer
-    by a fifth of a second at most. ``names`` is what errors call them.
+    Joints are matched by name, however its side is spelled and without regard to case, separators and prefixes (see
+    `choreo_lib.joint_names`); dancer b's take dancer a's order and names. A joint that only one of them has is left out
+    where nothing hangs from it but joints that are left out too (fingers, say). The faster clock is resampled to the
+    slower; the longer take is cut where it is longer by a fifth of a second at most. ``names``: what errors call them.
     Errors: MotionFormatError for joints that hang from different ones, an inner joint that one of them lacks, or takes
     of different length. Chapter: 6.
     """
     fps = min(a.fps, b.fps)
     a, b = (m if abs(m.fps - fps) <= 1e-3 * fps else _noted(m.resampled(fps), f"resampled from {m.fps:g} to {fps:g} "
                                                             "frames a second") for m in (a, b))
-    keys = [[_key(name) for name in m.skeleton.names] for m in (a, b)]
+    keys = [_keys(m.skeleton.names) for m in (a, b)]
     for m, key, called in zip((a, b), keys, names):
         if len(set(key)) < len(key):
             raise MotionFormatError(f"{called}: two joints are called alike ({', '.join(m.skeleton.names)})")
@@ -127,8 +128,11 @@ def _span(path, frames, length: int, where: str) -> list[int]:
     return frames
 
 
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.rpartition(":")[2].lower())
+def _keys(names: tuple[str, ...]) -> list[str]:
+    """What joints are matched by: side and stem; where these fall together (Bone, Bone.001), the whole name."""
+    keys = [side + stem for side, stem in sided_names(names)]
+    return keys if len(set(keys)) == len(keys) else [re.sub(r"[\W_]+", "", name.rpartition(":")[2].lower())
+                                                     for name in names]
 
 
 def _kept(motion: Motion, keys: list[str], shared: list[str], called: str, other: str) -> tuple[Motion, list[str]]:

@@ -14,7 +14,8 @@ from ..shapes import array
 def joint_error(predicted, true, align: str | None = None):
     """Mean distance between predicted and true joints: what most papers call MPJPE.
 
-    ``align``: None compares places in the room; "root" first puts joint 0 on joint 0, so that only the pose counts;
+    ``align``: None compares places in the room; "root" first puts joint 0 on joint 0 (of bodies whose root is no
+    pelvis, pass the joints from the pelvis on), so that only the pose counts;
     "procrustes" first gives each predicted frame the best rotation, translation and scale (no reflection), so that
     only the shape counts, and a dancer who faces the wrong way goes unpunished.
     Shapes: [..., J, 3] each -> [...]; arrays for arrays, tensors for tensors. One of them may have more axes before, as

@@ -20,7 +20,7 @@ def joint(skeleton: Skeleton, name: str) -> int:
     if name in skeleton.names:
         return skeleton.names.index(name)
     if name == "pelvis":
-        return 0
+        return skeleton.pelvis
     side, _, part = name.partition("_")
     found = skeleton.limb(side, part) if part in PARTS else skeleton.find(name.replace("_", ""))
     if found is None:

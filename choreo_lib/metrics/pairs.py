@@ -21,8 +21,9 @@ from .movement import beats, pace
 
 @takes(duet=a(Duet))
 def apart(duet: Duet) -> np.ndarray:
-    """Distance from pelvis to pelvis. Shapes: [T]. Units: metres. Chapter: 3."""
-    return np.linalg.norm(duet.a.positions[:, 0].astype(np.float64) - duet.b.positions[:, 0], axis=-1)
+    """Distance from pelvis to pelvis, where the legs meet. Shapes: [T]. Units: metres. Chapter: 3."""
+    a, b = (m.positions[:, m.skeleton.pelvis].astype(np.float64) for m in duet)
+    return np.linalg.norm(a - b, axis=-1)
 
 
 @takes(duet=a(Duet))

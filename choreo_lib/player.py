@@ -72,7 +72,7 @@ def publishing() -> bool:
 
 @takes(motion=SEEN, ghost=SEEN, title=text, speed=number(above=0, high=1000), loop=each(count(0), size=2),
        height=count(80, 10_000), threshold=number(0, 1.01), camera=each(number()), autoplay=flag, publish=flag,
-       places=array("phrases", 2))
+       places=array(empty=True))
 def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=None, trails=None,
          title: str | None = None, speed: float = 1.0, loop: tuple[int, int] | None = None, height: int = 460,
          threshold: float = 0.8, camera: tuple[float, ...] | None = None, autoplay: bool = True, places=None,
@@ -209,7 +209,7 @@ def _map(places, frames: int) -> dict | None:
     if places is None:
         return None
     places = np.asarray(places, dtype=np.float64)
-    if frames % len(places):
+    if places.ndim != 2 or places.shape[1] != 2 or not len(places) or frames % len(places):
         raise ValueError(f"places must be N finite points [N, 2] for N phrases of equal length; got {places.shape} for "
                          f"{frames} frames")
     low, high = places.min(0), places.max(0)

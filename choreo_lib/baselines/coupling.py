@@ -166,7 +166,7 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
             other = strangers[rng.integers(len(strangers))]
             when = rng.integers(len(other) - width + 1)
             for found, b in ((true, duet.b[start : start + width]), (swapped, other.b[when : when + width])):
-                found.append(float(number()("what measure gives", measure(a, b))))
+                found.append(float((number() | flag)("what measure gives", measure(a, b))))
     return Swap(np.array(true), np.array(swapped), auc(true + swapped, [True] * len(true) + [False] * len(swapped)))
 
 

@@ -66,7 +66,7 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
         focal = float(np.hypot(*map(float, image_size)) if assumed else focal)
         if not (len(image_size) == 2 and 0 < min(image_size) <= max(image_size) <= 1e6 and 1 <= focal <= 1e6):
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         fail("detections", f"expected focal in pixels and image_size as (width, height) in pixels; got {focal!r} and "
                            f"{image_size!r}")
     off = pixels - np.array(image_size) / 2  # [N, J, 2]

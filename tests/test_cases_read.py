@@ -495,6 +495,16 @@ def test_rows_of_two_dancers_are_told_apart(tmp_path):
     refused(cl.read_duet, path, parts=["swapaxes(0, 1)"])
 
 
+def test_an_npy_of_an_old_kind_is_refused_without_a_warning(tmp_path):
+    path = tmp_path / "x.npy"
+    np.save(path, np.zeros((4, 5, 3)))
+    path.write_bytes(path.read_bytes().replace(b"'<f8'", b"'a8' "))  # what NumPy 2 warns of by itself
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(cl.MotionFormatError, match="expected an array of numbers"):
+            cl.read_motion(path)
+
+
 def test_one_dancer_is_no_duet():
     refused(cl.read_duet, case("npy_one_dancer_even.npy"), up="z", parts=["nearly coincide", "layout="])
 

@@ -83,9 +83,9 @@ QUARTERS = {"about x": [[1, 0, 0], [0, 0, -1], [0, 1, 0]], "about -x": [[1, 0, 0
 
 @pytest.mark.parametrize("rest", QUARTERS)
 @pytest.mark.parametrize("up", UPS)
-@pytest.mark.parametrize("seed", [0, 1])
-def test_a_dancer_who_stands_decides_and_both_are_told(tmp_path, rest, up, seed):
-    root, turns = dance(seed=seed)
+@pytest.mark.parametrize("seed, hop, travel", [(0, 0.0, 0.6), (1, 0.0, 0.0), (2, 0.3, 0.1)])
+def test_a_dancer_who_stands_decides_and_both_are_told(tmp_path, rest, up, seed, hop, travel):
+    root, turns = dance(seed=seed, hop=hop, travel=travel)
     lines, _ = bvh(root, turns, up=up, rest=np.array(QUARTERS[rest], float))
     motion, said = heard(cl.read_motion, save(tmp_path / "a.bvh", lines))
     np.testing.assert_allclose(motion.positions, kinematics(root, turns), atol=1e-4)
@@ -95,10 +95,10 @@ def test_a_dancer_who_stands_decides_and_both_are_told(tmp_path, rest, up, seed)
 
 
 @pytest.mark.parametrize("about", ["x", "y", "-x", "-y"])
-@pytest.mark.parametrize("up", UPS)
-def test_who_dances_on_the_floor_is_left_lying(tmp_path, about, up):
+@pytest.mark.parametrize("up, travel", zip(UPS, (0.6, 0.0, 0.1, 0.0)))
+def test_who_dances_on_the_floor_is_left_lying(tmp_path, about, up, travel):
     quarter = np.pi / 2 * np.eye(3)["xyz".index(about[-1])] * (-1 if about[0] == "-" else 1)
-    root, turns = lying(*dance(seed=3), Rotation.from_rotvec(quarter).as_matrix())
+    root, turns = lying(*dance(seed=3, travel=travel), Rotation.from_rotvec(quarter).as_matrix())
     motion, said = heard(cl.read_motion, save(tmp_path / "a.bvh", bvh(root, turns, up=up)[0]))
     np.testing.assert_allclose(motion.positions, kinematics(root, turns), atol=1e-4)
     assert "mostly lies" in said  # told all the same

@@ -119,8 +119,9 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
     from .plots import _project
 
     drawn = [(m, _project(m.positions, view), who) for who, m in [(None, g) for g in ghosts] + list(enumerate(dancers))]
-    last = int(frames[-1]) + 1
-    everything = np.concatenate([p[:last].reshape(-1, 2) for _, p, _ in drawn])
+    now = lambda m, frame: min(round(frame * m.fps / motion.fps), len(m) - 1)  # noqa: E731 (a ghost has its own clock)
+    seen = [slice(now(m, int(frames[-1])) + 1) for m, _, _ in drawn]
+    everything = np.concatenate([p[part].reshape(-1, 2) for (_, p, _), part in zip(drawn, seen)])
     low, high = everything.min(0), everything.max(0)
     big = 2  # drawn at twice the size and scaled down, for smooth edges
     width, height = size[0] * big, size[1] * big
@@ -128,7 +129,7 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
     place = lambda p: (p - (low + high) / 2) * (scale, -scale) + (width / 2, height / 2)  # noqa: E731
     floor = [
         place(_project(np.array(line, float), view))
-        for line in _floor([m.positions[:last] for m, _, _ in drawn])
+        for line in _floor([m.positions[part] for (m, _, _), part in zip(drawn, seen)])
     ]
     stroke = max(int(0.016 * scale), 2)
     for frame in tqdm(frames, desc="drawing", unit="frame", disable=not progress, leave=False):
@@ -136,7 +137,7 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
         draw = ImageDraw.Draw(picture)
         for line in floor:
             draw.line([tuple(p) for p in line], fill=palette.GRID, width=2)
-        at = [place(p[min(round(frame * m.fps / motion.fps), len(p) - 1)]) for m, p, _ in drawn]
+        at = [place(p[now(m, int(frame))]) for m, p, _ in drawn]
         for i, j in edges if edges is not None else ():
             draw.line([tuple(at[-2][i]), tuple(at[-1][j])], fill=palette.STRING, width=max(stroke // 2, 1))
         for (m, _, who), points in zip(drawn, at, strict=True):

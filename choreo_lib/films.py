@@ -22,12 +22,12 @@ GIF_FPS = 50.0
 _LOOKED_AT = 8  # pictures from which a GIF's colours are chosen: the first ones, so that the others need not wait
 
 
-def write_gif(path: Path, pictures: Iterable[np.ndarray], count: int, fps: float, size, quality: int) -> None:
+def write_gif(half: Path, pictures: Iterable[np.ndarray], count: int, fps: float, size, quality: int) -> None:
     """A GIF that keeps time: after every frame it is within half a hundredth of a second of where it should be.
 
-    ``pictures``: uint8 RGB [height, width, 3], ``count`` of them, at most `GIF_FPS` a second. Of each only the part
-    that changed is kept. ``quality`` below 36: 63 colours, else 15. Errors: OSError; RuntimeError for another number
-    of pictures. Chapter: 1.
+    ``half``: the temporary file. ``pictures``: uint8 RGB [height, width, 3], ``count`` of them, at most `GIF_FPS` a
+    second. Of each only the part that changed is kept. ``quality`` below 36: 63 colours, else 15.
+    Errors: OSError; RuntimeError for another number of pictures. Chapter: 1.
     """
     from PIL import Image
     from PIL.GifImagePlugin import getdata
@@ -43,7 +43,7 @@ def write_gif(path: Path, pictures: Iterable[np.ndarray], count: int, fps: float
     table = table.ljust(3 * (colours + 1), b"\0")
     width, height = (side.to_bytes(2, "little") for side in size)
     before, frame = None, -1
-    with path.open("wb") as file:
+    with half.open("wb") as file:
         flags = 0x80 | 0x70 | (colours.bit_length() - 1)  # one table of colours for all frames, eight bits each
         file.write(b"GIF89a" + width + height + bytes((flags, 0, 0)) + table)
         file.write(b"!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00")  # again and again
@@ -68,12 +68,13 @@ def hundredths(frame: int, fps: float) -> int:
     return ends - begins
 
 
-def write_mp4(path: Path, pictures: Iterable[np.ndarray], count: int, fps: float, size, quality: int) -> None:
+def write_mp4(half: Path, pictures: Iterable[np.ndarray], count: int, fps: float, size, quality: int) -> None:
     """An MP4 (H.264) at exactly the rate asked for, looked at before it counts as written.
 
-    ``pictures``: uint8 RGB [height, width, 3], ``count`` of them, of even width and height. ``quality``: x264's rate
-    factor, higher is coarser. Errors: ImportError naming the extra; OSError where ffmpeg fails, or frames are missing
-    from what it wrote. Chapter: 1.
+    ``half``: the temporary file. ``pictures``: uint8 RGB [height, width, 3], ``count`` of them, of even width and
+    height. ``quality``: x264's rate factor, higher is coarser.
+    Errors: ImportError naming the extra; OSError where ffmpeg fails, or frames are missing from what it wrote.
+    Chapter: 1.
     """
     try:
         import imageio_ffmpeg
@@ -87,7 +88,7 @@ def write_mp4(path: Path, pictures: Iterable[np.ndarray], count: int, fps: float
         run = subprocess.Popen(
             [ffmpeg, "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", str(rate), "-i",
              "-", "-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", "-v", "warning", "-crf", str(quality), "-preset",
-             "slow", "-movflags", "+faststart", str(path)],
+             "slow", "-movflags", "+faststart", str(half)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)  # fmt: skip
         try:
             for picture in pictures:
@@ -107,7 +108,7 @@ def write_mp4(path: Path, pictures: Iterable[np.ndarray], count: int, fps: float
         raise _failed(run.returncode, words,
                       f"ffmpeg stopped with status {run.returncode} after {sent} of {count} frames")
     _all_there(sent, count)
-    looked = subprocess.run([ffmpeg, "-i", str(path), "-map", "0:v:0", "-c", "copy", "-f", "null", "-"],
+    looked = subprocess.run([ffmpeg, "-i", str(half), "-map", "0:v:0", "-c", "copy", "-f", "null", "-"],
                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
     found = re.findall(rb"frame=\s*(\d+)", looked.stderr)
     if looked.returncode or not found or int(found[-1]) != count:

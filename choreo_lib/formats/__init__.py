@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..motion import Duet, Motion
+from .body_models import PICKLES, pickle_advice
 from .border import MotionFormatError, MotionGuessWarning, fail
 from .pairs import joint_weights, match, read_pairs
 from .pointcloud import Detections, read_detections
@@ -126,6 +127,9 @@ def _suffix(path, known: tuple, verb: str) -> str:
     if suffix not in known:
         if verb == "read" and Path(path).is_dir():
             fail(path, f"expected a file, and {path} is a folder")
+        if verb == "read" and suffix in PICKLES:
+            fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here (AIST++, "
+                       f"InterHuman and 4D-Humans come so). {pickle_advice(path)}")
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
     return suffix
 
@@ -136,10 +140,8 @@ def _check_take(path, suffix: str, take):
 
 
 def _read_npz(path, up, scale, fps):
-    if (up, scale, fps) != (None, None, None):
-        fail(path, "our NPZ states its up axis, unit and frames per second; leave up=, scale= and fps= away")
     from .npz import read_npz
-    return read_npz(path)
+    return read_npz(path, up, scale, fps)
 
 
 __all__ = ["Detections", "MotionFormatError", "MotionGuessWarning", "joint_weights", "match", "read_detections",

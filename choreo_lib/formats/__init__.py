@@ -154,10 +154,8 @@ def _check_take(path, suffix: str, take):
 
 
 def _read_npz(path, up, scale, fps):
-    if (up, scale, fps) != (None, None, None):
-        fail(path, "our NPZ states its up axis, unit and frames per second; leave up=, scale= and fps= away")
     from .npz import read_npz
-    return read_npz(path)
+    return read_npz(path, up, scale, fps)
 
 
 __all__ = ["Detections", "MotionFormatError", "MotionGuessWarning", "joint_weights", "match", "read_detections",

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from . import palette
+from .compatibility import same_rate
 from .formats.border import writing
 from .motion import Duet, Motion, Source
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
@@ -89,7 +90,7 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     loop = int(loop[0]), int(loop[1])
     from .plots import best_side
     camera = tuple(float(x) for x in ((best_side(dancers), 14) if camera is None else camera))
-    if ghosts and abs(ghosts[0].fps - motion.fps) > 1e-3 * motion.fps:
+    if ghosts and not same_rate(ghosts[0].fps, motion.fps):
         raise ValueError(f"the ghost runs at {ghosts[0].fps:g} frames per second and the motion at {motion.fps:g}; "
                          "bring them together with .resampled(fps)")
     if not (np.isfinite(speed) and speed > 0):

@@ -199,6 +199,11 @@ def test_points_get_rotations_from_their_planes():
     hands = [made.skeleton.index(name) for name in ("LeftHand", "RightHand", "LeftFoot", "RightFoot", "Head")]
     assert np.linalg.norm(made.positions - known.positions, axis=-1)[:, hands].mean() < 0.02
     assert model.translate(made).positions.shape == (90, 27, 3)
+    bare = replace(made, rotations=None, skeleton=cl.Skeleton(made.skeleton.names, made.skeleton.parents))
+    with pytest.raises(ValueError, match="only points.*conform"):
+        model.translate(bare)
+    turned, _ = cl.conform(bare, model)  # the model's own joints, of which the places alone are known
+    assert turned.rotations is not None and np.abs(turned.positions - made.positions).max() < 0.03
     back, _ = cl.conform(made, points)
     assert back.skeleton == cl.HYBRIK_29 and back.rotations is None
 
@@ -310,6 +315,11 @@ def test_a_leader_who_lies_or_is_a_giant_is_refused():
     big = cl.Skeleton(salsa.skeleton.names, salsa.skeleton.parents, salsa.skeleton.offsets * 100)
     with pytest.raises(ValueError, match="scale="):
         load("translate-salsa").translate(cl.Motion.from_rotations(salsa.rotations, salsa.positions[:, 0], 30, big))
+
+
+def test_a_past_of_other_joints_is_refused():
+    with pytest.raises(ValueError, match=r"past has shape \(40, 2, 5, 3\).*pelvis, left_hip.*conform"):
+        load("duet-synthetic").stream(np.zeros((40, 2, 5, 3), np.float32))
 
 
 def test_size_is_measured_along_bones_whatever_the_pose():

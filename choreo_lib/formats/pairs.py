@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..compatibility import same_rate
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
 from .border import MotionFormatError, check_fps, fail
@@ -31,7 +32,7 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     of different length. Chapter: 6.
     """
     fps = min(a.fps, b.fps)
-    a, b = (m if abs(m.fps - fps) <= 1e-3 * fps else _noted(m.resampled(fps), f"resampled from {m.fps:g} to {fps:g} "
+    a, b = (m if same_rate(m.fps, fps) else _noted(m.resampled(fps), f"resampled from {m.fps:g} to {fps:g} "
                                                             "frames a second") for m in (a, b))
     keys = [[_key(name) for name in m.skeleton.names] for m in (a, b)]
     for m, key, called in zip((a, b), keys, names):
@@ -47,7 +48,8 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
         j = next(j for j, (p, q) in enumerate(zip(a.skeleton.parents, b.skeleton.parents)) if p != q)
         hangs = [m.skeleton.names[m.skeleton.parents[j]] for m in (a, b)]
         raise MotionFormatError(f"{names[1]}: {a.skeleton.names[j]} hangs from {hangs[1]}, and in {names[0]} from "
-                                f"{hangs[0]}; these are two kinds of skeleton. Retarget one to the other first")
+                                f"{hangs[0]}; these are two kinds of skeleton. Bring one to the other with "
+                                "choreo_lib.conform(motion, skeleton)")
     if abs(len(a) - len(b)) > SLACK * fps:
         raise MotionFormatError(f"{names[0]} has {len(a) / fps:.2f} s and {names[1]} {len(b) / fps:.2f}; two dancers "
                                 "share their time. Say which frames belong together")

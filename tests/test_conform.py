@@ -17,6 +17,7 @@ import choreo_lib as cl
 from choreo_lib import metrics, synthetic, windows
 from choreo_lib.compatibility import body_size, rest_mismatch, same_rate, skeleton_mismatch
 from choreo_lib.formats.joint_roles import joint_roles
+from choreo_lib.models import SoloVAE, Wish
 
 MODELS = ("translate-salsa", "deepfake-salsa", "duet-salsa", "duet-synthetic", "solo-salsa", "solo-synthetic",
           "strings-salsa", "strings-synthetic")
@@ -208,6 +209,21 @@ def test_points_get_rotations_from_their_planes():
     assert back.skeleton == cl.HYBRIK_29 and back.rotations is None
 
 
+def test_a_spine_that_bends_elsewhere_keeps_its_neck():
+    """Seen as points, a trunk of other bones leans until the neck lies where it lay."""
+    dance = bodies.dance(60)
+    turns = dance.rotations.copy()
+    for name, degrees in (("spine1", 40), ("spine3", -25)):
+        bend = torch.tensor([np.sin(np.radians(degrees) / 2), 0, 0, np.cos(np.radians(degrees) / 2)]).float()
+        j = dance.skeleton.index(name)
+        turns[:, j] = roma.quat_product(torch.from_numpy(turns[:, j]), bend.expand(60, 4)).numpy()
+    bowed = cl.Motion.from_rotations(turns, dance.positions[:, 0], 30, dance.skeleton)
+    made, report = cl.conform(bowed, load("duet-salsa"))
+    home = report.back(made)
+    at = [bowed.skeleton.index(name) for name in ("neck", "left_shoulder", "right_shoulder")]
+    assert np.linalg.norm(home.positions[:, at] - bowed.positions[:, at], axis=-1).max() < 0.015
+
+
 def test_both_of_a_duet_stay_together():
     duet = synthetic.duet(frames=90, seed=4)
     moved = cl.Duet(*(each.moved((3.0, -2.0, 0)) for each in duet))
@@ -349,6 +365,15 @@ def test_the_pelvis_is_where_the_legs_meet():
                       for d in (duet, held))
         torch.testing.assert_close(one.origin, other.origin)
         torch.testing.assert_close(one.heading, other.heading)
+    assert cl.plots.best_side(tuple(held)) == cl.plots.best_side(tuple(duet))
+    wish = Wish(distance=3.0, pull=1.0)
+    poses = [torch.from_numpy(np.stack([m.positions[20] for m in d])) for d in (duet, held)]
+    one, other = (wish(pose[1], pose[0], d.a.skeleton) for pose, d in zip(poses, (duet, held)))
+    torch.testing.assert_close(one, other[1:])
+    assert torch.norm((other[1] - poses[1][0, 1])[:2]) == pytest.approx(3, abs=1e-4)
+    alone = SoloVAE(held.a.skeleton, 16, latent=4, hidden=8, heading=False)
+    seen, place = alone.seen(torch.from_numpy(held.a.positions[None, :16, None]))
+    np.testing.assert_allclose(place.origin[0, :2], held.a.positions[8, 1, :2], atol=1e-6)
     made, report = cl.conform(held.a, load("duet-synthetic"))
     assert report.dropped == ("Reference",) and report.mapped["pelvis"] == "pelvis"
     home = report.back(made)

@@ -195,12 +195,16 @@ def test_left_handed():
     assert "toes point against the facing" in said and "up axis guessed: y" in motion.notes
 
 
-@pytest.mark.parametrize("scale, fits", [(1, "0.01"), (0.0001, "0.01"), (0.1, "0.01")])
-def test_a_unit_that_makes_giants_is_warned_of_with_the_one_that_does_not(tmp_path, scale, fits):
-    path = save(tmp_path / "a.bvh", bvh(*dance())[0])
-    motion, said = heard(cl.read_motion, path, up="y", scale=scale)
+@pytest.mark.parametrize("stated, fits", [(1, "0.01"), (0.0001, "0.01"), (0.1, "0.01")])
+def test_a_stated_unit_that_makes_giants_is_warned_of_with_one_that_does_not(tmp_path, stated, fits):
+    lines, _ = bvh(*dance())
+    path = save(tmp_path / "a.bvh", [lines[0], f'# choreo_lib {{"up": "y", "unit": {stated}}}', *lines[1:]])
+    motion, said = heard(cl.read_motion, path)
     assert f"pass scale={fits}" in said and " m tall" in motion.notes[-1]
-    assert heard(cl.read_motion, path, up="y", scale=0.01)[1] == ""
+    for said in (0.01, 5):  # a caller's word
+        assert heard(cl.read_motion, path, scale=said)[1] == ""
+    save(path, [lines[0], '# choreo_lib {"up": "y", "unit": 0.01}', *lines[1:]])
+    assert heard(cl.read_motion, path)[1] == ""
 
 
 # ---- everyday BVH

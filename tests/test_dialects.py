@@ -371,6 +371,44 @@ def test_a_list_of_results_needs_no_file():
     np.testing.assert_array_equal(cl.clean(results, 30, image_size=SIZE)[0].positions, wanted.positions)
 
 
+# ---- spoiled on purpose
+
+ODD = (None, True, -1, 0, 2.5, 1e300, 10**400, "", "x", [], {}, [[]], [1, 2, 3], {"x": 1}, [None], ["a"] * 3)
+
+
+def places(tree, path=()):
+    """Where something stands in a tree, as paths; of long lists the first two and the last."""
+    keys = list(tree)[:6] if isinstance(tree, dict) else sorted({0, 1, len(tree) - 1}) if isinstance(tree, list) else ()
+    for key in keys:
+        if isinstance(tree, dict) or 0 <= key < len(tree):
+            yield (*path, key)
+            yield from places(tree[key], (*path, key))
+
+
+@pytest.mark.parametrize("kind", ["hybrik", "mmpose", "phalp", "mediapipe", "openpose", *FLAT])
+def test_spoiled_trees_are_refused_in_words(kind):
+    rng = np.random.default_rng(len(kind))
+    made = {"hybrik": hybrik, "mmpose": lambda: mmpose(lifted(), META), "phalp": phalp, "mediapipe": mediapipe,
+            "openpose": lambda: openpose(np.ones((FRAMES, 2, 100)).tolist(), "pose_keypoints_3d")} | FLAT  # fmt: skip
+    text, read = json.dumps(made[kind]()), 0
+    for _ in range(15):
+        tree = json.loads(text)
+        for _ in range(rng.integers(1, 4)):
+            where = list(places(tree))
+            *way, last = where[rng.integers(len(where))] if where else (None,)
+            inner = tree
+            for key in way:
+                inner = inner[key]
+            if last is None or not isinstance(inner, (dict, list)):
+                break
+            inner[last] = json.loads(json.dumps(ODD[rng.integers(len(ODD))]))
+        try:
+            read += bool(read_detections(tree, SIZE))
+        except cl.MotionFormatError:
+            pass
+    assert read < 15
+
+
 # ---- inputs that showed a fault
 
 @pytest.mark.skipif(CASES is None, reason="../shared/cases is not here")

@@ -14,7 +14,7 @@ from ..motion import Duet, Motion
 from . import border
 from .border import MotionFormatError, MotionGuessWarning, fail
 from .detections import Detections, read_detections
-from .pairs import joint_weights, match, read_pairs
+from .pairs import each, joint_weights, match, read_pairs
 
 _IN = (".bvh", ".fbx", ".json", ".npy", ".npz")
 _OUT = (".bvh", ".glb", ".npz")
@@ -66,7 +66,7 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
     if path_b is not None:
         if layout is not None:
             fail(path_a, "two files are parted already; leave layout= away", "layout=")
-        ups, scales = duets.each(path_a, up, "up"), duets.each(path_a, scale, "scale")
+        ups, scales = each(path_a, up, "up"), each(path_a, scale, "scale")
         a, b = (read_motion(path, *said, fps, take) for path, *said in zip((path_a, path_b), ups, scales))
         return duets.join(a, b, (path_a, path_b), up, scale)
     for name, value in (("up", up), ("scale", scale)):
@@ -154,10 +154,8 @@ def _check_take(path, suffix: str, take):
 
 
 def _read_npz(path, up, scale, fps):
-    if (up, scale, fps) != (None, None, None):
-        fail(path, "our NPZ states its up axis, unit and frames per second; leave up=, scale= and fps= away")
     from .npz import read_npz
-    return read_npz(path)
+    return read_npz(path, up, scale, fps)
 
 
 __all__ = ["Detections", "MotionFormatError", "MotionGuessWarning", "joint_weights", "match", "read_detections",

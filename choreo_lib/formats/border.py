@@ -133,6 +133,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
         fail(path, f"expected one of {', '.join(map(repr, TURNS))}; got {up!r}", "up=")
     if scale is not None:
         scale = check_scale(path, scale)
+    believed = None if scale is not None else stated_scale  # a caller may want giants; a file means people
     up, scale = up or stated_up, scale or stated_scale
     if up is None:
         up, told = upright.guess_up(skeleton, positions)
@@ -142,7 +143,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
         guess(path, notes, f"up axis guessed: {up}", f"pass up='{up}' to say so, or the axis it should be")
         if told:
             guess(path, notes, told, "look at it with choreo_lib.play, and pass up= if it is otherwise")
-    if guessed := scale is None:
+    if scale is None:
         height = upright.height(skeleton, positions)
         unit = plausible.nearest_unit(height)
         scale = UNITS[unit]
@@ -151,7 +152,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
                        "pass scale= (metres per file unit)")
         guess(path, notes, f"unit guessed: {unit} ({scale:g} m)", f"pass scale={scale:g} to say so, or what it is")
     with np.errstate(all="ignore"):
-        for doubt, remedy in plausible.doubts(skeleton, positions, None if guessed else scale):
+        for doubt, remedy in plausible.doubts(skeleton, positions, believed):
             guess(path, notes, doubt, remedy)
     return np.array(TURNS[up], np.float64), scale
 

@@ -1,8 +1,10 @@
 """BVH, the format motion capture speaks: a tree of joints, then one line of numbers a frame.
 
 Taught in chapter 1, "Seeing a duet". Repaired, and said so in ``motion.notes``: a joint name that
-stands twice gets a suffix (``Hand``, ``Hand_2``), and a joint whose position channels vary keeps
-its path through per-frame offsets. Refused with the line: everything else that does not add up.
+stands twice gets a suffix (``Hand``, ``Hand_2``), a joint whose position channels vary keeps its
+path through per-frame offsets, a count of frames that is off by some gives way to the lines there
+are, and a Frame Time of few digits is the usual rate it was printed from. Refused with the line:
+everything else that does not add up.
 """
 
 from __future__ import annotations

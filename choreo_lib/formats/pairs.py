@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arguments import a, each, path, takes, text
+from ..compatibility import same_rate
 from ..joint_names import sided_names
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
@@ -34,7 +35,7 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     of different length. Chapter: 6.
     """
     fps = min(a.fps, b.fps)
-    a, b = (m if abs(m.fps - fps) <= 1e-3 * fps else _noted(m.resampled(fps), f"resampled from {m.fps:g} to {fps:g} "
+    a, b = (m if same_rate(m.fps, fps) else _noted(m.resampled(fps), f"resampled from {m.fps:g} to {fps:g} "
                                                             "frames a second") for m in (a, b))
     keys = [_keys(m.skeleton.names) for m in (a, b)]
     for m, key, called in zip((a, b), keys, names):
@@ -50,7 +51,8 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
         j = next(j for j, (p, q) in enumerate(zip(a.skeleton.parents, b.skeleton.parents)) if p != q)
         hangs = [m.skeleton.names[m.skeleton.parents[j]] for m in (a, b)]
         raise MotionFormatError(f"{names[1]}: {a.skeleton.names[j]} hangs from {hangs[1]}, and in {names[0]} from "
-                                f"{hangs[0]}; these are two kinds of skeleton. Retarget one to the other first")
+                                f"{hangs[0]}; these are two kinds of skeleton. Bring one to the other with "
+                                "choreo_lib.conform(motion, skeleton)")
     if abs(len(a) - len(b)) > SLACK * fps:
         raise MotionFormatError(f"{names[0]} has {len(a) / fps:.2f} s and {names[1]} {len(b) / fps:.2f}; two dancers "
                                 "share their time. Say which frames belong together")
@@ -59,13 +61,22 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     return Duet(a, b)
 
 
+def each(path, value, name: str) -> tuple:
+    """One value for both files, or a pair of them. Errors: MotionFormatError for more or fewer. Chapter: 6."""
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            fail(path, f"expected one value for both dancers, or two; got {len(value)}", f"{name}=")
+        return tuple(value)
+    return value, value
+
+
 @takes(path=path)
 def read_pairs(path) -> list[Duet]:
     """Duets that a JSON file lists: two motion files each, brought together by `match`.
 
     The file is a list of objects: "a" and "b" are files, seen from the list's folder; "frames" [first, last + 1], or
     "frames_a" and "frames_b", where the files do not begin together, "scale" metres per unit, "fps" and "up" as in
-    `choreo_lib.read_motion` may be left out.
+    `choreo_lib.read_duet` (one for both files or a list of two) may be left out.
     Errors: MotionFormatError naming the pair and what is wrong with it. Chapter: 6.
     """
     listed, duets = read_json(path), []
@@ -83,7 +94,8 @@ def read_pairs(path) -> list[Duet]:
             fail(path, f"{strange} is not known; there are {', '.join(sorted(known))}", where)
         fps = None if pair.get("fps") is None else check_fps(path, pair["fps"], where)
         files = [Path(path).parent / pair[who] for who in "ab"]
-        dancers = [read_motion(file, up=pair.get("up"), scale=pair.get("scale"), fps=fps) for file in files]
+        ups, scales = each(path, pair.get("up"), f"{where}, up"), each(path, pair.get("scale"), f"{where}, scale")
+        dancers = [read_motion(file, up=up, scale=scale, fps=fps) for file, up, scale in zip(files, ups, scales)]
         for i, who in enumerate("ab"):
             first, last = span = _span(path, pair.get(f"frames_{who}", pair.get("frames")), len(dancers[i]), where)
             dancers[i] = dancers[i] if span == [0, len(dancers[i])] else dancers[i][first:last]

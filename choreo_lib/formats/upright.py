@@ -160,11 +160,11 @@ def _evidence(heights: np.ndarray, points: np.ndarray) -> float:
 
     Feet come back to one height, and the foot that bears the weight stands still; heads do neither.
     """
-    if len(points) < 10:
+    tall = np.median(np.ptp(heights, axis=1))
+    if len(points) < 10 or not tall > 0:
         return 0.0
     frames = np.arange(len(points) - 1)
     speed = np.linalg.norm(np.diff(points, axis=0), axis=-1)
-    tall = np.median(np.ptp(heights, axis=1))
     still, level = [], []
     for ends, sign in ((heights.argmin(axis=1), 1), (heights.argmax(axis=1), -1)):
         outer = sign * heights[np.arange(len(heights)), ends]

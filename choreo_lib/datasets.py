@@ -8,7 +8,6 @@ CHOREO_DATA names, or from a cache that fills itself by download. No file is use
 from __future__ import annotations
 
 import difflib
-import errno
 import functools
 import hashlib
 import html
@@ -20,12 +19,18 @@ from pathlib import Path
 import numpy as np
 
 from .arguments import takes, text
+from .download import DiskError, DownloadError, download
+from .files import FULL
 from .motion import OURS, Duet, Motion, Source
 
 _INSIDE = Path(__file__).parent / "data"  # a wheel carries data/ inside the package, a checkout beside it
 DATA = _INSIDE if _INSIDE.is_dir() else Path(__file__).parent.parent / "data"
 ROLES = ("train", "validation", "test", "challenge")
 RETRIES = 2
+DEADLINE = 600.0
+"""Seconds that one file may take, all attempts together."""
+MOST_BYTES = 128_000_000
+"""Of a file whose size the registry does not know; the readers take no more either."""
 
 
 class DatasetError(RuntimeError):
@@ -102,51 +107,28 @@ def _local(file: dict) -> Path | None:
 
 def _download(file: dict) -> Path:
     """Fetch one file into the cache: whole and compared, or not at all."""
-    import pooch
-    import requests
-
     name, folder = file["path"], cache_folder()
     by_hand = (f"To use a copy of your own, put it at {name} in a folder and set CHOREO_DATA to that folder "
                f"(source: {file['url']})")
     if not (file.get("sha256") or file.get("git_blob")):
         raise DatasetError(f"{name} is listed, but no fingerprint of it is known, so it is not fetched: nothing "
                            f"could tell a right copy from a wrong one. {by_hand}")
-
-    def checked(url, output, downloader):
-        # Compared before pooch moves the file into the cache, so that what lies there is always right.
-        pooch.HTTPDownloader(progressbar=True, timeout=30)(url, output, downloader)
-        if not _right(Path(output), file):
-            raise ValueError("fingerprint differs")
-
-    pooch.get_logger().setLevel("WARNING")
-    store = pooch.create(folder, base_url="", registry={name: None}, urls={name: file["url"]},
-                         retry_if_failed=RETRIES)
     try:
-        if (folder / name).exists():
-            (folder / name).unlink()  # a wrong file, or it would have been used; pooch would keep it
-        return Path(store.fetch(name, downloader=checked))
-    except requests.exceptions.RequestException as error:
-        raise DatasetError(f"{name} could not be fetched: {_plain(error)}. Check the network and try again; nothing "
+        return download(file["url"], folder / name, file.get("bytes", MOST_BYTES), "bytes" in file, DEADLINE,
+                        lambda half: _right(half, file), RETRIES)
+    except DiskError as error:
+        if getattr(error.__cause__, "errno", None) in FULL:
+            raise DatasetError(f"{name} could not be kept: the disk that holds {folder} is full. Make room, or set "
+                               "CHOREO_CACHE to a folder on another disk, and try again") from error
+        raise DatasetError(f"{name} could not be written into {folder}: {error}. Set CHOREO_CACHE to a folder you may "
+                           "write to, and try again") from error
+    except DownloadError as error:
+        raise DatasetError(f"{name} could not be fetched: {error}. Check the network and try again; nothing "
                            f"was kept of this attempt. {by_hand}") from error
     except ValueError as error:
         raise DatasetError(f"{name} was fetched from {file['url']}, but it is not the file the registry knows (its "
                            "fingerprint differs), so it was thrown away. Try again; if it stays so, the source has "
                            "changed") from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DatasetError(f"{name} could not be kept: the disk that holds {folder} is full. Make room, or set "
-                               "CHOREO_CACHE to a folder on another disk, and try again") from error
-        raise DatasetError(f"{name} could not be written into {folder}: {error.strerror or error}. Set CHOREO_CACHE "
-                           "to a folder you may write to, and try again") from error
-
-
-def _plain(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    if response is not None:
-        return f"the server answered {response.status_code} {response.reason}"
-    kinds = {"ConnectTimeout": "the server did not answer in time", "ReadTimeout": "the server stopped answering",
-             "ChunkedEncodingError": "the transfer broke off", "ConnectionError": "no connection to the server"}
-    return kinds.get(type(error).__name__, type(error).__name__)
 
 
 @takes(name=text)
@@ -154,8 +136,9 @@ def fetch(name: str) -> list[Path]:
     """The files of a data set or of one take, here and compared; downloads what is missing.
 
     ``name`` as in ``load_duet``; a whole set ("salsa") gives all its takes but the challenge.
-    Errors: DatasetError for an unknown name, a wrong fingerprint, no network, a full disk, a broken
-    transfer; none leaves a half file behind, and the next call tries again. Chapter: 1.
+    Errors: DatasetError for an unknown name, a wrong fingerprint, no network, a full disk, a broken or endless
+    transfer (more bytes than the registry says, or ten minutes); none leaves a half file behind, and the next call
+    tries again. Chapter: 1.
     """
     first, entry, take, _ = _find(name)
     wanted = [entry["takes"][take]]

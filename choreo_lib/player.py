@@ -19,6 +19,7 @@ import numpy as np
 
 from . import palette
 from .arguments import count, each, flag, number, path, printable, takes, text
+from .compatibility import same_rate
 from .datasets import vouched
 from .drawable import SEEN, joint_of
 from .formats.border import atomic_write
@@ -101,7 +102,7 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     title = title and printable(title)
     from .plots import best_side
     camera = tuple(float(x) for x in ((best_side(dancers), 14) if camera is None else camera))
-    if ghosts and abs(ghosts[0].fps - motion.fps) > 1e-3 * motion.fps:
+    if ghosts and not same_rate(ghosts[0].fps, motion.fps):
         raise ValueError(f"the ghost runs at {ghosts[0].fps:g} frames per second and the motion at {motion.fps:g}; "
                          "bring them together with .resampled(fps)")
     if not 0 <= loop[0] <= loop[1] <= last:

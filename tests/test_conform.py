@@ -17,6 +17,7 @@ import choreo_lib as cl
 from choreo_lib import metrics, synthetic, windows
 from choreo_lib.compatibility import body_size, rest_mismatch, same_rate, skeleton_mismatch
 from choreo_lib.formats.joint_roles import joint_roles
+from choreo_lib.models import SoloVAE, Wish
 
 MODELS = ("translate-salsa", "deepfake-salsa", "duet-salsa", "duet-synthetic", "solo-salsa", "solo-synthetic",
           "strings-salsa", "strings-synthetic")
@@ -199,8 +200,28 @@ def test_points_get_rotations_from_their_planes():
     hands = [made.skeleton.index(name) for name in ("LeftHand", "RightHand", "LeftFoot", "RightFoot", "Head")]
     assert np.linalg.norm(made.positions - known.positions, axis=-1)[:, hands].mean() < 0.02
     assert model.translate(made).positions.shape == (90, 27, 3)
+    bare = replace(made, rotations=None, skeleton=cl.Skeleton(made.skeleton.names, made.skeleton.parents))
+    with pytest.raises(ValueError, match="only points.*conform"):
+        model.translate(bare)
+    turned, _ = cl.conform(bare, model)  # the model's own joints, of which the places alone are known
+    assert turned.rotations is not None and np.abs(turned.positions - made.positions).max() < 0.03
     back, _ = cl.conform(made, points)
     assert back.skeleton == cl.HYBRIK_29 and back.rotations is None
+
+
+def test_a_spine_that_bends_elsewhere_keeps_its_neck():
+    """Seen as points, a trunk of other bones leans until the neck lies where it lay."""
+    dance = bodies.dance(60)
+    turns = dance.rotations.copy()
+    for name, degrees in (("spine1", 40), ("spine3", -25)):
+        bend = torch.tensor([np.sin(np.radians(degrees) / 2), 0, 0, np.cos(np.radians(degrees) / 2)]).float()
+        j = dance.skeleton.index(name)
+        turns[:, j] = roma.quat_product(torch.from_numpy(turns[:, j]), bend.expand(60, 4)).numpy()
+    bowed = cl.Motion.from_rotations(turns, dance.positions[:, 0], 30, dance.skeleton)
+    made, report = cl.conform(bowed, load("duet-salsa"))
+    home = report.back(made)
+    at = [bowed.skeleton.index(name) for name in ("neck", "left_shoulder", "right_shoulder")]
+    assert np.linalg.norm(home.positions[:, at] - bowed.positions[:, at], axis=-1).max() < 0.015
 
 
 def test_both_of_a_duet_stay_together():
@@ -312,6 +333,11 @@ def test_a_leader_who_lies_or_is_a_giant_is_refused():
         load("translate-salsa").translate(cl.Motion.from_rotations(salsa.rotations, salsa.positions[:, 0], 30, big))
 
 
+def test_a_past_of_other_joints_is_refused():
+    with pytest.raises(ValueError, match=r"past has shape \(40, 2, 5, 3\).*pelvis, left_hip.*conform"):
+        load("duet-synthetic").stream(np.zeros((40, 2, 5, 3), np.float32))
+
+
 def test_size_is_measured_along_bones_whatever_the_pose():
     dance = bodies.dance()
     own = dance.skeleton
@@ -339,6 +365,15 @@ def test_the_pelvis_is_where_the_legs_meet():
                       for d in (duet, held))
         torch.testing.assert_close(one.origin, other.origin)
         torch.testing.assert_close(one.heading, other.heading)
+    assert cl.plots.best_side(tuple(held)) == cl.plots.best_side(tuple(duet))
+    wish = Wish(distance=3.0, pull=1.0)
+    poses = [torch.from_numpy(np.stack([m.positions[20] for m in d])) for d in (duet, held)]
+    one, other = (wish(pose[1], pose[0], d.a.skeleton) for pose, d in zip(poses, (duet, held)))
+    torch.testing.assert_close(one, other[1:])
+    assert torch.norm((other[1] - poses[1][0, 1])[:2]) == pytest.approx(3, abs=1e-4)
+    alone = SoloVAE(held.a.skeleton, 16, latent=4, hidden=8, heading=False)
+    seen, place = alone.seen(torch.from_numpy(held.a.positions[None, :16, None]))
+    np.testing.assert_allclose(place.origin[0, :2], held.a.positions[8, 1, :2], atol=1e-6)
     made, report = cl.conform(held.a, load("duet-synthetic"))
     assert report.dropped == ("Reference",) and report.mapped["pelvis"] == "pelvis"
     home = report.back(made)

@@ -311,7 +311,7 @@ def test_a_pickle_is_not_opened_and_the_lines_that_help_are_told(tmp_path, suffi
 
 def test_the_lines_that_help_make_what_is_read(tmp_path):
     """The advice on pickles is run as it stands, on tracks as PHALP keeps them, in arrays."""
-    (tmp_path / "tracks.pkl").write_bytes(b"x")
+    (tmp_path / "tracks.pkl").write_bytes(b"3d_joints")
     with pytest.raises(cl.MotionFormatError) as caught:
         cl.clean(tmp_path / "tracks.pkl", 30)
     lines = str(caught.value).partition("run: ")[2].partition("; then ")[0]
@@ -369,6 +369,44 @@ def test_a_list_of_results_needs_no_file():
     results = [SimpleNamespace(**frame) for frame in mediapipe()]
     wanted = cl.clean([row for t, r in enumerate(results) for row in landmarks.records(r, t, SIZE)], 30)[0]
     np.testing.assert_array_equal(cl.clean(results, 30, image_size=SIZE)[0].positions, wanted.positions)
+
+
+# ---- spoiled on purpose
+
+ODD = (None, True, -1, 0, 2.5, 1e300, 10**400, "", "x", [], {}, [[]], [1, 2, 3], {"x": 1}, [None], ["a"] * 3)
+
+
+def places(tree, path=()):
+    """Where something stands in a tree, as paths; of long lists the first two and the last."""
+    keys = list(tree)[:6] if isinstance(tree, dict) else sorted({0, 1, len(tree) - 1}) if isinstance(tree, list) else ()
+    for key in keys:
+        if isinstance(tree, dict) or 0 <= key < len(tree):
+            yield (*path, key)
+            yield from places(tree[key], (*path, key))
+
+
+@pytest.mark.parametrize("kind", ["hybrik", "mmpose", "phalp", "mediapipe", "openpose", *FLAT])
+def test_spoiled_trees_are_refused_in_words(kind):
+    rng = np.random.default_rng(len(kind))
+    made = {"hybrik": hybrik, "mmpose": lambda: mmpose(lifted(), META), "phalp": phalp, "mediapipe": mediapipe,
+            "openpose": lambda: openpose(np.ones((FRAMES, 2, 100)).tolist(), "pose_keypoints_3d")} | FLAT  # fmt: skip
+    text, read = json.dumps(made[kind]()), 0
+    for _ in range(15):
+        tree = json.loads(text)
+        for _ in range(rng.integers(1, 4)):
+            where = list(places(tree))
+            *way, last = where[rng.integers(len(where))] if where else (None,)
+            inner = tree
+            for key in way:
+                inner = inner[key]
+            if last is None or not isinstance(inner, (dict, list)):
+                break
+            inner[last] = json.loads(json.dumps(ODD[rng.integers(len(ODD))]))
+        try:
+            read += bool(read_detections(tree, SIZE))
+        except cl.MotionFormatError:
+            pass
+    assert read < 15
 
 
 # ---- inputs that showed a fault

@@ -193,3 +193,15 @@ def test_a_frame_of_other_joints_is_named(model, duet, frame):
     with pytest.raises((TypeError, ValueError), match="frame must be"):
         stream(frame)
     assert stream.frame_number == 0 and stream(duet.a.positions[PAST]).shape == (29, 3)
+
+
+@pytest.mark.parametrize("more, said", [
+    ({"steps": 0}, "steps"), ({"steps": -3}, "steps"), ({"steps": 2.5}, "steps"), ({"count": 0}, "count"),
+    ({"count": "two"}, "count"), ({"who": "c"}, "who"), ({"temperature": -1}, "temperature"), ({"every": 2.5}, "every"),
+    ({"every": 0}, "every"), ({"every": 99}, "every"), ({"chance": 1.5}, "chance"), ({"a": None}, "a must"),
+    ({"seed": 4}, "seed"), ({"wish": "near"}, "wish"),
+    ({"wish": Wish(contact=[("hand", "left_wrist")])}, "wish.*'hand'"),
+])  # fmt: skip
+def test_a_rollout_names_the_argument_that_is_wrong(model, duet, more, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        model.rollout(**{"a": duet.a, "seed": duet.b[:PAST]} | more)

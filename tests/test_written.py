@@ -33,7 +33,10 @@ def with_bones(times):
 
 
 def with_end(tip):
-    return dancer(skeleton=Skeleton(NAMES, PARENTS, OFFSETS, ((2, tip),)))
+    """A Skeleton refuses such an end site itself: this one was changed behind its back."""
+    motion = dancer()
+    object.__setattr__(motion.skeleton, "ends", ((2, tip),))
+    return motion
 
 
 TOO_MUCH = {
@@ -123,7 +126,7 @@ def test_a_scene_is_told_apart_by_its_dancers(tmp_path):
             "dancer b, frame 3, joint 2")
 
 
-NUMBER = st.sampled_from([0.0, -0.0, 1e-7, 0.1, 1.0, -2.5, 30.0, 1e3, 9.9e4, 1e5, 1.1e5, 1e9, 1e38, np.inf, np.nan])
+NUMBER = st.sampled_from([0.0, -0.0, 1e-7, 0.1, 1.0, -2.5, 30.0, 1e3, 9.9e4, 1e5, 1.1e5, 1e9, 1e38])
 TEXT = st.text(st.characters(), max_size=6)  # surrogates, controls, colons, braces: all of it
 
 

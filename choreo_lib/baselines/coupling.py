@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ..arguments import a, count, each, flag, function, number, seconds, seed, takes
+from ..compatibility import same_rate
 from ..metrics.errors import auc
 from ..motion import Duet, Motion
 from ..signals import QUIET, ROUNDING, own_steps
@@ -154,8 +155,8 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
     if not duets:
         raise ValueError("no duets: at least two are needed, or one and others")
     for duet in (*duets, *(others or ())):
-        if (len(duets) < 2 and not others) or len(duet) < round(seconds * duet.fps) or abs(
-                duet.fps - duets[0].fps) > 1e-3:
+        if (len(duets) < 2 and not others) or len(duet) < round(seconds * duet.fps) or not same_rate(
+                duet.fps, duets[0].fps):
             raise ValueError(f"{len(duets)} duets, one of {duet.duration:.1f} s at {duet.fps:g} frames per second: at "
                              f"least two are needed, each {seconds:g} s long or more, all with one clock")
     true, swapped, width = [], [], round(seconds * duets[0].fps)

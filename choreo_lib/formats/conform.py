@@ -133,6 +133,7 @@ def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turne
     else:
         motion = motion.resampled(fps)
     fits = not skeleton_mismatch(motion.skeleton, wanted) and not rest_mismatch(motion.skeleton, wanted)
+    fits = fits and (wanted.offsets is None or motion.rotations is not None)
     if fits and (as_it_is or motion.skeleton.offsets is None and wanted.offsets is None):
         return motion, ConformReport(dict(zip(wanted.names, wanted.names)), fps=(original.fps, fps), original=original)
     new = lengths if wanted.offsets is None else np.linalg.norm(wanted.offsets, axis=-1)

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from . import landmarks
+from .body_models import PICKLES
 from .border import MAX_FRAMES, MotionFormatError, fail
 from .detections import Detections, frame_number, read_json, read_records
 from .estimators import named, read_mediapipe, read_mmpose, read_openpose, read_phalp
@@ -113,7 +114,7 @@ def refuse_folder(path) -> None:
 
 def is_pickle(path) -> bool:
     """Whether the name is that of a Python pickle."""
-    return Path(path).suffix.lower() in (".pkl", ".pk", ".pickle", ".joblib")
+    return Path(path).suffix.lower() in PICKLES
 
 
 def _numbered(path, frames) -> list:

@@ -10,6 +10,7 @@ from string import ascii_lowercase
 
 import numpy as np
 
+from ..compatibility import same_rate
 from ..motion import Duet, Motion, Source
 from . import border
 from .border import TURNS
@@ -43,7 +44,7 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
     for i, dancer in enumerate(dancers):
         check_writable(path, dancer, _called(i) if len(dancers) > 1 else "")
     frames, fps = len(dancers[0]), dancers[0].fps
-    if any(len(dancer) != frames or abs(dancer.fps - fps) > 1e-3 * fps for dancer in dancers):
+    if any(len(dancer) != frames or not same_rate(dancer.fps, fps) for dancer in dancers):
         border.fail(path, "one scene has one clock, and these dancers have "
                           + ", ".join(f"{len(dancer)} frames at {dancer.fps:g} a second" for dancer in dancers))
     said = border.source_to_dict(Source.join(*(dancer.source for dancer in dancers)))

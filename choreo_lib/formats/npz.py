@@ -28,13 +28,23 @@ FORMAT, VERSION = "choreo_lib", 1
 _MEMBERS, _HEADER = 64, 4_000_000
 
 
-def read_npz(path) -> Motion | Duet:
-    """Read what `write_npz` wrote: a Motion or a Duet, bit for bit.
+class _NoNumbers(border.MotionFormatError):
+    """An array that is none of numbers: in our file a fault, in another's set aside."""
 
-    Units: metres, Z up. Errors: MotionFormatError, naming the array or the header's field.
+
+def read_npz(path, up=None, scale=None, fps=None) -> Motion | Duet:
+    """Read what `write_npz` wrote: a Motion or a Duet, bit for bit; or the joints in another's NPZ.
+
+    Units: metres, Z up; ``up``, ``scale`` and ``fps`` are for files of others.
+    Errors: MotionFormatError, naming the array or the header's field.
     Chapter: 1.
     """
     arrays = _read_arrays(path, border.load_bytes(path))
+    if "header" not in arrays:
+        from .body_models import read_foreign_npz
+        return read_foreign_npz(path, arrays, up, scale, fps)
+    if (up, scale, fps) != (None, None, None):
+        fail(path, "our NPZ states its up axis, unit and frames per second; leave up=, scale= and fps= away")
     header = _header(path, arrays)
     dancers = header["dancers"]
     motions = [_unpack(path, words, prefix, arrays) for words, prefix in zip(dancers, "ab")]
@@ -119,10 +129,11 @@ def read_array(path, stream, size: int, where: str) -> np.ndarray:
         raise _error(path, f"{where + ': ' if where else ''}expected a NumPy array: "
                                          f"{str(error)[:160]}") from error
     if dtype.hasobject:
-        fail(path, "the array holds pickled objects, which may run foreign code and are never opened; "
-                   "save it as numbers with dtype=float", where)
-    if dtype.kind not in "fiubU" or dtype.itemsize == 0 or dtype.itemsize > 4096:
-        fail(path, f"expected an array of numbers; got dtype {dtype}", where)
+        raise _NoNumbers(f"{border.Path(path).name}: {where + ': ' if where else ''}the array holds pickled objects, "
+                         "which may run foreign code and are never opened; save it as numbers with dtype=float")
+    if dtype.kind not in "fiubUS" or dtype.itemsize == 0 or dtype.itemsize > 4096:
+        raise _NoNumbers(f"{border.Path(path).name}: {where + ': ' if where else ''}expected an array of numbers; "
+                         f"got dtype {dtype}")
     claimed = math.prod(shape) * dtype.itemsize
     if any(n < 0 for n in shape) or len(shape) > 8 or claimed != size - stream.tell():
         fail(path, f"shape {shape} of {dtype} takes {claimed:,} bytes, and the file has "
@@ -154,10 +165,7 @@ def _read_arrays(path, data: bytes) -> dict[str, np.ndarray]:
     if len(members) > _MEMBERS or total > MAX_ARRAY_BYTES:
         fail(path, f"{len(members)} arrays of {total:,} bytes unpacked are more than the {_MEMBERS} arrays and "
                    f"{MAX_ARRAY_BYTES:,} bytes this reader takes")
-    if "header.npy" not in archive.namelist():
-        fail(path, "there is no array 'header', so this NPZ was not written by choreo_lib; "
-                   "load it with numpy and build a choreo_lib.Motion from its arrays")
-    arrays = {}
+    arrays, ours = {}, "header.npy" in archive.namelist()
     for member in members:
         where = f"array {member.filename[:60]!r}"
         if not member.filename.endswith(".npy") or member.filename[:-4] in arrays:
@@ -170,6 +178,10 @@ def _read_arrays(path, data: bytes) -> dict[str, np.ndarray]:
             with archive.open(member) as stream:
                 arrays[member.filename[:-4]] = read_array(path, stream, member.file_size, where)
                 stream.read(1)  # past the end, where the checksum is compared
+        except _NoNumbers:
+            if ours:
+                raise
+            arrays[member.filename[:-4]] = None
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError,
                 struct.error, ValueError) as error:
             if isinstance(error, border.MotionFormatError):

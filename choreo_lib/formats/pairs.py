@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..arguments import a, each, path, takes, text
+from ..compatibility import same_rate
 from ..joint_names import sided_names
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
@@ -34,7 +35,7 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     of different length. Chapter: 6.
     """
     fps = min(a.fps, b.fps)
-    a, b = (m if abs(m.fps - fps) <= 1e-3 * fps else _noted(m.resampled(fps), f"resampled from {m.fps:g} to {fps:g} "
+    a, b = (m if same_rate(m.fps, fps) else _noted(m.resampled(fps), f"resampled from {m.fps:g} to {fps:g} "
                                                             "frames a second") for m in (a, b))
     keys = [_keys(m.skeleton.names) for m in (a, b)]
     for m, key, called in zip((a, b), keys, names):
@@ -50,7 +51,8 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
         j = next(j for j, (p, q) in enumerate(zip(a.skeleton.parents, b.skeleton.parents)) if p != q)
         hangs = [m.skeleton.names[m.skeleton.parents[j]] for m in (a, b)]
         raise MotionFormatError(f"{names[1]}: {a.skeleton.names[j]} hangs from {hangs[1]}, and in {names[0]} from "
-                                f"{hangs[0]}; these are two kinds of skeleton. Retarget one to the other first")
+                                f"{hangs[0]}; these are two kinds of skeleton. Bring one to the other with "
+                                "choreo_lib.conform(motion, skeleton)")
     if abs(len(a) - len(b)) > SLACK * fps:
         raise MotionFormatError(f"{names[0]} has {len(a) / fps:.2f} s and {names[1]} {len(b) / fps:.2f}; two dancers "
                                 "share their time. Say which frames belong together")

@@ -14,6 +14,7 @@ import numpy as np
 from ..motion import Duet, Motion
 from ..skeleton import HYBRIK_29, Skeleton
 from . import border
+from .body_models import flat_advice
 from .border import MAX_CELLS, check_counts, check_fps, fail
 from .detections import (  # noqa: F401 (two are known by this place too)
     SMPL_24,
@@ -59,7 +60,8 @@ def read_npy(path) -> np.ndarray:
     data = border.load_bytes(path)
     array = read_array(path, io.BytesIO(data), len(data), "")
     if array.dtype.kind not in "fiu" or array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
-        fail(path, f"expected numbers [frames, joints, 3] or [frames, 2, joints, 3]; got {array.dtype} {array.shape}")
+        fail(path, f"expected numbers [frames, joints, 3] or [frames, 2, joints, 3]; got {array.dtype} {array.shape}"
+                   + flat_advice(array.shape))
     if array.size > 6 * MAX_CELLS:
         fail(path, f"shape {array.shape} holds more than {MAX_CELLS:,} points a dancer; cut the take shorter")
     return array

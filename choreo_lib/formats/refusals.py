@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 
+from .body_models import pickle_advice
 from .border import fail, load_bytes
 
 _BODY = {17: "COCO", 18: "COCO with a neck", 23: "COCO with feet", 25: "BODY_25", 26: "Halpe", 29: "HybrIK's 29",
@@ -34,8 +35,11 @@ def refuse_pickle(path) -> None:
     except zlib.error:
         pass
     tool = ("It holds tracks of 4DHumans/PHALP. " if b"3d_joints" in data else
-            "It holds results of HybrIK's demo. " if b"pred_xyz" in data else "4DHumans/PHALP leaves its tracks so. ")
-    fail(path, f"a Python pickle can run anything as it is opened, so it is not opened here. {tool}Where you trust "
+            "It holds results of HybrIK's demo. " if b"pred_xyz" in data else None)
+    no = "a Python pickle can run anything as it is opened, so it is not opened here"
+    if tool is None:
+        fail(path, f"{no} (AIST++, InterHuman and 4DHumans come so). {pickle_advice(path)}")
+    fail(path, f"{no}. {tool}Where you trust "
                "it, run: import json, joblib, numpy; tracks = joblib.load('tracks.pkl'); keys = ('3d_joints', "
                "'2d_joints', 'size', 'bbox', 'conf', 'tid', 'tracked_time'); json.dump({name: {key: "
                "[numpy.asarray(x).tolist() for x in frame[key]] for key in keys if key in frame} for name, frame in "

@@ -253,7 +253,8 @@ class DuetVAE(nn.Module):
         flag = self.flag * (torch.arange(begin, end, device=own.device) >= self.past)[:, None]
         tgt = self.open(self._dancing(own, again)[:, begin:end]) + when + self.role[who] + flag
         if kept is None:
-            out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=self._listening(begin, end, len(tgt)))
+            out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=self._listening(begin, end, len(tgt)),
+                               tgt_is_causal=False)  # or torch compares masks, for which a GPU has to be waited for
         else:
             out = self._decode_on(tgt, memory, later, self._listening(begin, end, len(tgt)), kept)
             kept |= {"frames": end, "last": partner[:, -1:]}
@@ -378,7 +379,15 @@ class DuetVAE(nn.Module):
            temperature=number(0, 100), seed=seed, wish=a(Wish))
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                wish: Wish | None = None) -> Stream:
-        """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`."""
+        """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`.
+
+        Errors: ValueError for a past of other joints, or of dancers who lie or are too large to be dancers.
+        """
+        past = torch.as_tensor(past)
+        if past.ndim not in (4, 5) or past.shape[-3:] != (2, len(self.skeleton), 3):
+            raise ValueError(f"past has shape {tuple(past.shape)}; both dancers' frames are needed, [frames, 2, "
+                             f"{len(self.skeleton)}, 3], of the joints {', '.join(self.skeleton.names)}. "
+                             "choreo_lib.conform(duet, model) brings a recording onto them")
         stream = Stream(self, past, who, every, temperature, seed, wish)
         for name, dancer in zip("ab", stream.past[0].unbind(1)):
             require_dancer(f"dancer {name} of the past", self.skeleton, dancer, self.body_size)

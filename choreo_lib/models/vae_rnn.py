@@ -262,6 +262,9 @@ class VAERNN(nn.Module):
             raise ValueError(f"route {route!r}: this model goes {', '.join(able)}")
         body = self.usual_body(route[0])
         require_fit("this motion", motion, body or self.skeleton, self.fps, rotations=True)
+        if motion.rotations is None:
+            raise ValueError("this motion has no joint rotations, only points; choreo_lib.conform(motion, model) tells "
+                             "rotations from them")
         require_dancer("this motion", self.skeleton, motion.positions, body and body_size(body))
         if len(motion) < self.frames:
             raise ValueError(f"this motion has {len(motion)} frames, and a window {self.frames}")

@@ -501,7 +501,7 @@ def test_an_npy_of_an_old_kind_is_refused_without_a_warning(tmp_path):
     path.write_bytes(path.read_bytes().replace(b"'<f8'", b"'a8' "))  # what NumPy 2 warns of by itself
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with pytest.raises(cl.MotionFormatError, match="expected an array of numbers"):
+        with pytest.raises(cl.MotionFormatError, match="expected .*numbers"):
             cl.read_motion(path)
 
 

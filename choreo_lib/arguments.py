@@ -115,7 +115,7 @@ def shown(value) -> str:
 
 def printable(text: str) -> str:
     """Text that every terminal, page and file can take: half a character (a lone surrogate) becomes U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def number(low: float | None = None, high: float | None = None, above: float | None = None, what="a number") -> Rule:

@@ -35,6 +35,7 @@ matplotlib.use("Agg")
 NOT_TRIED = {  # public, and not called wrongly here, each with the reason
     "list_models": "takes nothing", "list_datasets": "takes nothing", "DatasetError": "an error",
     "TrainingError": "an error", "MotionFormatError": "an error", "MotionGuessWarning": "a warning",
+    "ConformReport": "what conform gives; nobody makes one",
     "Player": "what play gives; nobody makes one", "RepairReport": "what clean gives; nobody makes one",
 }  # fmt: skip
 EXERCISES = [name for name in checks.__all__ if name.startswith("ex")]
@@ -147,6 +148,7 @@ LONG = cl.Motion(np.zeros((100_000, 29, 3), np.float32), 30, BODY)
     ("predicted", lambda: metrics.joint_error(np.zeros((5, 300, 29, 3)), np.zeros((5, 1, 29, 3)))),
     ("up", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", up=["y"])),
     ("fps", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", fps=True)),
+    ("scale", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", scale=True)),
     ("ease", lambda: cleaning.clean(wrong_calls.PEOPLE, 30, ease="x")),
     ("fps", lambda: cleaning.clean(wrong_calls.PEOPLE, True)),
 ])  # fmt: skip

@@ -107,7 +107,7 @@ SPECIAL = {  # an argument of a verb, where the name alone does not say what it 
     "about_vertical": {"rotations": torch.tensor(MOTION.rotations), "angle": torch.zeros(1)},
     "rotation_difference": {"one": torch.ones(2, 4) / 2, "other": torch.ones(2, 4) / 2},
     "animate": {"motion": MOTION[:2], "path": FOLDER / "film.gif", "size": (32, 32), "progress": False},
-    "write_motion": {"path": FOLDER / "made.npz"}, "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"},
+    "write_motion": {"path": FOLDER / "made.npz"}, "conform": {"model": BODY}, "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"},
     "joint_weights": {"path": FOLDER / "weights.json"}, "read_pairs": {"path": FOLDER / "pairs.json"},
     "read_detections": {"path": FOLDER / "seen.json"}, "save": {"path": FOLDER / "page.html"},
     "as_prototyped": {"scores": [np.ones(2)] * 30}, "solo.with_detail": {"x": torch.zeros(2, 20, 87)},
@@ -140,6 +140,8 @@ def verbs() -> dict:
 
     add(cl.play, cl.animate, cl.read_motion, cl.read_duet, cl.write_motion, cl.load_motion, cl.load_duet, cl.splits,
         cl.data_path, cl.load_model, cl.clean, cl.forward_kinematics, cl.Motion, cl.Duet, cl.Skeleton, cl.Source)
+    add(cl.conform)
+    add("back", of=cl.conform(MOTION, BODY)[1], prefix="report.")
     add(cl.evaluate, prefix="model.")
     add(artifacts.train, artifacts.find_recipe, datasets.fetch, datasets.missing, datasets.is_here)
     add(datasets.source, prefix="datasets.")

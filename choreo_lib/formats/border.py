@@ -94,7 +94,7 @@ def check_fps(path, fps, where: str = "fps") -> float:
 def check_scale(path, scale) -> float:
     """Metres per file unit, a bearable number."""
     try:
-        number = float(scale)
+        number = float(scale if not isinstance(scale, bool) else "True")
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not 1e-6 <= number <= 1e6:

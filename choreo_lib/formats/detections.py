@@ -69,7 +69,7 @@ def read_detections(path, image_size: tuple[int, int] | None = None) -> Detectio
     from . import dialects, refusals
 
     if isinstance(path, (list, dict)):
-        return dialects.read("detections", path, image_size)
+        return dialects.read("detections (path)", path, image_size)
     if dialects.is_pickle(path):
         refusals.refuse_pickle(path)
     return dialects.read(path, dialects.folder(path) if Path(path).is_dir() else read_json(path), image_size)

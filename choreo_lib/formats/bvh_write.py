@@ -56,10 +56,10 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
         stated["order"] = order
     beside = check_free(path)
     # a stop between the two renames leaves a side-car that is not believed of the BVH beside it
-    with border.atomic_write(beside) as half_beside, border.atomic_write(path) as half:
+    with border.atomic_write(beside) as temporary, border.atomic_write(path) as half:
         with open(half, "wb") as file:
             sha256 = _pour(path, file, head, np.concatenate(columns, axis=1))
-        with open(half_beside, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(sidecar_text(path, motion, sha256, **stated).encode())
             file.flush()
             os.fsync(file.fileno())  # both are on the disk before the first takes its name

@@ -16,7 +16,7 @@ from .border import check_counts, check_fps, fail
 from .smpl import BODIES, LONGER
 
 JOINTS = ("joints", "joints3d", "joints_3d", "jtr", "keypoints3d", "keypoints3d_optim", "keypoints_3d", "j3d",
-          "joint_positions", "positions")
+          "joint_positions")
 _RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "framerate", "frame_rate")
 _POSES = ("poses", "pose", "smpl_poses", "fullpose", "full_pose", "root_orient", "global_orient", "pose_body",
           "body_pose", "thetas")

@@ -12,6 +12,7 @@ from .cleaning import RepairReport, clean
 from .datasets import DatasetError, data_path, list_datasets, load_duet, load_motion, splits
 from .export import animate
 from .formats import Markers, MotionFormatError, MotionGuessWarning, read_duet, read_markers, read_motion, write_motion
+from .formats.conform import ConformReport, conform
 from .motion import OURS, Duet, Motion, Source
 from .player import Player, play
 from .skeleton import HYBRIK_29, Skeleton, forward_kinematics

@@ -17,6 +17,9 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from .arguments import takes, text
 from .motion import OURS, Duet, Motion, Source
 
 _INSIDE = Path(__file__).parent / "data"  # a wheel carries data/ inside the package, a checkout beside it
@@ -146,6 +149,7 @@ def _plain(error: Exception) -> str:
     return kinds.get(type(error).__name__, type(error).__name__)
 
 
+@takes(name=text)
 def fetch(name: str) -> list[Path]:
     """The files of a data set or of one take, here and compared; downloads what is missing.
 
@@ -160,6 +164,7 @@ def fetch(name: str) -> list[Path]:
     return [_local(file) or _download(file) for each in wanted for file in each["files"]]
 
 
+@takes(name=text)
 def data_path(name: str) -> Path:
     """The one file of a take, such as ``data_path("alphapose-raw")`` or ``data_path("salsa/Easy_01/male")``.
 
@@ -174,11 +179,13 @@ def data_path(name: str) -> Path:
     return _local(file) or _download(file)
 
 
+@takes(name=text)
 def is_here(name: str) -> bool:
     """Whether a take (or every take of a set but the challenge) can be loaded without a download. Chapter: 1."""
     return not missing(name)
 
 
+@takes(name=text)
 def missing(name: str) -> list[str]:
     """The files of a take, or of a set but its challenge, that would have to be downloaded. Chapter: 1."""
     first, entry, take, _ = _find(name)
@@ -191,6 +198,7 @@ def _place(entry: dict, dancer: str) -> int:
     return ("a", "b").index(dancer) if dancer in ("a", "b") else entry["dancers"].index(dancer)
 
 
+@takes(name=text)
 def source(name: str) -> Source:
     """Whose motion a set holds and on what terms, such as ``source("alphapose-raw")``: for what is made from its files.
 
@@ -206,10 +214,42 @@ def _source(name: str, entry: dict) -> Source:
     return Source(name, entry["credit"], entry["terms"], entry["redistribute"], entry.get("url", ""))
 
 
+def vouched(motion: Motion) -> Motion:
+    """The motion with terms that hold when others see it: what only a file says of itself is not believed.
+
+    A source that was read from a file (``source.verified`` is False) keeps ``redistribute`` where the motion is one of
+    a set that the registry knows to be free, or a cut of one; elsewhere it is taken away. Units: metres, to 0.01 mm.
+    Chapter: 1; the book's page "Data and ethics".
+    """
+    source = motion.source
+    if source is None or source.verified or not source.redistribute:
+        return motion
+    return replace(motion, source=replace(source, redistribute=any(_holds(one, motion) for one in _free())))
+
+
+@functools.cache
+def _free() -> tuple[Motion, ...]:
+    from .formats import read_duet
+
+    paths = [file["local"] for entry in _registry().values() if entry["redistribute"] and "embedded" in entry
+             for take in entry["takes"].values() for file in take["files"]]
+    return tuple(dancer for path in paths for dancer in read_duet(path))
+
+
+def _holds(whole: Motion, part: Motion) -> bool:
+    """Whether `part` is `whole`, or some frames of it in a row."""
+    far = len(whole) - len(part)
+    if far < 0 or whole.skeleton.parents != part.skeleton.parents:
+        return False
+    near = np.abs(whole.positions[:far + 1] - part.positions[0]).max(axis=(1, 2)) < 1e-5  # [starts]
+    return any(np.abs(whole.positions[k:k + len(part)] - part.positions).max() < 1e-5 for k in np.flatnonzero(near))
+
+
 def _stamped(motion: Motion, name: str, entry: dict, dancer: str) -> Motion:
     return replace(motion, source=_source(name, entry), name=motion.name if "embedded" in entry else dancer)
 
 
+@takes(name=text)
 def load_motion(name: str) -> Motion:
     """One dancer by name: "mariel-selected", "cmu-fbx/85_12", or one of a duet, "salsa/Easy_01/female".
 
@@ -233,6 +273,7 @@ def load_motion(name: str) -> Motion:
     return _stamped(motion, first, entry, take)
 
 
+@takes(name=text)
 def load_duet(name: str = "synthetic") -> Duet:
     """Two dancers by name: "synthetic", "synthetic/canon", "salsa/Easy_01", "ilya-hannah".
 
@@ -264,6 +305,7 @@ def _not_motion(name: str) -> str:
             f"a duet of it with choreo_lib.clean(choreo_lib.data_path({name!r}), fps=30)")
 
 
+@takes(name=text)
 def splits(name: str) -> dict[str, list[str]]:
     """Which takes of a set are for training, validation, test, and the challenge nothing is tuned on.
 

@@ -12,12 +12,16 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from . import palette
-from .formats.border import writing
+from .arguments import count, each, flag, number, path, seconds, takes
+from .drawable import EDGES, SEEN, VIEW
+from .formats.border import atomic_write
 from .motion import Duet, Motion
 
 SUFFIXES = (".gif", ".mp4")
 
 
+@takes(motion=SEEN, path=path, ghost=SEEN, edges=EDGES, seconds=seconds, size=each(count(16, 8192), size=2),
+       fps=number(0.01, 240), view=VIEW, max_bytes=count(1, 10**12), progress=flag)
 def animate(
     motion: Motion | Duet,
     path: str | Path,
@@ -47,14 +51,14 @@ def animate(
 
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{path.name}: a film ends in {' or '.join(SUFFIXES)}")
+        raise ValueError(f"path {path.name}: a film ends in {' or '.join(SUFFIXES)}")
     motion = motion if seconds is None else motion[: max(int(round(seconds * motion.fps)), 1)]
     if view is None:
         view = (best_side(tuple(motion) if isinstance(motion, Duet) else (motion,)), 14.0)
     step = max(int(np.ceil(motion.fps / (fps or 30))), 1)
     frames = range(0, len(motion), step)
     write = _write_gif if path.suffix.lower() == ".gif" else _write_mp4
-    with writing(path) as half:
+    with atomic_write(path) as half:
         for quality in (24, 30, 36, 42):
             pictures = _pictures(motion, ghost, edges, frames, size, view, progress)
             write(os.fspath(half), pictures, motion.fps / step, size, quality)

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..motion import Duet, Motion
-from .body_models import PICKLES, pickle_advice
+from . import border
+from .body_models import PICKLES, names_parameters, pickle_advice
 from .border import MotionFormatError, MotionGuessWarning, fail
+from .detections import Detections, read_detections
 from .markers import Markers, read_markers
-from .pairs import joint_weights, match, read_pairs
-from .pointcloud import Detections, read_detections
+from .pairs import each, joint_weights, match, read_pairs
 
 _IN = (".bvh", ".c3d", ".fbx", ".json", ".npy", ".npz", ".trc")
 _MARKERS = (".c3d", ".trc")
@@ -71,7 +72,7 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
     if path_b is not None:
         if layout is not None:
             fail(path_a, "two files are parted already; leave layout= away", "layout=")
-        ups, scales = duets.each(path_a, up, "up"), duets.each(path_a, scale, "scale")
+        ups, scales = each(path_a, up, "up"), each(path_a, scale, "scale")
         a, b = (read_motion(path, *said, fps, take) for path, *said in zip((path_a, path_b), ups, scales))
         return duets.join(a, b, (path_a, path_b), up, scale)
     for name, value in (("up", up), ("scale", scale)):
@@ -103,14 +104,25 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
     fail(path_a, f"a {suffix} file holds one dancer; pass the second dancer's file as well")
 
 
-def write_motion(motion: Motion | Duet | Sequence[Motion], path) -> None:
+def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", scale: float = 1.0) -> None:
     """Write a Motion or a Duet: BVH (one dancer), GLB (for Blender and viewers; several Motions too), NPZ (lossless).
 
-    The file appears whole or not at all, and carries its source and terms.
-    Errors: MotionFormatError where the suffix is not known or the file cannot be written.
+    Units: ``up`` and ``scale`` are a BVH's up axis and metres per file unit: ``up="y", scale=0.01`` for programs that
+    think in Y up and centimetres. GLB is Y up and metres by its standard, NPZ is ours.
+    The file appears whole or not at all. Source and terms go with it: inside NPZ and GLB, in ``NAME.bvh.json`` beside a
+    BVH, with the joints' names and order. Whatever is written as BVH or NPZ, `read_motion` takes back.
+    Errors: MotionFormatError where the suffix is not known, the file cannot be written, or would not be read back.
     Chapter: 1.
     """
     suffix = _suffix(path, _OUT, "written")
+    if not isinstance(up, str) or up not in border.TURNS:
+        fail(path, f"expected one of {', '.join(map(repr, border.TURNS))}; got {up!r}", "up=")
+    scale = border.check_scale(path, scale)
+    if scale > 1:
+        fail(path, f"{scale:g} m is larger than a metre, and six decimals of such a unit lose the dance", "scale=")
+    if suffix != ".bvh" and (up, scale) != ("z", 1.0):
+        fail(path, f"up= and scale= are for .bvh; a {suffix} is "
+                   f"{'Y up and metres by its standard' if suffix == '.glb' else 'Z up and metres, as we are'}")
     several = isinstance(motion, list | tuple) and motion and all(isinstance(each, Motion) for each in motion)
     if not isinstance(motion, Motion | Duet) and not (several and suffix == ".glb"):
         raise TypeError(f"write_motion takes a Motion or a Duet (a .glb a list of Motions too); got "
@@ -123,8 +135,8 @@ def write_motion(motion: Motion | Duet | Sequence[Motion], path) -> None:
         return write_glb(motion, path)
     if isinstance(motion, Duet):
         fail(path, "a BVH holds one dancer; write duet.a and duet.b to a file each, or the duet to .glb or .npz")
-    from .bvh import write_bvh
-    return write_bvh(motion, path)
+    from .bvh_write import write_bvh
+    return write_bvh(motion, path, up, scale)
 
 
 def _suffix(path, known: tuple, verb: str) -> str:
@@ -132,12 +144,18 @@ def _suffix(path, known: tuple, verb: str) -> str:
         suffix = Path(path).suffix.lower()
     except TypeError:
         raise MotionFormatError(f"expected the path of a file; got {type(path).__name__}") from None
+    if verb == "read" and Path(path).name.lower().endswith(".bvh.json"):
+        fail(path, f"this is the side-car of a BVH, which is read with it; take {Path(path).stem}")
     if suffix not in known:
-        if verb == "read" and Path(path).is_dir():
-            fail(path, f"expected a file, and {path} is a folder")
-        if verb == "read" and suffix in PICKLES:
-            fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here (AIST++, "
-                       f"InterHuman and 4D-Humans come so). {pickle_advice(path)}")
+        if verb == "read":
+            from . import dialects, refusals
+            if Path(path).is_dir():
+                dialects.refuse_folder(path)
+            if suffix in PICKLES and (not dialects.is_pickle(path) or names_parameters(path)):
+                fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here "
+                           f"(AIST++ and InterHuman come so). {pickle_advice(path)}")
+            if dialects.is_pickle(path):
+                refusals.refuse_pickle(path)
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
     return suffix
 

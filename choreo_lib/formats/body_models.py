@@ -173,6 +173,12 @@ def _lines(path, model: str, plain: dict, poses: str, key_of=None, out="joints.n
         f'    motion = choreo_lib.read_motion("{out}"{up})')
 
 
+def names_parameters(path) -> bool:
+    """Whether a pickle's bytes name a body model's parameters; it is looked at, and not opened."""
+    data = border.load_bytes(path)
+    return any(key in data for key in (b"smpl_poses", b"person1", b"pose_body", b"root_orient"))
+
+
 def pickle_advice(path) -> str:
     """What to do with a pickle whose maker you trust."""
     stem = Path(path).stem

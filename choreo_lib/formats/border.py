@@ -11,14 +11,13 @@ origin. What a file claims is weighed against its size before memory is asked fo
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
+import functools
 import warnings
 from pathlib import Path
 
 import numpy as np
 
+from .. import files
 from ..motion import Motion, Source
 from ..skeleton import Skeleton
 from . import plausible, upright
@@ -37,6 +36,10 @@ class MotionFormatError(ValueError):
 
     Chapter: 1.
     """
+
+
+atomic_write = functools.partial(files.atomic_write, error=MotionFormatError)
+"""A temporary path beside the one given, moved over it when all went well; see `choreo_lib.files.atomic_write`."""
 
 
 class MotionGuessWarning(UserWarning):
@@ -77,40 +80,26 @@ def load_bytes(path, limit: int = MAX_BYTES) -> bytes:
     return data
 
 
-@contextlib.contextmanager
-def writing(path):
-    """A temporary path beside `path`, moved over it when all went well: never half a file.
-
-    Errors: MotionFormatError where the folder is missing or cannot be written.
-    """
-    path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".writing-", dir=path.parent)
-    except OSError as error:
-        raise MotionFormatError(f"{path.name}: cannot write into {path.parent}: {error.strerror}") from error
-    os.close(handle)
-    try:
-        yield Path(name)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # a temporary file is private; what we leave is an ordinary one
-        os.replace(name, path)
-    except OSError as error:
-        raise MotionFormatError(f"{path.name}: the file could not be written: {error}") from error
-    finally:
-        if os.path.exists(name):
-            os.unlink(name)
-
-
 def check_fps(path, fps, where: str = "fps") -> float:
     """A bearable number of frames per second."""
     try:
-        fps = float(fps)
+        fps = float(fps if not isinstance(fps, bool) else "True")
     except (TypeError, ValueError, OverflowError):
         fail(path, f"expected a number of frames per second; got {fps!r}", where)
     if not 0.01 <= fps <= 10_000:
         fail(path, f"expected between 0.01 and 10,000 frames per second; got {fps:g}", where)
     return fps
+
+
+def check_scale(path, scale) -> float:
+    """Metres per file unit, a bearable number."""
+    try:
+        number = float(scale)
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not 1e-6 <= number <= 1e6:
+        fail(path, f"expected metres per file unit, such as 0.01; got {scale!r}", "scale=")
+    return number
 
 
 def check_counts(path, frames: int, joints: int, where: str = ""):
@@ -140,15 +129,11 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
     Shapes: ``positions`` [T, J, 3] as the file has them. Errors: MotionFormatError where no guess
     can be made, or ``up`` or ``scale`` is none.
     """
-    if up is not None and up not in TURNS:
+    if up is not None and (not isinstance(up, str) or up not in TURNS):
         fail(path, f"expected one of {', '.join(map(repr, TURNS))}; got {up!r}", "up=")
     if scale is not None:
-        try:
-            scale = float(scale)
-        except (TypeError, ValueError, OverflowError):
-            fail(path, f"expected metres per file unit, such as 0.01; got {scale!r}", "scale=")
-        if not 1e-6 <= scale <= 1e6:
-            fail(path, f"expected metres per file unit, such as 0.01; got {scale:g}", "scale=")
+        scale = check_scale(path, scale)
+    believed = None if scale is not None else stated_scale  # a caller may want giants; a file means people
     up, scale = up or stated_up, scale or stated_scale
     if up is None:
         up, told = upright.guess_up(skeleton, positions)
@@ -158,7 +143,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
         guess(path, notes, f"up axis guessed: {up}", f"pass up='{up}' to say so, or the axis it should be")
         if told:
             guess(path, notes, told, "look at it with choreo_lib.play, and pass up= if it is otherwise")
-    if guessed := scale is None:
+    if scale is None:
         height = upright.height(skeleton, positions)
         unit = plausible.nearest_unit(height)
         scale = UNITS[unit]
@@ -167,7 +152,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
                        "pass scale= (metres per file unit)")
         guess(path, notes, f"unit guessed: {unit} ({scale:g} m)", f"pass scale={scale:g} to say so, or what it is")
     with np.errstate(all="ignore"):
-        for doubt, remedy in plausible.doubts(skeleton, positions, None if guessed else scale):
+        for doubt, remedy in plausible.doubts(skeleton, positions, believed):
             guess(path, notes, doubt, remedy)
     return np.array(TURNS[up], np.float64), scale
 
@@ -200,14 +185,14 @@ def make_skeleton(path, names, parents, offsets=None, ends=()) -> Skeleton:
 
 
 def source_to_dict(source: Source | None) -> dict | None:
-    """A source as plain words for a file's comment, extras or header."""
+    """A source as plain words for a file's side-car, extras or header."""
     return None if source is None else {key: getattr(source, key)
                                         for key in ("name", "credit", "terms", "redistribute", "url")}
 
 
 def source_from_dict(words) -> Source | None:
-    """The source back from a file; what is not a proper source is None, which is never published."""
+    """The source back from a file: its own word, not verified. What is no proper source is None, never published."""
     if not isinstance(words, dict) or not isinstance(words.get("name"), str):
         return None
     texts = {key: words[key] for key in ("credit", "terms", "url") if isinstance(words.get(key), str)}
-    return Source(words["name"], redistribute=words.get("redistribute") is True, **texts)
+    return Source(words["name"], redistribute=words.get("redistribute") is True, verified=False, **texts)

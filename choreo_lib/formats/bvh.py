@@ -1,14 +1,14 @@
 """BVH, the format motion capture speaks: a tree of joints, then one line of numbers a frame.
 
 Taught in chapter 1, "Seeing a duet". Repaired, and said so in ``motion.notes``: a joint name that
-stands twice gets a suffix (``Hand``, ``Hand_2``), and a joint whose position channels vary keeps
-its path through per-frame offsets. Refused with the line: everything else that does not add up.
+stands twice gets a suffix (``Hand``, ``Hand_2``), a joint whose position channels vary keeps its
+path through per-frame offsets, a count of frames that is off by some gives way to the lines there
+are, and a Frame Time of few digits is the usual rate it was printed from. Refused with the line:
+everything else that does not add up.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,9 +18,10 @@ from ..skeleton import forward_kinematics
 from . import border
 from .border import check_fps, fail
 from .bvh_numbers import read_numbers
-from .bvh_text import MARK, load
+from .bvh_text import load
 from .bvh_tree import Tree, read_trees, rename_twins
-from .kinematics import angles_to_quaternions, local_motion, quaternions_to_angles
+from .kinematics import angles_to_quaternions
+from .sidecar import checked, read_sidecar
 
 
 def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
@@ -69,6 +70,10 @@ class _Body:
 def _load(path, fps) -> list[_Body]:
     data, motion_at = load(path)
     trees, notes = read_trees(path, data[:motion_at.start()]), []
+    beside = read_sidecar(path, data, notes)
+    for tree in trees:
+        tree.stated = checked(beside or tree.stated, len(tree.names))
+    fps = trees[0].stated.get("fps") if fps is None else fps
     block = read_numbers(path, data, motion_at, trees, notes, timed=fps is None)
     fps = check_fps(path, block.fps if fps is None else fps)
     bodies, first = [], 0
@@ -95,7 +100,8 @@ def _body(tree: Tree, values: np.ndarray, fps: float, step: float, notes) -> _Bo
     root = np.repeat(offsets[:1], frames, axis=0)  # [T, 3]
     # what six printed digits or single precision make of a bone that keeps its length is no stretching
     longest = float(np.linalg.norm(offsets[1:], axis=-1).max(initial=0.0))
-    fine = max(min(4 * step, 1e-3 * longest), 2e-5 * longest)
+    # (our own writer gives position channels to nothing else)
+    fine = 0.0 if tree.stated else max(min(4 * step, 1e-3 * longest), 2e-5 * longest)
     for joint, columns in moved.items():
         for axis, column in columns.items():
             path_of = values[:, column]
@@ -126,81 +132,25 @@ def _placed(path, body: _Body, up, scale) -> Motion:
     if len(skeleton) > 1 and not offsets.any() and body.per_frame is None and None in (up, scale) and not tree.stated:
         fail(path, "every OFFSET is 0 0 0: bones without length, so there is no body to see. Export the take again "
                    "with its rest pose, or pass up= and scale= to read it as it is")
-    stated_up = tree.stated.get("up")
     matrix, scale = border.settle(path, skeleton, positions, notes, up, scale,
-                                  stated_up if isinstance(stated_up, str) and stated_up in border.TURNS else None,
-                                  _number(tree.stated.get("unit")))
+                                  tree.stated.get("up"), tree.stated.get("unit"))
     with np.errstate(over="ignore"):
         ends = [(j, matrix @ np.array(tip) * scale) for j, tip in tree.ends]
         skeleton = border.make_skeleton(path, tree.names, tree.parents, offsets @ matrix.T * scale, ends)
         positions, rotations = positions @ matrix.T * scale, border.turn(matrix, rotations)
-    skeleton, positions, rotations = _restore_order(path, tree.stated, skeleton, positions, rotations)
-    name = tree.stated.get("name")
+    skeleton, positions, rotations = _restored(path, tree.stated, skeleton, positions, rotations)
     return border.finish(path, positions, body.fps, skeleton, rotations, notes,
-                         border.source_from_dict(tree.stated.get("source")), name if isinstance(name, str) else None)
+                         tree.stated.get("source"), tree.stated.get("name"))
 
 
-def _number(value) -> float | None:
-    return float(value) if type(value) in (int, float) and 1e-6 <= value <= 1e6 else None
-
-
-def _restore_order(path, stated: dict, skeleton, positions, rotations):
-    """BVH writes a tree limb by limb; our comment remembers the order the joints had before."""
-    order = stated.get("order")
-    if not isinstance(order, list) or not all(type(j) is int for j in order) \
-            or sorted(order) != list(range(len(skeleton))):
+def _restored(path, stated: dict, skeleton, positions, rotations):
+    """BVH writes a tree limb by limb, with names of one word; the side-car remembers both as they were before."""
+    if "order" not in stated and "names" not in stated:
         return skeleton, positions, rotations
+    order = stated.get("order", list(range(len(skeleton))))
     place = np.argsort(order)  # place[old joint] = where it stands in the file
+    names = stated.get("names") or [skeleton.names[i] for i in place]
     parents = [-1 if skeleton.parents[i] < 0 else order[skeleton.parents[i]] for i in place]
     ends = sorted(((order[j], tip) for j, tip in skeleton.ends), key=lambda end: end[0])
-    skeleton = border.make_skeleton(path, [skeleton.names[i] for i in place], parents, skeleton.offsets[place], ends)
+    skeleton = border.make_skeleton(path, names, parents, skeleton.offsets[place], ends)
     return skeleton, positions[:, place], rotations[:, place]
-
-
-def write_bvh(motion: Motion, path) -> None:
-    """Write one dancer as BVH: metres, Z up, Z Y X rotations, positions back within a micrometre.
-
-    Bones that change length, and bodies known only as points, get position channels on every joint.
-    A comment under HIERARCHY keeps up axis, unit, source and terms.
-    Errors: MotionFormatError where the file cannot be written. Chapter: 1.
-    """
-    skeleton = motion.skeleton
-    rotations, local, steady = local_motion(motion)  # [T, J, 4], [T, J, 3], [J]
-    children = [[] for _ in skeleton.names]
-    for parent, child in skeleton.bones:
-        children[parent].append(child)
-    names = [re.sub(r"[\s{}]+", " ", name.replace("#", "_")).strip() or "joint" for name in skeleton.names]
-    order, lines, todo = [], [], [(0, 0)]
-    while todo:  # a stack in place of recursion: a chain of 500 joints is a tree too
-        joint, depth = todo.pop()
-        if joint is None:
-            lines.append("\t" * depth + "}")
-            continue
-        order.append(joint)
-        pad = "\t" * (depth + 1)
-        offset = np.zeros(3) if joint == 0 else local[:, joint].mean(axis=0) if skeleton.offsets is None \
-            else skeleton.offsets[joint]
-        places = "" if steady[joint] and joint else "Xposition Yposition Zposition "
-        lines += ["\t" * depth + ("JOINT " if depth else "ROOT ") + names[joint], "\t" * depth + "{",
-                  pad + "OFFSET " + " ".join(f"{x:.9g}" for x in offset),
-                  f"{pad}CHANNELS {6 if places else 3} {places}Zrotation Yrotation Xrotation"]
-        for tip in (tip for j, tip in skeleton.ends if j == joint):
-            lines += [pad + "End Site", pad + "{", pad + "\tOFFSET " + " ".join(f"{x:.9g}" for x in tip), pad + "}"]
-        todo.append((None, depth))
-        todo += [(child, depth + 1) for child in reversed(children[joint])]
-    stated = {"up": "z", "unit": 1.0, "name": motion.name, "source": border.source_to_dict(motion.source)}
-    if order != sorted(order):
-        stated["order"] = order
-    angles = np.degrees(quaternions_to_angles(rotations))  # [T, J, 3] in the order Z Y X
-    columns = []
-    for joint in order:
-        columns += [] if steady[joint] and joint else [local[:, joint]]
-        columns += [angles[:, joint]]
-    table = np.concatenate(columns, axis=1)
-    with border.writing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        file.write("HIERARCHY\n" + MARK + json.dumps(stated) + "\n" + "\n".join(lines) + "\n")
-        file.write(f"MOTION\nFrames: {len(motion)}\nFrame Time: {1 / motion.fps:.9g}\n")
-        row = " ".join(["%.6f"] * table.shape[1]) + "\n"
-        for numbers in table:
-            file.write(row % tuple(numbers))
-

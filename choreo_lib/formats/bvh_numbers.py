@@ -70,15 +70,15 @@ def read_numbers(path, data: bytes, motion_at, trees: list[Tree], notes: list, t
     counts = np.bincount(np.searchsorted(np.flatnonzero(piece == 10), starts))  # words a line
     filled = np.flatnonzero(counts[:-1] if len(piece) < len(body) else counts)
     rows = len(filled) if len(piece) == len(body) else text.rstrip().count(b"\n")
-    cut = near and words != frames * width and rows > 1 and _cut(text, counts[filled], width, rows < frames)
+    cut = near and rows > 1 and _cut(text, counts[filled], width)
     # a frame may be wrapped over lines, but where lines are frames each needs one number a channel
-    if words != frames * width or len(filled) == frames:
+    if cut or words != frames * width or len(filled) == frames:
         for row in filled[:len(filled) - cut][counts[filled[:len(filled) - cut]] != width][:1]:
             lone = len(trees) > 1 and counts[row] in [len(tree.channels) for tree in trees]
             fail(path, f"expected {width} numbers, one a channel; got {counts[row]}" + lone * (
                 f": there are {len(trees)} ROOTs and the motion of one. Export each dancer to a file of its own, and "
                 "pass both to read_duet"), f"line {line + row}")
-    if words != frames * width:
+    if cut or words != frames * width:
         if abs(rows - cut - frames) > spare or rows <= cut:
             fail(path, f"Frames says {frames:,} and {rows - cut:,} lines of numbers follow; correct the one or the "
                        "other", frames_at)
@@ -117,14 +117,14 @@ def _rate(path, seconds: str, where: str, notes: list) -> float:
     return fps
 
 
-def _cut(text: bytes, counts: np.ndarray, width: int, missing: bool) -> bool:
-    """Whether the last line is cut off: too few numbers, or, where the file ends in it, fewer digits than above."""
-    if counts[-1] < width:
-        return True
-    if not missing or counts[-1] != width or text.endswith((b"\n", b"\r")):
+def _cut(text: bytes, counts: np.ndarray, width: int) -> bool:
+    """Whether the file ends within its last line: numbers are missing, or digits of the last one."""
+    if counts[-1] != width or not (counts[:-1] == width).all():
+        return counts[-1] < width and bool((counts[:-1] == width).all())
+    if text.endswith((b"\n", b"\r")):
         return False
-    above, last = (row.split()[-1:] for row in text.rsplit(b"\n", 2)[-2:])
-    return bool(above) and len(last[0].partition(b".")[2]) < len(above[0].partition(b".")[2])
+    digits = [len(word.partition(b".")[2]) for word in text[text.rstrip().rfind(b"\n") + 1:].split()]
+    return width > 2 and digits[-1] < min(digits[:-1]) == max(digits[:-1])
 
 
 def _refuse_words(path, text: bytes, line: int):

@@ -12,7 +12,8 @@ import re
 from . import border
 from .border import fail
 
-MARK = "# choreo_lib "  # our comment started so, while it stood in the file
+MARK = "# choreo_lib "  # older files of ours carry their side-car's words in a comment
+MAX_HEAD = 4_000_000  # bytes of skeleton
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+|[-+]?\d+,\d*")
 _WIDE = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BOM_UTF16_LE: "utf-16",
          codecs.BOM_UTF16_BE: "utf-16"}
@@ -26,7 +27,7 @@ def load(path) -> tuple[bytes, re.Match]:
     motion_at = re.search(rb"^[ \t]*MOTION[ \t\r]*(?:(?:#|//)[^\n]*)?$", data, re.M | re.I)
     if motion_at is None:
         fail(path, "expected a line MOTION after the skeleton, and there is none; the file is cut short or no BVH")
-    if motion_at.start() > 4_000_000:
+    if motion_at.start() > MAX_HEAD:
         fail(path, "the skeleton alone fills megabytes; expected some hundred lines before MOTION")
     return data, motion_at
 

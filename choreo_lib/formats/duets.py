@@ -19,15 +19,6 @@ from .pairs import match
 RATIO, APART = 1.6, 30.0  # of heights; metres between two who dance together
 
 
-def each(path, value, name: str) -> tuple:
-    """One value for both files, or a pair of them."""
-    if isinstance(value, tuple | list):
-        if len(value) != 2:
-            fail(path, f"expected one value for both dancers, or two; got {len(value)}", f"{name}=")
-        return tuple(value)
-    return value, value
-
-
 def join(a: Motion, b: Motion, paths, up=None, scale=None) -> Duet:
     """Two Motions that were read as one Duet, once they are seen to share a world and a clock.
 

@@ -19,16 +19,18 @@ def rate_of(printed: str) -> float:
     ones come before broadcast's (23.976 needs five digits to be told from 24), and rounding before cutting.
     """
     seconds = float(printed)
-    if abs(1 / max(round(1 / seconds), 1) - seconds) < 1e-6 and round(1 / seconds) in range(1, 501):
-        return float(round(1 / seconds))  # "0.033333", and what single precision leaves of 1/30
+    whole = float(max(round(1 / seconds), 1))
+    whole = whole if whole <= 500 and abs(1 / whole - seconds) < 1e-6 else None
     try:
         exact = Decimal(printed)
-        digit = float(Decimal(1).scaleb(exact.normalize().as_tuple().exponent))  # the worth of the last digit
+        given, last = (float(Decimal(1).scaleb(number.as_tuple().exponent)) for number in (exact, exact.normalize()))
     except (InvalidOperation, ValueError, OverflowError):
-        return 1 / seconds
-    for fits in (lambda off: abs(off) <= 0.5000001 * digit, lambda off: 0 <= off < digit):
+        return whole or 1 / seconds
+    if whole and given <= 1e-6:
+        return whole  # "0.033333", and what single precision leaves of 1/30
+    for fits in (lambda off: abs(off) <= 0.5000001 * last, lambda off: 0 <= off < last):  # rounded, or cut off
         for rates in (USUAL, BROADCAST):
             near = [rate for rate in rates if fits(1 / rate - seconds) and abs(1 / rate / seconds - 1) < 0.12]
             if near:
                 return float(min(near, key=lambda rate: abs(1 / rate - seconds)))
-    return 1 / seconds
+    return whole or 1 / seconds

@@ -21,10 +21,11 @@ import numpy as np
 
 from ..motion import Duet, Motion
 from . import border
-from .border import MAX_ARRAY_BYTES, check_counts, check_fps, fail
+from .border import MAX_ARRAY_BYTES, MAX_BYTES, check_counts, check_fps, fail
+from .limits import check_writable
 
 FORMAT, VERSION = "choreo_lib", 1
-_MEMBERS = 64
+_MEMBERS, _HEADER = 64, 4_000_000
 
 
 class _NoNumbers(border.MotionFormatError):
@@ -68,12 +69,16 @@ def _error(path, message: str) -> border.MotionFormatError:
 
 
 def write_npz(motion: Motion | Duet, path) -> None:
-    """Write a Motion or a Duet without loss. Errors: MotionFormatError where it cannot be written."""
+    """Write a Motion or a Duet without loss.
+
+    Errors: MotionFormatError where it cannot be written, or would not be read back.
+    """
     duet = isinstance(motion, Duet)
     dancers, arrays = [], {}
     for one, prefix in zip(motion if duet else (motion,), "ab"):
         body = one.skeleton
-        dancers.append({"fps": one.fps, "name": one.name, "notes": list(one.notes),
+        check_writable(path, one, f"dancer {prefix}" if duet else "")
+        dancers.append({"fps": one.fps, "name": str(one.name), "notes": list(map(str, one.notes)),
                         "source": border.source_to_dict(one.source), "names": list(body.names),
                         "parents": list(body.parents), "ends": [[j, list(tip)] for j, tip in body.ends]})
         arrays[f"{prefix}_positions"] = one.positions
@@ -85,14 +90,24 @@ def write_npz(motion: Motion | Duet, path) -> None:
         arrays |= {f"coupling_{key}": value for key, value in motion.coupling.to_arrays().items()}
     words = {"format": FORMAT, "version": VERSION, "kind": "duet" if duet else "motion", "dancers": dancers}
     arrays["header"] = np.frombuffer(json.dumps(words).encode(), np.uint8)
-    with border.writing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key, value in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(value) if value.ndim else value, allow_pickle=False)
-            # a fixed date, so that the same motion gives the same bytes
-            info = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))
-            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(info, buffer.getvalue())
+    if len(arrays["header"]) > _HEADER - 256:
+        fail(path, f"its names, notes, end sites and source fill {len(arrays['header']):,} bytes, more than the "
+                   f"{_HEADER:,} that are read back; shorten them")
+    shorter = "write it in parts, as in motion[:10000], or a file a dancer"
+    if (total := sum(value.nbytes + 256 for value in arrays.values())) > MAX_ARRAY_BYTES:
+        fail(path, f"{total:,} bytes of numbers are more than the {MAX_ARRAY_BYTES:,} that are read back; {shorter}")
+    with border.atomic_write(path) as temporary:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for key, value in arrays.items():
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.ascontiguousarray(value) if value.ndim else value,
+                                          allow_pickle=False)
+                # a fixed date, so that the same motion gives the same bytes
+                info = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))
+                info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                archive.writestr(info, buffer.getvalue())
+        if (size := temporary.stat().st_size) > MAX_BYTES:
+            fail(path, f"its {size:,} bytes are more than the {MAX_BYTES:,} that are read back; {shorter}")
 
 
 def read_array(path, stream, size: int, where: str) -> np.ndarray:
@@ -155,7 +170,7 @@ def _read_arrays(path, data: bytes) -> dict[str, np.ndarray]:
         where = f"array {member.filename[:60]!r}"
         if not member.filename.endswith(".npy") or member.filename[:-4] in arrays:
             fail(path, "expected arrays (.npy), each once", where)
-        if member.filename == "header.npy" and member.file_size > 4_000_000:
+        if member.filename == "header.npy" and member.file_size > _HEADER:
             fail(path, f"{member.file_size:,} bytes are no header; expected some kilobytes of JSON", where)
         if member.flag_bits & 0x1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             fail(path, "encrypted or packed in a way NPZ is not", where)

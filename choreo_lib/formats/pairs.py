@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import a, each, path, takes, text
 from ..joint_names import sided_names
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
@@ -21,6 +22,7 @@ from .pointcloud import read_json
 SLACK = 0.2  # seconds by which two takes of one dance may differ in length: somebody pressed stop a little later
 
 
+@takes(a=a(Motion), b=a(Motion), names=each(text, size=2))
 def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     """Two dancers as a duet whose joints, clock and length are the same.
 
@@ -57,12 +59,22 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     return Duet(a, b)
 
 
+def each(path, value, name: str) -> tuple:
+    """One value for both files, or a pair of them. Errors: MotionFormatError for more or fewer. Chapter: 6."""
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            fail(path, f"expected one value for both dancers, or two; got {len(value)}", f"{name}=")
+        return tuple(value)
+    return value, value
+
+
+@takes(path=path)
 def read_pairs(path) -> list[Duet]:
     """Duets that a JSON file lists: two motion files each, brought together by `match`.
 
     The file is a list of objects: "a" and "b" are files, seen from the list's folder; "frames" [first, last + 1], or
     "frames_a" and "frames_b", where the files do not begin together, "scale" metres per unit, "fps" and "up" as in
-    `choreo_lib.read_motion` may be left out.
+    `choreo_lib.read_duet` (one for both files or a list of two) may be left out.
     Errors: MotionFormatError naming the pair and what is wrong with it. Chapter: 6.
     """
     listed, duets = read_json(path), []
@@ -80,7 +92,8 @@ def read_pairs(path) -> list[Duet]:
             fail(path, f"{strange} is not known; there are {', '.join(sorted(known))}", where)
         fps = None if pair.get("fps") is None else check_fps(path, pair["fps"], where)
         files = [Path(path).parent / pair[who] for who in "ab"]
-        dancers = [read_motion(file, up=pair.get("up"), scale=pair.get("scale"), fps=fps) for file in files]
+        ups, scales = each(path, pair.get("up"), f"{where}, up"), each(path, pair.get("scale"), f"{where}, scale")
+        dancers = [read_motion(file, up=up, scale=scale, fps=fps) for file, up, scale in zip(files, ups, scales)]
         for i, who in enumerate("ab"):
             first, last = span = _span(path, pair.get(f"frames_{who}", pair.get("frames")), len(dancers[i]), where)
             dancers[i] = dancers[i] if span == [0, len(dancers[i])] else dancers[i][first:last]
@@ -91,6 +104,7 @@ def read_pairs(path) -> list[Duet]:
     return duets
 
 
+@takes(path=path, skeleton=a(Skeleton))
 def joint_weights(path, skeleton: Skeleton) -> list[float]:
     """How much each joint counts, from a JSON file that says it by name: {"*Hand*": 0.1}; others count 1.
 

@@ -1,6 +1,6 @@
 """A last look at a body that was read: is it as tall as people are, and do its toes point where it faces?
 
-What is told here was stated by a file or a caller, so it is believed, and warned of. Taught in chapter 1.
+What is told here was stated by a file, so it is believed, and warned of. Taught in chapter 1.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def nearest_unit(height: float) -> str:
 def doubts(skeleton: Skeleton, positions: np.ndarray, scale: float | None) -> list[tuple[str, str]]:
     """What is odd about a body, each with what to do about it.
 
-    Shapes: ``positions`` [T, J, 3] in file units, any axes. Units: ``scale`` metres per file unit, None where it was
-    guessed from the height.
+    Shapes: ``positions`` [T, J, 3] in file units, any axes. Units: ``scale`` metres per file unit as the file states
+    it; None: it does not.
     """
     odd = [unlikely_height(skeleton, positions, scale)] if scale else []
     return [doubt for doubt in (*odd, mirrored(skeleton, positions)) if doubt]

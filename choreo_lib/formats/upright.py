@@ -143,6 +143,8 @@ def _is_floor(points: np.ndarray, feet: list[int], danced: str, rested: str, rea
     lowest = heights.min(axis=1)
     if np.mean(heights[:, feet].min(axis=1) - lowest < 0.12 * reach) < _MOST:
         return False
+    if danced[-1] == rested[-1]:  # on the feet, unless the hands or the head are what stands still
+        return _evidence(-heights, points) == 0
     wanders = [np.ptp(np.percentile(_along(points, up).min(axis=1), (5, 95)))
                + np.ptp(np.percentile(_along(points, up).mean(axis=1), (5, 95))) for up in (danced, rested)]
     return wanders[0] < 0.7 * wanders[1]
@@ -158,11 +160,11 @@ def _evidence(heights: np.ndarray, points: np.ndarray) -> float:
 
     Feet come back to one height, and the foot that bears the weight stands still; heads do neither.
     """
-    if len(points) < 10:
+    tall = np.median(np.ptp(heights, axis=1))
+    if len(points) < 10 or not tall > 0:
         return 0.0
     frames = np.arange(len(points) - 1)
     speed = np.linalg.norm(np.diff(points, axis=0), axis=-1)
-    tall = np.median(np.ptp(heights, axis=1))
     still, level = [], []
     for ends, sign in ((heights.argmin(axis=1), 1), (heights.argmax(axis=1), -1)):
         outer = sign * heights[np.arange(len(heights)), ends]

@@ -12,8 +12,12 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from ..arguments import a, choice, count, each, number, seed, takes
+from ..compatibility import body_size, require_dancer, require_fit
 from ..losses import kl_per_unit
 from ..motion import OURS, Motion, Source
+from ..precision import LSTM, in_full_precision, product
+from ..shapes import array, tensor
 from ..skeleton import Skeleton, keep_bones
 from ..windows import Frame, frame_of
 from .solo_vae import components
@@ -35,11 +39,11 @@ class SequenceVAE(nn.Module):
         self.open = nn.Linear(width, features)
         self.attention = nn.MultiheadAttention(features, heads, batch_first=True)
         self.level = nn.LayerNorm(features)
-        self.reader = nn.LSTM(features, units, 2, batch_first=True)
+        self.reader = LSTM(features, units, 2, batch_first=True)
         self.beside = nn.Linear(features, units)  # a way past the LSTM, so that learning need not wait for it
         self.to_mean, self.to_log_variance = nn.Linear(units, latent), nn.Linear(units, latent)
         nn.init.constant_(self.to_log_variance.bias, -5.0)  # clouds begin small, or their noise is all one hears
-        self.writer = nn.LSTM(latent, units, batch_first=True)
+        self.writer = LSTM(latent, units, batch_first=True)
         self.smoother = nn.Conv1d(units, units, 3)
         self.to_pose = nn.Linear(units, width)
 
@@ -55,12 +59,12 @@ class SequenceVAE(nn.Module):
         h = self.beside(h) + read
         if kept is not None:
             kept.update(known=known, state=state)
-        return self.to_mean(h), self.to_log_variance(h).clamp(-12, 4)
+        return self.to_mean(h).to(x), self.to_log_variance(h).to(x).clamp(-12, 4)
 
     def decode(self, z) -> torch.Tensor:
         """Codes to poses, as they were seen."""
         h = self.writer(z)[0].transpose(1, 2)  # [B, units, T]
-        return self.to_pose(self.smoother(pad(h, (2, 0), mode="replicate")).transpose(1, 2))
+        return self.to_pose(self.smoother(pad(h, (2, 0), mode="replicate")).transpose(1, 2)).to(z)
 
 
 class DuetVAE(nn.Module):
@@ -134,6 +138,7 @@ class DuetVAE(nn.Module):
         return cls(Skeleton(tuple(config.pop("names")), tuple(config.pop("parents"))), **config)
 
     @torch.no_grad()
+    @in_full_precision
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
         """Before training, measure the training windows: middles and spreads, and how steps go on by themselves."""
         batches = [batch[:, : self.past + self.ahead] for batch in batches]
@@ -176,6 +181,7 @@ class DuetVAE(nn.Module):
         self.reach.copy_((sums["left"][1] / sums["left"][0]).sqrt().clamp_min(0.003))
 
     @torch.no_grad()
+    @in_full_precision
     def finish(self, batches: Iterable[torch.Tensor]) -> None:
         """After training, measure in which directions the answers miss, so that `sample` can draw from them."""
         self.eval()
@@ -256,6 +262,7 @@ class DuetVAE(nn.Module):
         glide = torch.lerp(*self._gliding(own, at), (self.near[at, None] + self.trust(out[:, first:])).sigmoid())
         return glide + self.to_step(out[:, first:]) * self.reach[at, None], torch.cat(nats)
 
+    @in_full_precision
     def _gliding(self, own, at: slice) -> torch.Tensor:
         """How far one step and nine carry every coordinate of ``own`` by themselves, [2, B, f, J * 3]."""
         return torch.einsum("kfl,blw->kbfw", self.glide[:, at], own.diff(dim=1)[:, -self.glide.shape[2] :])
@@ -339,18 +346,24 @@ class DuetVAE(nn.Module):
         squared, nats = torch.stack(squared).mean(), torch.stack(nats).sum()
         return {"loss": (self.mse + self.distance) * squared + self.kl * nats, "rebuilt": torch.ones_like(squared)}
 
+    @takes(past=tensor("windows", "frames", 2, "joints", 3), partner=tensor("windows", "frames ahead", "joints", 3),
+           horizons=each(count(), least=1), who=choice("a", "b"))
     def predict(self, past, partner, horizons: Sequence[int], who: str = "b") -> torch.Tensor:
         """As every `choreo_lib.baselines.Forecaster`: dancer ``who`` at each horizon, [B, H, J, 3], in the world."""
         made, last, (frame, _) = self._ahead(past, partner[:, : max(horizons)], who)
         at = [h - 1 for h in horizons]
         return frame.to_world((last + made[:, at]).unflatten(2, (-1, 3))).to(past.device)
 
+    @takes(past=tensor("windows", "frames", 2, "joints", 3), partner=tensor("windows", "frames ahead", "joints", 3),
+           horizons=each(count(), least=1), who=choice("a", "b"), temperature=number(0, 100), count=count(1, 10_000),
+           seed=seed)
     def sample(self, past, partner, horizons: Sequence[int], who: str = "b", temperature: float = 1.0, count: int = 10,
                seed: int = 0) -> torch.Tensor:
         """As `predict`, ``count`` times, with what answers miss drawn by chance: [count, B, H, J, 3]. See `finish`."""
         made, last, (frame, _) = self._ahead(past, partner[:, : max(horizons)], who)
         chance = torch.randn(count, len(made), len(self.detail), generator=torch.Generator().manual_seed(seed))
-        noise = temperature * (chance.to(made) @ self.detail).unflatten(2, (self.ahead, -1))  # [count, B, F, J * 3]
+        noise = temperature * product(chance.to(made), self.detail)
+        noise = noise.unflatten(2, (self.ahead, -1))  # [count, B, F, J * 3]
         at = [h - 1 for h in horizons]
         drawn = (last + made)[None, :, at] + noise[:, :, at]
         return torch.stack([frame.to_world(each.unflatten(2, (-1, 3))) for each in drawn]).to(past.device)
@@ -361,12 +374,19 @@ class DuetVAE(nn.Module):
         own, partner, frames = self.seen(past[:, -self.past :], partner, who)
         return self.answer(own, partner, who)[0], own[:, -1:], frames
 
+    @takes(past=array(..., "frames", 2, "joints", 3, finite=False), who=choice("a", "b"), every=count(),
+           temperature=number(0, 100), seed=seed, wish=a(Wish))
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                wish: Wish | None = None) -> Stream:
         """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`."""
-        return Stream(self, past, who, every, temperature, seed, wish)
+        stream = Stream(self, past, who, every, temperature, seed, wish)
+        for name, dancer in zip("ab", stream.past[0].unbind(1)):
+            require_dancer(f"dancer {name} of the past", self.skeleton, dancer, self.body_size)
+        return stream
 
     @torch.no_grad()
+    @takes(a=a(Motion), seed=a(Motion), steps=count(), temperature=number(0, 100), who=choice("a", "b"), every=count(),
+           chance=seed, count=count(1, 10_000), wish=a(Wish))
     def rollout(self, a: Motion, seed: Motion | None = None, steps: int | None = None, temperature: float = 0.0,
                 who: str = "b", every: int = CHUNK, chance: int = 0, count: int = 1,
                 wish: Wish | None = None) -> Motion | list[Motion]:
@@ -382,11 +402,9 @@ class DuetVAE(nn.Module):
         """
         given = 0 if seed is None else len(seed)
         for name, motion in (("a", a), ("seed", seed)):
-            if motion is not None and (motion.skeleton.names != self.skeleton.names
-                                       or abs(motion.fps - self.fps) > 1e-3 * self.fps):
-                raise ValueError(f"{name} has {len(motion.skeleton)} joints at {motion.fps:g} frames a second; this "
-                                 f"model knows {len(self.skeleton)} ({', '.join(self.skeleton.names[:3])}, ...) at "
-                                 f"{self.fps:g}")
+            if motion is not None:
+                require_fit(name, motion, self.skeleton, self.fps)
+                require_dancer(name, self.skeleton, motion.positions, self.body_size)
         if 0 < given < self.past or given >= len(a):
             raise ValueError(f"the seed has {given} frames and a has {len(a)}; a seed needs {self.past} or more, and a "
                              "has to go on after it")
@@ -397,7 +415,7 @@ class DuetVAE(nn.Module):
         else:
             both = (leader[given - self.past : given], torch.from_numpy(seed.positions[-self.past :]))
             past = torch.stack(both if who == "b" else both[::-1], 1)
-        stream = self.stream(past.expand(count, -1, -1, -1, -1), who, every, temperature, chance, wish)
+        stream = Stream(self, past.expand(count, -1, -1, -1, -1), who, every, temperature, chance, wish)
         made = torch.cat([stream.ahead(leader[k : min(k + every, given + steps)].expand(count, -1, -1, -1))
                           for k in range(given, given + steps, every)], 1).cpu().numpy()  # [count, steps, J, 3]
         before = [] if seed is None else [seed.positions]
@@ -413,6 +431,18 @@ class DuetVAE(nn.Module):
         own = place.to_world(self.stand["ab".index(who)][None])  # [1, J, 3]
         both = (leader.to(own), own)
         return torch.stack(both if who == "b" else both[::-1], 1)
+
+    @property
+    def body_size(self) -> float | None:
+        """Metres from ankle to head along the bones of the dancers it was trained on, to know who is no dancer."""
+        body = self.usual_body()
+        return body and body_size(body)
+
+    def usual_body(self, who: str = "a") -> Skeleton | None:
+        """The skeleton with the bones of a dancer of the training set, as they stand; None before `prepare`."""
+        pose = self.stand["ab".index(who)].cpu().double().numpy()
+        bones = pose - pose[[max(parent, 0) for parent in self.skeleton.parents]]
+        return Skeleton(self.skeleton.names, self.skeleton.parents, bones) if bones.any() else None
 
     def _future(self, batch, who: str) -> torch.Tensor:
         """The true displacement of ``who`` in the frames ahead, [B, F, J * 3], from its own place and heading."""
@@ -439,6 +469,7 @@ class DuetVAE(nn.Module):
         return (x - getattr(self, f"{name}_middle")) / getattr(self, f"{name}_scale")
 
 
+@takes(frames=count(), features=count(1, 100_000))
 def clock(frames: int, features: int) -> torch.Tensor:
     """Where in a window a frame is, [T, features]: sines and cosines. Chapter: 5. Vaswani et al., NeurIPS 2017."""
     pace = torch.exp(-torch.arange(0, features, 2) / features * 9.210340371976184)  # 10,000^(-2i / features)

@@ -114,7 +114,7 @@ def _read(url: str, came: queue.Queue, stop: threading.Event, most: int) -> None
         put(error)
     except requests.exceptions.RequestException as error:
         put(BrokenOff(_plain(error)))
-    except Exception as error:  # whatever ends this thread, the one that waits has to hear of it
+    except BaseException as error:  # whatever ends this thread, the one that waits has to hear of it
         put(DownloadError(f"{type(error).__name__}: {error}"))
 
 

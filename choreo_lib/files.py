@@ -136,7 +136,8 @@ def folder_lock(folder, error: type[Exception] = OSError):
         raise error(f"cannot write into {folder}: {_said(problem, folder / '.lock')}") from problem
     if handle is None:
         raise error(f"{folder} is in use by process {other.get('pid', '?')} on {other.get('host', 'another machine')}; "
-                    "two runs in one folder would undo each other. Wait for it, stop it, or choose another folder")
+                    "two runs in one folder would undo each other. Wait for it, stop it, or choose another folder"
+                    + other.get("unsure", ""))
     held.add(path)
     try:
         yield
@@ -158,6 +159,7 @@ def _take(path: Path) -> tuple[int | None, dict]:
             other = _holder(handle)
             if free is None:  # no locks here: is the process that the file names alive?
                 free = not (other.get("host") == socket.gethostname() and _alive(other.get("pid")))
+                other |= {"unsure": f"; if that process is something else, delete {path}"}
             if not free:
                 os.close(handle)
                 return None, other

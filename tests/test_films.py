@@ -131,18 +131,14 @@ def test_odd_sizes(duet, tmp_path, size):
     assert ffmpeg.count_frames_and_secs(str(tmp_path / "x.mp4"))[0] == 3
 
 
-@pytest.mark.parametrize("how, words", [
-    ({"size": (0, 100)}, "size is"), ({"size": (1e9, 3)}, "size is"), ({"size": 5}, "size is"),
-    ({"size": "ab"}, "size is"),
-    ({"size": (5000, 5000)}, "size is"), ({"size": (100, 100, 3)}, "size is"), ({"size": None}, "size is"),
-    ({"size": (100.5, 100)}, "size is"), ({"size": (-64, 48)}, "size is"),
-    ({"fps": 0}, "fps is"), ({"fps": -3}, "fps is"), ({"fps": float("nan")}, "fps is"), ({"fps": 1e9}, "fps is"),
-    ({"fps": "30"}, "fps is"), ({"fps": [30]}, "fps is"),
-    ({"seconds": -1}, "seconds is"), ({"seconds": 0}, "seconds is"), ({"seconds": float("inf")}, "seconds is"),
-    ({"seconds": "all"}, "seconds is")])  # fmt: skip
+@pytest.mark.parametrize("how", [
+    *({"size": size} for size in ((0, 100), (1e9, 3), 5, "ab", (5000, 5000), (100, 100, 3), None, (100.5, 100),
+                                  (-64, 48))),
+    *({"fps": fps} for fps in (0, -3, float("nan"), 1e9, "30", [30])),
+    *({"seconds": seconds} for seconds in (-1, 0, float("inf"), "all"))], ids=str)  # fmt: skip
 @pytest.mark.parametrize("kind", ["gif", "mp4"])
-def test_wishes_that_cannot_be_met_name_the_argument(duet, tmp_path, how, words, kind):
-    with pytest.raises(ValueError, match=words):
+def test_wishes_that_cannot_be_met_name_the_argument(duet, tmp_path, how, kind):
+    with pytest.raises((ValueError, TypeError), match=rf"^{next(iter(how))}\b"):
         small(duet, tmp_path / f"x.{kind}", **how)
     assert not list(tmp_path.iterdir())
 

@@ -10,15 +10,17 @@ override CHOREO_DATA := $(shell cd "$(CHOREO_DATA)" 2>/dev/null && pwd || printf
 export CHOREO_DATA
 endif
 
-.PHONY: help setup book serve lab test notebooks clean publish-config
+.PHONY: help setup node book serve lab test notebooks gpu-check clean publish-config
 
 help:
 	@echo "make setup       put Python's parts into $(VENV) (the others do it first, where needed)"
+	@echo "make node        three.js, assimp and a glTF validator for the tests (needs npm; without it those are skipped)"
 	@echo "make book        build the book; opens without a network"
 	@echo "make serve       build it and show it at http://127.0.0.1:8000"
 	@echo "make lab         open the chapters in JupyterLab"
 	@echo "make test        check the code, run the tests, run every chapter and compare what it says"
 	@echo "make notebooks   run every chapter and store what it shows (needs the real sets: CHOREO_DATA)"
+	@echo "make gpu-check   train every recipe for twenty steps on this machine's GPU, and compare it with the CPU"
 	@echo "make clean       remove what was built ($(VENV) stays)"
 	@echo "make publish-config REPOSITORY=owner/name   write the repository's address wherever it is used"
 	@echo
@@ -42,6 +44,9 @@ $(STAMP): requirements.txt pyproject.toml setup.py
 	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
+node:
+	cd tests/node && npm ci --ignore-scripts
+
 book: $(STAMP)
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book is built: $(CURDIR)/$(BOOK)"
@@ -62,6 +67,9 @@ test: $(STAMP)
 
 notebooks: $(STAMP)
 	CHOREO_PUBLISH=1 $(BIN)/python tools/execute_notebooks.py $(CHAPTERS)
+
+gpu-check: $(STAMP)
+	$(BIN)/python tools/gpu_check.py $(GPU_CHECK)
 
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis output

@@ -16,13 +16,14 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from . import checkpoints, models
+from . import cards, checkpoints, models
+from .arguments import count, flag, path, seed, takes, text
 from .datasets import DATA, source
 from .export import animate
 from .formats import write_motion
 from .motion import Duet
 from .recipes import MODES, RECIPES, Recipe
-from .training import TrainingError, fit
+from .training import TrainingError, choose_device, choose_precision, fit, one_run
 from .windows import takes_of
 
 WEIGHTS = DATA / "weights"
@@ -33,6 +34,7 @@ def list_models() -> list[str]:
     return [name for name in RECIPES if (WEIGHTS / f"{name}.json").exists()]
 
 
+@takes(name=text, folder=path)
 def load_model(name: str, folder=None) -> torch.nn.Module:
     """A trained model at rest, with its ``.card``: recipe, data, seed, time, measures, terms.
 
@@ -46,30 +48,23 @@ def load_model(name: str, folder=None) -> torch.nn.Module:
         have = ", ".join(list_models()) or "none"
         raise TrainingError(f"there are no weights {name!r} in {folder} (with the library come: {have}). To make them: "
                             f"python -m choreo_lib train {name}")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        kind, config, fingerprint = card["model"], card["config"], card["weights_sha256"]
-        model = getattr(models, kind).from_config(config)
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise TrainingError(f"{path} is no card of this library ({error!r}); fetch or train it again") from error
-    weights = path.with_suffix(".safetensors")
-    if not weights.exists() or hashlib.sha256(weights.read_bytes()).hexdigest() != fingerprint:
-        raise TrainingError(f"{weights} is not the file that its card describes; fetch or train it again")
-    checkpoints.read_weights(weights, model)
-    model.card = card
-    return model.eval()
+    return cards.load(path, path.with_suffix(".safetensors"))
 
 
+@takes(name=text, split=text | seed)
 def evaluate(name: str, split="test") -> dict[str, dict[str, float]]:
     """A model's measures and every baseline's, on the same windows: {row: {metric: value}}.
 
     ``split``: "validation", "test" or "challenge" for real sets, an integer seed for generated ones. Chapter: 4.
     """
     recipe, model = find_recipe(name), load_model(name)
-    mode = model.card["mode"]
+    mode = model.card.get("mode")
+    if mode not in MODES:
+        raise TrainingError(f"the card of {name} does not say by which mode it was trained; train it again")
     return recipe.judge(model, recipe.windows("train", None, mode), recipe.windows(split, None, mode))
 
 
+@takes(name=text)
 def find_recipe(name: str) -> Recipe:
     """A recipe by name. Errors: TrainingError naming those there are. Chapter: 4."""
     if name not in RECIPES:
@@ -77,13 +72,14 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
+@takes(name=text, mode=text, out=path, resume=flag, device=text, precision=text, weights=path, keep_every=count(0))
 def train(name: str, mode: str = "quick", out=None, resume: bool = False, device: str | None = None,
           precision: str | None = None, weights=None, keep_every: int = 0) -> Path:
     """Make an artifact: train by its recipe, judge it, and write ``out/name.safetensors`` with its card.
 
     ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too, a plot of the losses,
     and of a model of rotations the first ten seconds of a validation take, danced and made, as BVH and GIF. Gives the
-    card's path. ``precision``: in place of the plan's; on a recent CPU "bfloat16" halves the time. ``weights``: a file
+    card's path. ``precision``: in place of the plan's (see `choreo_lib.training.Plan`). ``weights``: a file
     to begin from instead of chance, with what that model measured of its training windows (usual poses, components);
     the card names it. ``keep_every``: as in `choreo_lib.training.fit`.
     Errors: as `choreo_lib.training.fit`; TrainingError for an unknown name or mode, or for ``weights`` where a run is
@@ -93,7 +89,14 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
     if mode not in MODES:
         raise TrainingError(f"mode is {mode!r}; choose from {', '.join(MODES)}")
     out = Path("runs", name) if out is None else Path(out)
+    with one_run(out):
+        return _train(recipe, name, mode, out, resume, device, precision, weights, keep_every)
+
+
+def _train(recipe: Recipe, name: str, mode: str, out: Path, resume: bool, device, precision, weights,
+           keep_every: int) -> Path:
     plan = recipe.plans[mode] if precision is None else replace(recipe.plans[mode], precision=precision)
+    choose_precision(plan.precision, choose_device(device))  # what cannot be is said before anything is measured
     windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
     model = recipe.model(clean, mode, windows, plan.augment)
     if weights is not None:
@@ -128,8 +131,10 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
         "made": datetime.now(UTC).date().isoformat(),
         "measures": {split: recipe.judge(model, clean, part) for split, part in splits.items()},
     }  # fmt: skip
-    checkpoints.whole(path, lambda half: half.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8"))
-    checkpoints.whole(out / "history.png", lambda half: history.plot().savefig(half, format="png", dpi=150))
+    with checkpoints.atomic_write(path) as half:
+        half.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    with checkpoints.atomic_write(out / "history.png") as half:
+        history.plot().savefig(half, format="png", dpi=150)
     if isinstance(model, models.VAERNN):
         _look(model, takes_of(splits["validation"])[0][:300], out)
     return path

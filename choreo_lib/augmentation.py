@@ -13,10 +13,13 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import normalize
 
+from .arguments import a, count, flag, number, share, takes
+from .shapes import tensor
 from .skeleton import Skeleton
 from .windows import Frame, about_vertical
 
 
+@takes(batch=tensor("windows", "frames", "dancers", "joints", (3, 7)), angle=tensor("windows"))
 def turned(batch: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
     """Each window turned about the vertical midway between the dancers' roots at its first frame.
 
@@ -32,6 +35,7 @@ def turned(batch: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
     return batch
 
 
+@takes(batch=tensor(..., "joints", (3, 7)), skeleton=a(Skeleton, axis="joints"))
 def mirrored(batch: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     """The dance in a mirror: x changes its sign, and left and right joints change places.
 
@@ -46,16 +50,19 @@ def mirrored(batch: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     return batch[..., swapped, :] * batch.new_tensor([-1.0, 1.0, 1.0, 1.0, -1.0, -1.0, 1.0][: batch.shape[-1]])
 
 
+@takes(batch=tensor("windows", "frames", "dancers", "joints", (3, 7)))
 def exchanged(batch: torch.Tensor) -> torch.Tensor:
     """Dancer a dances b's part and b dances a's. Chapter: 3."""
     return batch.flip(2)
 
 
+@takes(batch=tensor(), sigma=number(0), generator=a(torch.Generator))
 def noisy(batch: torch.Tensor, sigma: float, generator: torch.Generator) -> torch.Tensor:
     """Gaussian noise of ``sigma`` metres on every coordinate. Chapter: 3."""
     return batch + sigma * torch.randn(batch.shape, generator=generator).to(batch)
 
 
+@takes(batch=tensor("windows", "frames", ...), factor=tensor("windows"), length=count())
 def at_tempo(batch: torch.Tensor, factor: torch.Tensor, length: int) -> torch.Tensor:
     """The first ``length`` frames of each window danced ``factor`` times as fast, by cubic interpolation in time.
 
@@ -81,6 +88,7 @@ def at_tempo(batch: torch.Tensor, factor: torch.Tensor, length: int) -> torch.Te
     return b + 0.5 * share * (c - a + share * (2 * a - 5 * b + 4 * c - d + share * (3 * (b - c) + d - a)))
 
 
+@takes(length=count(), turn=flag, mirror=share, exchange=share, noise=number(0), tempo=number(0, 0.99))
 @dataclass(frozen=True)
 class Augment:
     """Every augmentation in one: what `Windows.batches` applies to each batch.

@@ -8,7 +8,6 @@ CHOREO_DATA names, or from a cache that fills itself by download. No file is use
 from __future__ import annotations
 
 import difflib
-import errno
 import functools
 import hashlib
 import html
@@ -17,12 +16,21 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from .arguments import takes, text
+from .download import DiskError, DownloadError, download
+from .files import FULL
 from .motion import OURS, Duet, Motion, Source
 
 _INSIDE = Path(__file__).parent / "data"  # a wheel carries data/ inside the package, a checkout beside it
 DATA = _INSIDE if _INSIDE.is_dir() else Path(__file__).parent.parent / "data"
 ROLES = ("train", "validation", "test", "challenge")
 RETRIES = 2
+DEADLINE = 600.0
+"""Seconds that one file may take, all attempts together."""
+MOST_BYTES = 128_000_000
+"""Of a file whose size the registry does not know; the readers take no more either."""
 
 
 class DatasetError(RuntimeError):
@@ -99,59 +107,38 @@ def _local(file: dict) -> Path | None:
 
 def _download(file: dict) -> Path:
     """Fetch one file into the cache: whole and compared, or not at all."""
-    import pooch
-    import requests
-
     name, folder = file["path"], cache_folder()
     by_hand = (f"To use a copy of your own, put it at {name} in a folder and set CHOREO_DATA to that folder "
                f"(source: {file['url']})")
     if not (file.get("sha256") or file.get("git_blob")):
         raise DatasetError(f"{name} is listed, but no fingerprint of it is known, so it is not fetched: nothing "
                            f"could tell a right copy from a wrong one. {by_hand}")
-
-    def checked(url, output, downloader):
-        # Compared before pooch moves the file into the cache, so that what lies there is always right.
-        pooch.HTTPDownloader(progressbar=True, timeout=30)(url, output, downloader)
-        if not _right(Path(output), file):
-            raise ValueError("fingerprint differs")
-
-    pooch.get_logger().setLevel("WARNING")
-    store = pooch.create(folder, base_url="", registry={name: None}, urls={name: file["url"]},
-                         retry_if_failed=RETRIES)
     try:
-        if (folder / name).exists():
-            (folder / name).unlink()  # a wrong file, or it would have been used; pooch would keep it
-        return Path(store.fetch(name, downloader=checked))
-    except requests.exceptions.RequestException as error:
-        raise DatasetError(f"{name} could not be fetched: {_plain(error)}. Check the network and try again; nothing "
+        return download(file["url"], folder / name, file.get("bytes", MOST_BYTES), "bytes" in file, DEADLINE,
+                        lambda half: _right(half, file), RETRIES)
+    except DiskError as error:
+        if getattr(error.__cause__, "errno", None) in FULL:
+            raise DatasetError(f"{name} could not be kept: the disk that holds {folder} is full. Make room, or set "
+                               "CHOREO_CACHE to a folder on another disk, and try again") from error
+        raise DatasetError(f"{name} could not be written into {folder}: {error}. Set CHOREO_CACHE to a folder you may "
+                           "write to, and try again") from error
+    except DownloadError as error:
+        raise DatasetError(f"{name} could not be fetched: {error}. Check the network and try again; nothing "
                            f"was kept of this attempt. {by_hand}") from error
     except ValueError as error:
         raise DatasetError(f"{name} was fetched from {file['url']}, but it is not the file the registry knows (its "
                            "fingerprint differs), so it was thrown away. Try again; if it stays so, the source has "
                            "changed") from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DatasetError(f"{name} could not be kept: the disk that holds {folder} is full. Make room, or set "
-                               "CHOREO_CACHE to a folder on another disk, and try again") from error
-        raise DatasetError(f"{name} could not be written into {folder}: {error.strerror or error}. Set CHOREO_CACHE "
-                           "to a folder you may write to, and try again") from error
 
 
-def _plain(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    if response is not None:
-        return f"the server answered {response.status_code} {response.reason}"
-    kinds = {"ConnectTimeout": "the server did not answer in time", "ReadTimeout": "the server stopped answering",
-             "ChunkedEncodingError": "the transfer broke off", "ConnectionError": "no connection to the server"}
-    return kinds.get(type(error).__name__, type(error).__name__)
-
-
+@takes(name=text)
 def fetch(name: str) -> list[Path]:
     """The files of a data set or of one take, here and compared; downloads what is missing.
 
     ``name`` as in ``load_duet``; a whole set ("salsa") gives all its takes but the challenge.
-    Errors: DatasetError for an unknown name, a wrong fingerprint, no network, a full disk, a broken
-    transfer; none leaves a half file behind, and the next call tries again. Chapter: 1.
+    Errors: DatasetError for an unknown name, a wrong fingerprint, no network, a full disk, a broken or endless
+    transfer (more bytes than the registry says, or ten minutes); none leaves a half file behind, and the next call
+    tries again. Chapter: 1.
     """
     first, entry, take, _ = _find(name)
     wanted = [entry["takes"][take]]
@@ -160,6 +147,7 @@ def fetch(name: str) -> list[Path]:
     return [_local(file) or _download(file) for each in wanted for file in each["files"]]
 
 
+@takes(name=text)
 def data_path(name: str) -> Path:
     """The one file of a take, such as ``data_path("alphapose-raw")`` or ``data_path("salsa/Easy_01/male")``.
 
@@ -174,11 +162,13 @@ def data_path(name: str) -> Path:
     return _local(file) or _download(file)
 
 
+@takes(name=text)
 def is_here(name: str) -> bool:
     """Whether a take (or every take of a set but the challenge) can be loaded without a download. Chapter: 1."""
     return not missing(name)
 
 
+@takes(name=text)
 def missing(name: str) -> list[str]:
     """The files of a take, or of a set but its challenge, that would have to be downloaded. Chapter: 1."""
     first, entry, take, _ = _find(name)
@@ -191,6 +181,7 @@ def _place(entry: dict, dancer: str) -> int:
     return ("a", "b").index(dancer) if dancer in ("a", "b") else entry["dancers"].index(dancer)
 
 
+@takes(name=text)
 def source(name: str) -> Source:
     """Whose motion a set holds and on what terms, such as ``source("alphapose-raw")``: for what is made from its files.
 
@@ -206,10 +197,42 @@ def _source(name: str, entry: dict) -> Source:
     return Source(name, entry["credit"], entry["terms"], entry["redistribute"], entry.get("url", ""))
 
 
+def vouched(motion: Motion) -> Motion:
+    """The motion with terms that hold when others see it: what only a file says of itself is not believed.
+
+    A source that was read from a file (``source.verified`` is False) keeps ``redistribute`` where the motion is one of
+    a set that the registry knows to be free, or a cut of one; elsewhere it is taken away. Units: metres, to 0.01 mm.
+    Chapter: 1; the book's page "Data and ethics".
+    """
+    source = motion.source
+    if source is None or source.verified or not source.redistribute:
+        return motion
+    return replace(motion, source=replace(source, redistribute=any(_holds(one, motion) for one in _free())))
+
+
+@functools.cache
+def _free() -> tuple[Motion, ...]:
+    from .formats import read_duet
+
+    paths = [file["local"] for entry in _registry().values() if entry["redistribute"] and "embedded" in entry
+             for take in entry["takes"].values() for file in take["files"]]
+    return tuple(dancer for path in paths for dancer in read_duet(path))
+
+
+def _holds(whole: Motion, part: Motion) -> bool:
+    """Whether `part` is `whole`, or some frames of it in a row."""
+    far = len(whole) - len(part)
+    if far < 0 or whole.skeleton.parents != part.skeleton.parents:
+        return False
+    near = np.abs(whole.positions[:far + 1] - part.positions[0]).max(axis=(1, 2)) < 1e-5  # [starts]
+    return any(np.abs(whole.positions[k:k + len(part)] - part.positions).max() < 1e-5 for k in np.flatnonzero(near))
+
+
 def _stamped(motion: Motion, name: str, entry: dict, dancer: str) -> Motion:
     return replace(motion, source=_source(name, entry), name=motion.name if "embedded" in entry else dancer)
 
 
+@takes(name=text)
 def load_motion(name: str) -> Motion:
     """One dancer by name: "mariel-selected", "cmu-fbx/85_12", or one of a duet, "salsa/Easy_01/female".
 
@@ -233,6 +256,7 @@ def load_motion(name: str) -> Motion:
     return _stamped(motion, first, entry, take)
 
 
+@takes(name=text)
 def load_duet(name: str = "synthetic") -> Duet:
     """Two dancers by name: "synthetic", "synthetic/canon", "salsa/Easy_01", "ilya-hannah".
 
@@ -264,6 +288,7 @@ def _not_motion(name: str) -> str:
             f"a duet of it with choreo_lib.clean(choreo_lib.data_path({name!r}), fps=30)")
 
 
+@takes(name=text)
 def splits(name: str) -> dict[str, list[str]]:
     """Which takes of a set are for training, validation, test, and the challenge nothing is tuned on.
 

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 import torch
 
+from .arguments import choice, count, number, takes
+from .shapes import tensor
 
+
+@takes(mean=tensor("windows", "latents"), log_variance=tensor("windows", "latents"))
 def kl_per_unit(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     """How far each latent unit's posterior is from a standard normal, averaged over the batch.
 
@@ -19,6 +23,7 @@ def kl_per_unit(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).mean(0)
 
 
+@takes(per_unit=tensor("latents"), free_bits=number(0))
 def kl_loss(per_unit: torch.Tensor, free_bits: float = 0.0) -> torch.Tensor:
     """The sum over units of what each costs above ``free_bits``: a unit below is neither punished nor paid.
 
@@ -28,6 +33,7 @@ def kl_loss(per_unit: torch.Tensor, free_bits: float = 0.0) -> torch.Tensor:
     return per_unit.clamp_min(free_bits).sum()
 
 
+@takes(means=tensor("windows", "latents"), least=number(0))
 def active_units(means: torch.Tensor, least: float = 0.01) -> int:
     """How many latent units say something: those whose posterior mean varies over the data.
 
@@ -37,6 +43,7 @@ def active_units(means: torch.Tensor, least: float = 0.01) -> int:
     return int((means.var(0) > least).sum())
 
 
+@takes(one=tensor(..., 4), other=tensor(..., 4))
 def rotation_difference(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     """How far apart two rotations are: four times the squared sine of half the angle between them.
 
@@ -48,6 +55,8 @@ def rotation_difference(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
     return 4 * (1 - (one * other).sum(-1) ** 2)
 
 
+@takes(high=number(0), kind=choice("constant", "warm-up", "cyclical"), low=number(0), wait=count(0, 10**9),
+       rise=count(0, 10**9), hold=count(0, 10**9))
 @dataclass(frozen=True)
 class Schedule:
     """How the weight of the KL goes from ``low`` to ``high`` over training, in steps.
@@ -71,6 +80,7 @@ class Schedule:
         if self.kind == "cyclical" and self.wait + self.rise + self.hold < 1:
             raise ValueError(f"{self}: a cycle needs at least one step")
 
+    @takes(step=count(0, 10**12))
     def at(self, step: int) -> float:
         """The weight at a step, the first being 0."""
         if self.kind == "constant":

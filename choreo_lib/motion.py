@@ -11,16 +11,23 @@ import numpy as np
 import roma
 import torch
 
+from .arguments import MAX_CELLS, MAX_FRAMES, a, each, flag, number, printable, shown, takes, text
 from .compatibility import same_rate
+from .shapes import array
 from .skeleton import Skeleton, forward_kinematics, slerp
 
+_FPS = number(above=0, high=1e6, what="a number of frames per second")
 
+
+@takes(name=text, credit=text, terms=text, redistribute=flag, url=text)
 @dataclass(frozen=True)
 class Source:
     """Where motion comes from and what its makers allow.
 
     ``redistribute`` says whether its positions may be published in a notebook, a page or a file;
     where it is False the published book shows a film instead. What is derived keeps its source.
+    ``verified`` is False where only a file says so of itself: then `choreo_lib.play` believes it, when outputs are made
+    for others to see, only of motion that a registered set holds. To vouch for a dance of your own, give it a Source.
     Chapter: 1; the book's page "Data and ethics".
     """
 
@@ -29,13 +36,23 @@ class Source:
     terms: str = ""
     redistribute: bool = False
     url: str = ""
+    verified: bool = field(default=True, compare=False, repr=False)
+
+    def __post_init__(self):
+        for name in ("name", "credit", "terms", "url"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
 
     @staticmethod
     def join(*sources: Source | None) -> Source | None:
         """One source for what was made from several: free only if every part is."""
+        for one in sources:
+            if one is not None:
+                a(Source)("sources", one)
         parts = list(dict.fromkeys(sources))
+        verified = all(s.verified for s in sources if s is not None)  # what is equal may yet be one's own word only
         if len(parts) == 1 or not parts:
-            return parts[0] if parts else None
+            only = parts[0] if parts else None
+            return only if only is None or only.verified == verified else replace(only, verified=verified)
         known = [s for s in parts if s is not None]
         every = lambda key: "; ".join(dict.fromkeys(  # noqa: E731
             t for s in known for t in getattr(s, key).split("; ") if t))
@@ -45,6 +62,7 @@ class Source:
             every("terms"),
             len(known) == len(parts) and all(s.redistribute for s in known),
             every("url"),
+            verified,
         )
 
 
@@ -75,9 +93,12 @@ class Motion:
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen)
-        put("fps", float(self.fps))
-        if not (np.isfinite(self.fps) and self.fps > 0):
-            raise ValueError(f"fps must be a positive number of frames per second; got {self.fps}")
+        a(Skeleton)("skeleton", self.skeleton)
+        put("fps", float(_FPS("fps", self.fps)))
+        for name, rule in (("source", a(Source)), ("name", text), ("notes", each(text))):
+            if getattr(self, name) is not None:
+                rule(name, getattr(self, name))
+        put("name", printable(self.name or ""))
         put("positions", self._array("positions", 3))
         if self.rotations is not None:
             rotations = self._array("rotations", 4)
@@ -97,11 +118,12 @@ class Motion:
                 put("rotations", rotations / length)
             else:
                 put("rotations", rotations)
-        put("notes", tuple(self.notes))
+        put("notes", () if self.notes is None else tuple(map(printable, self.notes)))
 
     def _array(self, name: str, width: int) -> np.ndarray:
-        value = getattr(self, name)
-        value = np.ascontiguousarray(value.detach().cpu() if torch.is_tensor(value) else value, dtype=np.float32)
+        value = array(finite=False, empty=True)(name, getattr(self, name))
+        # a copy: what the caller does with the array afterwards happens to the caller's array only
+        value = np.array(value.detach().cpu() if torch.is_tensor(value) else value, dtype=np.float32, order="C")
         if value.ndim != 3 or value.shape[1:] != (len(self.skeleton), width):
             raise ValueError(
                 f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); got {value.shape}"
@@ -116,6 +138,8 @@ class Motion:
         return value
 
     @classmethod
+    @takes(rotations=array("frames", "joints", 4), root=array("frames", 3), fps=_FPS,
+           skeleton=a(Skeleton, axis="joints"))
     def from_rotations(cls, rotations, root, fps: float, skeleton: Skeleton, **more) -> Motion:
         """A Motion from local rotations [T, J, 4] and the root's path [T, 3], by forward kinematics."""
         rotations, root = np.asarray(rotations, np.float64), np.asarray(root, np.float64)
@@ -145,6 +169,7 @@ class Motion:
         """How long the motion is, in seconds: frames divided by frames per second."""
         return len(self) / self.fps
 
+    @takes(shift=array(..., 3), turn=number(what="an angle in radians"))
     def moved(self, shift=(0.0, 0.0, 0.0), turn: float = 0.0) -> Motion:
         """The same dance elsewhere: turned about the vertical through the origin, then shifted.
 
@@ -153,6 +178,8 @@ class Motion:
         spin = roma.rotvec_to_unitquat(torch.tensor([0.0, 0.0, turn], dtype=torch.float64))
         matrix = roma.unitquat_to_rotmat(spin).numpy()
         shift = np.asarray(shift, dtype=np.float64)
+        if shift.shape not in ((3,), (len(self), 3)):
+            raise ValueError(f"shift must have shape [3] or [{len(self)}, 3], one a frame; got {shift.shape}")
         positions = self.positions @ matrix.T + (shift if shift.ndim == 1 else shift[:, None])
         rotations = None
         if self.rotations is not None:
@@ -161,17 +188,22 @@ class Motion:
             rotations[:, 0] = roma.quat_product(spin.expand_as(root), root).numpy()
         return replace(self, positions=positions, rotations=rotations)
 
+    @takes(fps=_FPS)
     def resampled(self, fps: float) -> Motion:
         """The same motion at another number of frames per second.
 
         Positions are interpolated linearly, rotations by slerp along the shorter arc; where there are
         rotations and offsets, positions follow from them, so bones keep their length.
+        Errors: TypeError or ValueError for an ``fps`` that is none, or that would make more than a million frames.
         """
-        if not (np.isfinite(fps) and fps > 0):
-            raise ValueError(f"fps must be a positive number of frames per second; got {fps}")
         if fps == self.fps:
             return self
         last = len(self) - 1
+        frames = last / self.fps * fps + 1
+        if frames > MAX_FRAMES or frames * len(self.skeleton) > MAX_CELLS:
+            raise ValueError(f"fps {fps:g} would make {frames:,.0f} frames of this motion; a motion made here holds "
+                             f"{MAX_FRAMES:,} frames and {MAX_CELLS:,} frames x joints at most. Choose a smaller fps, "
+                             "or cut the motion first")
         times = np.minimum(np.arange(int(np.floor(last / self.fps * fps + 1e-9)) + 1) / fps * self.fps, last)
         before = np.minimum(times.astype(int), max(last - 1, 0))
         after = np.minimum(before + 1, last)
@@ -204,6 +236,9 @@ class Duet:
     coupling: object | None = None
 
     def __post_init__(self):
+        a(Motion)("a", self.a), a(Motion)("b", self.b)
+        if self.coupling is not None and not callable(getattr(self.coupling, "sliced", None)):
+            raise TypeError(f"coupling must be a Coupling of choreo_lib.synthetic; got {shown(self.coupling)}")
         if len(self.a) != len(self.b):
             raise ValueError(
                 f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "

@@ -13,13 +13,16 @@ from dataclasses import dataclass
 
 import torch
 
+from .arguments import choice, count, device, flag, number, seed, takes
 from .chance import chunks
+from .shapes import chosen
 
 KINDS = ("springs", "charged")
 BOX, STEP, KEPT = 5.0, 1e-3, 100  # half the box, the time step, steps from one frame to the next
 PACE = 0.5  # every body begins at this speed
 STIFFNESS, CHARGE = 0.1, 1.0  # how strongly a spring pulls a unit of length, two charges at a unit of distance
 SPREAD = {"springs": 0.5, "charged": 1.0}  # how far from the middle bodies begin
+MOST = 50_000_000  # positions that are simulated at once
 STRONGEST = 0.1 / STEP  # a force along an axis is no stronger, since no step could follow it
 
 
@@ -42,6 +45,7 @@ class Particles:
 
     def __getitem__(self, which) -> Particles:
         """Some of the simulations, by a slice, a mask or indices."""
+        which = chosen("which", which, len(self))
         return Particles(self.kind, self.positions[which], self.velocities[which], self.edges[which])
 
     @property
@@ -55,20 +59,24 @@ class Particles:
         return {"simulations": len(self), "bodies": self.edges.shape[-1], "frames": self.positions.shape[1],
                 "sha256": hashlib.sha256(numbers).hexdigest()}  # fmt: skip
 
+    @takes(device=device)
     def to(self, device) -> Particles:
         """The same simulations on another device."""
         return Particles(self.kind, *(each.to(device) for each in (self.positions, self.velocities, self.edges)))
 
+    @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag, device=device)
     def batches(self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None,
                 device=None) -> Iterator[Particles]:
         """One epoch of batches, as `choreo_lib.windows.Windows.batches` gives them. Errors: ValueError to augment."""
         if augment is not None:
             raise ValueError("simulations are not augmented; simulate more of them")
-        for chosen in chunks(len(self), size, seed, epoch, drop_last)[begin:]:
-            part = self[chosen]
+        for which in chunks(len(self), size, seed, epoch, drop_last)[begin:]:
+            part = self[which]
             yield part if device is None else part.to(device)
 
 
+@takes(kind=choice(*KINDS), count=count(1, 1_000_000), bodies=count(2, 200), frames=count(1, 100_000), seed=seed,
+       noise=number(0), chunk=count())
 def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int = 0, noise: float = 0.0,
              chunk: int = 2000) -> Particles:
     """Simulations of springs or charges, each with connections of its own; the same arguments give the same world.
@@ -78,9 +86,9 @@ def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int
     a time, so that they stay in the processor's cache; it changes nothing else.
     Errors: ValueError for another kind, fewer than two bodies, or less than one simulation or frame. Chapter: 8.
     """
-    if kind not in KINDS or count < 1 or frames < 1 or bodies < 2 or chunk < 1:
-        raise ValueError(f"{count} simulations of {kind!r}, {bodies} bodies, {frames} frames, {chunk} at a time: the "
-                         f"kind is {' or '.join(KINDS)}, with two bodies and one of everything else at least")
+    if count * frames * bodies > MOST:
+        raise ValueError(f"count {count:,} simulations of frames {frames:,} with bodies {bodies}: that is more than "
+                         f"{MOST:,} positions, and more than a machine's memory. Simulate fewer, or shorter ones")
     chance = torch.Generator().manual_seed(seed)
     if kind == "springs":
         ties = torch.triu(torch.rand(count, bodies, bodies, generator=chance) < 0.5, 1)

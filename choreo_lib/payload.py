@@ -9,11 +9,14 @@ import base64
 import html
 import json
 import re
-from dataclasses import asdict
+from collections.abc import Iterable
 
 import numpy as np
 
+from .arguments import MAX_FRAMES, Rule, count, each, shown, takes, text
+from .formats.border import source_to_dict
 from .motion import Duet, Motion
+from .shapes import array
 from .skeleton import Skeleton
 
 FORMAT = "choreo-player/1"
@@ -43,6 +46,7 @@ def block(payload: dict) -> str:
     return f"{OPENING}{data}</script>"
 
 
+@takes(text=text)
 def read_payload(text: str) -> list[dict]:
     """Every player in a page or a notebook, decoded: what a published file really carries.
 
@@ -78,22 +82,26 @@ def pack_edges(motion: Motion | Duet, edges, threshold: float) -> dict | None:
     """
     if edges is None:
         return None
+    if isinstance(edges, str | bytes | dict) or not isinstance(edges, Iterable):
+        raise TypeError(f"edges must be a list of pairs (joint of a, joint of b); got {shown(edges)}")
     if not isinstance(motion, Duet):
         raise ValueError("edges are strings between dancer a and dancer b; this motion has one dancer")
     pairs, weights, ways = edges, None, None
-    if isinstance(edges, tuple) and len(edges) in (2, 3) and (len(edges[0]) == 0 or np.ndim(edges[0]) == 2):
+    if isinstance(edges, tuple) and len(edges) in (2, 3) and _is_a_list_of_pairs(edges[0]):
         pairs, weights, ways = (*edges, None)[:3]
     indices = [_edge(motion, e, pair) for e, pair in enumerate(pairs)]
     n = len(indices)
-    weights = np.ones(n) if weights is None else weights.detach().cpu() if hasattr(weights, "detach") else weights
-    weights = np.asarray(weights, dtype=np.float64)
+    weights = np.ones(n) if weights is None else array(finite=False, empty=True)("edges' weights", weights)
+    weights = np.asarray(weights.detach().cpu() if hasattr(weights, "detach") else weights, dtype=np.float64)
     if weights.shape not in ((n,), (len(motion), n)):
         raise ValueError(f"edge weights must have shape ({n},) or ({len(motion)} frames, {n} edges); "
                          f"got {weights.shape}")
     if not ((weights >= 0) & (weights <= 1)).all():
         raise ValueError("edge weights must be numbers from 0 to 1")
+    if ways is not None:
+        each(Rule("text", lambda way, axes: way))("edges' directions", ways)
     ways = [""] * n if ways is None else [way or "" for way in ways]
-    if len(ways) != n or not set(ways) <= {"", "a->b", "b->a"}:
+    if len(ways) != n or any(way not in ("", "a->b", "b->a") for way in ways):
         raise ValueError(f'directions must be {n} of "a->b", "b->a" or ""; got {ways}')
     return {"pairs": indices, "moving": weights.ndim == 2, "threshold": threshold,
             "weights": base64.b64encode(np.rint(weights * 255).astype(np.uint8)).decode(),
@@ -101,14 +109,23 @@ def pack_edges(motion: Motion | Duet, edges, threshold: float) -> dict | None:
 
 
 def _edge(motion: Duet, e: int, pair) -> list[int]:
-    if len(pair) != 2:
-        raise ValueError(f"edge {e} is {pair!r}; an edge is a pair (joint of a, joint of b)")
+    if not isinstance(pair, list | tuple | np.ndarray) and not hasattr(pair, "tolist") or np.size(pair) != 2:
+        raise (ValueError if isinstance(pair, list | tuple) else TypeError)(
+            f"edges: edge {e} is {shown(pair)}; an edge is a pair (joint of a, joint of b)")
     ends = []
     for m, joint, who in zip(motion, pair, "ab"):
-        ends.append(m.skeleton.index(joint) if isinstance(joint, str) else int(joint))
+        ends.append(m.skeleton.index(joint) if isinstance(joint, str) else
+                    count(-MAX_FRAMES)(f"edges: edge {e}, dancer {who}", joint))
         if not 0 <= ends[-1] < len(m.skeleton):
             raise ValueError(f"edge {e}: dancer {who} has joints 0 to {len(m.skeleton) - 1}; got {joint}")
     return ends
+
+
+def _is_a_list_of_pairs(value) -> bool:
+    try:
+        return len(value) == 0 or np.ndim(value) == 2
+    except (TypeError, ValueError):
+        return False
 
 
 def _body(motion: Motion, name: str, kind: int) -> dict:
@@ -117,9 +134,8 @@ def _body(motion: Motion, name: str, kind: int) -> dict:
     scale = np.maximum(np.maximum(high - offset, offset - low) / 32767, 1e-7) * 1.00001  # rounding must not overflow
     scale = np.array([float(f"{s:.6g}") for s in scale])
     whole = np.rint((motion.positions - offset) / scale).astype("<i2")
-    source = asdict(motion.source) if motion.source else None
-    return {"name": name, "skeleton": kind, "head": _head(motion), "source": source, "offset": offset.tolist(),
-            "scale": scale.tolist(), "data": base64.b64encode(whole).decode()}
+    return {"name": name, "skeleton": kind, "head": _head(motion), "source": source_to_dict(motion.source),
+            "offset": offset.tolist(), "scale": scale.tolist(), "data": base64.b64encode(whole).decode()}
 
 
 def _head(motion: Motion) -> list | None:

@@ -394,7 +394,9 @@ function strings(whole, items) {
 const shown = {};
 const put = (show, field, value) => { if (shown[field] !== value) { shown[field] = value; show(value); } };
 function refresh(frame, whole) {
-  Object.assign(state, { frame: whole, playing, draws: ++draws, turn: view.turn.toFixed(4), tilt: view.tilt.toFixed(4), away: away.toFixed(4),
+  // What this page says of itself, so that a test waits for a state and never for seconds.
+  const phase = !playing ? 'paused' : inSight && !document.hidden ? 'playing' : 'resting';
+  Object.assign(state, { frame: whole, playing, phase, draws: ++draws, turn: view.turn.toFixed(4), tilt: view.tilt.toFixed(4), away: away.toFixed(4),
     loop: from + '-' + to, follow, threshold });
   put(x => { scrub.value = x; scrub.setAttribute('aria-valuetext', (x / fps).toFixed(2) + ' seconds'); }, 'frame', whole);
   put(x => { clock.textContent = x; }, 'clock', 'frame ' + whole + ' of ' + end + ' \u00b7 ' + (whole / fps).toFixed(2) + ' of ' + (end / fps).toFixed(2) + ' s');

@@ -18,12 +18,18 @@ from pathlib import Path
 import numpy as np
 
 from . import palette
+from .arguments import count, each, flag, number, path, printable, takes, text
 from .compatibility import same_rate
-from .formats.border import writing
+from .datasets import vouched
+from .drawable import SEEN, joint_of
+from .formats.border import atomic_write
 from .motion import Duet, Motion, Source
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
+from .shapes import array
 
 FILM_SECONDS, FILM_BYTES = 8.0, 400_000
+MOST_PLAYED = 2_000_000
+"""Frames x joints of all who are played: a page of 16 MB, which a browser still opens at once."""
 _COLOURS = {"light": dict(a=palette.DANCERS[0], b=palette.DANCERS[1], ghost=palette.GHOST, string=palette.STRING,
                           ink=palette.INK, soft=palette.INK_SOFT, paper=palette.PAPER, grid=palette.GRID, shadow=0.3),
             "dark": dict(a=palette.DANCERS_DARK[0], b=palette.DANCERS_DARK[1], ghost=palette.GHOST_DARK,
@@ -51,10 +57,11 @@ class Player:
     def __repr__(self) -> str:
         return self.alt
 
+    @takes(path=path)
     def save(self, path: str | Path) -> Path:
         """Write the player as a page of its own; gives the path. A stop on the way leaves no half page."""
         path = Path(path)
-        with writing(path) as half:
+        with atomic_write(path) as half:
             half.write_text(self.page, encoding="utf-8", newline="\n")
         return path
 
@@ -64,6 +71,9 @@ def publishing() -> bool:
     return os.environ.get("CHOREO_PUBLISH", "").strip().lower() not in ("", "0", "no", "false")
 
 
+@takes(motion=SEEN, ghost=SEEN, title=text, speed=number(above=0, high=1000), loop=each(count(0), size=2),
+       height=count(80, 10_000), threshold=number(0, 1.01), camera=each(number()), autoplay=flag, publish=flag,
+       places=array(empty=True))
 def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=None, trails=None,
          title: str | None = None, speed: float = 1.0, loop: tuple[int, int] | None = None, height: int = 460,
          threshold: float = 0.8, camera: tuple[float, ...] | None = None, autoplay: bool = True, places=None,
@@ -78,28 +88,26 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     given; ``height`` pixels.
     ``places`` [N, 2] makes of the motion N phrases of equal length, one after another, and a map of N dots beside the
     stage: click one, and its phrase is danced. A film has no map.
-    ``publish`` (default: `publishing`): motion that may not be passed on is shown as a film of at most 400 KB instead.
+    ``publish`` (default: `publishing`): motion that may not be passed on is shown as a film of at most 400 KB instead;
+    that a file allows it counts only where the file holds motion of a registered set (`choreo_lib.Source`).
     Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
     """
-    dancers = _dancers(motion)
-    ghosts = () if ghost is None else _dancers(ghost)
+    dancers = tuple(map(vouched, _dancers(motion)))
+    ghosts = () if ghost is None else tuple(map(vouched, _dancers(ghost)))
     last = len(motion) - 1
     spots = _map(places, len(motion))
     if loop is None:
         loop = (0, spots["length"] - 1 if spots else last)
     loop = int(loop[0]), int(loop[1])
+    title = title and printable(title)
     from .plots import best_side
     camera = tuple(float(x) for x in ((best_side(dancers), 14) if camera is None else camera))
     if ghosts and not same_rate(ghosts[0].fps, motion.fps):
         raise ValueError(f"the ghost runs at {ghosts[0].fps:g} frames per second and the motion at {motion.fps:g}; "
                          "bring them together with .resampled(fps)")
-    if not (np.isfinite(speed) and speed > 0):
-        raise ValueError(f"speed must be a positive number (1 is as danced); got {speed}")
-    if not 0 <= threshold <= 1.01:
-        raise ValueError(f"threshold must be between 0 and 1 (1.01 hides every string); got {threshold}")
     if not 0 <= loop[0] <= loop[1] <= last:
         raise ValueError(f"loop {loop} must be (first, last) frames within 0 to {last}")
-    if len(camera) not in (2, 3) or not np.isfinite(camera).all() or not all(d > 0 for d in camera[2:]):
+    if len(camera) not in (2, 3) or not all(d > 0 for d in camera[2:]):
         raise ValueError(f"camera must be (azimuth, elevation) in degrees, or with metres away; got {camera}")
     ties = pack_edges(motion, edges, threshold)
     trails = _trails(dancers, trails)
@@ -110,6 +118,10 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     picture = _still(dancers, camera, last // 2)
     if (publishing() if publish is None else publish) and not free:
         return _film(motion, ghost, ties, alt, source, picture)
+    if (cells := sum(len(m) * len(m.skeleton) for m in everyone)) > MOST_PLAYED:
+        some, step = MOST_PLAYED * len(motion) // cells, -(-cells // MOST_PLAYED)
+        raise ValueError(f"motion has {len(motion):,} frames, a page of {8e-6 * cells:,.0f} MB, which browsers do not "
+                         f"open. Cut it, as in motion[:{some}], or take one frame in {step}, motion[::{step}]")
     if spots:
         alt += f" Beside it a map of {len(spots['at'])} dots, one a phrase."
     names = _names(dancers)
@@ -130,12 +142,13 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     return Player(piece, alt, _document(payload, heading, f"<noscript>{words}</noscript>"))
 
 
+@takes(motion=SEEN, ghost=SEEN, strings=count(0), title=text)
 def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, strings: int = 0,
              title: str | None = None) -> str:
     """The motion in words: who, how long, how far apart, what moves most, how far they travel. Chapter: 1."""
     dancers = _dancers(motion)
     names = _names(dancers)
-    words = [title.rstrip(".")] if title else []
+    words = [printable(title).rstrip(".")] if title else []
     words.append(f"{' and '.join(names)}, {motion.duration:.1f} seconds: {len(motion)} frames, "
                  f"{motion.fps:g} a second")
     if len(dancers) > 1:
@@ -156,8 +169,6 @@ def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, strin
 
 
 def _dancers(motion: Motion | Duet) -> tuple[Motion, ...]:
-    if not isinstance(motion, (Motion, Duet)):
-        raise TypeError(f"a player shows a Motion or a Duet; got {type(motion).__name__}")
     return tuple(motion) if isinstance(motion, Duet) else (motion,)
 
 
@@ -181,10 +192,10 @@ def _busiest(motion: Motion) -> int:
 def _trails(dancers, trails) -> dict:
     if trails is None:  # the t key still has something to show
         return {"joints": [[_busiest(m)] for m in dancers], "on": False}
-    trails = [trails] if isinstance(trails, str) else list(trails)
+    trails = [trails] if isinstance(trails, str) else list(each(text)("trails", trails))
     for name in trails:
         if not any(name in m.skeleton.names for m in dancers):
-            dancers[0].skeleton.index(name)
+            joint_of(dancers[0], name, "trails")
     return {"joints": [[m.skeleton.index(n) for n in trails if n in m.skeleton.names] for m in dancers], "on": True}
 
 
@@ -199,8 +210,7 @@ def _map(places, frames: int) -> dict | None:
     if places is None:
         return None
     places = np.asarray(places, dtype=np.float64)
-    if places.ndim != 2 or places.shape[1] != 2 or not len(places) or frames % len(places) or not np.isfinite(
-            places).all():
+    if places.ndim != 2 or places.shape[1] != 2 or not len(places) or frames % len(places):
         raise ValueError(f"places must be N finite points [N, 2] for N phrases of equal length; got {places.shape} for "
                          f"{frames} frames")
     low, high = places.min(0), places.max(0)

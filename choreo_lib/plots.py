@@ -10,9 +10,32 @@ from __future__ import annotations
 import numpy as np
 
 from . import palette
+from .arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, rate, takes, text
+from .drawable import FRAME, REACH, SEEN, SEEN_DUET, VIEW, frame_of, joint_of, label
 from .motion import Duet, Motion
+from .shapes import array
 
 
+def _axes_given(value, axes):
+    from matplotlib.axes import Axes
+
+    return a(Axes).test(value, axes)
+
+
+def _named_curves(value, axes):
+    if not isinstance(value, dict) or not value:
+        raise Wrong(TypeError if not isinstance(value, dict) else ValueError)
+    for name, curve in value.items():
+        if not 1 <= len(array("frames", finite=False).test(curve, {})) <= MAX_FRAMES:
+            raise Wrong(ValueError, f"too many frames in {name!r}")
+    return {label(name): array("frames", finite=False).test(curve, {}) for name, curve in value.items()}
+
+
+_AX = Rule("a matplotlib Axes", _axes_given)
+_CURVES = Rule("a dictionary of names and curves [frames]", _named_curves)
+
+
+@takes(motion=SEEN, count=count(1, 200), view=VIEW, gap=number(-REACH, REACH), ax=_AX)
 def seq(
     motion: Motion | Duet, count: int = 8, view: tuple[float, float] | None = None, gap: float | None = None, ax=None
 ):
@@ -45,8 +68,10 @@ def seq(
     return _bare(ax)
 
 
+@takes(motion=SEEN, other=SEEN, frame=FRAME, view=VIEW, ax=_AX)
 def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None, ax=None):
     """One motion drawn through another at one frame: ``other`` in grey behind, ``motion`` in colour. Chapter: 1."""
+    frame_of(motion, frame), frame_of(other, frame)
     view = _view(motion, view)
     ax = _axes(ax, (4, 4))
     for m in _dancers(other):
@@ -56,12 +81,14 @@ def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None
     return _bare(ax)
 
 
+@takes(duet=SEEN_DUET, frame=FRAME, weights=array("joints of a", "joints of b"), threshold=number(), view=VIEW, ax=_AX)
 def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, view=None, ax=None):
     """The two skeletons and the connections between them.
 
     Shapes: ``weights`` [J, J], row a joint of a, column a joint of b, 0 to 1: stronger is darker; below ``threshold``
     nothing is drawn. None draws every pair, faintly. Chapter: 1.
     """
+    frame_of(duet, frame)
     view = _view(duet, view)
     ax = _axes(ax, (5, 4.5))
     points = [_project(m.positions[frame], view) for m in duet]
@@ -74,20 +101,23 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
 
     lines = [(points[0][i], points[1][j]) for i, j in pairs]
     alphas = np.clip(weights[tuple(pairs.T)], 0, 1)
-    ax.add_collection(
-        LineCollection(lines, colors=palette.STRING, alpha=alphas, linewidths=0.4 + 1.8 * alphas, zorder=1)
-    )
+    if lines:
+        ax.add_collection(
+            LineCollection(lines, colors=palette.STRING, alpha=alphas, linewidths=0.4 + 1.8 * alphas, zorder=1)
+        )
     for who, m in enumerate(duet):
         _body(ax, m, points[who], who)
     return _bare(ax)
 
 
+@takes(duet=SEEN_DUET, sends=array(), receives=array(), frame=FRAME, view=VIEW, ax=_AX)
 def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
     """Who moves whom, and where: a disc on each joint, as large as what it sends, and a ring, as what it receives.
 
     Shapes: ``sends`` and ``receives`` [2, J], dancer a first, 0 or more; both are scaled by the largest of all.
     Errors: ValueError for other shapes. Chapter: 9.
     """
+    frame_of(duet, frame)
     view = _view(duet, view)
     ax = _axes(ax, (5, 4.5))
     both = [np.asarray(each, float) for each in (sends, receives)]  # [dancers, J] each
@@ -104,6 +134,7 @@ def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
     return _bare(ax)
 
 
+@takes(motion=SEEN, frame=FRAME, gap=count(), joints=each(text), view=VIEW, ax=_AX)
 def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=None, ax=None):
     """Velocity arrows: where each joint will be, ``gap`` frames later, if it keeps the pace of the last ``gap`` frames.
 
@@ -118,7 +149,7 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=No
     for who, m in enumerate(_dancers(motion)):
         now, before = (_project(m.positions[f], view) for f in (frame, frame - gap))
         _body(ax, m, now, who)
-        chosen = range(len(m.skeleton)) if joints is None else [m.skeleton.index(name) for name in joints]
+        chosen = range(len(m.skeleton)) if joints is None else [joint_of(m, name, "joints") for name in joints]
         for j in chosen:
             step = now[j] - before[j]
             if np.linalg.norm(step) > 0.01:
@@ -136,11 +167,12 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=No
     return _bare(ax)
 
 
+@takes(motion=SEEN, joint=text, ax=_AX)
 def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
     """Trajectories from above, in metres: the root's path (or one joint's), a dot where it starts. Chapter: 1."""
     ax = _axes(ax, (4.5, 4.5))
     for who, m in enumerate(_dancers(motion)):
-        path = m.positions[:, 0 if joint is None else m.skeleton.index(joint), :2]
+        path = m.positions[:, 0 if joint is None else joint_of(m, joint, "joint"), :2]
         ax.plot(*path.T, palette.DASHES[who], color=palette.DANCERS[who], lw=1.4, label=_name(m, who))
         ax.plot(*path[0], "o", color=palette.DANCERS[who], mfc=palette.DANCERS[who] if who == 0 else palette.PAPER)
     ax.set_aspect("equal", adjustable="datalim")
@@ -150,10 +182,11 @@ def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
     return _plain(ax)
 
 
+@takes(duet=SEEN_DUET, joints=each(text, size=2), ax=_AX)
 def distance(duet: Duet, joints: tuple[str, str] | None = None, ax=None):
     """Distance over time, in metres: root to root, or between a named joint of a and a named joint of b. Chapter: 1."""
     ax = _axes(ax, (8, 2.4))
-    i, j = (0, 0) if joints is None else (duet.a.skeleton.index(joints[0]), duet.b.skeleton.index(joints[1]))
+    i, j = (0, 0) if joints is None else (joint_of(m, name, "joints") for m, name in zip(duet, joints))
     gap = np.linalg.norm(duet.a.positions[:, i] - duet.b.positions[:, j], axis=-1)
     ax.plot(np.arange(len(duet)) / duet.fps, gap, color=palette.INK, lw=1.3)
     ax.set_xlabel("time, seconds")
@@ -162,6 +195,7 @@ def distance(duet: Duet, joints: tuple[str, str] | None = None, ax=None):
     return _plain(ax)
 
 
+@takes(curves=_CURVES, fps=rate, unit=text, ax=_AX)
 def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=None):
     """Named curves [T] over time; the first two in the dancers' colours and line styles. Chapter: 1."""
     ax = _axes(ax, (8, 2.4))
@@ -174,11 +208,12 @@ def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=N
     for (name, curve), (colour, dash) in zip(curves.items(), styles, strict=False):
         ax.plot(np.arange(len(curve)) / fps, curve, dash, color=colour, lw=1.4, label=name)
     ax.set_xlabel("time, seconds")
-    ax.set_ylabel(unit)
+    ax.set_ylabel(label(unit))
     ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower left", bbox_to_anchor=(0.0, 1.0))  # above: hides no curve
     return _plain(ax)
 
 
+@takes(dancers=each(a(Motion), least=1))
 def best_side(dancers: tuple[Motion, ...]) -> float:
     """The azimuth, in degrees, from which two dancers stand side by side, or one is seen half from the front.
 
@@ -210,7 +245,7 @@ def _view(motion: Motion | Duet, view: tuple[float, float] | None) -> tuple[floa
 
 
 def _name(motion: Motion, who: int) -> str:
-    return motion.name or f"dancer {'ab'[who]}"
+    return label(motion.name or f"dancer {'ab'[who]}")
 
 
 def _project(points: np.ndarray, view: tuple[float, float]) -> np.ndarray:

@@ -87,8 +87,11 @@ def synthetic_takes(kinds: tuple[tuple[str, float], ...], split, mode: str = "fu
 
 
 def set_takes(name: str, split, mode: str = "full"):
-    """The takes of a real set that belong to a split, as the registry says."""
-    return [load_duet(take) for take in splits(name)[split]]
+    """The takes of a real set that belong to a split, as the registry says. Errors: ValueError for another split."""
+    known = splits(name)
+    if not isinstance(split, str) or split not in known:
+        raise ValueError(f"split {split!r}: choose from {', '.join(known)}; {name} is recorded, so no seed makes more")
+    return [load_duet(take) for take in known[split]]
 
 
 def solo_model(sizes: dict, train: Windows, mode: str, longer: Windows | None = None,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 
+from .precision import in_full_precision
 from .skeleton import Skeleton
 
 ORDER = 3
@@ -42,6 +43,7 @@ def signals(skeleton: Skeleton, positions: torch.Tensor) -> Signals:
     return Signals(sent, own_steps(skeleton, x).transpose(-3, -2), seen)
 
 
+@in_full_precision
 def habits(signal: torch.Tensor, shared: int = 0) -> torch.Tensor:
     """With which weights a joint's last three steps foretell its next, by least squares: [..., T, 3] -> [..., 3].
 
@@ -71,6 +73,7 @@ def foretold(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     return (_threes(signal) * weights[..., None, None, :]).sum(-1)
 
 
+@in_full_precision
 def damped(weights: torch.Tensor) -> torch.Tensor:
     """The same habits [..., 3], damped where a joint that goes on by them would go on ever faster.
 
@@ -83,6 +86,7 @@ def damped(weights: torch.Tensor) -> torch.Tensor:
     return weights / root ** torch.arange(1, ORDER + 1, device=weights.device)
 
 
+@in_full_precision
 def lagged_correlation(sent: torch.Tensor, received: torch.Tensor, lags: range) -> torch.Tensor:
     """How alike senders and receivers are, so many frames later: [..., J, T, 3] each -> [..., J, J, lags], -1 to 1.
 

@@ -13,6 +13,19 @@ import roma
 import torch
 
 from . import joint_names
+from .arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, printable, shown, takes, text
+from .precision import in_full_precision
+from .shapes import array, tensor
+
+
+def _an_end(value, axes):
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        raise Wrong(TypeError)
+    count(0, MAX_FRAMES).test(value[0], axes), array(3).test(value[1], axes)
+    return value
+
+
+_ENDS = each(Rule("a pair (joint index, offset [3])", _an_end))
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +48,11 @@ class Skeleton:
 
     def __post_init__(self):
         put = lambda field, value: object.__setattr__(self, field, value)  # noqa: E731 (frozen)
-        put("names", tuple(str(name) for name in self.names))
+        each(text)("names", self.names)
+        each(count(-1))("parents", self.parents)
+        put("names", tuple(printable(str(name)) for name in self.names))
         put("parents", tuple(int(parent) for parent in self.parents))
-        put("ends", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in self.ends))
+        put("ends", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in _ENDS("ends", self.ends)))
         if len(self.names) != len(self.parents) or not self.names:
             raise ValueError(
                 f"a skeleton needs one parent a name; got {len(self.names)} names and {len(self.parents)} parents"
@@ -55,7 +70,7 @@ class Skeleton:
             if not 0 <= j < len(self.names):
                 raise ValueError(f"an end site hangs from joint {j}; there are {len(self.names)} joints")
         if self.offsets is not None:
-            offsets = np.array(self.offsets, dtype=np.float64)
+            offsets = np.array(array(finite=False, empty=True)("offsets", self.offsets), dtype=np.float64)
             if offsets.shape != (len(self.names), 3) or not np.isfinite(offsets).all():
                 raise ValueError(f"offsets must be finite with shape ({len(self.names)}, 3); got shape {offsets.shape}")
             offsets.setflags(write=False)
@@ -77,10 +92,13 @@ class Skeleton:
 
     def index(self, name: str) -> int:
         """The index of a joint by name; KeyError lists the names there are."""
+        if not isinstance(name, str):
+            raise TypeError(f"name must be the name of a joint; got {shown(name)}")
         if name not in self.names:
-            raise KeyError(f"no joint {name!r}; this skeleton has {', '.join(self.names)}")
+            raise KeyError(f"name: no joint {name!r}; this skeleton has {', '.join(self.names)}")
         return self.names.index(name)
 
+    @takes(candidates=text)
     def find(self, *candidates: str) -> int | None:
         """The joint that a candidate names ("leftfoot", "head"), however its side is spelled; the surer one first."""
         return joint_names.find(self.names, candidates)
@@ -124,6 +142,7 @@ class Skeleton:
         return found
 
 
+@takes(skeleton=a(Skeleton), rotations=array(..., "joints", 4), root=array(..., 3), offsets=array(..., 3))
 def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
 
@@ -137,6 +156,8 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     as_arrays = not torch.is_tensor(rotations)
     # a copy of an array, since torch warns of one that may not be written
     rotations = torch.as_tensor(np.array(rotations) if as_arrays else rotations)
+    if not rotations.is_floating_point():
+        rotations = rotations.double()
     root = torch.as_tensor(root, dtype=rotations.dtype, device=rotations.device)
     offsets = skeleton.offsets if offsets is None else offsets
     if offsets is None:
@@ -151,6 +172,13 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     )
     if rotations.shape[-2:] != (len(skeleton), 4):
         raise ValueError(f"rotations must end in ({len(skeleton)}, 4); got {tuple(rotations.shape)}")
+    lead = rotations.shape[:-2]
+    if root.shape[:-1] != lead:
+        raise ValueError(f"root must have shape {(*lead, 3)}, a place for each pose; got {tuple(root.shape)}")
+    if offsets.shape[-2:] != (len(skeleton), 3) or offsets.ndim > rotations.ndim or any(
+            mine not in (1, all_of) for mine, all_of in zip(offsets.shape[-3::-1], lead[::-1])):
+        raise ValueError(f"offsets must have shape {(len(skeleton), 3)} or {(*lead, len(skeleton), 3)}; got "
+                         f"{tuple(offsets.shape)}")
     turned, placed = [rotations[..., 0, :]], [root]
     for j, parent in enumerate(skeleton.parents[1:], start=1):
         bone = offsets[..., j, :].expand(placed[parent].shape)
@@ -160,16 +188,24 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     return (positions.numpy(), world.numpy()) if as_arrays else (positions, world)
 
 
+@takes(start=tensor(..., 4), end=tensor(..., 4), share=tensor())
 def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     """Rotations on the way from one to another, at an even pace about one axis, the shorter way round.
+
+    Between rotations half a turn apart both ways are as short; then it is the one that the quaternions' signs say.
 
     Shapes: unit quaternions [..., 4] each, ``share`` [...], from 0 to 1, of the same or a shape that fits -> [..., 4].
     Chapter: 6. Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
     """
-    turn = roma.unitquat_to_rotvec(roma.quat_product(roma.quat_conjugation(start), end), shortest_arc=True)
+    turn = roma.quat_product(roma.quat_conjugation(start), end)
+    # not roma's own shortest_arc, which at half a turn goes against the sign
+    turn = roma.unitquat_to_rotvec(torch.where(turn[..., 3:] < 0, -turn, turn), shortest_arc=False)
     return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
 
 
+@takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(), doubt=number(0),
+       rounds=count(0, 1000), mobility=tensor("joints"))
+@in_full_precision
 def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None, doubt: float = 0.0,
                rounds: int = 2, mobility: torch.Tensor | None = None):
     """Positions at which every bone has its length: a body again, where a network drew points.
@@ -189,19 +225,18 @@ def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tenso
     moved = bones.T if mobility is None else mobility.to(bones)[:, None] * bones.T  # [J, K]
     shared = bones @ moved  # [K, K]: which bones meet at a joint
     aside = 1e-6 * torch.eye(len(bones), device=positions.device)  # a bone without length has no direction to move in
-    with torch.autocast(positions.device.type, enabled=False):
-        positions = positions.float()
-        for turn in range(rounds):
-            along = bones @ positions  # [..., T, K, 3]
-            now = along.norm(dim=-1)
-            if turn == 0:
-                lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
-            if turn == 0 and doubt:
-                share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
-                lengths = now + share * (lengths - now)
-            along = along / now.clamp_min(1e-6)[..., None]
-            pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
-            positions = positions - moved @ (pull[..., None] * along)
+    positions = positions.float()
+    for turn in range(rounds):
+        along = bones @ positions  # [..., T, K, 3]
+        now = along.norm(dim=-1)
+        if turn == 0:
+            lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
+        if turn == 0 and doubt:
+            share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
+            lengths = now + share * (lengths - now)
+        along = along / now.clamp_min(1e-6)[..., None]
+        pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
+        positions = positions - moved @ (pull[..., None] * along)
     return positions
 
 

@@ -7,12 +7,11 @@ called "loss" to be made small. Everything else is here. Taught in chapter 4, "A
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,14 +20,20 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
-from . import checkpoints
+from . import checkpoints, files
+from .arguments import a, count, number, seed, share, takes, text
 from .augmentation import Augment
 from .checkpoints import TrainingError
+from .drawable import label
+from .fingerprints import identity
+from .precision import tensor_cores
 from .windows import Windows
 
 __all__ = ["History", "Plan", "TrainingError", "choose_device", "fit"]
 
 
+@takes(epochs=count(), batch=count(), rate=number(above=0), warmup=count(0), decay=number(0), average=share,
+       clip=number(above=0), patience=count(), seed=seed, augment=a(Augment), precision=text, save_every=number(0))
 @dataclass(frozen=True)
 class Plan:
     """How to train: what does not depend on the model.
@@ -37,7 +42,11 @@ class Plan:
     step, over all processes. ``rate`` is reached after ``warmup`` steps and falls along a cosine to a hundredth;
     ``clip`` bounds the gradient's norm; ``decay`` is AdamW's. ``average``: what is validated and kept is a running mean
     of the weights, in which those of the step before count for so much (0: the weights themselves; early in a run, when
-    all are new, for less). ``precision``: "auto", "float32", "bfloat16", "float16".
+    all are new, for less). ``precision``: "float32", "bfloat16", "float16"; "auto" is float32 on every device, with
+    TF32 products on CUDA while a step is taken. In the others linear layers, convolutions and attention are in half
+    precision, by autocast; what remembers and what measures stays in float32 (`choreo_lib.precision`). At these sizes
+    a GPU spends its time on starting kernels, of which autocast has more: bfloat16 is slower there (an H200: 193 ms a
+    step of translation against 148; ``python tools/gpu_check.py --bench`` says it of yours).
     ``save_every`` seconds a checkpoint is written, and at the end of every epoch. Chapter: 4.
     """
 
@@ -70,14 +79,10 @@ class History:
     def write(self, path: Path) -> None:
         """As CSV; the file appears whole or not at all."""
         names = list(dict.fromkeys(name for row in self.rows for name in row))
-
-        def fill(half: Path) -> None:
-            with half.open("w", newline="", encoding="utf-8") as file:
-                table = csv.DictWriter(file, names)
-                table.writeheader()
-                table.writerows(self.rows)
-
-        checkpoints.whole(path, fill)
+        with checkpoints.atomic_write(path) as half, half.open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, names)
+            table.writeheader()
+            table.writerows(self.rows)
 
     def plot(self, *names: str, ax=None):
         """Curves over epochs, by default the training and validation loss; on a logarithmic scale if all are above 0.
@@ -90,7 +95,7 @@ class History:
             _, ax = plt.subplots(figsize=(7, 3), layout="constrained")
         for name, dash in zip(names or ("train_loss", "valid_loss"), ("-", "--", "-.", ":") * 9):
             if any(name in row for row in self.rows):
-                ax.plot(self["epoch"], self[name], dash, label=name.replace("_", " "))
+                ax.plot(self["epoch"], self[name], dash, label=label(name.replace("_", " ")))
         ax.set(xlabel="epoch")
         if ax.dataLim.y0 > 0:
             ax.set_yscale("log")
@@ -114,12 +119,18 @@ def choose_device(device: str | None = None) -> torch.device:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """float32 on a CPU; on a GPU bfloat16 where it is native, else float16 (a T4 has no bfloat16)."""
-    if precision != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
+    """What a plan's ``precision`` means on a device. Errors: TrainingError for a name that is none, for float16 on
+    anything but CUDA, which has no loss scaling there, and for bfloat16 on a GPU that would have to emulate it."""
+    names = {"auto": torch.float32, "float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if precision not in names:
+        raise TrainingError(f"precision is {precision!r}; choose from {', '.join(names)}")
+    if precision == "float16" and device.type != "cuda":
+        raise TrainingError(f"float16 is for CUDA GPUs, and this would train on {device.type}: choose float32 (the "
+                            "default) or bfloat16, or --device cuda where there is a GPU")
+    if precision == "bfloat16" and device.type == "cuda" and torch.cuda.get_device_capability(device)[0] < 8:
+        raise TrainingError(f"{torch.cuda.get_device_name(device)} has no bfloat16 (it came with compute capability "
+                            "8.0: A100, L4, RTX 30 and later): choose float32 (the default) or float16")
+    return names[precision]
 
 
 def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None = None, device: str | None = None,
@@ -132,9 +143,20 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
     that was left alone. Under torchrun each process takes its share of every batch. ``progress``: a bar, and a line
     an epoch. ``keep_every``: so many epochs apart, weights are kept as ``epoch-0050.safetensors`` (0: none).
     Errors: TrainingError for a loss that is not finite (with the step, the batch and the last checkpoint), for a
-    checkpoint of another model or plan, and for a folder that holds a run while ``resume`` is False. Chapter: 4.
+    checkpoint of another model, plan or data, for a folder that holds a run while ``resume`` is False, and for one that
+    another process trains in. Chapter: 4.
     """
-    out = Path(out)
+    with one_run(out):
+        return _fit(model, train, plan, Path(out), valid, device, resume, progress, keep_every)
+
+
+def one_run(out):
+    """Hold a folder for one run, which may be several processes of torchrun: the first holds it for all."""
+    first = not dist.is_initialized() or dist.get_rank() == 0
+    return files.folder_lock(out, TrainingError) if first else nullcontext()
+
+
+def _fit(model, train, plan: Plan, out: Path, valid, device, resume: bool, progress: bool, keep_every: int) -> History:
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     device = choose_device(device)
     dtype = choose_precision(plan.precision, device)
@@ -154,13 +176,12 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
     steps = max(len(train) // plan.batch, 1)  # an epoch's last batch is left out where it is smaller
     state = {"epoch": 0, "step": 0, "best": math.inf, "waited": 0, "sums": {}, "seconds": 0.0, "rows": []}
     torch.manual_seed(plan.seed + 1 + rank)  # every process draws its own noise
+    made_of = identity(model, train, plan)  # before the windows go to another device
     if resume and last.exists():
-        state = checkpoints.load(last, running, optimiser, scaler, _identity(model, train, plan), rank)
+        state = checkpoints.load(last, running, optimiser, scaler, made_of, rank)
     parallel = nn.parallel.DistributedDataParallel(_Losses(model)) if world > 1 else _Losses(model)
     history = History(state["rows"])
     train = train.to(device)
-    if rank == 0:
-        out.mkdir(parents=True, exist_ok=True)
     if rank == 0 and progress:
         print(f"training on {device}{'' if world == 1 else f' x {world}'}, {str(dtype).removeprefix('torch.')}; "
               f"{sum(p.numel() for p in model.parameters()):,} weights, {len(train):,} windows, {steps} steps an epoch")
@@ -169,8 +190,7 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
 
     def save() -> None:
         state["seconds"] = time.monotonic() - started
-        checkpoints.save(last, running, optimiser, scaler, _identity(model, train, plan),
-                         {**state, "rows": history.rows}, rank)
+        checkpoints.save(last, running, optimiser, scaler, made_of, {**state, "rows": history.rows}, rank)
 
     bar = tqdm(total=plan.epochs * steps, initial=state["epoch"] * steps + state["step"], unit="step",
                disable=not progress or rank > 0)
@@ -183,8 +203,11 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
             for group in optimiser.param_groups:
                 group["lr"] = plan.rate * _pace(number, plan.warmup, plan.epochs * steps)
             share = batch[rank::world]
-            with torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext():
-                losses = parallel(share, number)
+            with tensor_cores(device):
+                with torch.autocast(device.type, dtype) if dtype != torch.float32 else nullcontext():
+                    losses = parallel(share, number)
+                optimiser.zero_grad(set_to_none=True)
+                scaler.scale(losses["loss"]).backward()
             told = {name: float(torch.as_tensor(value).detach()) for name, value in losses.items()}
             if not math.isfinite(told["loss"]):
                 said = ", ".join(f"{name} {value:.4g}" for name, value in told.items())
@@ -192,8 +215,6 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
                     f"the loss is not finite at step {number} (epoch {state['epoch']}, batch {state['step']}, seed "
                     f"{plan.seed}): {said}. The last good checkpoint is {last if last.exists() else 'none'}; a lower "
                     "rate, or a look at that batch, may help")
-            optimiser.zero_grad(set_to_none=True)
-            scaler.scale(losses["loss"]).backward()
             scaler.unscale_(optimiser)
             norm = nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
             scaler.step(optimiser)
@@ -268,9 +289,3 @@ def _pace(step: int, warmup: int, total: int) -> float:
 
 def _bored(state: dict, plan: Plan) -> bool:
     return plan.patience is not None and state["waited"] >= plan.patience
-
-
-def _identity(model: nn.Module, train: Windows, plan: Plan) -> str:
-    """What must be the same for a run to go on: the plan, what the model says of itself, the number of windows."""
-    config = model.config() if hasattr(model, "config") else None
-    return json.dumps({"plan": asdict(plan), "model": config, "windows": len(train)}, sort_keys=True)

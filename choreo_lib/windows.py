@@ -16,10 +16,14 @@ import numpy as np
 import roma
 import torch
 
+from .arguments import MAX_FRAMES, a, count, device, each, flag, number, rate, seed, takes, text
 from .chance import chunks, generator, order
 from .compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from .motion import Duet, Motion, Source
+from .shapes import chosen, tensor
 from .skeleton import Skeleton, forward_kinematics
+
+_TAKES = a(Duet, Motion) | each(a(Duet, Motion))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,7 @@ class Windows:
         return len(self.first)
 
     def __getitem__(self, indices) -> torch.Tensor:
-        first = self.first[indices].to(self.frames.device)
+        first = self.first[chosen("indices", indices, len(self))].to(self.frames.device)
         rows = first[..., None] + self.step * torch.arange(self.length, device=first.device)  # [B] -> [B, T]
         if self.frames.device.type == "cpu":
             # one thread of NumPy fills the memory bus; torch's threads wait for each other where the machine is busy
@@ -68,6 +72,7 @@ class Windows:
             f"{self.frames.shape[1]} x {len(self.skeleton)} joints, {self.fps:g} fps{left_out})"
         )
 
+    @takes(names=each(text))
     def with_joints(self, names: Sequence[str]) -> Windows:
         """The same windows of some of the joints, as `cut` would have made them. Chapter: 5."""
         keep, skeleton = _kept(self.skeleton, names)
@@ -75,6 +80,7 @@ class Windows:
 
     def subset(self, which) -> Windows:
         """The windows that a mask [N] or indices choose; the frames are shared, not copied. Chapter: 3."""
+        which = chosen("which", which, len(self))
         return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])
 
     def told(self) -> dict:
@@ -83,14 +89,17 @@ class Windows:
         return {"windows": len(self), "takes": len(self.take.unique()), "frames": len(self.frames),
                 "sha256": hashlib.sha256(frames).hexdigest()}  # fmt: skip
 
+    @takes(device=device)
     def to(self, device) -> Windows:
         """The same windows with their frames on another device, where batches are then gathered. Chapter: 3."""
         return replace(self, frames=self.frames.to(device))
 
+    @takes(seed=seed, epoch=count(0))
     def order(self, seed: int | None = None, epoch: int = 0) -> torch.Tensor:
         """In which order an epoch goes through the windows, int64 [N]; the same on every device. Chapter: 3."""
         return order(len(self), seed, epoch)
 
+    @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag, device=device)
     def batches(
         self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None, device=None
     ) -> Iterator[torch.Tensor]:
@@ -115,6 +124,7 @@ class Windows:
             yield batch if augment is None else augment(batch, self.skeleton, generator(seed, epoch, k))
 
 
+@takes(takes=_TAKES, length=count(), stride=count(), step=count(), joints=each(text), rotations=flag)
 def cut(
     takes: Duet | Motion | Sequence[Duet] | Sequence[Motion],
     length: int = 64,
@@ -201,6 +211,7 @@ def _transforms(motion: Motion, take: int) -> np.ndarray:
     return np.concatenate([places, signs * turns], -1).astype(np.float32)
 
 
+@takes(skeleton=a(Skeleton, axis="joints"), transforms=tensor(..., "joints", 7))
 def positions_of(skeleton: Skeleton, transforms: torch.Tensor) -> torch.Tensor:
     """Where the joints are, [..., J, 3], from their transforms [..., J, 7] (see `cut`), each with its own bones.
 
@@ -217,7 +228,7 @@ def _kept(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] |
     unknown = [name for name in joints if name not in skeleton.names]
     if unknown or skeleton.names[0] not in joints:
         raise ValueError(
-            f"joints must be some of {', '.join(skeleton.names)}, the first among them"
+            f"joints (by their names) must be some of {', '.join(skeleton.names)}, the first among them"
             + (f"; there is no {', '.join(unknown)}" if unknown else f"; {skeleton.names[0]} is missing")
         )
     keep = [j for j, name in enumerate(skeleton.names) if name in joints]
@@ -230,6 +241,7 @@ def _kept(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] |
     return keep, Skeleton(tuple(skeleton.names[j] for j in keep), tuple(parents))
 
 
+@takes(take=a(Duet, Motion), shares=each(number(), least=1), gap=count(0))
 def split_in_time(take: Duet | Motion, shares: Sequence[float] = (0.7, 0.15, 0.15), gap: int = 64) -> list:
     """Parts of one take, one after another, for training, validation and test.
 
@@ -246,6 +258,7 @@ def split_in_time(take: Duet | Motion, shares: Sequence[float] = (0.7, 0.15, 0.1
     return [take[int(a) + k * gap : int(b) + k * gap] for k, (a, b) in enumerate(zip(ends[:-1], ends[1:]))]
 
 
+@takes(windows=a(Windows))
 def takes_of(windows: Windows) -> list[Duet]:
     """The takes that windows of duets were cut from, whole, with what was planted in them; and with their rotations,
     where they were cut with them.
@@ -280,11 +293,13 @@ class Frame(NamedTuple):
     origin: torch.Tensor
     heading: torch.Tensor
 
+    @takes(x=tensor(..., 3))
     def to_local(self, x: torch.Tensor) -> torch.Tensor:
         """World positions as seen from the frame. Chapter: 3."""
         origin, heading = self._beside(x)
         return _turn(x - origin, -heading)
 
+    @takes(x=tensor(..., 3))
     def to_world(self, x: torch.Tensor) -> torch.Tensor:
         """The inverse of `to_local`. Chapter: 3."""
         origin, heading = self._beside(x)
@@ -301,6 +316,7 @@ def _turn(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
     return torch.stack([cos * x[..., 0] - sin * x[..., 1], sin * x[..., 0] + cos * x[..., 1], x[..., 2]], -1)
 
 
+@takes(angle=tensor(), rotations=tensor(..., 4))
 def about_vertical(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     """World rotations [..., 4] (x y z w), turned by ``angle`` [...] radians about the vertical. Chapter: 6."""
     half = (angle / 2).expand(rotations.shape[:-1])
@@ -308,6 +324,8 @@ def about_vertical(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor
     return roma.quat_product(torch.stack([nothing, nothing, half.sin(), half.cos()], -1), rotations)
 
 
+@takes(batch=tensor("windows", "frames", "dancers", "joints", 3), at=count(-MAX_FRAMES),
+       skeleton=a(Skeleton, axis="joints"), of=text)
 def frame_of(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = "duet") -> Frame:
     """The frame of reference of each window at frame ``at``, which is as a rule the last one that was observed.
 
@@ -344,6 +362,7 @@ def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     return torch.stack([across[:, 1], -across[:, 0]], -1)
 
 
+@takes(batch=tensor("windows", "frames", ...), fps=rate, gap=count())
 def velocities(batch: torch.Tensor, fps: float, gap: int = 1) -> torch.Tensor:
     """How fast each joint moves, from the frame ``gap`` frames before; the first ``gap`` frames repeat the next one.
 

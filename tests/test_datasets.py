@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import http.server
 import re
@@ -21,15 +20,34 @@ class Server:
     """A web server on this machine that serves, cuts short, or refuses, as told."""
 
     def __init__(self):
-        self.body, self.cut, self.status, self.asked = BODY, None, 200, 0
+        self.body, self.cut, self.status, self.asked, self.sent = BODY, None, 200, 0, 0
+        self.length, self.endless, self.stalls, self.packed = "as it is", False, "", None
+        self.go = threading.Event()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.asked += 1
+                if outer.stalls == "before the head":
+                    outer.go.wait(60)
                 self.send_response(outer.status)
-                self.send_header("Content-Length", str(len(outer.body)))
+                if outer.length is not None:
+                    self.send_header("Content-Length", str(len(outer.body) if outer.length == "as it is"
+                                                           else outer.length))
+                if outer.packed:
+                    self.send_header("Content-Encoding", outer.packed)
                 self.end_headers()
+                if outer.stalls:
+                    self.wfile.write(outer.body[:10_000 if outer.stalls == "in the body" else 0])
+                    while not outer.go.wait(0.02):  # drop by drop
+                        self.wfile.write(b"x" if outer.stalls == "in the body" else b"")
+                    return
+                while outer.endless:
+                    try:
+                        self.wfile.write(bytes(100_000))
+                        outer.sent += 100_000
+                    except OSError:
+                        return
                 self.wfile.write(outer.body[:outer.cut])
 
             def log_message(self, *args):
@@ -151,21 +169,89 @@ def test_gone_from_the_server(server, cache, monkeypatch):
 
 
 def test_full_disk(server, cache, monkeypatch):
+    resource = pytest.importorskip("resource")
     register(monkeypatch, server.url, **SHA)
-    import requests
-
-    real = requests.Response.iter_content
-
-    def full(self, *args, **more):
-        yield next(real(self, 1000))
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(requests.Response, "iter_content", full)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))  # as if no more fitted on the disk
+    try:
         with pytest.raises(cl.DatasetError, match=r"disk that holds .* is full.*CHOREO_CACHE"):
             datasets.fetch("one")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert left(cache) == []
     assert datasets.fetch("one")[0].read_bytes() == BODY
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Two more attempts than one, without waiting between them."""
+    monkeypatch.setattr(datasets, "RETRIES", 2)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+
+def test_an_endless_body_stops_at_the_size_of_the_registry(server, cache, monkeypatch, impatient):
+    """Whatever the server announces, or when it announces nothing."""
+    register(monkeypatch, server.url, **SHA, bytes=len(BODY))
+    for server.length in (None, 10**12, len(BODY)):
+        server.asked, server.sent, server.endless = 0, 0, True
+        with pytest.raises(cl.DatasetError, match="could not be fetched: .*(more than the|announces).*102,400"
+                           if server.length != len(BODY) else "could not be fetched|not the file"):
+            datasets.fetch("one")
+        assert server.asked == 1 and left(cache) == []
+        assert server.sent < len(BODY) + 20_000_000  # what the sockets of this machine hold on the way
+
+
+def test_of_an_unknown_size_there_is_a_most(server, cache, monkeypatch, impatient):
+    register(monkeypatch, server.url, **BLOB)
+    monkeypatch.setattr(datasets, "MOST_BYTES", 50_000)
+    with pytest.raises(cl.DatasetError, match="announces 102,400 bytes, and the file has 50,000 at most"):
+        datasets.fetch("one")
+    server.length = None
+    with pytest.raises(cl.DatasetError, match="more than the 50,000 bytes"):
+        datasets.fetch("one")
+    assert left(cache) == []
+
+
+@pytest.mark.parametrize("where", ["before the head", "before the body", "in the body"])
+def test_a_server_that_stalls_or_drips_ends_at_the_deadline(server, cache, monkeypatch, impatient, where):
+    """A byte now and then keeps every timeout of a socket away; the deadline is for all of it."""
+    register(monkeypatch, server.url, **SHA, bytes=len(BODY))
+    monkeypatch.setattr(datasets, "DEADLINE", 0.5)
+    server.stalls = where
+    with pytest.raises(cl.DatasetError, match=r"could not be fetched: it was not here after .* seconds \(\d.* bytes"):
+        datasets.fetch("one")
+    server.go.set()
+    assert left(cache) == []
+
+
+def test_a_file_of_another_size_is_thrown_away(server, cache, monkeypatch):
+    register(monkeypatch, server.url, **SHA, bytes=len(BODY) + 1)
+    with pytest.raises(cl.DatasetError, match="broke off after 102,400 of 102,401 bytes"):
+        datasets.fetch("one")
+    assert left(cache) == []
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_bomb_is_not_unpacked_not_once(server, cache, monkeypatch, impatient, announced):
+    """50 MB packed into 50 kB: what comes is what is kept, and a wrong file is asked for once."""
+    import gzip
+    import zlib
+
+    for name in ("decompress", "decompressobj"):
+        monkeypatch.setattr(zlib, name, lambda *args, **more: pytest.fail("it was unpacked"))
+    server.body = gzip.compress(bytes(50_000_000), 1)
+    server.packed = "gzip" if announced else None
+    register(monkeypatch, server.url, **SHA)
+    with pytest.raises(cl.DatasetError, match="packs the file" if announced else "not the file the registry knows"):
+        datasets.fetch("one")
+    assert server.asked == 1 and left(cache) == []
+
+
+def test_what_is_fetched_has_the_permissions_of_an_ordinary_file(server, cache, monkeypatch, tmp_path):
+    register(monkeypatch, server.url, **SHA)
+    (path,) = datasets.fetch("one")
+    (tmp_path / "ordinary").write_text("")
+    assert path.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
 
 def test_a_folder_that_cannot_be_written(server, cache, monkeypatch, tmp_path):

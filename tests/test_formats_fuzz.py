@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mutations import spoil_header, spoil_tree
 
 from choreo_lib import Motion, Skeleton, Source
 from choreo_lib.formats import (
@@ -33,7 +34,7 @@ from choreo_lib.formats import (
 
 TOTAL, SEED = int(os.environ.get("CHOREO_FUZZ", 2000)), int(os.environ.get("CHOREO_FUZZ_SEED", 7))
 FIXTURES = Path(__file__).parent / "fixtures"
-LIMIT = 2.0  # seconds of processor time a case
+LIMIT, MEMORY = 2.0, 500  # seconds of processor time and megabytes a case
 WORDS = [b"nan", b"inf", b"-inf", b"1e999", b"-1e308", b"0", b"-1", b"9" * 30, b"9" * 5000, b"1000000000000",
          b"1e-320", b"", b"{", b"}", b"[", b"]", b"null", b"true", b"\"x\"", b"\x00", b"\xff\xfe", b"JOINT", b"ROOT a",
          b"End Site", b"CHANNELS 3 Xrotation Yrotation Zrotation", b"OFFSET 1 2 3", b"MOTION", b"Frames: 99999999999",
@@ -141,12 +142,29 @@ def spoil_zip(data: bytes, rng) -> bytes:
     return out.getvalue()
 
 
+GRAMMAR = {".bvh": spoil_tree, ".npy": spoil_header}
+
+
+def injure(suffix: str, data: bytes, rng) -> bytes:
+    """Bytes and words at random, or an injury that knows the grammar, or both."""
+    if suffix == ".npz":
+        return spoil_zip(data, rng)
+    if suffix in GRAMMAR and rng.random() < 0.6:
+        data = GRAMMAR[suffix](data, rng)
+        return data if rng.random() < 0.8 else spoil(data, rng)
+    return spoil(data, rng)
+
+
 def read_every_way(path, suffix, rng) -> int:
     """Try the readers that take this kind of file; 1 if one of them could still read it, 0 if all refused."""
     said = {} if suffix == ".npz" or rng.random() < 0.3 else {"up": "y", "scale": 0.01}
     readers = [lambda: read_motion(path, **said)]
-    if suffix in (".npy", ".npz", ".json"):
+    if suffix in (".bvh", ".npy", ".npz", ".json"):
         readers.append(lambda: read_duet(path, **said))
+    if suffix == ".npy":
+        readers.append(lambda: read_duet(path, **said, layout=("interleaved", "stacked")[int(rng.integers(2))]))
+    if suffix == ".bvh":
+        readers.append(lambda: read_duet(path, path, up=("y", "z"), scale=(0.01, 1), fps=30))
     if suffix == ".json":
         readers.append(lambda: read_detections(path))
     read = 0
@@ -162,9 +180,10 @@ def read_every_way(path, suffix, rng) -> int:
 def fuzz(suffix: str, good: list[bytes], count: int, folder: Path, say=None) -> dict:
     """Spoil and read `count` files; how many were still read, the slowest; the first that misbehaves is named."""
     slowest, read, path = (0.0, -1), 0, folder / f"spoiled{suffix}"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for case in range(count):
         rng = np.random.default_rng([SEED, ord(suffix[-1]), ord(suffix[-2]), case])
-        data = (spoil_zip if suffix == ".npz" else spoil)(good[rng.integers(len(good))], rng)
+        data = injure(suffix, good[rng.integers(len(good))], rng)
         path.write_bytes(data)
         if say:
             say(case)
@@ -181,6 +200,8 @@ def fuzz(suffix: str, good: list[bytes], count: int, folder: Path, say=None) -> 
         seconds = time.process_time() - start
         slowest = max(slowest, (seconds, case))
         assert seconds < LIMIT, f"{suffix} case {case} (seed {SEED}) took {seconds:.1f} s"
+        grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        assert grown < MEMORY, f"{suffix} case {case} (seed {SEED}) took {grown:.0f} MB"
     return {"kind": suffix, "cases": count, "still_read": read, "slowest_s": slowest[0], "slowest_case": slowest[1]}
 
 

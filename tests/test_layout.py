@@ -14,13 +14,13 @@ from choreo_lib import synthetic
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {
-    "joint_names": 0, "skeleton": 0, "compatibility": 0,
+    "joint_names": 0, "arguments": 0, "shapes": 0, "skeleton": 0, "compatibility": 0, "precision": 0,
     "motion": 0, "palette": 0, "chance": 0, "signals": 0, "formats": 1, "synthetic": 1, "cleaning": 1,
-    "particles": 1,
+    "particles": 1, "drawable": 1, "files": 0, "download": 1, "fingerprints": 3, "cards": 4,
     "datasets": 2, "windows": 2, "augmentation": 2, "metrics": 2, "baselines": 2,
     "losses": 3, "models": 3, "checkpoints": 3, "training": 4, "judges": 4, "recipes": 4, "artifacts": 4, "checks": 5,
     "__main__": 5,
-    "plots": 3, "export": 3, "payload": 3, "player": 3,
+    "plots": 3, "films": 3, "export": 3, "payload": 3, "player": 3,
 }  # fmt: skip
 
 

@@ -98,7 +98,8 @@ def test_chunks_and_seeds():
     assert isinstance(some, Particles) and len(some) == 3 and torch.equal(some.edges, one.edges[:3])
 
 
-@pytest.mark.parametrize("wrong", [("gravity", 3), ("springs", 0), ("springs", 3, 1), ("charged", 3, 5, 0)])
-def test_worlds_that_cannot_be(wrong):
-    with pytest.raises(ValueError, match="kind is springs or charged"):
+@pytest.mark.parametrize(("name", "wrong"), [("kind", ("gravity", 3)), ("count", ("springs", 0)),
+                                             ("bodies", ("springs", 3, 1)), ("frames", ("charged", 3, 5, 0))])
+def test_worlds_that_cannot_be(name, wrong):
+    with pytest.raises(ValueError, match=f"^{name} must be "):
         simulate(*wrong)

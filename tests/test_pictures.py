@@ -117,7 +117,7 @@ def test_a_film_that_breaks_off_leaves_nothing(duet, tmp_path, monkeypatch):
     def full(*args):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(export, "_write_gif", full)
+    monkeypatch.setattr(export, "write_gif", full)
     with pytest.raises(cl.MotionFormatError, match="No space left"):
         cl.animate(duet, tmp_path / "x.gif", progress=False)
     assert not list(tmp_path.iterdir())

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from browser import chromium, moves, player_frame, state, visit
+from browser import TEN_FRAMES, chromium, moves, player_frame, state, until, visit
 from test_player import EVIL, made_up, made_up_duet
 
 from choreo_lib.motion import OURS, Motion
@@ -37,20 +37,20 @@ def opened(browser):
     assert not trouble and not asked
 
 
-def until(frame, test, timeout=4000):
-    frame.wait_for_function(f"() => {{ const s = {CANVAS}.dataset; return {test}; }}", timeout=timeout)
+COUNT = """const c = document.querySelector('canvas');
+    const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+    const want = [1, 3, 5].map(i => parseInt(colour.substr(i, 2), 16)); let n = 0;
+    for (let i = 0; i < d.length; i += 4) n += want.every((w, k) => Math.abs(d[i + k] - w) < 24);"""
 
 
 def pixels(frame, colour):
     """How many of the canvas's pixels are nearly of a colour."""
-    return frame.evaluate(
-        """colour => { const c = document.querySelector('canvas');
-        const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
-        const want = [1, 3, 5].map(i => parseInt(colour.substr(i, 2), 16)); let n = 0;
-        for (let i = 0; i < d.length; i += 4) n += want.every((w, k) => Math.abs(d[i + k] - w) < 24);
-        return n; }""",
-        colour,
-    )
+    return frame.evaluate(f"colour => {{ {COUNT} return n; }}", colour)
+
+
+def shown(frame, colour, many):
+    """Wait until so many pixels ("> 500") are nearly of a colour; a busy machine draws later."""
+    frame.wait_for_function(f"colour => {{ {COUNT} return n {many}; }}", arg=colour)
 
 
 def test_it_plays_by_itself_and_wraps_round(opened):
@@ -59,21 +59,17 @@ def test_it_plays_by_itself_and_wraps_round(opened):
     assert moves(frame)
     until(frame, "+s.frame > 10")
     until(frame, "+s.frame < 10")
-    for _ in range(40):  # a busy machine plays on before it has drawn
-        drawn = pixels(frame, "#c8500a") > 500 and pixels(frame, "#0b6aa8") > 300
-        if drawn:
-            break
-        page.wait_for_timeout(100)
-    assert drawn
+    shown(frame, "#c8500a", "> 500")
+    shown(frame, "#0b6aa8", "> 300")
 
 
 def test_reduced_motion_starts_paused_and_a_reader_may_still_play(opened):
     frame = player_frame(opened(play(made_up_duet()), reduced_motion="reduce"))
-    assert state(frame)["playing"] == "false" and not moves(frame, 0.7)
+    assert state(frame)["playing"] == "false" and not moves(frame)
     frame.get_by_role("button", name="Play").click()
     assert moves(frame)
     frame = player_frame(opened(play(made_up_duet(), autoplay=False)))
-    assert not moves(frame, 0.7)
+    assert not moves(frame)
 
 
 def test_the_keyboard_steps_plays_loops_and_turns(opened):
@@ -221,11 +217,7 @@ def test_light_and_dark_follow_the_page_and_else_the_system(opened):
     frame = player_frame(page)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
     until(frame, "s.theme === 'dark'")
-    for _ in range(40):  # it is drawn a little after it is known, later where the machine is busy
-        if pixels(frame, "#191817") > 10_000:
-            break
-        page.wait_for_timeout(100)
-    assert pixels(frame, "#191817") > 10_000
+    shown(frame, "#191817", "> 10_000")  # it is drawn a little after it is known
     page.evaluate("document.documentElement.dataset.theme = 'light'")
     until(frame, "s.theme === 'light'")
 
@@ -235,9 +227,13 @@ def test_it_rests_while_out_of_sight(opened):
     frame = player_frame(page)
     assert moves(frame)
     page.evaluate("scrollTo(0, 3000)")
-    page.wait_for_timeout(300)
-    assert not moves(frame, 0.7)
+    until(frame, "s.phase === 'resting'")
+    page.evaluate(TEN_FRAMES)
+    before = state(frame)["frame"]
+    page.evaluate(TEN_FRAMES)
+    assert state(frame)["frame"] == before
     page.evaluate("scrollTo(0, 0)")
+    until(frame, "s.phase === 'playing'")
     assert moves(frame)
 
 

@@ -109,3 +109,99 @@ def test_a_past_that_it_danced_itself_leads_back_to_the_true_dance(model, duet):
 
     assert jolt(window) < 0.3 * jolt(cut_in)
     model.eval()
+
+
+def fresh(model, duet, **more):
+    return model.stream(duet.positions[:PAST], **more)
+
+
+BAD = {
+    "a NaN": lambda x: np.where(np.arange(x.size).reshape(x.shape) == 40, np.nan, x), "all NaN": lambda x: x * np.nan,
+    "infinite": lambda x: x + np.inf, "nobody": lambda x: None, "a kilometre off": lambda x: x + 1000,
+    "one joint far": lambda x: np.where(np.arange(len(x))[:, None] == 7, 1e30, x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_frame_that_is_no_pose_is_held_counted_and_danced_past(model, duet, kind):
+    stream, other = fresh(model, duet), fresh(model, duet)
+    for t in range(PAST, PAST + 40):
+        lost = t in (PAST, PAST + 7, PAST + 8, PAST + 20)
+        given = BAD[kind](duet.a.positions[t]) if lost else duet.a.positions[t]
+        made = stream(given)
+        last = t - 1 - (t == PAST + 8) if lost else t
+        torch.testing.assert_close(made, other(duet.a.positions[last]))  # as if the last good frame had come again
+        assert made.shape == (29, 3) and bool(made.isfinite().all())
+        assert stream.held_in_a_row == (lost + (t == PAST + 8))
+    assert stream.held_frames == 4 and stream.frame_number == 40 and other.held_frames == 0
+
+
+def test_after_a_second_without_a_pose_it_says_so_and_goes_on_with_the_next(model, duet):
+    stream, pose = fresh(model, duet), duet.a.positions[PAST]
+    for _ in range(5):
+        stream(pose)
+    for _ in range(int(model.fps)):
+        assert bool(stream(pose * np.nan).isfinite().all())
+    assert stream.held_in_a_row == 30
+    for _ in range(2):
+        with pytest.raises(ValueError, match="frame 35: no pose.*more than a second"):
+            stream(pose * np.nan)
+    assert stream.frame_number == 35 and stream.held_frames == 30
+    assert bool(stream(pose).isfinite().all()) and stream.held_in_a_row == 0 and stream.frame_number == 36
+
+
+def test_of_several_at_once_only_the_one_that_is_lost_is_held(model, duet):
+    past = torch.tensor(duet.positions[:PAST]).expand(2, -1, -1, -1, -1)
+    stream, other = model.stream(past), model.stream(past)
+    for t in range(PAST, PAST + 25):
+        frame = torch.tensor(duet.a.positions[t]).repeat(2, 1, 1)
+        same = frame.clone()
+        if t == PAST + 9:
+            frame[1] = torch.nan
+            same[1] = torch.tensor(duet.a.positions[t - 1])
+        torch.testing.assert_close(stream(frame), other(same))
+    assert stream.held_frames == 1
+
+
+def test_a_take_with_far_places_is_danced_to(model, duet):
+    a, b = (dancer.moved((300.0, -200.0, 0)) for dancer in duet)
+    made = model.rollout(a, b[:PAST])
+    near = model.rollout(duet.a, duet.b[:PAST])
+    np.testing.assert_allclose(made.positions - near.positions, np.broadcast_to((300, -200, 0), made.positions.shape),
+                               atol=0.05)  # fmt: skip
+
+
+@pytest.mark.parametrize("more, said", [
+    ({"every": 2.5}, "every"), ({"every": 0}, "every"), ({"every": 99}, "every"), ({"every": None}, "every"),
+    ({"who": "c"}, "who"), ({"who": None}, "who"), ({"who": 1}, "who"), ({"temperature": -1}, "temperature"),
+    ({"temperature": float("nan")}, "temperature"), ({"temperature": "hot"}, "temperature"), ({"seed": 1.5}, "seed"),
+    ({"seed": "x"}, "seed"), ({"seed": -1}, "seed"), ({"wish": "near"}, "wish"),
+    ({"wish": Wish(contact=[("hand", "left_wrist")])}, "wish.*'hand'"), ({"past": None}, "past"),
+    ({"past": "x"}, "past"),
+    ({"past": np.zeros((PAST, 2, 24, 3))}, "past.*29"), ({"past": np.zeros((3, 2, 29, 3))}, "a past of 3 frames.*12"),
+    ({"past": np.full((PAST, 2, 29, 3), np.nan)}, "past.*NaN"), ({"past": np.zeros((PAST, 29, 3))}, "past"),
+])  # fmt: skip
+def test_a_stream_names_the_argument_that_is_wrong(model, duet, more, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        model.stream(**{"past": duet.positions[:PAST]} | more)
+
+
+@pytest.mark.parametrize("frame", [np.zeros((24, 3)), np.zeros((29, 2)), np.zeros(29), np.zeros((2, 29, 3)), 5, "x",
+                                   [[1, 2, 3]], [[1, 2], [3]], {}, np.zeros((1, 1, 29, 3)), b"abc"])  # fmt: skip
+def test_a_frame_of_other_joints_is_named(model, duet, frame):
+    stream = fresh(model, duet)
+    with pytest.raises((TypeError, ValueError), match="frame must be"):
+        stream(frame)
+    assert stream.frame_number == 0 and stream(duet.a.positions[PAST]).shape == (29, 3)
+
+
+@pytest.mark.parametrize("more, said", [
+    ({"steps": 0}, "steps"), ({"steps": -3}, "steps"), ({"steps": 2.5}, "steps"), ({"count": 0}, "count"),
+    ({"count": "two"}, "count"), ({"who": "c"}, "who"), ({"temperature": -1}, "temperature"), ({"every": 2.5}, "every"),
+    ({"every": 0}, "every"), ({"every": 99}, "every"), ({"chance": 1.5}, "chance"), ({"a": None}, "a must"),
+    ({"seed": 4}, "seed"), ({"wish": "near"}, "wish"),
+    ({"wish": Wish(contact=[("hand", "left_wrist")])}, "wish.*'hand'"),
+])  # fmt: skip
+def test_a_rollout_names_the_argument_that_is_wrong(model, duet, more, said):
+    with pytest.raises((TypeError, ValueError), match=said):
+        model.rollout(**{"a": duet.a, "seed": duet.b[:PAST]} | more)

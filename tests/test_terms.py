@@ -1,5 +1,6 @@
 """Terms kept by the software: no committed notebook or page carries motion that its source does not let us pass on."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -68,6 +69,53 @@ def test_publish_mode_shows_a_film_without_positions(monkeypatch):
     film = cl.play(taken.moved((1, 0, 0)))
     assert not read_payload(film.html) and "<video" in film.html and "its makers" in film.html
     assert read_payload(cl.play(motion).html)
+
+
+FREE = cl.Source("choreo_lib", cl.OURS.credit, cl.OURS.terms, redistribute=True)  # what anybody can write into a file
+
+
+def through(kind, motion, folder):
+    """The motion, written and read again: all it knows of its terms is what the file says."""
+    cl.write_motion(motion, folder / f"d{kind}")
+    if isinstance(motion, cl.Duet):
+        return cl.read_duet(folder / f"d{kind}")
+    return cl.read_motion(folder / f"d{kind}")
+
+
+@pytest.mark.parametrize("kind", [".bvh", ".npz"])
+def test_a_files_own_word_that_it_is_free_is_not_published(tmp_path, monkeypatch, kind):
+    """Somebody's dance, whose file says of itself that it is ours: shown here, and never among what others see."""
+    pytest.importorskip("imageio_ffmpeg")
+    danced = cl.synthetic.duet("canon", frames=30, seed=77).a  # in no registered set: anybody's, for all we know
+    read = through(kind, cl.Motion(danced.positions, 30, danced.skeleton, danced.rotations, FREE), tmp_path)
+    assert read.source == FREE and read.source.redistribute and not read.source.verified  # the word goes on with it
+    monkeypatch.delenv("CHOREO_PUBLISH", raising=False)
+    assert forbidden(cl.play(read).html), "a page with this player would pass the guard"
+    monkeypatch.setenv("CHOREO_PUBLISH", "1")
+    for derived in (read, read.moved((1, 0, 0)), read[3:20], read.resampled(20)):
+        assert not read_payload(cl.play(derived).html)
+    assert not read_payload(cl.play(danced, ghost=read).html) and read_payload(cl.play(danced).html)
+    assert not read_payload(cl.play(cl.Duet(danced, read)).html)
+    mine = cl.Motion(read.positions, 30, read.skeleton, source=cl.Source("my own dance", redistribute=True))
+    assert read_payload(cl.play(mine).html)  # who vouches for it, in so many words, may publish it
+
+
+@pytest.mark.parametrize("kind", [".bvh", ".npz"])
+def test_motion_of_a_registered_set_stays_free_through_a_file(tmp_path, monkeypatch, kind):
+    monkeypatch.setenv("CHOREO_PUBLISH", "1")
+    clip = cl.load_duet("synthetic/canon")
+    motion = through(kind, clip.a if kind == ".bvh" else clip, tmp_path)
+    for part in (motion, motion[10:40]):
+        (shown,) = read_payload(cl.play(part).html)
+        assert shown["redistribute"] and all(body["source"]["redistribute"] for body in shown["dancers"])
+
+
+def test_the_word_of_a_file_is_not_laundered_by_joining():
+    said = dataclasses.replace(cl.OURS, verified=False)
+    assert said == cl.OURS and repr(said) == repr(cl.OURS)
+    for sources in ((cl.OURS, said), (said, cl.OURS), (said, said), (said,), (cl.Source("x", redistribute=True), said)):
+        assert not cl.Source.join(*sources).verified
+    assert cl.Source.join(cl.OURS, cl.OURS).verified and cl.Source.join() is None and cl.Source.join(None) is None
 
 
 def test_stored_films_are_small_and_notebooks_too():

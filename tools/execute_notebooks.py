@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[1]
+atomic_write = runpy.run_path(str(ROOT / "choreo_lib" / "files.py"))["atomic_write"]
 TIMINGS = ROOT / "data" / "timings.json"
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 
@@ -75,9 +77,8 @@ def execute(path: Path) -> float:
     NotebookClient(notebook, timeout=1800, kernel_name="python3", record_timing=False,
                    resources={"metadata": {"path": str(path.parent)}}).execute()
     seconds = time.perf_counter() - started
-    half = path.with_suffix(".ipynb.new")
-    half.write_text(settle(notebook), encoding="utf-8")
-    half.replace(path)
+    with atomic_write(path) as half:
+        half.write_text(settle(notebook), encoding="utf-8")
     return seconds
 
 
@@ -106,7 +107,8 @@ def main(names: list[str]) -> int:
         timings[path.stem] = {"seconds": round(seconds), "mode": os.environ.get("CHOREO_MODE", "quick"),
                               "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity")
                               else os.cpu_count()}
-    TIMINGS.write_text(json.dumps(timings, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    with atomic_write(TIMINGS) as half:
+        half.write_text(json.dumps(timings, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return 1 if failed else 0
 
 

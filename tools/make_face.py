@@ -15,9 +15,16 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 import choreo_lib as cl  # noqa: E402
 from choreo_lib import palette, plots  # noqa: E402
+from choreo_lib.files import atomic_write  # noqa: E402
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"
 plt.rcParams["svg.hashsalt"] = "choreo"
+
+
+def save(figure, name: str, **how) -> None:
+    """A picture into the book's folder, whole or not at all."""
+    with atomic_write(STATIC / name) as half:
+        figure.savefig(half, **how)
 
 
 def between(duet: cl.Duet, joints: tuple[str, ...]) -> np.ndarray:
@@ -43,7 +50,7 @@ def cover() -> None:
         plots.strings(shifted, frame, between(duet, joints), view=(across, 10), ax=ax)
         ax.set_xlim(-1.3, 1.3)
         ax.set_ylim(-0.2, 2.2)
-    figure.savefig(STATIC / "cover.png", dpi=110, metadata={"Software": None})
+    save(figure, "cover.png", dpi=110, metadata={"Software": None})
     plt.close(figure)
 
 
@@ -77,8 +84,8 @@ def mark() -> None:
         )
     ax.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15))
     ax.axis("off")
-    figure.savefig(STATIC / "mark.svg", transparent=True, metadata={"Date": None})
-    figure.savefig(STATIC / "favicon.png", transparent=True, dpi=32, metadata={"Software": None})
+    save(figure, "mark.svg", transparent=True, metadata={"Date": None})
+    save(figure, "favicon.png", transparent=True, dpi=32, metadata={"Software": None})
     plt.close(figure)
 
 
@@ -110,7 +117,7 @@ def floors() -> None:
     )
     ax.set(xlim=(0, 9.8), ylim=(-0.1, 5))
     ax.axis("off")
-    figure.savefig(STATIC / "floors.svg", metadata={"Date": None})
+    save(figure, "floors.svg", metadata={"Date": None})
     plt.close(figure)
 
 
@@ -121,7 +128,8 @@ def welcome_html() -> str:
 
 def welcome() -> None:
     """Store it."""
-    (STATIC / "welcome_player.html").write_text(welcome_html() + "\n", encoding="utf-8")
+    with atomic_write(STATIC / "welcome_player.html") as half:
+        half.write_text(welcome_html() + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

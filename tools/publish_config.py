@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import re
+import runpy
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+# the module by itself: the publishing workflow has no torch yet when it writes the address
+atomic_write = runpy.run_path(str(ROOT / "choreo_lib" / "files.py"))["atomic_write"]
 NAME = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-]"
 STATED = rf'(Repository = "https://github\.com/)({NAME})'
 PLACES = {  # which file, and what stands before the address there
@@ -59,7 +62,8 @@ def write(repository: str, root: Path = ROOT) -> list[Path]:
             for expression in expressions:
                 new = re.sub(expression, lambda match: match[1] + repository, new, flags=re.MULTILINE)
             if new != old:
-                path.write_text(new, encoding="utf-8")
+                with atomic_write(path) as half:
+                    half.write_text(new, encoding="utf-8")
                 changed.append(path.relative_to(root))
     return changed
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..arguments import a, count, each, flag, function, number, seconds, seed, takes
 from ..compatibility import same_rate
 from ..metrics.errors import auc
 from ..motion import Duet, Motion
@@ -34,6 +35,7 @@ class Strings(NamedTuple):
     lag: np.ndarray
 
 
+@takes(duet=a(Duet), max_lag=seconds, whiten=count(0, 1000), own=flag)
 def cross_correlation_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 0, own: bool = False) -> Strings:
     """Lagged correlation of every joint's velocity with every joint of the partner; the best lag counts.
 
@@ -57,6 +59,7 @@ def cross_correlation_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 0,
     return Strings(likeness.max(0), likeness.argmax(0) + 1)
 
 
+@takes(duet=a(Duet), max_lag=seconds, order=count(1, 1000), ridge=number(0), own=flag)
 def granger_strings(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: float = 0.1, own: bool = False) -> Strings:
     """Does knowing the sender's past help to foretell the receiver, who already knows her own?
 
@@ -96,6 +99,7 @@ def granger_strings(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: flo
     return Strings(*(np.stack(part) for part in zip(*found)))
 
 
+@takes(duet=a(Duet), max_lag=seconds, whiten=count(0, 1000), ridge=number(0), own=flag)
 def ridge_strings(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: float = 1.0, own: bool = False) -> Strings:
     """Foretell each joint from all of the partner's joints at once; the weights that a sender gets are its score.
 
@@ -131,6 +135,7 @@ class Swap(NamedTuple):
     auc: float
 
 
+@takes(duets=each(a(Duet)), measure=function, seconds=seconds, seed=seed, others=each(a(Duet)), hop=seconds)
 def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0, others: list[Duet] | None = None,
                  hop: float | None = None) -> Swap:
     """Can a measure tell partners from strangers? Each window of a is measured with her partner, and with another's.
@@ -161,8 +166,8 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
             a: Motion = duet.a[start : start + width]
             other = strangers[rng.integers(len(strangers))]
             when = rng.integers(len(other) - width + 1)
-            true.append(float(measure(a, duet.b[start : start + width])))
-            swapped.append(float(measure(a, other.b[when : when + width])))
+            for found, b in ((true, duet.b[start : start + width]), (swapped, other.b[when : when + width])):
+                found.append(float((number() | flag)("what measure gives", measure(a, b))))
     return Swap(np.array(true), np.array(swapped), auc(true + swapped, [True] * len(true) + [False] * len(swapped)))
 
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import torch
 
+from ..arguments import count, flag, takes
 from ..particles import BOX
+from ..shapes import tensor
 
 FRAME = 0.1  # box time from one frame to the next
 NEAR_WALL = 0.98 * BOX  # whoever is found farther out may have been thrown back since
@@ -52,6 +54,7 @@ class _Steps:
         return _Steps(self.kicks[:count], self.steep[:count], self.change[:count], self.wall[:count], self.ends)
 
 
+@takes(states=tensor("simulations", "frames", "bodies", 4, finite=True), terms=count(1, 20), signs=flag)
 def force_edges(states: torch.Tensor, terms: int = 4, signs: bool = True) -> Forces:
     """Forces between bodies, from simulations that have one law in common and connections of their own.
 
@@ -80,6 +83,7 @@ def force_edges(states: torch.Tensor, terms: int = 4, signs: bool = True) -> For
     return Forces(edges.long(), weights.float(), law.float(), residual)
 
 
+@takes(states=tensor("simulations", "frames", "bodies", 4, finite=True))
 def correlation_edges(states: torch.Tensor) -> torch.Tensor:
     """Edges where two bodies' velocities correlate over the clip: what one would look at first.
 

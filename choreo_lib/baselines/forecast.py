@@ -13,13 +13,30 @@ from typing import Protocol
 
 import torch
 
+from ..arguments import Rule, Wrong, a, choice, count, each, flag, nothing, number, shown, takes, text
 from ..augmentation import mirrored
+from ..shapes import tensor
 from ..windows import Windows, frame_of
 
 HORIZONS = (1, 3, 6, 12, 18, 30)
 """Frames ahead that the book's tables show: 33, 100, 200, 400, 600 and 1,000 ms at 30 frames per second."""
 PENALTIES = tuple(10.0**power for power in range(-9, -2))
 FOLDS = 3
+_WINDOWS, _HORIZONS, _WHO = a(Windows), each(count(), least=1), choice("a", "b")
+_PAST = tensor("windows", "frames", 2, "joints", 3)
+_PARTNER = tensor("windows", "frames ahead", "joints", 3, empty=True) | nothing
+
+
+def _forecasters(value, axes):
+    if not isinstance(value, Mapping) or not value:
+        raise Wrong(TypeError if not isinstance(value, Mapping) else ValueError)
+    for name, model in value.items():
+        if not callable(getattr(model, "predict", None)) or isinstance(model, type):
+            raise Wrong(TypeError, f"{shown(model)} as {name!r}")
+    return value
+
+
+_MODELS = Rule("a dictionary of names and forecasters (with a method predict)", _forecasters)
 
 
 class Forecaster(Protocol):
@@ -43,10 +60,12 @@ class Forecaster(Protocol):
 class Repeat:
     """The dancer stands still in the last pose. Chapter: 3; Martinez, Black and Romero, CVPR 2017."""
 
+    @takes(windows=_WINDOWS, horizons=_HORIZONS)
     def fit(self, windows: Windows, horizons: Sequence[int] = HORIZONS) -> Repeat:
         """Nothing to learn."""
         return self
 
+    @takes(past=_PAST, partner=_PARTNER, horizons=_HORIZONS, who=_WHO)
     def predict(self, past, partner, horizons: Sequence[int] = HORIZONS, who: str = "b") -> torch.Tensor:
         """The last pose, moved on by `reach` times the step from the frame before it."""
         own = past[:, -2:, "ab".index(who)]  # [B, 2, J, 3]
@@ -72,6 +91,7 @@ class DampedVelocity(Repeat):
     The least-squares share c of ``true - last = c (last - the one before)``. Chapter: 3.
     """
 
+    @takes(windows=_WINDOWS, horizons=_HORIZONS)
     def fit(self, windows: Windows, horizons: Sequence[int] = HORIZONS) -> DampedVelocity:
         """One number a horizon, from both dancers."""
         now, above, below = _past(windows, horizons) - 1, torch.zeros(len(horizons), dtype=torch.float64), 0.0
@@ -101,12 +121,14 @@ class Ridge:
     needed, or a penalty to be chosen from one take only. Chapter: 3; Hoerl and Kennard, Technometrics 1970.
     """
 
+    @takes(past=text, partner_at_target=flag, pooled=flag, frames=count(1, 10_000), penalty=number())
     def __init__(self, past="both", partner_at_target=False, pooled=True, frames=10, penalty: float | None = None):
         if past not in ("own", "both") or (penalty is not None and penalty <= 0):
             raise ValueError(f'past {past!r} and penalty {penalty}: past is "own" or "both", a penalty is above 0')
         self.past, self.partner_at_target, self.pooled = past, partner_at_target, pooled
         self.frames, self.penalty = frames, penalty
 
+    @takes(windows=_WINDOWS, horizons=_HORIZONS)
     def fit(self, windows: Windows, horizons: Sequence[int] = HORIZONS) -> Ridge:
         """Weights a role and a horizon in ``.weights``, and the penalty that was chosen in ``.penalties``."""
         if _past(windows, horizons) < self.frames:
@@ -131,6 +153,7 @@ class Ridge:
                 self.weights[role], self.penalties[role] = weights, chosen
         return self
 
+    @takes(past=_PAST, partner=_PARTNER, horizons=_HORIZONS, who=_WHO)
     def predict(self, past, partner, horizons: Sequence[int] = HORIZONS, who: str = "b") -> torch.Tensor:
         """Displacements foretold in the dancer's own frame of reference, added to the last pose."""
         if not set(horizons) <= set(self.weights[who]):
@@ -224,6 +247,7 @@ class Scores:
     horizons: tuple[int, ...]
     fps: float
 
+    @takes(who=choice("ab", "a", "b"))
     def table(self, who: str = "ab") -> dict[str, dict[str, float]]:
         """Means in millimetres, {row: {"error_mm@33ms": ...}}: of both dancers, or of "a" or "b". Chapter: 3."""
         names = [f"error_mm@{1000 * h / self.fps:.0f}ms" for h in self.horizons]
@@ -234,6 +258,7 @@ class Scores:
         }
 
 
+@takes(models=_MODELS, windows=_WINDOWS, horizons=_HORIZONS, joints=a(slice) | each(count(0), least=1))
 def evaluate(models: Mapping[str, Forecaster], windows: Windows, horizons: Sequence[int] = HORIZONS,
              joints: Sequence[int] | slice = slice(None)) -> Scores:  # noqa: B008 (a slice is not changed)
     """Every forecaster on the same windows: each dancer foretold from both pasts and the other one's future.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import torch
 
+from ..arguments import a, choice, takes
 from ..augmentation import mirrored
+from ..shapes import tensor
 from ..windows import Windows, frame_of
 from .forecast import FOLDS, regressed
 
@@ -16,6 +18,7 @@ class UsualPartner:
 
     every = 0
 
+    @takes(windows=a(Windows), route=choice("ab", "ba"))
     def fit(self, windows: Windows, route: str = "ab") -> UsualPartner:
         """Learn from windows [N, T, 2, J, 3], as danced and in the mirror; ``route``: who is read, who is answered.
 
@@ -33,6 +36,7 @@ class UsualPartner:
         (self.penalty,), (self.weights,) = regressed(parts, PENALTIES)
         return self
 
+    @takes(batch=tensor("windows", "frames", 2, "joints", 3, finite=True))
     def predict(self, batch: torch.Tensor) -> torch.Tensor:
         """The partner [B, T, J, 3] of who is read in windows [B, T, 2, J, 3]; the other is not looked at."""
         frame, x, _ = self._columns(batch)

@@ -6,9 +6,10 @@ import numpy as np
 
 from ..datasets import load_duet
 from ..motion import Motion
-from .verdict import Verdict
+from .verdict import Verdict, forgiving
 
 
+@forgiving
 def ex1_1(lag) -> Verdict:
     """Exercise 1.1: how many frames later dancer b does what dancer a did, in the clip "synthetic/canon"."""
     true = load_duet("synthetic/canon").coupling.lag
@@ -25,6 +26,7 @@ def ex1_1(lag) -> Verdict:
     )
 
 
+@forgiving
 def ex1_2(speed) -> Verdict:
     """Exercise 1.2: a function from a Motion to the speed of every joint, [T - 1, J], in metres per second."""
     if not callable(speed):
@@ -50,6 +52,7 @@ def ex1_2(speed) -> Verdict:
     return Verdict(True, f"The fastest joint of dancer a reaches {want.max():.1f} m/s.")
 
 
+@forgiving
 def ex1_3(read) -> Verdict:
     """Exercise 1.3: a Motion read with the right up axis and unit from the file that `puzzle_1_3` writes."""
     if not isinstance(read, Motion):
@@ -74,6 +77,7 @@ def puzzle_1_3(path) -> None:
     np.save(path, 100 * np.stack([x, z, -y], axis=-1))
 
 
+@forgiving
 def ex1_4(answers) -> Verdict:
     """Exercise 1.4: which of three unnamed motions came from video, by their bones: a list of True and False."""
     try:

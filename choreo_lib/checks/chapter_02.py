@@ -6,11 +6,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from ..datasets import load_duet
-from .verdict import Verdict
+from .verdict import Verdict, forgiving, trouble
 
 _LATE = 5  # frames
 
 
+@forgiving
 def ex2_1(share) -> Verdict:
     """Exercise 2.1: the share of frames that do not show exactly two people, when `spoil` is left as it is."""
     number = isinstance(share, (int, float, np.number)) and not isinstance(share, bool)
@@ -25,6 +26,7 @@ def ex2_1(share) -> Verdict:
     return Verdict(False, "Nobody, one, and three people: all of these frames would go. What did the count say?")
 
 
+@forgiving
 def ex2_2(longest_absence) -> Verdict:
     """Exercise 2.2: a function (index [T, 2], fps) -> each dancer's longest absence in seconds."""
     if not callable(longest_absence):
@@ -35,8 +37,7 @@ def ex2_2(longest_absence) -> Verdict:
     try:
         got, never = (longest_absence(i, 20) for i in (index, np.zeros((5, 2), int)))
     except Exception as error:  # whatever a learner's function may raise
-        return Verdict(False, f"It could not answer: {type(error).__name__}: {error}. Does it mind a dancer who was "
-                              "never away?")
+        return Verdict(False, f"It could not answer: {trouble(error)}. Does it mind a dancer who was never away?")
     try:
         got, never = np.asarray(got, float), np.asarray(never, float)
     except (TypeError, ValueError):
@@ -68,6 +69,7 @@ def line_up_2_3() -> tuple[np.ndarray, list[np.ndarray]]:
     return danced, [gaussian_filter1d(seen, 5), gaussian_filter1d(seen, 2), late]
 
 
+@forgiving
 def ex2_3(answer) -> Verdict:
     """Exercise 2.3: which of the line-up is late, counted from 0, and by how many frames."""
     try:
@@ -85,6 +87,7 @@ def ex2_3(answer) -> Verdict:
     return Verdict(True, f"It is the mean of the last {2 * _LATE + 1} frames, so it speaks of {_LATE} frames ago.")
 
 
+@forgiving
 def ex2_4(distances) -> Verdict:
     """Exercise 2.4: 4 and 5 metres, when the focal length was one and a half times what was assumed."""
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from .verdict import Verdict
+from .verdict import Verdict, forgiving
 
 FAILURES = ("jitter", "one pattern", "drift", "asleep")
 
 
+@forgiving
 def ex5_1(answer) -> Verdict:
     """Exercise 5.1: the mask of frames that may not be looked at."""
     if not callable(answer):
@@ -16,13 +17,10 @@ def ex5_1(answer) -> Verdict:
     frames, reach = 9, 3
     now, then = torch.arange(frames)[:, None], torch.arange(frames)[None]
     late, long_ago = then > now, now - then > reach
-    try:
-        got, wider = answer(frames, reach), answer(frames + 3, reach + 1)
-        if got is None:
-            return Verdict(False, "It gives nothing back. Is `return` missing?")
-        got, wider = torch.as_tensor(got), torch.as_tensor(wider)
-    except Exception as error:  # whatever a learner's function may raise
-        return Verdict(False, f"It could not answer: {type(error).__name__}: {error}")
+    got, wider = answer(frames, reach), answer(frames + 3, reach + 1)
+    if got is None:
+        return Verdict(False, "It gives nothing back. Is `return` missing?")
+    got, wider = torch.as_tensor(got), torch.as_tensor(wider)
     if got.shape != (frames, frames):
         return Verdict(False, f"For {frames} frames it gives {list(got.shape)}; a mask says for every frame, of every "
                               f"frame, whether it may not be looked at: [{frames}, {frames}].")
@@ -52,6 +50,7 @@ def ex5_1(answer) -> Verdict:
                           f"{(~got[5]).nonzero().flatten().tolist()}.")
 
 
+@forgiving
 def ex5_2(answer) -> Verdict:
     """Exercise 5.2: how often a normal draw is below p."""
     try:
@@ -72,6 +71,7 @@ def ex5_2(answer) -> Verdict:
     return Verdict(True, "More than half of all steps rebuilt one dancer; the other half learned the duet.")
 
 
+@forgiving
 def ex5_3(answer) -> Verdict:
     """Exercise 5.3: which of two partners fails, and how."""
     try:

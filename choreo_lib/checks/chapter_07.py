@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from .verdict import Verdict
+from .verdict import Verdict, forgiving
 
 DONE = ("nothing", "another dance", "the manner", "mush")
 
 
+@forgiving
 def ex7_1(answer) -> Verdict:
     """Exercise 7.1: one number of a pose, carried from one dancer's cloud onto another's."""
     if not callable(answer):
@@ -17,13 +18,10 @@ def ex7_1(answer) -> Verdict:
     own = 40 + 8 * torch.randn(4000, generator=chance, dtype=torch.float64)
     other = 70 + 20 * torch.randn(3000, generator=chance, dtype=torch.float64)
     asked = torch.tensor([20.0, 40.0, 60.0], dtype=torch.float64)
-    try:
-        got = answer(asked, own, other)
-        if got is None:
-            return Verdict(False, "It gives nothing back. Is `return` missing?")
-        got = torch.as_tensor(got, dtype=torch.float64)
-    except Exception as error:  # whatever a learner's function may raise
-        return Verdict(False, f"It could not answer: {type(error).__name__}: {error}")
+    got = answer(asked, own, other)
+    if got is None:
+        return Verdict(False, "It gives nothing back. Is `return` missing?")
+    got = torch.as_tensor(got, dtype=torch.float64)
     if got.shape != asked.shape:
         return Verdict(False, f"Three numbers were to be carried, and it gives {list(got.shape)}.")
     right = other.mean() + (asked - own.mean()) * other.std() / own.std()
@@ -44,6 +42,7 @@ def ex7_1(answer) -> Verdict:
                           f"to {float(right[k]):.0f}; yours comes to {float(got[k]):.4g}.")
 
 
+@forgiving
 def ex7_2(answer) -> Verdict:
     """Exercise 7.2: what four deepfakes have done, from three numbers each."""
     try:
@@ -62,6 +61,7 @@ def ex7_2(answer) -> Verdict:
     return Verdict(True, "One number alone would have praised A, or B.")
 
 
+@forgiving
 def ex7_3(answer) -> Verdict:
     """Exercise 7.3: which results may be published with their positions."""
     try:

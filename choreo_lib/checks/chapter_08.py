@@ -7,9 +7,10 @@ from numbers import Real
 
 import torch
 
-from .verdict import Verdict
+from .verdict import Verdict, forgiving
 
 
+@forgiving
 def ex8_1(answer) -> Verdict:
     """Exercise 8.1: what an edge costs, in nats."""
     if not callable(answer):
@@ -17,13 +18,10 @@ def ex8_1(answer) -> Verdict:
     asked = torch.tensor([[0.5, 0.5], [0.99, 0.01], [0.2, 0.8]], dtype=torch.float64)
     prior = torch.tensor([0.8, 0.2], dtype=torch.float64)
     right = (asked * (asked / prior).log()).sum(-1)  # before the answer, which may change what it is given
-    try:
-        got = answer(asked.clone(), prior.clone())
-        if got is None:
-            return Verdict(False, "It gives nothing back. Is `return` missing?")
-        got = torch.as_tensor(got, dtype=torch.float64)
-    except Exception as error:  # whatever a learner's function may raise
-        return Verdict(False, f"It could not answer: {type(error).__name__}: {error}")
+    got = answer(asked.clone(), prior.clone())
+    if got is None:
+        return Verdict(False, "It gives nothing back. Is `return` missing?")
+    got = torch.as_tensor(got, dtype=torch.float64)
     if got.shape != (3,):
         return Verdict(False, f"Three edges have three costs, and it gives {list(got.shape)}. Sum over the types only.")
     if torch.allclose(got, right, rtol=1e-3):
@@ -41,6 +39,7 @@ def ex8_1(answer) -> Verdict:
                           f"says {float(got[2]):.4g}.")
 
 
+@forgiving
 def ex8_2(answer) -> Verdict:
     """Exercise 8.2: one renaming for the whole set."""
     if isinstance(answer, bool) or not isinstance(answer, Real):
@@ -54,6 +53,7 @@ def ex8_2(answer) -> Verdict:
     return Verdict(False, "Count the pairs that are right in all simulations together, under either naming.")
 
 
+@forgiving
 def ex8_3(answer) -> Verdict:
     """Exercise 8.3: forces that let the gradient through to the edges."""
     if not callable(answer):
@@ -65,13 +65,10 @@ def ex8_3(answer) -> Verdict:
     edges[0, 1] = edges[1, 0] = 0.0
     asked = edges.clone().requires_grad_()
     right = 0.1 * (edges[..., None] * (place[None] - place[:, None])).sum(1)
-    try:
-        got = answer(place, asked)
-        if got is None:
-            return Verdict(False, "It gives nothing back. Is `return` missing?")
-        said = got.detach().to(right)
-    except Exception as error:  # whatever a learner's function may raise
-        return Verdict(False, f"It could not answer: {type(error).__name__}: {error}")
+    got = answer(place, asked)
+    if got is None:
+        return Verdict(False, "It gives nothing back. Is `return` missing?")
+    said = got.detach().to(right)
     if said.shape != right.shape:
         return Verdict(False, f"Four bodies get a force of two numbers each, [4, 2]; it gives {list(said.shape)}.")
     if torch.allclose(said, -right, atol=1e-5):

@@ -1,9 +1,23 @@
-"""What a check answers."""
+"""What a check answers, and what it makes of an answer that raises."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+import linecache
+import sysconfig
 import textwrap
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+
+from ..arguments import printable, shown
+from ..checkpoints import TrainingError
+from ..datasets import DatasetError
+
+_OURS = str(Path(__file__).parents[1])
+_NOT_THEIRS = (_OURS, *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}, "<frozen")
 
 
 @dataclass(frozen=True)
@@ -18,3 +32,44 @@ class Verdict:
 
     def __repr__(self) -> str:
         return textwrap.fill(("That is right. " if self.passed else "Not yet. ") + self.message, 76)
+
+
+def trouble(error: BaseException) -> str:
+    """What was raised and on which line of the learner's code, in one sentence; "" for a line of ours."""
+    said = f"{type(error).__name__}: {_words(error)}".rstrip(": ")
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if not frame.filename.startswith(_NOT_THEIRS):
+            line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
+            return said + f", on line {frame.lineno}" + (f" (`{line[:80]}`)" if line else "")
+    return said
+
+
+def forgiving(check: Callable[..., Verdict]) -> Callable[..., Verdict]:
+    """A check that gives a hint whatever it is handed: an answer that raises is neither a traceback nor right.
+
+    A missing data set is no answer's fault, and is told as such.
+    """
+
+    @functools.wraps(check)
+    def checked(*given, **named) -> Verdict:
+        (answer,) = inspect.signature(check).bind(*given, **named).args  # one too many is no answer, but a mistake
+        try:
+            return check(answer)
+        except (DatasetError, TrainingError):
+            raise
+        except (Exception, SystemExit) as error:  # whatever a learner's function, or a strange object, may raise
+            if callable(answer) or any(not frame.filename.startswith(_NOT_THEIRS)
+                                       for frame in traceback.extract_tb(error.__traceback__)):
+                return Verdict(False, f"It could not answer: {printable(trouble(error))}")
+            return Verdict(False, f"The check cannot read {shown(answer)} ({printable(trouble(error))}). "
+                                  f"{check.__doc__.splitlines()[0]}")
+
+    return checked
+
+
+def _words(error: BaseException) -> str:
+    """An exception's own words, if it has any that can be had."""
+    try:
+        return " ".join(str(error).split())[:200]
+    except Exception:
+        return ""

@@ -10,50 +10,64 @@ import os
 
 import numpy as np
 
-from ..formats.border import MAX_CELLS, check_fps, fail
-from ..formats.pointcloud import SMPL_24, Detections, guess_tree, read_detections
+from ..arguments import a, takes
+from ..formats.border import MAX_CELLS, TURNS, check_fps, fail
+from ..formats.detections import SMPL_24, Detections, is_detections, read_detections
+from ..formats.pointcloud import guess_tree
 from ..motion import Duet, Motion, Source
 from ..skeleton import HYBRIK_29, Skeleton
 from .camera import Placement, place
 from .identity import Tracks, checked, track
 from .rehearsal import Spoiled, as_prototyped, spoil
-from .repairs import EASE, fill_gaps, fix_bones, smooth
+from .repairs import EASE, check_ease, fill_gaps, fix_bones, smooth
 from .report import RepairReport
+from .upright import find_up, turned
 
 __all__ = ["Placement", "RepairReport", "Spoiled", "Tracks", "as_prototyped", "clean", "fill_gaps", "fix_bones",
            "place", "smooth", "spoil", "track"]
 
 
+@takes(skeleton=a(Skeleton), source=a(Source))
 def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float | None = None,
           image_size: tuple[int, int] | None = None, source: Source | None = None,
-          ease: float = EASE) -> tuple[Duet, RepairReport]:
+          ease: float = EASE, up: str | None = None) -> tuple[Duet, RepairReport]:
     """Make a Duet of what a pose estimator saw, and say what was repaired.
 
-    ``detections`` is the path of an AlphaPose/HybrIK result file, what `choreo_lib.formats.read_detections` gave, or a
-    list over frames of arrays [people, J, 3] (an empty array where nobody was seen).
+    ``detections`` is the path of a result file (or of a folder with a file a frame) that
+    `choreo_lib.formats.read_detections` reads, what it gave, or a list over frames of arrays [people, J, 3] (an empty
+    array where nobody was seen).
     Units: ``fps`` frames per second of the video (where only every k-th image was searched, as their numbers tell, the
-    duet has fps / k); a list in metres, Z up; ``focal`` and ``image_size`` in pixels, for
-    a file (see `place`). ``skeleton`` names the joints of a list; None: HybrIK's for 29 or 24 joints, else a tree
-    guessed from the bones. A file's joints are HybrIK's first 24. ``source`` says whose dance it is (None: unknown).
+    duet has fps / k); a list in metres, ``up`` its up axis ('z', 'y', '-y' for a camera's frame, ...; None: 'z', unless
+    heads and feet show another beyond doubt, see `find_up`; what was turned stands in the report); ``focal`` and
+    ``image_size`` in pixels, for a file (see `place`). ``skeleton`` names the joints of a list; None: HybrIK's for 29
+    or 24 joints, else a tree guessed from the bones. ``source`` says whose dance it is (None: unknown).
     ``ease`` is how calm the paths are made, as in `smooth`: 1 and more for a recording that still trembles.
     Dancer a is whoever is listed first in the first frame with both. Gives (Duet of every frame, RepairReport).
     Errors: MotionFormatError (a ValueError) for nobody, one person throughout, frames out of order, missing keys,
-    joints that differ in number, joints about the pelvis without pixels. Chapter: 2.
+    joints that differ in number, joints about the pelvis without pixels, no axis that is up, key points in 2-D.
+    Chapter: 2.
     """
-    path, placement, first, every = "detections", None, 0, 1
+    path, placement, first, every, stated = "detections", None, 0, 1, up
+    _check(ease, up)
     if isinstance(detections, (str, os.PathLike)):
         path = detections
-        detections = read_detections(path)
+        detections = read_detections(path, image_size)
+    elif isinstance(detections, (list, dict)) and is_detections(detections):
+        detections = read_detections(detections, image_size)
     fps = check_fps(path, fps)
     if isinstance(detections, Detections):
-        skeleton = SMPL_24
-        placement = place(detections, focal, image_size)
-        first, every, count = _numbering(path, detections.frame)
+        skeleton = detections.skeleton
+        positions = detections.pred_xyz_jts
+        if detections.keypoints is not None:
+            placement = place(detections, focal, image_size)
+            positions, stated = placement.positions, "z"
+        first, every, count = _numbering(path, detections.frame, len(skeleton))
         fps /= every
         people = [np.empty((0, len(skeleton), 3))] * count
         starts = np.flatnonzero(np.diff(detections.frame, prepend=-1))
         for rows in np.split(np.arange(len(detections)), starts[1:]):
-            people[(detections.frame[rows[0]] - first) // every] = placement.positions[rows]
+            people[(detections.frame[rows[0]] - first) // every] = positions[rows]
+        stated = stated or detections.up
     else:
         people = detections
     people = checked(path, people, skeleton)
@@ -62,6 +76,9 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     if skeleton is None:
         points = np.concatenate(people)
         skeleton = {29: HYBRIK_29, 24: SMPL_24}.get(points.shape[1]) or guess_tree(points)
+    axis = stated or find_up(path, people, skeleton)
+    people = turned(people, axis)
+    _places(path, people)
     index, built_apart = track(people, fps, skeleton.bones)
 
     found = np.full((len(people), 2, len(skeleton), 3), np.nan)
@@ -82,18 +99,28 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
         bones.append(np.nanstd(lengths, axis=0) / np.maximum(np.nanmean(lengths, axis=0), 1e-9))
         noise.append(np.sqrt((jitter**2).mean()))
         dancers.append(fix_bones(path_of, skeleton.bones, seen=index[:, who] >= 0))
-    if placement is not None:  # a camera's height is not known: let the lowest foot stand on the floor
-        floor = np.median(np.min(dancers, axis=(0, 2))[:, 2])
+    floor = np.median(np.min(dancers, axis=(0, 2))[:, 2])
+    if placement is not None or axis == "-y" and abs(floor) > 0.3:
+        # a camera's height is not known: let the lowest foot stand on the floor
         dancers = [dancer - (0, 0, floor) for dancer in dancers]
     report = RepairReport(fps, np.array([len(frame) for frame in people]), index, np.array(noise), np.array(bones),
-                          built_apart, first, every, placement)
-    notes = ("cleaned: " + "; ".join(" ".join(filter(None, (row[0], row[1], row[3]))) for row in report.rows[3:]),)
+                          built_apart, first, every, placement, axis, stated is not None)
+    repaired = detections.notes if isinstance(detections, Detections) else ()
+    notes = (*repaired, "cleaned: " + "; ".join(
+        " ".join(filter(None, (row[0], row[1], row[3]))) for row in report.rows[3:]))
     a, b = (Motion(dancer, fps, skeleton, source=source, name=f"dancer {name}", notes=notes)
             for dancer, name in zip(dancers, "ab"))
     return Duet(a, b), report
 
 
-def _numbering(path, frame: np.ndarray) -> tuple[int, int, int]:
+def _check(ease, up) -> None:
+    """Refuse arguments that are none, by name."""
+    check_ease(ease)
+    if up is not None and (not isinstance(up, str) or up not in TURNS):
+        fail("detections", f"expected one of {', '.join(map(repr, TURNS))}, or None; got {up!r}", "up=")
+
+
+def _numbering(path, frame: np.ndarray, joints: int) -> tuple[int, int, int]:
     """First image number, step between numbers, and how many frames that makes."""
     back = np.flatnonzero(np.diff(frame) < 0)
     if len(back):
@@ -104,9 +131,9 @@ def _numbering(path, frame: np.ndarray) -> tuple[int, int, int]:
     steps = np.diff(np.unique(frame))
     every = int(np.gcd.reduce(steps)) if len(steps) else 1
     count = int((frame[-1] - frame[0]) // every) + 1
-    if count * len(SMPL_24) > MAX_CELLS:
+    if count * joints > MAX_CELLS:
         fail(path, f"image numbers run from {frame[0]} to {frame[-1]}: {count:,} frames, more than "
-                   f"{MAX_CELLS // len(SMPL_24):,}. Is every number right?")
+                   f"{MAX_CELLS // joints:,}. Is every number right?")
     return int(frame[0]), every, count
 
 
@@ -120,10 +147,15 @@ def _two_at_all(path, people) -> None:
     size = np.median([np.ptp(person, axis=0).max() for frame in people for person in frame])
     if not 0.05 < size < 10:
         fail(path, f"people measure {size:.3g} from end to end, which are no metres; bring the points to metres first")
+
+
+def _places(path, people) -> None:
+    """Refuse people who all stand on one spot of the floor, as lifters leave them: about their own hips."""
     roots = np.concatenate([frame[:, 0] for frame in people if len(frame)])
-    if np.ptp(roots, axis=0).max() < 1e-4:
+    if np.ptp(roots[:, :2], axis=0).max() < 1e-4:
         fail(path, "every person's first joint lies in one and the same place, so nobody can tell where they stand. "
-                   "Give the result file, which has the pixels, or put each person in their place first")
+                   "Give a result file that has the pixels too (AlphaPose/HybrIK, 4DHumans, MediaPipe), or put each "
+                   "person in their place first")
 
 
 def _in_order(path, people, fps: float) -> None:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arguments import a, takes
 from ..formats.border import fail
-from ..formats.pointcloud import SMPL_24, Detections
+from ..formats.detections import Detections
 
 _SIZES = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 
@@ -33,6 +34,7 @@ class Placement(NamedTuple):
     assumed: bool
 
 
+@takes(detections=a(Detections))
 def place(detections: Detections, focal: float | None = None, image_size: tuple[int, int] | None = None) -> Placement:
     """Find for each detection the place from which its 3D joints project on its pixels.
 
@@ -43,8 +45,11 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
     Errors: MotionFormatError (a ValueError), naming the detection whose pixels fit no place before the camera.
     Chapter: 2.
     """
-    if not len(detections) or detections.pred_xyz_jts.shape[1:] != (len(SMPL_24), 3):
-        fail("detections", f"expected pred_xyz_jts [N, 24, 3]; got shape {detections.pred_xyz_jts.shape}")
+    if detections.keypoints is None:
+        fail("detections", f"{detections.tool} leaves no pixels to place anybody by")
+    if not len(detections) or detections.pred_xyz_jts.shape[1:] != (len(detections.skeleton), 3):
+        fail("detections", f"expected pred_xyz_jts [N, {len(detections.skeleton)}, 3]; got shape "
+                           f"{detections.pred_xyz_jts.shape}")
     for name in ("box", "keypoints", "pred_xyz_jts"):
         good = np.isfinite(getattr(detections, name)).reshape(len(detections), -1).all(axis=1)
         _all(detections, good, f"expected finite numbers in {name}")
@@ -61,7 +66,7 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
         focal = float(np.hypot(*map(float, image_size)) if assumed else focal)
         if not (len(image_size) == 2 and 0 < min(image_size) <= max(image_size) <= 1e6 and 1 <= focal <= 1e6):
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         fail("detections", f"expected focal in pixels and image_size as (width, height) in pixels; got {focal!r} and "
                            f"{image_size!r}")
     off = pixels - np.array(image_size) / 2  # [N, J, 2]

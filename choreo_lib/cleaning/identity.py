@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..arguments import count, each, takes
 from ..formats.border import MAX_DISTANCE, check_counts, check_fps, fail
 
 _MISS = 18.0  # nats: what it costs to say that a dancer was not seen in a frame that shows somebody
@@ -42,6 +43,7 @@ class Person(NamedTuple):
     pose: np.ndarray
 
 
+@takes(bones=each(each(count(0), size=2)))
 def track(people, fps: float, bones=()) -> Tracks:
     """Follow two dancers through a list of frames, each an array [people, J, 3] of whoever was seen.
 

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.fft import dct, idct
 
+from ..arguments import a, count, each, number, seed, share, takes
 from ..motion import Duet
+from ..shapes import array
 
 
 class Spoiled(NamedTuple):
@@ -25,6 +27,8 @@ class Spoiled(NamedTuple):
     scores: list[np.ndarray]
 
 
+@takes(duet=a(Duet), seed=seed, dropped=share, swaps=count(0), lone=share, third=share, jitter=number(0),
+       longest=count())
 def spoil(duet: Duet, seed: int = 0, dropped: float = 0.10, swaps: int = 15, lone: float = 0.05, third: float = 0.04,
           jitter: float = 0.02, longest: int = 15) -> Spoiled:
     """What a camera might have made of a duet, with the truth kept.
@@ -73,6 +77,7 @@ def spoil(duet: Duet, seed: int = 0, dropped: float = 0.10, swaps: int = 15, lon
     return Spoiled(people, who, scores)
 
 
+@takes(people=each(array(None, None, 3, empty=True), least=1), scores=each(array(None, empty=True), least=1))
 def as_prototyped(people, scores) -> tuple[np.ndarray, np.ndarray]:
     """The repairs of the prototype's notebook, as described there: positions [frames kept, 2, J, 3], and which frames.
 
@@ -81,6 +86,8 @@ def as_prototyped(people, scores) -> tuple[np.ndarray, np.ndarray]:
     the lowest quarter is kept. Frames with nobody are left out, so what comes out is shorter than the take.
     Chapter: 2. Source: Luizerko/ai_choreo, pose_extraction/data_processing.ipynb.
     """
+    if [len(one) for one in people] != [len(one) for one in scores]:
+        raise ValueError("scores must have one number a person, frame by frame, as people have")
     kept, frames = [], []
     for t, (bodies, score) in enumerate(zip(people, scores)):
         if len(bodies) == 0 or (len(bodies) == 1 and not kept):

@@ -8,7 +8,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 
+from ..arguments import count, each, number, takes
 from ..formats.border import MAX_DISTANCE, check_fps, fail
+from ..shapes import array
 
 EASE = 0.1  # chosen on salsa's training takes, where it leaves the jerk of the result nearest to that of the dance
 _TENSION = 1.0  # seconds: over a longer stretch a path would be drawn straight rather than swung wide
@@ -16,6 +18,7 @@ _LONG, _TAUT = 0.6, 0.1  # seconds: an absence beyond the first is drawn with th
 _STIFFNESS = 10.0 ** np.arange(-3, 7, 0.5)
 
 
+@takes(ease=number(0, 1e9))
 def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.ndarray]:
     """The calmest path near what was seen: jitter goes, gaps are filled at the pace of both ends, nothing lags.
 
@@ -36,8 +39,7 @@ def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.nd
     seen = np.isfinite(y).all(axis=1).astype(float)
     if seen.sum() < 8:
         fail("positions", f"{int(seen.sum())} frames were seen; a path needs at least 8. Take a longer recording")
-    if not 0 < ease < np.inf:
-        fail("positions", f"expected a positive number; got {ease!r}", "ease")
+    check_ease(ease)
     y = np.where(seen[:, None] > 0, y, 0)
     middle = y.sum(axis=0) / seen.sum()
     y = (y - middle) * seen[:, None]
@@ -72,6 +74,12 @@ def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.nd
     return (out + middle).reshape(positions.shape), noise.reshape(positions.shape[1:])
 
 
+def check_ease(ease) -> None:
+    """Refuse an ease that is no positive number."""
+    if isinstance(ease, (bool, np.bool_)) or not isinstance(ease, (int, float, np.number)) or not 0 < ease < np.inf:
+        fail("positions", f"expected a positive number; got {ease!r}", "ease")
+
+
 def fill_gaps(positions, fps: float) -> np.ndarray:
     """Fill the frames that are NaN along the calmest path, and leave those that were seen as they are.
 
@@ -82,6 +90,7 @@ def fill_gaps(positions, fps: float) -> np.ndarray:
     return np.where(np.isfinite(positions), positions, smooth(positions, fps)[0])
 
 
+@takes(bones=each(each(count(0), size=2)), rounds=count(0, 1000), seen=array(None))
 def fix_bones(positions, bones, rounds: int = 8, seen=None) -> np.ndarray:
     """Give every bone one length, its median, with as little moved as possible.
 
@@ -98,11 +107,14 @@ def fix_bones(positions, bones, rounds: int = 8, seen=None) -> np.ndarray:
     met = set()
     for parent, child in bones:
         if child in met or not (0 <= parent < positions.shape[1] and 0 <= child < positions.shape[1]):
-            fail("positions", f"expected pairs (parent, child) of {positions.shape[1]} joints, parents first",
+            fail("positions", f"expected bones as pairs (parent, child) of {positions.shape[1]} joints, parents first",
                  f"bone ({parent}, {child})")
         met |= {parent, child}
     x = positions.transpose(1, 2, 0).copy()  # [J, 3, T]: one joint lies together in memory
-    seen = slice(None) if seen is None else np.asarray(seen, bool)
+    seen = np.ones(len(positions), bool) if seen is None else np.asarray(seen, bool)
+    if seen.shape != (len(positions),) or not seen.any():
+        fail("seen", f"expected True or False for each of {len(positions)} frames, and some True; got shape "
+                     f"{seen.shape}")
     lengths = [np.median(np.sqrt(((x[c] - x[p]) ** 2).sum(axis=0))[seen]) for p, c in bones]
     for step in range(rounds + 1):
         for (parent, child), length in zip(bones, lengths):
@@ -121,7 +133,7 @@ def _numbers(positions) -> np.ndarray:
     """Positions as floats, NaN or within reach."""
     try:
         positions = np.asarray(positions, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         fail("positions", "expected an array [frames, ..., 3] of numbers")
     if positions.ndim == 0 or not positions.size:
         fail("positions", f"expected an array [frames, ..., 3]; got shape {positions.shape}")

@@ -22,7 +22,8 @@ class RepairReport:
     not seen; ``noise`` [2], metres, the jitter taken out of each dancer (root mean square of a coordinate);
     ``bones`` [2, bones], how much each bone's length varied before it was fixed (standard deviation / mean).
     ``first`` is the number of the first frame, ``every`` the step between the numbers; ``placement`` is the camera
-    fit, or None where joints came with their place. Chapter: 2.
+    fit, or None where joints came with their place; ``up`` the axis that was up before everything was turned to Z up,
+    ``up_stated`` whether caller or file said so (else it was found). Chapter: 2.
     """
 
     fps: float
@@ -34,6 +35,8 @@ class RepairReport:
     first: int = 0
     every: int = 1
     placement: Placement | None = None
+    up: str = "z"
+    up_stated: bool = True
 
     def __len__(self) -> int:
         return len(self.seen)
@@ -80,6 +83,9 @@ class RepairReport:
                                                                for who in (0, 1)) + " taken out"))
         varied = " and ".join(f"{'ab'[who]} {100 * np.median(self.bones[who]):.1f} %" for who in (0, 1))
         table.append(("bones", str(self.bones.shape[1]), "all frames", f"varied by {varied}, now constant"))
+        if self.up != "z":
+            how = "stated" if self.up_stated else "found by heads and feet"
+            table.append(("up axis", self.up, "all frames", f"{how}; turned to z"))
         if self.placement is not None:
             fit = self.placement
             side, deep = np.median(fit.uncertainty[:, [0, 1]], axis=0)

@@ -11,20 +11,20 @@ origin. What a file claims is weighed against its size before memory is asked fo
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
+import functools
 import warnings
 from pathlib import Path
 
 import numpy as np
 
+from .. import files
 from ..motion import Motion, Source
 from ..skeleton import Skeleton
+from . import plausible, upright
+from .plausible import UNITS
 
 MAX_BYTES, MAX_JSON_BYTES, MAX_ARRAY_BYTES = 128_000_000, 48_000_000, 200_000_000
 MAX_FRAMES, MAX_JOINTS, MAX_CELLS, MAX_DISTANCE = 1_000_000, 512, 3_000_000, 1e5
-UNITS = {"metre": 1.0, "centimetre": 0.01, "millimetre": 0.001, "inch": 0.0254, "CMU unit": 0.056444}
 TURNS = {  # rows: where our x, y and z come from; every matrix is a proper rotation
     "x": ((0, 0, -1), (0, 1, 0), (1, 0, 0)), "-x": ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
     "y": ((1, 0, 0), (0, 0, -1), (0, 1, 0)), "-y": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
@@ -36,6 +36,10 @@ class MotionFormatError(ValueError):
 
     Chapter: 1.
     """
+
+
+atomic_write = functools.partial(files.atomic_write, error=MotionFormatError)
+"""A temporary path beside the one given, moved over it when all went well; see `choreo_lib.files.atomic_write`."""
 
 
 class MotionGuessWarning(UserWarning):
@@ -76,40 +80,26 @@ def load_bytes(path, limit: int = MAX_BYTES) -> bytes:
     return data
 
 
-@contextlib.contextmanager
-def writing(path):
-    """A temporary path beside `path`, moved over it when all went well: never half a file.
-
-    Errors: MotionFormatError where the folder is missing or cannot be written.
-    """
-    path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=".writing-", dir=path.parent)
-    except OSError as error:
-        raise MotionFormatError(f"{path.name}: cannot write into {path.parent}: {error.strerror}") from error
-    os.close(handle)
-    try:
-        yield Path(name)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)  # a temporary file is private; what we leave is an ordinary one
-        os.replace(name, path)
-    except OSError as error:
-        raise MotionFormatError(f"{path.name}: the file could not be written: {error}") from error
-    finally:
-        if os.path.exists(name):
-            os.unlink(name)
-
-
 def check_fps(path, fps, where: str = "fps") -> float:
     """A bearable number of frames per second."""
     try:
-        fps = float(fps)
+        fps = float(fps if not isinstance(fps, bool) else "True")
     except (TypeError, ValueError, OverflowError):
         fail(path, f"expected a number of frames per second; got {fps!r}", where)
     if not 0.01 <= fps <= 10_000:
         fail(path, f"expected between 0.01 and 10,000 frames per second; got {fps:g}", where)
     return fps
+
+
+def check_scale(path, scale) -> float:
+    """Metres per file unit, a bearable number."""
+    try:
+        number = float(scale if not isinstance(scale, bool) else "True")
+    except (TypeError, ValueError, OverflowError):
+        number = float("nan")
+    if not 1e-6 <= number <= 1e6:
+        fail(path, f"expected metres per file unit, such as 0.01; got {scale!r}", "scale=")
+    return number
 
 
 def check_counts(path, frames: int, joints: int, where: str = ""):
@@ -139,91 +129,32 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
     Shapes: ``positions`` [T, J, 3] as the file has them. Errors: MotionFormatError where no guess
     can be made, or ``up`` or ``scale`` is none.
     """
-    if up is not None and up not in TURNS:
+    if up is not None and (not isinstance(up, str) or up not in TURNS):
         fail(path, f"expected one of {', '.join(map(repr, TURNS))}; got {up!r}", "up=")
     if scale is not None:
-        try:
-            scale = float(scale)
-        except (TypeError, ValueError, OverflowError):
-            fail(path, f"expected metres per file unit, such as 0.01; got {scale!r}", "scale=")
-        if not 1e-6 <= scale <= 1e6:
-            fail(path, f"expected metres per file unit, such as 0.01; got {scale:g}", "scale=")
+        scale = check_scale(path, scale)
+    believed = None if scale is not None else stated_scale  # a caller may want giants; a file means people
     up, scale = up or stated_up, scale or stated_scale
     if up is None:
-        if (up := _guess_up(skeleton, positions)) is None:
+        up, told = upright.guess_up(skeleton, positions)
+        if up is None:
             fail(path, "the file does not say which axis points up, and the body does not show it; "
                        "pass up='y', 'z', '-y' or another axis")
         guess(path, notes, f"up axis guessed: {up}", f"pass up='{up}' to say so, or the axis it should be")
+        if told:
+            guess(path, notes, told, "look at it with choreo_lib.play, and pass up= if it is otherwise")
     if scale is None:
-        height = _height(skeleton, positions)
-        unit = min(UNITS, key=lambda u: abs(np.log(max(height, 1e-12) * UNITS[u] / 1.7)))
-        if not 1 / 1.45 < height * UNITS[unit] / 1.7 < 1.45:
+        height = upright.height(skeleton, positions)
+        unit = plausible.nearest_unit(height)
+        scale = UNITS[unit]
+        if not 1 / 1.45 < height * scale / 1.7 < 1.45:
             fail(path, f"the file does not state its unit, and a body {height:.4g} units tall fits none; "
                        "pass scale= (metres per file unit)")
-        scale = UNITS[unit]
         guess(path, notes, f"unit guessed: {unit} ({scale:g} m)", f"pass scale={scale:g} to say so, or what it is")
+    with np.errstate(all="ignore"):
+        for doubt, remedy in plausible.doubts(skeleton, positions, believed):
+            guess(path, notes, doubt, remedy)
     return np.array(TURNS[up], np.float64), scale
-
-
-def _landmarks(skeleton: Skeleton) -> tuple[int | None, list[int]]:
-    head = skeleton.find("head", "headtop", "headend", "jaw", "neck")
-    feet = [next((j for part in ("ankle", "toe", "knee") if (j := skeleton.limb(side, part)) is not None), None)
-            for side in ("left", "right")]
-    return head, [j for j in feet if j is not None]
-
-
-def _upright(skeleton: Skeleton, points: np.ndarray, bones: np.ndarray, need: float) -> str | None:
-    """The axis from feet to head, if it is clear, and if the body is about as long as its bones."""
-    head, feet = _landmarks(skeleton)
-    if head is None or not feet:
-        return None
-    spine = points[head] - points[feet].mean(axis=0)
-    axis, length = int(np.abs(spine).argmax()), float(np.linalg.norm(spine))
-    if length < max(0.4 * _path(skeleton, head, feet[0], bones), 1e-9) or abs(spine[axis]) < need * length:
-        return None
-    return ("-" if spine[axis] < 0 else "") + "xyz"[axis]
-
-
-def _path(skeleton: Skeleton, head: int, foot: int, bones: np.ndarray) -> float:
-    """The length of the bones between two joints, by way of the joint where their limbs meet."""
-    return float(bones[list(set(skeleton.chain(head)) ^ set(skeleton.chain(foot)))].sum())
-
-
-def _bones(skeleton: Skeleton, positions: np.ndarray) -> np.ndarray:
-    parents = np.maximum(skeleton.parents, 0)
-    return np.median(np.linalg.norm(positions - positions[:, parents], axis=-1), axis=0)
-
-
-def _sample(positions: np.ndarray) -> np.ndarray:
-    return np.asarray(positions[:: max(1, len(positions) // 256)], np.float64)
-
-
-def _guess_up(skeleton: Skeleton, positions: np.ndarray) -> str | None:
-    points = _sample(positions)
-    bones = _bones(skeleton, points)
-    if skeleton.offsets is not None:
-        rest = np.zeros((len(skeleton), 3))
-        for j, parent in enumerate(skeleton.parents[1:], start=1):
-            rest[j] = rest[parent] + skeleton.offsets[j]
-        if found := _upright(skeleton, rest, bones, 0.9):
-            return found
-    if found := _upright(skeleton, points.mean(axis=0), bones, 0.6):
-        return found
-    # no names to go by: a body is tallest along the vertical, and its lowest point is steadier than its highest
-    low, high = points.min(axis=1), points.max(axis=1)
-    extent = np.median(high - low, axis=0)
-    axis = int(extent.argmax())
-    if _landmarks(skeleton)[0] is not None or len(skeleton) < 4 or extent[axis] < 1.25 * np.sort(extent)[1]:
-        return None
-    return ("-" if high[:, axis].std() < low[:, axis].std() else "") + "xyz"[axis]
-
-
-def _height(skeleton: Skeleton, positions: np.ndarray) -> float:
-    points = _sample(positions)
-    head, feet = _landmarks(skeleton)
-    if head is not None and feet:
-        return 1.05 * _path(skeleton, head, feet[0], _bones(skeleton, points))  # the crown and the heel come on top
-    return float(np.median((points.max(axis=1) - points.min(axis=1)).max(axis=-1)))
 
 
 def finish(path, positions, fps: float, skeleton: Skeleton, rotations=None, notes=(), source=None, name=None) -> Motion:
@@ -254,14 +185,14 @@ def make_skeleton(path, names, parents, offsets=None, ends=()) -> Skeleton:
 
 
 def source_to_dict(source: Source | None) -> dict | None:
-    """A source as plain words for a file's comment, extras or header."""
+    """A source as plain words for a file's side-car, extras or header."""
     return None if source is None else {key: getattr(source, key)
                                         for key in ("name", "credit", "terms", "redistribute", "url")}
 
 
 def source_from_dict(words) -> Source | None:
-    """The source back from a file; what is not a proper source is None, which is never published."""
+    """The source back from a file: its own word, not verified. What is no proper source is None, never published."""
     if not isinstance(words, dict) or not isinstance(words.get("name"), str):
         return None
     texts = {key: words[key] for key in ("credit", "terms", "url") if isinstance(words.get(key), str)}
-    return Source(words["name"], redistribute=words.get("redistribute") is True, **texts)
+    return Source(words["name"], redistribute=words.get("redistribute") is True, verified=False, **texts)

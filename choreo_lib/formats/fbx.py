@@ -1,6 +1,7 @@
 """FBX, what studios exchange: read through ufbx, which knows its axes, units and baked animation.
 
 Taught in chapter 1, "Seeing a duet". FBX is read here and not written: BVH and GLB are the way out.
+A file may hold several animation stacks (takes) and several skeletons; which were read stands in ``motion.notes``.
 """
 
 from __future__ import annotations
@@ -12,99 +13,154 @@ import torch
 from ..motion import Motion
 from . import border
 from .border import check_counts, check_fps, fail
+from .fbx_bodies import Body, find_bodies
+from .fbx_scene import Scene
 
 _SAMPLES = 2_000_000  # frames x nodes; each costs a call into ufbx
+_LOOKS = 33  # times at which a stack is looked at, to see whether it moves
 
 
-def read_fbx(path, up=None, scale=None, fps=None) -> Motion:
-    """Read the largest skeleton of an FBX file, sampled at its own frame rate or at ``fps``.
+def read_fbx(path, up=None, scale=None, fps=None, take=None) -> Motion:
+    """Read the dancer of an FBX file, sampled at its own frame rate or at ``fps``.
 
     Shapes: positions [T, J, 3], rotations [T, J, 4] over the bone nodes, parents first.
-    Units: axes and unit are the file's own unless ``up`` or ``scale`` say otherwise.
-    Errors: MotionFormatError; ImportError where ufbx is not installed, with the line that installs it.
+    Units: axes and unit are the file's own unless ``up`` or ``scale`` say otherwise. ``take`` is the animation stack,
+    by name or number from 0; None: the longest in which somebody moves.
+    Errors: MotionFormatError, also where the file holds several dancers; ImportError where ufbx is not installed.
     Chapter: 1.
     """
-    try:
-        import ufbx
-    except ImportError as error:
-        raise ImportError("FBX files are read through ufbx, which is not installed; "
-                          "run: pip install 'choreo-lib[fbx]'") from error
-    data, notes = border.load_bytes(path), []
-    try:
-        scene = ufbx.load_memory(data, ignore_geometry=True, ignore_embedded=True,
-                                 temp_allocator={"memory_limit": 300_000_000},
-                                 result_allocator={"memory_limit": 300_000_000})
-    except (ufbx.UfbxError, ValueError, OSError, UnicodeDecodeError, MemoryError, RuntimeError) as error:
-        raise border.MotionFormatError(f"{border.Path(path).name}: expected an FBX file: "
-                                       f"{str(error)[:160] or type(error).__name__}") from error
-    nodes = list(scene.nodes)
-    names, parents, picked = _bones(path, ufbx, nodes, notes)
-    settings, anim = scene.settings, scene.anim
-    rate = check_fps(path, settings.frames_per_second if fps is None else fps)
-    begin, end = anim.time_begin, anim.time_end
-    if not (np.isfinite([begin, end]).all() and 0 <= end - begin <= 1e5 and abs(begin) <= 1e6):
+    data = border.load_bytes(path)
+    with Scene(path, data) as scene:
+        dancers, others, notes = find_bodies(path, scene.nodes)
+        take, span = _choose_take(path, scene, dancers, take, notes)
+        if len(dancers) > 1:
+            moving = [body for body in dancers if _moves(scene, take, span, body.nodes)]
+            if len(moving) != 1:
+                fail(path, f"{len(dancers)} dancers in this file ({_roots(dancers)}); " + (
+                    "take read_duet(path), then duet.a or duet.b" if len(dancers) == 2 else
+                    "read_duet takes two. Export the two that you want, or each to a file of its own"))
+            others += [body for body in dancers if body is not moving[0]]
+            dancers = moving
+        if others:
+            notes.append(f"{len(others) + 1} skeletons in the file; the one under {dancers[0].root!r} was read, not "
+                         f"{_roots(others)}")
+        return _read(path, scene, dancers, take, span, notes, up, scale, fps, len(data))[0]
+
+
+def read_fbx_duet(path, up=None, scale=None, fps=None, take=None) -> tuple[Motion, Motion]:
+    """Read the two dancers of an FBX file, in its order, on one clock.
+
+    Errors: MotionFormatError where there are not two. Chapter: 1.
+    """
+    data = border.load_bytes(path)
+    with Scene(path, data) as scene:
+        dancers, others, notes = find_bodies(path, scene.nodes)
+        if len(dancers) == 1:
+            fail(path, "this .fbx file holds one dancer; pass the second dancer's file as well")
+        take, span = _choose_take(path, scene, dancers, take, notes)
+        if len(dancers) > 2:
+            moving = [body for body in dancers if _moves(scene, take, span, body.nodes)]
+            if len(moving) != 2:
+                fail(path, f"{len(dancers)} dancers in this file ({_roots(dancers)}), and a duet has two. Export the "
+                           "two that you want, or each to a file of its own")
+            others += [body for body in dancers if body not in moving]
+            dancers = moving
+        if others:
+            notes.append(f"{len(others) + 2} skeletons in the file; those under {_roots(dancers)} were read, not "
+                         f"{_roots(others)}")
+        a, b = _read(path, scene, dancers, take, span, notes, up, scale, fps, len(data))
+        return a, b
+
+
+def _roots(bodies) -> str:
+    some = ", ".join(repr(body.root) for body in bodies[:6])
+    return ("root " if len(bodies) == 1 else "roots ") + some + (" ..." if len(bodies) > 6 else "")
+
+
+def _choose_take(path, scene: Scene, dancers, take, notes: list) -> tuple[int, tuple[float, float]]:
+    """The animation stack's number, and the seconds from which to which it runs."""
+    spans = [_span(scene, k) for k in range(len(scene.stacks))]
+    told = [f"{k} {stack[0]!r} ({span[1] - span[0]:.2f} s)" for k, (stack, span) in enumerate(zip(scene.stacks, spans))]
+    names = [stack[0] for stack in scene.stacks]
+    if take is None:
+        nodes = [i for body in dancers for i in body.nodes]
+        longest = sorted(range(len(spans)), key=lambda k: spans[k][0] - spans[k][1])  # equals stay in the file's order
+        chosen = next((k for k in longest if _moves(scene, k, spans[k], nodes)), None)
+        why, chosen = ("the longest; none moves", longest[0]) if chosen is None else ("the longest that moves", chosen)
+        if len(spans) > 1:
+            others = "; ".join(word for k, word in enumerate(told) if k != chosen)
+            notes.append(f"{len(spans)} animation stacks; {names[chosen]!r} was read, {why}. take= chooses "
+                         f"another: {others}")
+    elif type(take) is int and -len(spans) <= take < len(spans):
+        chosen = take % len(spans)
+    else:
+        same = [[k for k, name in enumerate(names) if isinstance(take, str) and take.lower() in spelled(name.lower())]
+                for spelled in (lambda name: (name,), lambda name: (name, name.rpartition("|")[2]))]
+        exact = [k for k, name in enumerate(names) if name == take]
+        chosen = next((found[0] for found in (exact, *same) if len(found) == 1), None)
+        if chosen is None:
+            fail(path, f"expected an animation stack by number or name; got {str(take)[:80]!r}. There are: "
+                       + "; ".join(told), "take=")
+    stated = scene.stacks[chosen][1:3]
+    if tuple(stated) != spans[chosen]:
+        notes.append(f"the take states no usable range ({stated[0]:g} to {stated[1]:g} s); it was read from its first "
+                     "to its last key")
+    return chosen, spans[chosen]
+
+
+def _span(scene: Scene, k: int) -> tuple[float, float]:
+    """First and last second of a stack: as the file states them, else from its keys."""
+    _, begin, end, first, last = scene.stacks[k]
+    stated = bool(np.isfinite([begin, end]).all()) and (end - begin) * max(scene.fps, 1.0) > 0.99
+    keyed = bool(np.isfinite([first, last]).all()) and last - first > max(end - begin if stated else 0.0, 0.0)
+    return (first, last) if keyed and not stated else (begin, end)
+
+
+def _usable(span) -> bool:
+    begin, end = span
+    return bool(np.isfinite([begin, end]).all()) and 0 <= end - begin <= 1e5 and abs(begin) <= 1e6
+
+
+def _moves(scene: Scene, k: int, span, nodes) -> bool:
+    """Whether nodes go anywhere, or turn, in a stack."""
+    if not _usable(span) or span[0] == span[1]:
+        return False
+    seen = scene.sample(k, list(nodes), np.linspace(*span, _LOOKS))  # [T, N, 4, 3]
+    with np.errstate(all="ignore"):
+        size = np.ptp(seen[0, :, 3], axis=0).max()
+        return bool((np.ptp(seen[:, :, 3], axis=0) > 1e-4 * size).any() or (np.ptp(seen[:, :, :3], axis=0)
+                    > 1e-4 * np.abs(seen[:, :, :3]).max()).any())
+
+
+def _read(path, scene: Scene, dancers: list[Body], take, span, notes, up, scale, fps, size: int) -> list[Motion]:
+    rate = check_fps(path, scene.fps if fps is None else fps)
+    begin, end = span
+    if not _usable(span):
         fail(path, f"expected an animation of some seconds; it claims to run from {begin:g} to {end:g} s")
     # takes begin on a frame of the studio's clock; sampling on that grid keeps the recorded frames
     first = int(np.ceil(begin * rate - 0.01))
     frames = max(int(np.floor(end * rate + 0.01)) - first + 1, 1)
-    check_counts(path, frames, len(names), "take")
+    for body in dancers:
+        check_counts(path, frames, len(body.names), "take")
     # a small file that claims an hour of dance is spoiled: recorded frames take room
-    if frames * len(nodes) > min(_SAMPLES, 100_000 + len(data) // 4):
-        fail(path, f"{frames:,} frames of {len(nodes)} nodes are more than this reader takes; pass a lower fps=")
-    places, axes = _sample(scene, anim, picked, (np.arange(frames) + first) / rate)
-    if not ((np.abs(places) <= 1e9).all() and (np.abs(axes) <= 1e9).all()):
+    if frames * len(scene.nodes) > min(_SAMPLES, 100_000 + size // 4):
+        fail(path, f"{frames:,} frames of {len(scene.nodes)} nodes are more than this reader takes; pass a lower fps=")
+    nodes = [i for body in dancers for i in body.nodes]
+    seen = scene.sample(take, nodes, (np.arange(frames) + first) / rate)
+    if not (np.abs(seen) <= 1e9).all():
         fail(path, "the animation holds places or scales that are not finite, or beyond any stage")
-    return _build(path, names, parents, places, axes, rate, notes, up, scale, settings)
+    motions, at = [], 0
+    for body in dancers:
+        one = seen[:, at:at + len(body.nodes)]
+        at += len(body.nodes)
+        name = f"{border.Path(path).stem} {body.label}" if len(dancers) > 1 else None
+        motions.append(_build(path, body, one[:, :, 3], one[:, :, :3].swapaxes(-1, -2), rate, notes, up, scale, scene,
+                              name))
+    return motions
 
 
-def _bones(path, ufbx, nodes, notes):
-    """Names, parents and node numbers of the largest skeleton's bones."""
-    above = [-1 if node.is_root else node.parent.typed_id for node in nodes]
-    kinds = [node.attrib_type for node in nodes]
-    wanted = [kind == ufbx.ElementType.BONE for kind in kinds]
-    if not any(wanted):
-        wanted = [kind == ufbx.ElementType.EMPTY for kind in kinds]
-        notes.append("no bone nodes; empty nodes were taken for joints")
-    hosts, tops = [-1] * len(nodes), list(range(len(nodes)))  # nearest bone above, and the topmost
-    for i in range(len(nodes)):  # ufbx lists parents before children
-        if above[i] >= 0:
-            hosts[i] = above[i] if wanted[above[i]] else hosts[above[i]]
-            tops[i] = tops[hosts[i]] if hosts[i] >= 0 else i
-    bodies = {}
-    for i, is_bone in enumerate(wanted):
-        if is_bone:
-            bodies.setdefault(tops[i], []).append(i)
-    if not bodies:
-        fail(path, "there is no skeleton in this file: no bone nodes and no empty ones")
-    picked = max(bodies.values(), key=len)
-    if len(bodies) > 1:
-        notes.append(f"{len(bodies)} skeletons in the file; the largest, under {nodes[picked[0]].name!r}, was read")
-    check_counts(path, 1, len(picked))
-    names = []
-    for i in picked:
-        name, count = nodes[i].name or "joint", 2
-        while (fresh := name if count == 2 and name not in names else f"{name}_{count}") in names:
-            count += 1
-        if fresh != name:
-            notes.append(f"joint name {name!r} stood twice; the later one is now {fresh!r}")
-        names.append(fresh)
-    place = {node: j for j, node in enumerate(picked)}
-    return names, [place.get(hosts[i], -1) for i in picked], picked
-
-
-def _sample(scene, anim, picked, times):
-    """World places [T, J, 3] and axes [T, J, 3, 3] (columns) of the picked nodes."""
-    matrices = np.empty((len(times), len(picked), 4, 3))
-    for t, time in enumerate(times):
-        with scene.evaluate(anim, float(time)) as frame:
-            nodes = list(frame.nodes)
-            for j, i in enumerate(picked):
-                matrices[t, j] = nodes[i].node_to_world
-            del nodes
-    return matrices[:, :, 3], matrices[:, :, :3].swapaxes(-1, -2)
-
-
-def _build(path, names, parents, places, axes, rate, notes, up, scale, settings) -> Motion:
+def _build(path, body: Body, places, axes, rate, notes, up, scale, scene: Scene, name) -> Motion:
+    names, parents, notes = body.names, body.parents, [*notes, *body.notes]
     length = np.linalg.norm(axes, axis=-2, keepdims=True)
     if not (length > 1e-9).all():
         fail(path, "a bone is scaled to nothing, so it points nowhere")
@@ -127,19 +183,20 @@ def _build(path, names, parents, places, axes, rate, notes, up, scale, settings)
         notes.append(f"bones change length: {len(stretched)} ({some}); the skeleton holds their mean")
     skeleton = border.make_skeleton(path, names, parents, offsets)
     with np.errstate(all="ignore"):
-        matrix, stated = _axes(settings.axes)
-        unit = settings.unit_meters
+        matrix, stated = _axes(scene.axes)
+        unit = scene.unit
         turned, scale = border.settle(path, skeleton, places, notes, up, scale, "z" if stated else None,
                                       unit if 1e-6 <= unit <= 1e6 else None)
         matrix = matrix if up is None and stated else turned
         skeleton = border.make_skeleton(path, names, parents, offsets @ matrix.T * scale)
         return border.finish(path, places @ matrix.T * scale, rate, skeleton,
-                             border.turn(matrix, rotations.numpy()), notes)
+                             border.turn(matrix, rotations.numpy()), notes, name=name)
 
 
 def _axes(axes) -> tuple[np.ndarray, bool]:
     """The matrix to right, back, up as x, y, z; a left-handed file is unmirrored by it."""
-    rows = [int(axes.right), int(axes.front) ^ 1, int(axes.up)]  # ufbx numbers them +x -x +y -y +z -z
+    right, up, front = axes
+    rows = [right, front ^ 1, up]  # ufbx numbers them +x -x +y -y +z -z
     matrix = np.zeros((3, 3))
     if not all(0 <= row < 6 for row in rows):
         return np.eye(3), False

@@ -30,29 +30,50 @@ for _joint, _parts in _MIXTURES.items():
     _MIX[HYBRIK_29.index(_joint), list(_parts)] = list(_parts.values())
 
 
+_KEYS = (("pose_landmarks", "pose_world_landmarks"), ("poseLandmarks", "poseWorldLandmarks"),
+         ("landmarks", "worldLandmarks"))  # fmt: skip
+"""Python's PoseLandmarker and its older `solutions.pose`; the older JavaScript; today's."""
+
+
+def is_result(result) -> bool:
+    """Whether this is what MediaPipe gives for one image, as an object or as a dictionary. Chapter: 2."""
+    people = result if isinstance(result, (list, tuple)) else [result]  # TensorFlow.js: a list of people
+    return _tensorflow(people) or any(_has(result, flat) and _has(result, solid) for flat, solid in _KEYS)
+
+
 def records(result, frame: int, size: tuple[int, int]) -> list[dict]:
     """The people in one frame of video, as records that `read_detections` and `choreo_lib.clean` read.
 
     ``result`` is what MediaPipe's PoseLandmarker gives: ``pose_landmarks`` (x and y as shares of the image, visibility)
-    and ``pose_world_landmarks`` (metres about the hips), a list of people each. ``frame`` is the frame's number,
-    ``size`` the image's (width, height) in pixels. Hips, spine and collars are mixed from MediaPipe's landmarks.
-    Numbers are rounded to hundredths of a pixel and micrometres, so that a file can hold ten minutes.
+    and ``pose_world_landmarks`` (metres about the hips), a list of people each; or what its older ``solutions.pose``
+    gives, one person, or nobody (None); or either as a dictionary, also with JavaScript's names. ``frame`` is the
+    frame's number, ``size`` the image's (width, height) in pixels. Hips, spine and collars are mixed from MediaPipe's
+    landmarks. Numbers are rounded to hundredths of a pixel and micrometres, so that a file can hold ten minutes.
     Errors: MotionFormatError (a ValueError) where a person has other than 33 landmarks, or one that is no number.
     Chapter: 2. Paper: BlazePose (Bazarevsky et al., 2020).
     """
     made = []
-    if frame != int(frame) or frame < 0:
+    if type(frame) is bool or not isinstance(frame, (int, float, np.number)) or not frame >= 0 or frame != int(frame):
         fail("landmarks", f"expected the frame's number, 0, 1, 2 ...; got {frame!r}", "frame")
-    if len(result.pose_landmarks) != len(result.pose_world_landmarks):
-        fail("landmarks", f"{len(result.pose_landmarks)} people in the image and {len(result.pose_world_landmarks)} in "
-                          "the world; give the result as MediaPipe made it", f"frame {frame}")
-    for number, (flat, solid) in enumerate(zip(result.pose_landmarks, result.pose_world_landmarks), start=1):
+    try:
+        width, height = (float(n) for n in size)
+        if not (0 < width < 1e6 and 0 < height < 1e6):
+            raise ValueError
+    except (TypeError, ValueError):
+        fail("landmarks", f"expected the image's (width, height) in pixels; got {size!r}", "size")
+    flats, solids = _people(result, frame, (width, height))
+    if len(flats) != len(solids):
+        fail("landmarks", f"{len(flats)} people in the image and {len(solids)} in the world; give the result as "
+                          "MediaPipe made it", f"frame {frame}")
+    for number, (flat, solid) in enumerate(zip(flats, solids), start=1):
         if len(flat) != 33 or len(solid) != 33:
             fail("landmarks", "expected 33 landmarks, as MediaPipe's PoseLandmarker gives; got "
                               f"{len(flat)} and {len(solid)}", f"frame {frame}, person {number}")
-        pixels = _MIX @ [(point.x * size[0], point.y * size[1]) for point in flat]  # [29, 2]
-        seen = _MIX @ np.array([point.visibility for point in flat], float)
-        joints = _MIX @ [(point.x, point.y, point.z) for point in solid]  # [29, 3]
+        try:
+            table = np.array([[*_point(p)[:2], _point(p)[3], *_point(q)[:3]] for p, q in zip(flat, solid)], float)
+        except (TypeError, ValueError, AttributeError, KeyError):
+            table = np.full((33, 6), np.nan)
+        pixels, seen, joints = _MIX @ table[:, :2] * (width, height), _MIX @ table[:, 2], _MIX @ table[:, 3:]  # [29, .]
         if not (np.isfinite(pixels).all() and np.isfinite(seen).all() and np.isfinite(joints).all()):
             fail("landmarks", "expected finite numbers; leave the person out", f"frame {frame}, person {number}")
         low, high = pixels.min(axis=0), pixels.max(axis=0)
@@ -63,3 +84,52 @@ def records(result, frame: int, size: tuple[int, int]) -> list[dict]:
             "pred_xyz_jts": (joints - joints[0])[:24].round(6).ravel().tolist(),
         })  # fmt: skip
     return made
+
+
+def _tensorflow(people) -> bool:
+    return bool(people) and all(isinstance(each, dict) and {"keypoints", "keypoints3D"} <= set(each) for each in people)
+
+
+def _has(thing, name: str) -> bool:
+    return name in thing if isinstance(thing, dict) else hasattr(thing, name)
+
+
+def _get(thing, name: str):
+    return thing[name] if isinstance(thing, dict) else getattr(thing, name)
+
+
+def _people(result, frame, size):
+    """Everybody's landmarks in the image and in the world, a list of people each, a list of landmarks a person."""
+    people = result if isinstance(result, (list, tuple)) else [result]
+    if _tensorflow(people):  # in pixels
+        scaled = [[{**p, "x": p["x"] / size[0], "y": p["y"] / size[1]} for p in each["keypoints"]] for each in people]
+        return scaled, [each["keypoints3D"] for each in people]
+    found = next((keys for keys in _KEYS if _has(result, keys[0]) and _has(result, keys[1])), None)
+    if found is None:
+        fail("landmarks", "expected MediaPipe's result for one image, with pose_landmarks and pose_world_landmarks; "
+                          f"got {type(result).__name__}", f"frame {frame}")
+    return [_listed(_get(result, key), frame) for key in found]
+
+
+def _listed(people, frame) -> list:
+    """A list of people, each a list of landmarks: one person by itself is a list of one, and None is nobody."""
+    if people is None:
+        return []
+    if _has(people, "landmark"):
+        return [list(_get(people, "landmark"))]
+    try:
+        people = [list(_get(each, "landmark")) if _has(each, "landmark") else each for each in people]
+        alone = people and not isinstance(people[0], (list, tuple, np.ndarray))
+        return [people] if alone or people and np.ndim(people[0]) == 1 and np.isscalar(people[0][0]) else people
+    except (TypeError, ValueError, IndexError, KeyError):
+        fail("landmarks", f"expected lists of landmarks; got {type(people).__name__}", f"frame {frame}")
+
+
+def _point(landmark) -> tuple:
+    """x, y, z, visibility of a landmark: an object, a dictionary (1 where it is silent), or numbers."""
+    if isinstance(landmark, dict):
+        sure = landmark.get("visibility", landmark.get("score", 1.0))
+        return landmark["x"], landmark["y"], landmark.get("z", 0.0), sure
+    if isinstance(landmark, (list, tuple, np.ndarray)):
+        return *landmark[:3], landmark[3] if len(landmark) > 3 else 1.0
+    return landmark.x, landmark.y, landmark.z, landmark.visibility

@@ -21,19 +21,30 @@ import numpy as np
 
 from ..motion import Duet, Motion
 from . import border
-from .border import MAX_ARRAY_BYTES, check_counts, check_fps, fail
+from .border import MAX_ARRAY_BYTES, MAX_BYTES, check_counts, check_fps, fail
+from .limits import check_writable
 
 FORMAT, VERSION = "choreo_lib", 1
-_MEMBERS = 64
+_MEMBERS, _HEADER = 64, 4_000_000
 
 
-def read_npz(path) -> Motion | Duet:
-    """Read what `write_npz` wrote: a Motion or a Duet, bit for bit.
+class _NoNumbers(border.MotionFormatError):
+    """An array that is none of numbers: in our file a fault, in another's set aside."""
 
-    Units: metres, Z up. Errors: MotionFormatError, naming the array or the header's field.
+
+def read_npz(path, up=None, scale=None, fps=None) -> Motion | Duet:
+    """Read what `write_npz` wrote: a Motion or a Duet, bit for bit; or the joints in another's NPZ.
+
+    Units: metres, Z up; ``up``, ``scale`` and ``fps`` are for files of others.
+    Errors: MotionFormatError, naming the array or the header's field.
     Chapter: 1.
     """
     arrays = _read_arrays(path, border.load_bytes(path))
+    if "header" not in arrays:
+        from .body_models import read_foreign_npz
+        return read_foreign_npz(path, arrays, up, scale, fps)
+    if (up, scale, fps) != (None, None, None):
+        fail(path, "our NPZ states its up axis, unit and frames per second; leave up=, scale= and fps= away")
     header = _header(path, arrays)
     dancers = header["dancers"]
     motions = [_unpack(path, words, prefix, arrays) for words, prefix in zip(dancers, "ab")]
@@ -58,12 +69,16 @@ def _error(path, message: str) -> border.MotionFormatError:
 
 
 def write_npz(motion: Motion | Duet, path) -> None:
-    """Write a Motion or a Duet without loss. Errors: MotionFormatError where it cannot be written."""
+    """Write a Motion or a Duet without loss.
+
+    Errors: MotionFormatError where it cannot be written, or would not be read back.
+    """
     duet = isinstance(motion, Duet)
     dancers, arrays = [], {}
     for one, prefix in zip(motion if duet else (motion,), "ab"):
         body = one.skeleton
-        dancers.append({"fps": one.fps, "name": one.name, "notes": list(one.notes),
+        check_writable(path, one, f"dancer {prefix}" if duet else "")
+        dancers.append({"fps": one.fps, "name": str(one.name), "notes": list(map(str, one.notes)),
                         "source": border.source_to_dict(one.source), "names": list(body.names),
                         "parents": list(body.parents), "ends": [[j, list(tip)] for j, tip in body.ends]})
         arrays[f"{prefix}_positions"] = one.positions
@@ -75,14 +90,24 @@ def write_npz(motion: Motion | Duet, path) -> None:
         arrays |= {f"coupling_{key}": value for key, value in motion.coupling.to_arrays().items()}
     words = {"format": FORMAT, "version": VERSION, "kind": "duet" if duet else "motion", "dancers": dancers}
     arrays["header"] = np.frombuffer(json.dumps(words).encode(), np.uint8)
-    with border.writing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-        for key, value in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(value) if value.ndim else value, allow_pickle=False)
-            # a fixed date, so that the same motion gives the same bytes
-            info = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))
-            info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(info, buffer.getvalue())
+    if len(arrays["header"]) > _HEADER - 256:
+        fail(path, f"its names, notes, end sites and source fill {len(arrays['header']):,} bytes, more than the "
+                   f"{_HEADER:,} that are read back; shorten them")
+    shorter = "write it in parts, as in motion[:10000], or a file a dancer"
+    if (total := sum(value.nbytes + 256 for value in arrays.values())) > MAX_ARRAY_BYTES:
+        fail(path, f"{total:,} bytes of numbers are more than the {MAX_ARRAY_BYTES:,} that are read back; {shorter}")
+    with border.atomic_write(path) as temporary:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for key, value in arrays.items():
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, np.ascontiguousarray(value) if value.ndim else value,
+                                          allow_pickle=False)
+                # a fixed date, so that the same motion gives the same bytes
+                info = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))
+                info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+                archive.writestr(info, buffer.getvalue())
+        if (size := temporary.stat().st_size) > MAX_BYTES:
+            fail(path, f"its {size:,} bytes are more than the {MAX_BYTES:,} that are read back; {shorter}")
 
 
 def read_array(path, stream, size: int, where: str) -> np.ndarray:
@@ -104,10 +129,11 @@ def read_array(path, stream, size: int, where: str) -> np.ndarray:
         raise _error(path, f"{where + ': ' if where else ''}expected a NumPy array: "
                                          f"{str(error)[:160]}") from error
     if dtype.hasobject:
-        fail(path, "the array holds pickled objects, which may run foreign code and are never opened; "
-                   "save it as numbers with dtype=float", where)
-    if dtype.kind not in "fiubU" or dtype.itemsize == 0 or dtype.itemsize > 4096:
-        fail(path, f"expected an array of numbers; got dtype {dtype}", where)
+        raise _NoNumbers(f"{border.Path(path).name}: {where + ': ' if where else ''}the array holds pickled objects, "
+                         "which may run foreign code and are never opened; save it as numbers with dtype=float")
+    if dtype.kind not in "fiubUS" or dtype.itemsize == 0 or dtype.itemsize > 4096:
+        raise _NoNumbers(f"{border.Path(path).name}: {where + ': ' if where else ''}expected an array of numbers; "
+                         f"got dtype {dtype}")
     claimed = math.prod(shape) * dtype.itemsize
     if any(n < 0 for n in shape) or len(shape) > 8 or claimed != size - stream.tell():
         fail(path, f"shape {shape} of {dtype} takes {claimed:,} bytes, and the file has "
@@ -139,15 +165,12 @@ def _read_arrays(path, data: bytes) -> dict[str, np.ndarray]:
     if len(members) > _MEMBERS or total > MAX_ARRAY_BYTES:
         fail(path, f"{len(members)} arrays of {total:,} bytes unpacked are more than the {_MEMBERS} arrays and "
                    f"{MAX_ARRAY_BYTES:,} bytes this reader takes")
-    if "header.npy" not in archive.namelist():
-        fail(path, "there is no array 'header', so this NPZ was not written by choreo_lib; "
-                   "load it with numpy and build a choreo_lib.Motion from its arrays")
-    arrays = {}
+    arrays, ours = {}, "header.npy" in archive.namelist()
     for member in members:
         where = f"array {member.filename[:60]!r}"
         if not member.filename.endswith(".npy") or member.filename[:-4] in arrays:
             fail(path, "expected arrays (.npy), each once", where)
-        if member.filename == "header.npy" and member.file_size > 4_000_000:
+        if member.filename == "header.npy" and member.file_size > _HEADER:
             fail(path, f"{member.file_size:,} bytes are no header; expected some kilobytes of JSON", where)
         if member.flag_bits & 0x1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             fail(path, "encrypted or packed in a way NPZ is not", where)
@@ -155,6 +178,10 @@ def _read_arrays(path, data: bytes) -> dict[str, np.ndarray]:
             with archive.open(member) as stream:
                 arrays[member.filename[:-4]] = read_array(path, stream, member.file_size, where)
                 stream.read(1)  # past the end, where the checksum is compared
+        except _NoNumbers:
+            if ours:
+                raise
+            arrays[member.filename[:-4]] = None
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, NotImplementedError,
                 struct.error, ValueError) as error:
             if isinstance(error, border.MotionFormatError):

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import a, each, path, takes, text
 from ..compatibility import same_rate
+from ..joint_names import sided_names
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
 from .border import MotionFormatError, check_fps, fail
@@ -21,20 +23,21 @@ from .pointcloud import read_json
 SLACK = 0.2  # seconds by which two takes of one dance may differ in length: somebody pressed stop a little later
 
 
+@takes(a=a(Motion), b=a(Motion), names=each(text, size=2))
 def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     """Two dancers as a duet whose joints, clock and length are the same.
 
-    Joints are matched by name, without regard to case, separators and a prefix before a colon; dancer b's take dancer
-    a's order and names. A joint that only one of them has is left out where nothing hangs from it but joints that are
-    left out too (fingers, say). The faster clock is resampled to the slower; the longer take is cut where it is longer
-    by a fifth of a second at most. ``names`` is what errors call them.
+    Joints are matched by name, however its side is spelled and without regard to case, separators and prefixes (see
+    `choreo_lib.joint_names`); dancer b's take dancer a's order and names. A joint that only one of them has is left out
+    where nothing hangs from it but joints that are left out too (fingers, say). The faster clock is resampled to the
+    slower; the longer take is cut where it is longer by a fifth of a second at most. ``names``: what errors call them.
     Errors: MotionFormatError for joints that hang from different ones, an inner joint that one of them lacks, or takes
     of different length. Chapter: 6.
     """
     fps = min(a.fps, b.fps)
     a, b = (m if same_rate(m.fps, fps) else _noted(m.resampled(fps), f"resampled from {m.fps:g} to {fps:g} "
                                                             "frames a second") for m in (a, b))
-    keys = [[_key(name) for name in m.skeleton.names] for m in (a, b)]
+    keys = [_keys(m.skeleton.names) for m in (a, b)]
     for m, key, called in zip((a, b), keys, names):
         if len(set(key)) < len(key):
             raise MotionFormatError(f"{called}: two joints are called alike ({', '.join(m.skeleton.names)})")
@@ -58,12 +61,22 @@ def match(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -> Duet:
     return Duet(a, b)
 
 
+def each(path, value, name: str) -> tuple:
+    """One value for both files, or a pair of them. Errors: MotionFormatError for more or fewer. Chapter: 6."""
+    if isinstance(value, tuple | list):
+        if len(value) != 2:
+            fail(path, f"expected one value for both dancers, or two; got {len(value)}", f"{name}=")
+        return tuple(value)
+    return value, value
+
+
+@takes(path=path)
 def read_pairs(path) -> list[Duet]:
     """Duets that a JSON file lists: two motion files each, brought together by `match`.
 
     The file is a list of objects: "a" and "b" are files, seen from the list's folder; "frames" [first, last + 1], or
     "frames_a" and "frames_b", where the files do not begin together, "scale" metres per unit, "fps" and "up" as in
-    `choreo_lib.read_motion` may be left out.
+    `choreo_lib.read_duet` (one for both files or a list of two) may be left out.
     Errors: MotionFormatError naming the pair and what is wrong with it. Chapter: 6.
     """
     listed, duets = read_json(path), []
@@ -81,7 +94,8 @@ def read_pairs(path) -> list[Duet]:
             fail(path, f"{strange} is not known; there are {', '.join(sorted(known))}", where)
         fps = None if pair.get("fps") is None else check_fps(path, pair["fps"], where)
         files = [Path(path).parent / pair[who] for who in "ab"]
-        dancers = [read_motion(file, up=pair.get("up"), scale=pair.get("scale"), fps=fps) for file in files]
+        ups, scales = each(path, pair.get("up"), f"{where}, up"), each(path, pair.get("scale"), f"{where}, scale")
+        dancers = [read_motion(file, up=up, scale=scale, fps=fps) for file, up, scale in zip(files, ups, scales)]
         for i, who in enumerate("ab"):
             first, last = span = _span(path, pair.get(f"frames_{who}", pair.get("frames")), len(dancers[i]), where)
             dancers[i] = dancers[i] if span == [0, len(dancers[i])] else dancers[i][first:last]
@@ -92,6 +106,7 @@ def read_pairs(path) -> list[Duet]:
     return duets
 
 
+@takes(path=path, skeleton=a(Skeleton))
 def joint_weights(path, skeleton: Skeleton) -> list[float]:
     """How much each joint counts, from a JSON file that says it by name: {"*Hand*": 0.1}; others count 1.
 
@@ -125,8 +140,11 @@ def _span(path, frames, length: int, where: str) -> list[int]:
     return frames
 
 
-def _key(name: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", name.rpartition(":")[2].lower())
+def _keys(names: tuple[str, ...]) -> list[str]:
+    """What joints are matched by: side and stem; where these fall together (Bone, Bone.001), the whole name."""
+    keys = [side + stem for side, stem in sided_names(names)]
+    return keys if len(set(keys)) == len(keys) else [re.sub(r"[\W_]+", "", name.rpartition(":")[2].lower())
+                                                     for name in names]
 
 
 def _kept(motion: Motion, keys: list[str], shared: list[str], called: str, other: str) -> tuple[Motion, list[str]]:

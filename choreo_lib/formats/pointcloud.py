@@ -8,119 +8,26 @@ gets the tree of short bones that change length least (a minimum spanning tree, 
 from __future__ import annotations
 
 import io
-import itertools
-import json
-import re
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..motion import Duet, Motion
 from ..skeleton import HYBRIK_29, Skeleton
 from . import border
-from .border import MAX_CELLS, MAX_JSON_BYTES, check_counts, check_fps, fail
+from .body_models import flat_advice
+from .border import MAX_CELLS, check_counts, check_fps, fail
+from .detections import (  # noqa: F401 (two are known by this place too)
+    SMPL_24,
+    Detections,
+    is_detections,
+    read_dancer,
+    read_detections,
+    read_json,
+)
+from .layout import check_layout, layout_of, two_dancers
 from .npz import read_array
 
-SMPL_24 = Skeleton(HYBRIK_29.names[:24], HYBRIK_29.parents[:24])
-"""The first 24 of HybrIK's joints: those of the SMPL body model, as HybrIK names them."""
 _FPS = 30.0
-
-
-@dataclass(frozen=True, eq=False)
-class Detections:
-    """What a pose estimator saw: one row a person a frame, unsorted, untracked, as the file has it.
-
-    Shapes: N rows. ``image_id`` N strings; ``frame`` int64 [N], the number in the image's name;
-    ``person`` int64 [N], the tracker's number; ``score`` [N]; ``box`` [N, 4] x, y, width, height;
-    ``keypoints`` [N, 29, 3] x, y, confidence; ``pred_xyz_jts`` [N, 24, 3] seen from the pelvis.
-    Units: pixels for ``box`` and ``keypoints``; metres, camera frame (Y down, z away) for ``pred_xyz_jts``.
-    Chapter: 2.
-    """
-
-    image_id: tuple[str, ...]
-    frame: np.ndarray
-    person: np.ndarray
-    score: np.ndarray
-    box: np.ndarray
-    keypoints: np.ndarray
-    pred_xyz_jts: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.image_id)
-
-
-def read_detections(path) -> Detections:
-    """Read an AlphaPose/HybrIK result file.
-
-    Gives: `Detections`. Errors: MotionFormatError, naming the record and its field.
-    Chapter: 2. Paper: AlphaPose (Fang et al., TPAMI 2022), HybrIK (Li et al., CVPR 2021).
-    """
-    records = read_json(path)
-    if not isinstance(records, list) or not records:
-        fail(path, "expected a list with at least one detection")
-    columns = {"score": (1,), "box": (4,), "keypoints": (29, 3), "pred_xyz_jts": (24, 3)}
-    table = {key: np.empty((len(records), int(np.prod(shape)))) for key, shape in columns.items()}
-    names, frames, people = [], [], []
-    for number, record in enumerate(records):
-        where = f"record {number}"
-        if not isinstance(record, dict):
-            fail(path, "expected an object with image_id, idx, score, box, keypoints and pred_xyz_jts", where)
-        for key in ("image_id", "idx", *columns):
-            if key not in record:
-                fail(path, f"the key {key!r} is missing", where)
-        for key, shape in columns.items():
-            table[key][number] = _flat(path, record[key], shape, f"{where}, {key}")
-        names.append(str(record["image_id"])[:400])
-        digits = re.findall(r"[0-9]+", re.sub(r"\.\w+$", "", names[-1]))
-        if not digits or len(digits[-1]) > 12:
-            fail(path, f"expected an image name that ends in the frame's number; got {names[-1][:40]!r}",
-                 f"{where}, image_id")
-        frames.append(int(digits[-1]))
-        person = record["idx"]
-        while isinstance(person, list) and len(person) == 1:  # some trackers wrap it
-            person = person[0]
-        if type(person) not in (int, float) or not abs(person) < 2**31 or person != int(person):
-            fail(path, f"expected the person's whole number; got {str(person)[:40]!r}", f"{where}, idx")
-        people.append(int(person))
-    shaped = {key: table[key].reshape(-1, *shape) for key, shape in columns.items()}
-    return Detections(tuple(names), np.array(frames), np.array(people), shaped["score"][:, 0], shaped["box"],
-                      shaped["keypoints"], shaped["pred_xyz_jts"])
-
-
-def _flat(path, value, shape, where: str) -> np.ndarray:
-    """A number, a flat list, or a list of lists, as a flat row of finite floats."""
-    wanted = int(np.prod(shape))
-    if not isinstance(value, list):
-        value = [value]
-    if value and all(isinstance(part, list) for part in value):
-        if len(value) == 1 or all(len(part) == shape[-1] for part in value):
-            value = list(itertools.chain.from_iterable(value))
-    if not set(map(type, value)) <= {int, float}:
-        fail(path, "expected numbers only", where)
-    if len(value) != wanted:
-        fail(path, f"expected {' x '.join(map(str, shape))} numbers; got {len(value)}", where)
-    for place, number in enumerate(value):
-        if not abs(number) <= 1e9:
-            fail(path, f"expected finite numbers; got {str(number)[:40]} in place {place}", where)
-    return np.array(value, np.float64)
-
-
-def read_json(path):
-    """Parse JSON whose size in memory can be foretold. Errors: MotionFormatError with line and column."""
-    data = border.load_bytes(path, MAX_JSON_BYTES)
-    if data.count(b"[") + data.count(b"{") > 1_000_000 or data.count(b",") > 4_000_000:
-        fail(path, "more lists and numbers than any dance has; cut the take shorter")
-
-    def refuse(word):
-        raise ValueError(f"{word} is not a finite number")
-    try:
-        return json.loads(data, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        fail(path, f"expected JSON: {error.msg}", f"line {error.lineno}, column {error.colno}")
-    except RecursionError:
-        fail(path, "lists inside lists, deeper than any motion file goes")
-    except (ValueError, MemoryError) as error:
-        fail(path, f"expected JSON with finite numbers: {str(error)[:120]}")
 
 
 def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
@@ -130,9 +37,8 @@ def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
     Chapter: 1. Data: mariel (Pettee et al., "Beyond Imitation", ICCC 2019).
     """
     lists = read_json(path)
-    if isinstance(lists, list) and lists and isinstance(lists[0], dict):
-        fail(path, "these are detections of people in images, and who is who is not settled: make a duet of them "
-                   "with choreo_lib.clean(path, fps)")
+    if is_detections(lists):
+        return read_dancer(path, lists, up, scale, fps)
     if not isinstance(lists, list) or not lists:
         fail(path, "expected a list: joints x frames x 3")
     if isinstance(lists[0], list):
@@ -154,7 +60,8 @@ def read_npy(path) -> np.ndarray:
     data = border.load_bytes(path)
     array = read_array(path, io.BytesIO(data), len(data), "")
     if array.dtype.kind not in "fiu" or array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
-        fail(path, f"expected numbers [frames, joints, 3] or [frames, 2, joints, 3]; got {array.dtype} {array.shape}")
+        fail(path, f"expected numbers [frames, joints, 3] or [frames, 2, joints, 3]; got {array.dtype} {array.shape}"
+                   + flat_advice(array.shape))
     if array.size > 6 * MAX_CELLS:
         fail(path, f"shape {array.shape} holds more than {MAX_CELLS:,} points a dancer; cut the take shorter")
     return array
@@ -165,24 +72,28 @@ def read_npy_motion(path, up=None, scale=None, fps=None) -> Motion:
     array = read_npy(path)
     if array.ndim == 4:
         fail(path, f"shape {array.shape} holds {array.shape[1]} dancers; take read_duet")
-    if len(array) >= 8 and len(array) % 2 == 0 and array.shape[0] >= array.shape[1]:
-        points = _finite(path, array)
-        step, double = (np.median(np.linalg.norm(points[k:] - points[:-k], axis=-1)) for k in (1, 2))
-        if step > 4 * double:
-            fail(path, "rows jump to and fro, as where two dancers take turns (row 0 a, row 1 b, ...); take read_duet")
-    return _from_points(path, array, up, scale, fps)
+    found = layout_of(_finite(path, array)) if array.shape[0] >= array.shape[1] else None
+    if found == "interleaved":
+        fail(path, "rows jump to and fro, as where two dancers take turns (row 0 a, row 1 b, ...); take read_duet")
+    notes = []
+    if found == "stacked":
+        border.guess(path, notes, "read as one dancer, who jumps once, in the middle",
+                     "if all rows of a come before all rows of b, take read_duet")
+    return _from_points(path, array, up, scale, fps, notes=notes)
 
 
-def read_npy_duet(path, up=None, scale=None, fps=None) -> Duet:
-    """Read two dancers from [2T, J, 3], whose rows take turns (a, b, a, b, ...), or from [T, 2, J, 3]."""
+def read_npy_duet(path, up=None, scale=None, fps=None, layout=None) -> Duet:
+    """Read two dancers from [T, 2, J, 3], or [2T, J, 3] whose rows lie as ``layout`` says (see `layout.LAYOUTS`)."""
     array = read_npy(path)
+    check_layout(path, layout)
     if array.ndim == 4 and array.shape[1] != 2:
-        fail(path, f"expected two dancers [frames, 2, joints, 3]; got {array.shape}")
+        fail(path, f"expected two dancers [frames, 2, joints, 3]; got {array.shape}"
+                   + (", which swapaxes(0, 1) would make so" if array.shape[0] == 2 else ""))
+    if array.ndim == 4 and layout is not None:
+        fail(path, f"the dancers of {array.shape} are parted already; leave layout= away", "layout=")
+    array = _finite(path, array)
     if array.ndim == 3:
-        if len(array) % 2:
-            fail(path, f"expected an even number of rows, dancer a and dancer b in turn; got {len(array)}. "
-                       "One dancer is read by read_motion")
-        array = array.reshape(-1, 2, *array.shape[1:])  # [T, 2, J, 3]
+        array = two_dancers(path, array, layout)  # [T, 2, J, 3]
     frames, _, joints, _ = array.shape
     check_counts(path, frames, joints)
     # one guess for both: they stand in one world
@@ -202,8 +113,8 @@ def _finite(path, array: np.ndarray) -> np.ndarray:
     return points
 
 
-def _from_points(path, array, up, scale, fps, always_turned=False, turnable=True) -> Motion:
-    notes = []
+def _from_points(path, array, up, scale, fps, always_turned=False, turnable=True, notes=()) -> Motion:
+    notes = [*notes]
     points = _finite(path, array)
     if always_turned or turnable and points.shape[0] <= 200 < points.shape[1]:
         points = points.transpose(1, 0, 2)

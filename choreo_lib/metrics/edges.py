@@ -11,6 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..arguments import count, takes
+from ..shapes import array
+
 
 class EdgeScore(NamedTuple):
     """The share of pairs that were found, 0 to 1; twice its standard error; and what each found type is called.
@@ -23,6 +26,7 @@ class EdgeScore(NamedTuple):
     names: tuple[int, ...]
 
 
+@takes(found=array("graphs", "bodies", "bodies"), true=array("graphs", "bodies", "bodies"), types=count(1, 7))
 def edge_accuracy(found, true, types: int = 2) -> EdgeScore:
     """Of the pairs of bodies, how many have their true type, up to one renaming of the types for the whole set.
 

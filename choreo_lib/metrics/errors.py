@@ -6,7 +6,11 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
+from ..arguments import choice, count, each, number, seed, takes
+from ..shapes import array
 
+
+@takes(predicted=array(..., "joints", 3), true=array(..., "joints", 3), align=choice("root", "procrustes"))
 def joint_error(predicted, true, align: str | None = None):
     """Mean distance between predicted and true joints: what most papers call MPJPE.
 
@@ -14,19 +18,18 @@ def joint_error(predicted, true, align: str | None = None):
     pelvis, pass the joints from the pelvis on), so that only the pose counts;
     "procrustes" first gives each predicted frame the best rotation, translation and scale (no reflection), so that
     only the shape counts, and a dancer who faces the wrong way goes unpunished.
-    Shapes: [..., J, 3] each, leading axes may broadcast -> [...]; arrays for arrays, tensors for tensors.
+    Shapes: [..., J, 3] each -> [...]; arrays for arrays, tensors for tensors. One of them may have more axes before, as
+    several samples [S, T, J, 3] of one truth [T, J, 3] have; axes that both have are equally long.
     Units: metres. Errors: ValueError for shapes that do not fit and an unknown ``align``.
     Chapter: 3. Procrustes: Umeyama, "Least-squares estimation of transformation parameters between two point
     patterns", IEEE TPAMI 1991.
     """
-    if align not in (None, "root", "procrustes"):
-        raise ValueError(f'align is {align!r}; choose None, "root" or "procrustes"')
+    if any(mine != yours for mine, yours in zip(predicted.shape[::-1], true.shape[::-1])):
+        raise ValueError(f"predicted {tuple(predicted.shape)} and true {tuple(true.shape)} must have the same lengths "
+                         "where both have an axis: a frame is compared with its own frame")
     as_arrays = not torch.is_tensor(predicted)
     if as_arrays:
         predicted, true = (torch.tensor(np.asarray(x), dtype=torch.float64) for x in (predicted, true))
-    if predicted.shape[-1:] != (3,) or predicted.ndim < 2 or predicted.shape[-2:] != true.shape[-2:]:
-        shapes = f"predicted {tuple(predicted.shape)} and true {tuple(true.shape)}"
-        raise ValueError(f"{shapes} must both end in the same joints and 3 coordinates: [..., J, 3]")
     if align == "root":
         predicted, true = (x - x[..., :1, :] for x in (predicted, true))
     elif align == "procrustes":
@@ -47,6 +50,8 @@ def _procrustes(moving, fixed):
     return scale[..., None, None] * (x @ turn.mT) + goal
 
 
+@takes(values=array(None) | each(array(None), least=1), block=count(), samples=count(1, 100_000), seed=seed,
+       level=number(above=0, high=1))
 def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, level: float = 0.95):
     """Between which bounds the mean of serially dependent values lies: the moving-block bootstrap.
 
@@ -72,6 +77,7 @@ def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, leve
     return float(low), float(high)
 
 
+@takes(errors=array("samples", "windows"))
 def best_of(errors) -> float:
     """Error of the best of several samples for each window, averaged over windows.
 
@@ -81,6 +87,7 @@ def best_of(errors) -> float:
     return float(_array(errors).min(0).mean())
 
 
+@takes(samples=array(..., "joints", 3))
 def diversity(samples) -> float:
     """How far samples for the same window lie apart: mean joint distance between pairs of different samples.
 
@@ -95,6 +102,7 @@ def diversity(samples) -> float:
     return float(np.mean(pairs))
 
 
+@takes(scores=array(finite=False), truth=array())
 def auc(scores, truth) -> float:
     """The chance that a true case scores above a false one, ties counting half: area under the ROC curve.
 
@@ -107,6 +115,7 @@ def auc(scores, truth) -> float:
     return float((rankdata(scores)[truth].sum() - hits * (hits + 1) / 2) / (hits * (len(truth) - hits)))
 
 
+@takes(scores=array(finite=False), truth=array())
 def average_precision(scores, truth) -> float:
     """Walk down the ranking: at each true case, what share of those passed so far was true? The mean of these.
 
@@ -124,8 +133,8 @@ def average_precision(scores, truth) -> float:
 def _cases(scores, truth):
     scores, truth = _array(scores).ravel(), _array(truth).ravel() > 0
     if scores.shape != truth.shape or truth.all() or not truth.any() or np.isnan(scores).any():
-        raise ValueError(f"{len(scores)} scores ({np.isnan(scores).sum()} nan) and {truth.sum()} true of {len(truth)} "
-                         "cases: there must be a score a case, a number, and both true and false cases")
+        raise ValueError(f"{len(scores)} scores ({np.isnan(scores).sum()} nan), and a truth with {truth.sum()} true of "
+                         f"{len(truth)} cases: there must be a score a case, a number, and both true and false cases")
     return scores, truth
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import a, count, seed, takes
 from ..motion import Duet, Motion
+from ..shapes import array
 from .joints import COMMON
 from .joints import joints as joint_indices
 
@@ -15,6 +17,7 @@ CROSS = ("pelvis", "left_ankle", "right_ankle", "left_toe", "right_toe", "head",
          "left_wrist", "right_wrist")  # fmt: skip
 
 
+@takes(motion=a(Motion))
 def kinetic_features(motion: Motion) -> np.ndarray:
     """How much energy each joint spends: mean squared speed across the floor, mean squared speed up and down, mean
     length of the acceleration.
@@ -32,6 +35,7 @@ def kinetic_features(motion: Motion) -> np.ndarray:
     return np.stack([across, up, np.linalg.norm(acceleration, axis=-1).mean(0)], axis=-1).ravel()  # [17 * 3]
 
 
+@takes(motion=a(Motion))
 def geometric_features(motion: Motion) -> np.ndarray:
     """Which simple things are true of the pose, in what share of the frames: a hand above the neck, feet crossed ...
 
@@ -43,6 +47,7 @@ def geometric_features(motion: Motion) -> np.ndarray:
     return np.array([true.mean() for true in relations(motion).values()])
 
 
+@takes(motion=a(Motion))
 def relations(motion: Motion) -> dict[str, np.ndarray]:
     """The relations behind `geometric_features`, frame by frame: name -> boolean [T].
 
@@ -90,6 +95,7 @@ def relations(motion: Motion) -> dict[str, np.ndarray]:
     }
 
 
+@takes(duet=a(Duet))
 def cross_distance_features(duet: Duet) -> np.ndarray:
     """How far ten joints of a are from ten joints of b, averaged over time: how the two stand to each other.
 
@@ -100,6 +106,7 @@ def cross_distance_features(duet: Duet) -> np.ndarray:
     return np.linalg.norm(a[:, :, None] - b[:, None], axis=-1).mean(0).ravel()
 
 
+@takes(x=array("windows", "features"), y=array("real windows", "features"))
 def frechet_distance(x, y) -> float:
     """Squared Fréchet distance between two clouds of features, each taken as a Gaussian.
 
@@ -118,6 +125,7 @@ def frechet_distance(x, y) -> float:
     return _gaussians_apart(*_standard(y, x, y))
 
 
+@takes(features=array("windows", "features"), groups=array("windows", finite=False), seed=seed, splits=count(1, 10_000))
 def real_floor(features, groups=None, seed: int = 0, splits: int = 20) -> tuple[float, float]:
     """What "as good as real" means: the Fréchet distance of one half of the real windows from the other.
 
@@ -133,8 +141,9 @@ def real_floor(features, groups=None, seed: int = 0, splits: int = 20) -> tuple[
     names, sizes = np.unique(groups, return_counts=True)
     least = np.sort(sizes)[: len(names) // 2].sum()  # windows in the smallest half that could be drawn
     if least < 2 or len(groups) != len(features) or not np.isfinite(features).all():
-        raise ValueError(f"{len(features)} windows in {len(names)} groups ({len(groups)} labels) cannot be halved; "
-                         "they must be finite, in two groups at least, and no half may have less than two windows")
+        raise ValueError(f"features: {len(features)} windows in {len(names)} groups ({len(groups)} labels) cannot be "
+                         "halved; they must be finite, in two groups at least, and no half may have less than two "
+                         "windows")
     (features,) = _standard(features, features)
     rng = np.random.default_rng(seed)
     found = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..arguments import a, each, takes, text
 from ..joint_names import PARTS
 from ..skeleton import Skeleton
 
@@ -9,6 +10,7 @@ COMMON = ("pelvis", "neck", "head") + tuple(f"{side}_{part}" for side in ("left"
 """The 17 joints that every body in this book has, under the names that the measures use."""
 
 
+@takes(skeleton=a(Skeleton), name=text)
 def joint(skeleton: Skeleton, name: str) -> int:
     """The index of a joint, by the skeleton's own name or by one of `COMMON`.
 
@@ -23,15 +25,17 @@ def joint(skeleton: Skeleton, name: str) -> int:
     found = skeleton.limb(side, part) if part in PARTS else skeleton.find(name.replace("_", ""))
     if found is None:
         raise ValueError(f"no joint of this skeleton is a {name!r}; it has {', '.join(skeleton.names)}. "
-                         "Measures that need named joints know " + ", ".join(COMMON))
+                         "Measures know joints by these names: " + ", ".join(COMMON))
     return found
 
 
+@takes(skeleton=a(Skeleton), names=each(text))
 def joints(skeleton: Skeleton, names=COMMON) -> list[int]:
     """The indices of several joints, as `joint`. Chapter: 3."""
     return [joint(skeleton, name) for name in names]
 
 
+@takes(skeleton=a(Skeleton))
 def hands(skeleton: Skeleton) -> list[int]:
     """Both hands: the wrists and every joint that hangs from them. Chapter: 3."""
     found = set(joints(skeleton, ("left_wrist", "right_wrist")))

@@ -10,12 +10,15 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
+from ..arguments import a, count, each, number, rate, takes, text
 from ..motion import Motion
+from ..shapes import array
 from .joints import joints as joint_indices
 
 FLOOR_PERCENTILE = 5.0
 
 
+@takes(positions=array("frames", ...), fps=rate)
 def velocity(positions, fps: float):
     """First difference: where everything goes from one frame to the next.
 
@@ -25,11 +28,13 @@ def velocity(positions, fps: float):
     return (positions[1:] - positions[:-1]) * fps
 
 
+@takes(positions=array("frames", ...), fps=rate)
 def speed(positions, fps: float):
     """How fast everything goes, whichever way. Shapes: [T, ..., 3] -> [T - 1, ...]. Units: m/s. Chapter: 3."""
     return _length(velocity(positions, fps))
 
 
+@takes(positions=array("frames", ...), fps=rate)
 def jerk(positions, fps: float):
     """How abruptly the acceleration changes: the length of the third difference.
 
@@ -43,6 +48,7 @@ def _length(vectors):
     return torch.linalg.vector_norm(vectors, dim=-1) if torch.is_tensor(vectors) else np.linalg.norm(vectors, axis=-1)
 
 
+@takes(motion=a(Motion), joints=each(text | count(0), least=1))
 def pace(motion: Motion, joints=None) -> np.ndarray:
     """How fast a dancer moves at each frame: the mean speed of her joints, in the room.
 
@@ -59,6 +65,7 @@ def pace(motion: Motion, joints=None) -> np.ndarray:
     return np.linalg.norm(moved, axis=-1).mean(-1)
 
 
+@takes(motion=a(Motion), smooth=number(above=0, high=60, what="a number of seconds"))
 def beats(motion: Motion, smooth: float = 1 / 6) -> np.ndarray:
     """Frames at which a dancer nearly stops before going on: local minima of her `pace`, smoothed.
 
@@ -69,6 +76,7 @@ def beats(motion: Motion, smooth: float = 1 / 6) -> np.ndarray:
     return find_peaks(-gaussian_filter1d(pace(motion), smooth * motion.fps))[0]
 
 
+@takes(motion=a(Motion), height=number(0, 10))
 def foot_skate(motion: Motion, height: float = 0.01) -> float:
     """How fast a dancer's feet slide while they are on the floor: mean horizontal speed of both toe joints.
 
@@ -88,6 +96,7 @@ def foot_skate(motion: Motion, height: float = 0.01) -> float:
     return float(slides.mean()) if len(slides) else float("nan")
 
 
+@takes(motion=a(Motion))
 def bone_variation(motion: Motion) -> np.ndarray:
     """How much each bone's length varies: standard deviation over mean; zero for a body, more for a video's guess.
 

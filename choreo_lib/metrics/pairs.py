@@ -11,23 +11,28 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import fftconvolve
 
+from ..arguments import a, count, each, number, rate, seconds, takes, text
 from ..motion import Duet, Motion
+from ..shapes import array
 from .joints import hands
 from .joints import joints as joint_indices
 from .movement import beats, pace
 
 
+@takes(duet=a(Duet))
 def apart(duet: Duet) -> np.ndarray:
     """Distance from pelvis to pelvis, where the legs meet. Shapes: [T]. Units: metres. Chapter: 3."""
     a, b = (m.positions[:, m.skeleton.pelvis].astype(np.float64) for m in duet)
     return np.linalg.norm(a - b, axis=-1)
 
 
+@takes(duet=a(Duet))
 def nearest(duet: Duet) -> np.ndarray:
     """Distance between the two closest joints of a and b. Shapes: [T]. Units: metres. Chapter: 3."""
     return _between(duet, slice(None), slice(None)).min((1, 2))
 
 
+@takes(duet=a(Duet), joints=each(text, least=1), within=number(0))
 def contact(duet: Duet, joints=None, within: float = 0.1) -> float:
     """Share of the frames in which one of a's joints is near one of b's: by default, hand in hand.
 
@@ -55,6 +60,7 @@ class CrossCorrelation(NamedTuple):
     time: np.ndarray
 
 
+@takes(x=array(), y=array(), fps=rate, window=seconds, max_lag=number(0, 3600), step=seconds)
 def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.0, step: float = 1.0):
     """Slide y against x, window by window: when are they most alike, and how much?
 
@@ -91,6 +97,7 @@ def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.
     return CrossCorrelation(likeness[np.arange(len(best)), best], lag, (starts + width / 2) / fps)
 
 
+@takes(duet=a(Duet), joints=each(text | count(0), least=1), window=seconds, max_lag=number(0, 3600), step=seconds)
 def coupling(duet: Duet, joints=None, window: float = 4.0, max_lag: float = 1.0, step: float = 1.0):
     """When one of them is quick, is the other, and how much later? `cross_correlation` of both dancers' `pace`.
 
@@ -103,6 +110,7 @@ def coupling(duet: Duet, joints=None, window: float = 4.0, max_lag: float = 1.0,
     return cross_correlation(a, b, duet.fps, window, max_lag, step)
 
 
+@takes(a=a(Motion), b=a(Motion), sigma=seconds)
 def beat_echo(a: Motion, b: Motion, sigma: float = 0.1) -> float:
     """Does b have a beat where a has one? The mean over a's beats of exp(-(seconds to b's nearest beat)^2 / 2 sigma^2).
 

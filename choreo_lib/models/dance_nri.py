@@ -16,9 +16,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..arguments import a, count, takes
 from ..compatibility import require_fit
 from ..losses import Schedule
 from ..motion import Duet
+from ..precision import full_precision, in_full_precision
+from ..shapes import tensor
 from ..signals import (
     ORDER,
     QUIET,
@@ -162,6 +165,7 @@ class DanceNRI(nn.Module):
         return cls(skeleton, **{**config, "kl": Schedule(**config["kl"])})
 
     @torch.no_grad()
+    @in_full_precision
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
         """Before training, learn the joints' habits by least squares, and measure how large their surprises are.
 
@@ -202,7 +206,7 @@ class DanceNRI(nn.Module):
         x = frame_of(batch, batch.shape[1] - 1, self.skeleton).to_local(batch)
         heard = signals(self.skeleton, batch) if heard is None else heard
         sending, loud, receiving = None, None, self.habit.expand(*batch.shape[:1], 2, -1, -1)
-        with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+        with torch.no_grad():
             size = _loudness(surprises(heard.own, self.habit))
             size = size.maximum(0.1 * self.usual)  # who stood still may move yet
             if self.lags:
@@ -212,7 +216,7 @@ class DanceNRI(nn.Module):
             receiving = torch.lerp(receiving, weights[1], torch.sigmoid(self.adapt)[:, None])
         pace = velocities(x, self.fps, self.gap)
         features = torch.cat([x, pace], -1).permute(0, 2, 3, 1, 4).flatten(3)  # [B, 2, J, T * 6]
-        out = self.encoder(features, self.graph).float()  # [B, 2, J, J, K + 1 + L]
+        out = self.encoder(features, self.graph)  # [B, 2, J, J, K + 1 + L]
         logits, pull = out[..., : self.types] + self.prior.log(), None
         if self.lags:
             late, strong = out[..., self.types + 1 :], torch.sigmoid(out[..., self.types])
@@ -233,7 +237,7 @@ class DanceNRI(nn.Module):
 
     def _alike(self, news: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """How alike surprises are, and what a number gains where a string explains them, nats: [B, 2, J, J, L]."""
-        with torch.no_grad(), torch.autocast(news[0].device.type, enabled=False):
+        with torch.no_grad():
             alike = torch.stack([lagged_correlation(news[0], each.flip(1), self.lags) for each in news[1:]])
         alike = torch.lerp(alike[0], alike[1], torch.sigmoid(self.along))
         return alike, -0.5 * torch.log1p(-alike.clamp(0, 0.999) ** 2)
@@ -275,7 +279,7 @@ class DanceNRI(nn.Module):
         told = told[:, begin - first :].unflatten(0, (-1, 2))  # [B, 2, n, J, H]
         if not self.lags:
             told = self._talk(told, edges)
-        with torch.autocast(x.device.type, enabled=False):  # millimetres want all their digits
+        with full_precision(x.device):  # millimetres want all their digits
             correction = self.act(told.to(batch)).transpose(2, 3)  # [B, 2, J, n, 3]
             if self.lags:
                 made = foretold(own[:, :, :, begin - ORDER :], reading.receiving) / size
@@ -338,6 +342,8 @@ class DanceNRI(nn.Module):
         return (2 * ((error / wide) ** 2 / 3).log1p() + (wide / ROUNDING).log()).sum(-1), error
 
     @torch.no_grad()
+    @takes(batch=tensor("windows", "frames", 2, "joints", 3, finite=True), steps=count(1, 100_000),
+           edges=tensor("windows", 2, "joints", "joints", "types"))
     def predict(self, batch: torch.Tensor, steps: int, edges: torch.Tensor | None = None) -> torch.Tensor:
         """What comes after windows [B, frames, 2, J, 3], each frame from the one made before: [B, steps, 2, J, 3].
 
@@ -359,6 +365,7 @@ class DanceNRI(nn.Module):
         return torch.stack(made, 1)
 
     @torch.no_grad()
+    @takes(duet=a(Duet), hop=count(), size=count())
     def find(self, duet: Duet, hop: int | None = None, size: int = 32) -> Found:
         """The strings in a duet, in windows ``hop`` frames apart (None: as long as a window), ``size`` at a time.
 
@@ -380,6 +387,7 @@ class DanceNRI(nn.Module):
         return Found(*(torch.cat(each) for each in zip(*found)), time)
 
     @torch.no_grad()
+    @takes(duet=a(Duet), hop=count(), size=count())
     def gain(self, duet: Duet, hop: int | None = None, size: int = 32) -> torch.Tensor:
         """What strings are worth: by how much less each window surprises, if those of the one before it pull. [W].
 

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn.functional import pad
 
 from ..losses import kl_per_unit
+from ..precision import LSTM, in_full_precision
 from ..skeleton import Skeleton
 from ..windows import frame_of
 from .duet_vae import clock
@@ -39,7 +40,7 @@ class AsCodedReader(nn.Module):
         self.time = time
         self.open = nn.Linear(width, features)
         self.attention = nn.MultiheadAttention(features, heads, batch_first=time)
-        self.reader = nn.LSTM(features, units, 2, batch_first=time)
+        self.reader = LSTM(features, units, 2, batch_first=time)
         self.to_mean, self.to_log_variance = nn.Linear(units, latent), nn.Linear(units, latent)
         self.smoother = nn.Conv1d(latent, units, 3)
         self.to_pose = nn.Linear(units, width)
@@ -49,7 +50,7 @@ class AsCodedReader(nn.Module):
         h = self.open(x) + when
         h = self.attention(h, h, h, attn_mask=mask, need_weights=False)[0]
         h = self.reader(h)[0]
-        mean, log_variance = self.to_mean(h), self.to_log_variance(h)
+        mean, log_variance = self.to_mean(h).to(x), self.to_log_variance(h).to(x)
         z = mean + (0.5 * log_variance).exp() * torch.randn_like(mean) if self.training else mean
         return z, kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
 
@@ -59,7 +60,7 @@ class AsCodedReader(nn.Module):
             h = self.smoother(pad(z.transpose(1, 2), (2, 0))).transpose(1, 2)
         else:
             h = self.smoother(pad(z.reshape(len(z), z.shape[2], -1), (1, 1))).reshape(*z.shape[:2], -1)
-        return self.to_pose(h)
+        return self.to_pose(h).to(z)
 
 
 class DuetAsCoded(nn.Module):
@@ -93,6 +94,7 @@ class DuetAsCoded(nn.Module):
         self.register_buffer("clock", clock(1024, features), persistent=False)
 
     @torch.no_grad()
+    @in_full_precision
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
         """Measure the training windows: the middle and spread of what goes in, and the size of what should come out."""
         seen = [self.seen(batch, who) for batch in batches for who in "ab"]
@@ -137,7 +139,7 @@ class DuetAsCoded(nn.Module):
         apart, more = self.readers["apart"].encode((held - partner).abs(), when, mask)
         out = self.decoder(self.open(held) + when + flag, self.remember(other + apart) + when, tgt_mask=mask,
                            memory_mask=mask)
-        out = self.to_pose(out)[:, known:] if self.chunk else self.to_pose(out)
+        out = self.to_pose(out).to(own)[:, known if self.chunk else 0 :]
         return self._base(own) + self.unit[: out.shape[1] if self.chunk else 1] * out, torch.cat([nats, more])
 
     def losses(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:

@@ -12,9 +12,12 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from ..arguments import a, choice, count, each, number, seed, takes
 from ..compatibility import body_size, require_dancer, require_fit
 from ..losses import kl_per_unit
 from ..motion import OURS, Motion, Source
+from ..precision import LSTM, in_full_precision, product
+from ..shapes import array, tensor
 from ..skeleton import Skeleton, keep_bones
 from ..windows import Frame, frame_of
 from .solo_vae import components
@@ -36,11 +39,11 @@ class SequenceVAE(nn.Module):
         self.open = nn.Linear(width, features)
         self.attention = nn.MultiheadAttention(features, heads, batch_first=True)
         self.level = nn.LayerNorm(features)
-        self.reader = nn.LSTM(features, units, 2, batch_first=True)
+        self.reader = LSTM(features, units, 2, batch_first=True)
         self.beside = nn.Linear(features, units)  # a way past the LSTM, so that learning need not wait for it
         self.to_mean, self.to_log_variance = nn.Linear(units, latent), nn.Linear(units, latent)
         nn.init.constant_(self.to_log_variance.bias, -5.0)  # clouds begin small, or their noise is all one hears
-        self.writer = nn.LSTM(latent, units, batch_first=True)
+        self.writer = LSTM(latent, units, batch_first=True)
         self.smoother = nn.Conv1d(units, units, 3)
         self.to_pose = nn.Linear(units, width)
 
@@ -56,12 +59,12 @@ class SequenceVAE(nn.Module):
         h = self.beside(h) + read
         if kept is not None:
             kept.update(known=known, state=state)
-        return self.to_mean(h), self.to_log_variance(h).clamp(-12, 4)
+        return self.to_mean(h).to(x), self.to_log_variance(h).to(x).clamp(-12, 4)
 
     def decode(self, z) -> torch.Tensor:
         """Codes to poses, as they were seen."""
         h = self.writer(z)[0].transpose(1, 2)  # [B, units, T]
-        return self.to_pose(self.smoother(pad(h, (2, 0), mode="replicate")).transpose(1, 2))
+        return self.to_pose(self.smoother(pad(h, (2, 0), mode="replicate")).transpose(1, 2)).to(z)
 
 
 class DuetVAE(nn.Module):
@@ -135,6 +138,7 @@ class DuetVAE(nn.Module):
         return cls(Skeleton(tuple(config.pop("names")), tuple(config.pop("parents"))), **config)
 
     @torch.no_grad()
+    @in_full_precision
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
         """Before training, measure the training windows: middles and spreads, and how steps go on by themselves."""
         batches = [batch[:, : self.past + self.ahead] for batch in batches]
@@ -177,6 +181,7 @@ class DuetVAE(nn.Module):
         self.reach.copy_((sums["left"][1] / sums["left"][0]).sqrt().clamp_min(0.003))
 
     @torch.no_grad()
+    @in_full_precision
     def finish(self, batches: Iterable[torch.Tensor]) -> None:
         """After training, measure in which directions the answers miss, so that `sample` can draw from them."""
         self.eval()
@@ -248,7 +253,8 @@ class DuetVAE(nn.Module):
         flag = self.flag * (torch.arange(begin, end, device=own.device) >= self.past)[:, None]
         tgt = self.open(self._dancing(own, again)[:, begin:end]) + when + self.role[who] + flag
         if kept is None:
-            out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=self._listening(begin, end, len(tgt)))
+            out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=self._listening(begin, end, len(tgt)),
+                               tgt_is_causal=False)  # or torch compares masks, for which a GPU has to be waited for
         else:
             out = self._decode_on(tgt, memory, later, self._listening(begin, end, len(tgt)), kept)
             kept |= {"frames": end, "last": partner[:, -1:]}
@@ -257,6 +263,7 @@ class DuetVAE(nn.Module):
         glide = torch.lerp(*self._gliding(own, at), (self.near[at, None] + self.trust(out[:, first:])).sigmoid())
         return glide + self.to_step(out[:, first:]) * self.reach[at, None], torch.cat(nats)
 
+    @in_full_precision
     def _gliding(self, own, at: slice) -> torch.Tensor:
         """How far one step and nine carry every coordinate of ``own`` by themselves, [2, B, f, J * 3]."""
         return torch.einsum("kfl,blw->kbfw", self.glide[:, at], own.diff(dim=1)[:, -self.glide.shape[2] :])
@@ -340,18 +347,24 @@ class DuetVAE(nn.Module):
         squared, nats = torch.stack(squared).mean(), torch.stack(nats).sum()
         return {"loss": (self.mse + self.distance) * squared + self.kl * nats, "rebuilt": torch.ones_like(squared)}
 
+    @takes(past=tensor("windows", "frames", 2, "joints", 3), partner=tensor("windows", "frames ahead", "joints", 3),
+           horizons=each(count(), least=1), who=choice("a", "b"))
     def predict(self, past, partner, horizons: Sequence[int], who: str = "b") -> torch.Tensor:
         """As every `choreo_lib.baselines.Forecaster`: dancer ``who`` at each horizon, [B, H, J, 3], in the world."""
         made, last, (frame, _) = self._ahead(past, partner[:, : max(horizons)], who)
         at = [h - 1 for h in horizons]
         return frame.to_world((last + made[:, at]).unflatten(2, (-1, 3))).to(past.device)
 
+    @takes(past=tensor("windows", "frames", 2, "joints", 3), partner=tensor("windows", "frames ahead", "joints", 3),
+           horizons=each(count(), least=1), who=choice("a", "b"), temperature=number(0, 100), count=count(1, 10_000),
+           seed=seed)
     def sample(self, past, partner, horizons: Sequence[int], who: str = "b", temperature: float = 1.0, count: int = 10,
                seed: int = 0) -> torch.Tensor:
         """As `predict`, ``count`` times, with what answers miss drawn by chance: [count, B, H, J, 3]. See `finish`."""
         made, last, (frame, _) = self._ahead(past, partner[:, : max(horizons)], who)
         chance = torch.randn(count, len(made), len(self.detail), generator=torch.Generator().manual_seed(seed))
-        noise = temperature * (chance.to(made) @ self.detail).unflatten(2, (self.ahead, -1))  # [count, B, F, J * 3]
+        noise = temperature * product(chance.to(made), self.detail)
+        noise = noise.unflatten(2, (self.ahead, -1))  # [count, B, F, J * 3]
         at = [h - 1 for h in horizons]
         drawn = (last + made)[None, :, at] + noise[:, :, at]
         return torch.stack([frame.to_world(each.unflatten(2, (-1, 3))) for each in drawn]).to(past.device)
@@ -362,6 +375,8 @@ class DuetVAE(nn.Module):
         own, partner, frames = self.seen(past[:, -self.past :], partner, who)
         return self.answer(own, partner, who)[0], own[:, -1:], frames
 
+    @takes(past=array(..., "frames", 2, "joints", 3, finite=False), who=choice("a", "b"), every=count(),
+           temperature=number(0, 100), seed=seed, wish=a(Wish))
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                wish: Wish | None = None) -> Stream:
         """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`.
@@ -379,6 +394,8 @@ class DuetVAE(nn.Module):
         return stream
 
     @torch.no_grad()
+    @takes(a=a(Motion), seed=a(Motion), steps=count(), temperature=number(0, 100), who=choice("a", "b"), every=count(),
+           chance=seed, count=count(1, 10_000), wish=a(Wish))
     def rollout(self, a: Motion, seed: Motion | None = None, steps: int | None = None, temperature: float = 0.0,
                 who: str = "b", every: int = CHUNK, chance: int = 0, count: int = 1,
                 wish: Wish | None = None) -> Motion | list[Motion]:
@@ -461,6 +478,7 @@ class DuetVAE(nn.Module):
         return (x - getattr(self, f"{name}_middle")) / getattr(self, f"{name}_scale")
 
 
+@takes(frames=count(), features=count(1, 100_000))
 def clock(frames: int, features: int) -> torch.Tensor:
     """Where in a window a frame is, [T, features]: sines and cosines. Chapter: 5. Vaswani et al., NeurIPS 2017."""
     pace = torch.exp(-torch.arange(0, features, 2) / features * 9.210340371976184)  # 10,000^(-2i / features)

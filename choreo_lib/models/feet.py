@@ -13,6 +13,7 @@ import roma
 import torch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
+from ..arguments import a, takes
 from ..metrics.joints import joints
 from ..motion import Motion
 from ..skeleton import Skeleton, forward_kinematics, keep_bones
@@ -78,6 +79,7 @@ class Feet:
         return self.at
 
 
+@takes(motion=a(Motion))
 def standing(motion: Motion) -> Motion:
     """The same take with its toes where `Feet` hold them, by hips and knees; the feet stay turned as they are.
 

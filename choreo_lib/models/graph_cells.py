@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..precision import in_full_precision
+
 
 def graph_layer(width: int, out: int) -> nn.Module:
     """A graph convolution for batches [N, J, F] on one dense graph [J, J]."""
@@ -38,6 +40,7 @@ class GCNLSTM(nn.Module):
         self.enter, self.again = nn.Linear(width, 4 * hidden), nn.Linear(hidden, 4 * hidden, bias=False)
         nn.init.ones_(self.enter.bias[:hidden])  # begin by keeping what is remembered
 
+    @in_full_precision  # as every layer that remembers
     def forward(self, x: torch.Tensor, graph: torch.Tensor, state=None):
         """Features [N, T, J, F] and what was remembered (None: nothing) to memories [N, T, J, H] and the last state."""
         memory, cell = state or (x.new_zeros(x.shape[0], x.shape[2], self.hidden),) * 2
@@ -60,7 +63,7 @@ class GCN(nn.Module):
 
     def forward(self, x: torch.Tensor, graph: torch.Tensor, state=None):
         """As of `GCNLSTM`; nothing is remembered."""
-        return torch.tanh(self.layer(normalised(graph) @ x)), ()
+        return torch.tanh(self.layer(normalised(graph) @ x)).to(x), ()
 
 
 class Encoder(nn.Module):
@@ -86,4 +89,4 @@ class Encoder(nn.Module):
         heard = torch.cat([edge.mean(3), edge.mean(2).flip(1)], -1)  # a joint's edges, where it sends and receives
         node = F.relu(self.second(heard.flatten(0, 1), graph)).unflatten(0, x.shape[:2])
         again = self.send_on(node)[:, :, :, None] + self.receive_on(node).flip(1)[:, :, None]
-        return self.decide(F.relu(self.skip(edge) + again))
+        return self.decide(F.relu(self.skip(edge) + again)).to(x)

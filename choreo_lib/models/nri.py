@@ -13,7 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from ..arguments import count, takes
 from ..particles import Particles
+from ..precision import in_full_precision
+from ..shapes import tensor
 from .nri_decoders import DECODERS
 from .resting import resting
 
@@ -128,6 +131,7 @@ class NRI(nn.Module):
         return cls(**config)
 
     @torch.no_grad()
+    @in_full_precision
     def prepare(self, worlds: Particles) -> None:
         """Before training, measure how large what the encoder sees is, and how much a state changes in a frame."""
         states = worlds.states[:, : self.frames]
@@ -142,7 +146,7 @@ class NRI(nn.Module):
         """
         if states.shape[1] < 2:
             raise ValueError(f"{states.shape[1]} frames: two at least are needed to see who speeds up")
-        return self.encoder(states[:, : self.frames])
+        return self.encoder(states[:, : self.frames]).to(states)
 
     def sample(self, logits: torch.Tensor) -> torch.Tensor:
         """Logits to edges [N, B, B, K], drawn while training, the likeliest at rest; the same both ways."""
@@ -160,7 +164,7 @@ class NRI(nn.Module):
         ``step`` None: as far ahead as at the end of training. At rest (``model.eval()``) edges are the likeliest.
         """
         states, (one, other) = worlds.states[:, : self.frames], _pairs(worlds.edges)
-        logits = self.encode(states).float()
+        logits = self.encode(states)
         posterior = logits[:, one, other].log_softmax(-1)  # [N, P, K]
         truth = worlds.edges[:, one, other]
         if self.supervised:
@@ -170,21 +174,21 @@ class NRI(nn.Module):
             edges, told = self.sample(logits), 0.0
             kl = (posterior.exp() * (posterior - self.prior.log())).sum(-1).mean()
         steps = self.steps if step is None or step >= self.first else 1
-        with torch.autocast(states.device.type, enabled=False):  # who foretells to five digits needs them
-            surprise = self.decoder.surprise(states, edges, steps).mean() / len(one)
+        surprise = self.decoder.surprise(states, edges, steps).mean() / len(one)
         kinds, names = posterior.argmax(-1), [tuple(range(self.types))]
         names = names if self.supervised else list(permutations(*names))  # whoever was told no names is free in them
         right = torch.stack([(truth.new_tensor(each)[kinds] == truth).float().mean() for each in names]).max()
         return {"loss": surprise + kl + told, "surprise_nats": surprise, "kl_nats_per_edge": kl,
                 "edge_accuracy": right}
 
+    @takes(states=tensor("simulations", "frames", "bodies", 4, finite=True), refine=count(0, 10_000), size=count())
     def infer(self, states: torch.Tensor, refine: int = 0, size: int = 100) -> Guess:
         """The edges of simulations [N, T, B, 4]: the encoder's, refined by the decoder's likelihood in so many steps.
 
         ``size`` simulations at a time. Errors: ValueError for refining by a decoder that remembers. Chapter: 8. Kim,
         Wiseman, Miller, Sontag and Rush, "Semi-amortized variational autoencoders", ICML 2018.
         """
-        edges, chances = [], []
+        edges, chances, states = [], [], states.to(self.prior.device)
         with resting(self):
             for part in states[:, : self.frames].split(size):
                 with torch.no_grad():
@@ -200,9 +204,12 @@ class NRI(nn.Module):
         return F.one_hot(edges, self.types) * others[:, :, None]
 
     @torch.no_grad()
+    @takes(states=tensor("simulations", "frames", "bodies", 4, finite=True),
+           edges=tensor("simulations", "bodies", "bodies"), steps=count(1, 100_000))
     def predict(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         """What comes after states [N, T, B, 4] with edges [N, B, B] int64: [N, steps, B, 4], one from the other."""
         with resting(self):
+            states, edges = states.to(self.prior.device), edges.to(self.prior.device)
             return self.decoder.run(states, self._one_hot(edges), steps)
 
 

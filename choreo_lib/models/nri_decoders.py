@@ -13,11 +13,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..particles import walls
+from ..precision import GRUCell, in_full_precision
 
 
 class Decoder(nn.Module):
     """What all have in common: states and edges in, the next state out, a step at a time.
 
+    All in full precision: who foretells to five digits needs them.
     Shapes: states [N, T, B, 4]; edges [N, B, B, K], zero on the diagonal. A decoder says what goes from body to body
     (`messages`, a vector a type) and what a body does with the sum of them (`after`).
     """
@@ -38,6 +40,7 @@ class Decoder(nn.Module):
         """One frame on: states [N, C, B, 4] and edges [N, 1, B, B, nets] -> next states, and how sure it is."""
         return self.after(state, (self.messages(state) * edges[..., None]).sum((3, 4)))
 
+    @in_full_precision
     def surprise(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         """Of each simulation, -log p(states), [N], in nats but for a constant; the truth is told every ``steps``."""
         edges = edges[:, None, ..., self.no_edge:]
@@ -45,11 +48,12 @@ class Decoder(nn.Module):
         starts = torch.arange(0, last, steps, device=states.device)
         state, total = states[:, starts], 0.0
         for k in range(1, min(steps, last) + 1):
-            alive = int((starts + k <= last).sum())  # the last run may be shorter than the others
+            alive = 1 + (last - k) // steps  # the last run may be shorter than the others
             state, sure = self.step(state[:, :alive], edges)
             total = total + self.cost(state, states[:, starts[:alive] + k], sure).sum((1, 2))
         return total
 
+    @in_full_precision
     def run(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         """Steps after the last of states [N, T, B, 4], each from the one before: [N, steps, B, 4]."""
         edges, state, told = edges[:, None, ..., self.no_edge:], states[:, -1:], []
@@ -62,6 +66,7 @@ class Decoder(nn.Module):
         """Surprise of each body, [..., 4] -> [...]: a normal distribution of variance 5e-5, of states scaled to 1."""
         return (((state - truth) / self.scale) ** 2).sum(-1) / 1e-4
 
+    @in_full_precision
     def refined(self, states: torch.Tensor, logits: torch.Tensor, steps: int, sweeps: int = 3) -> torch.Tensor:
         """Edges [N, B, B] int64 that make states [N, T, B, 4] less surprising, from an encoder's logits on.
 
@@ -94,6 +99,7 @@ class Decoder(nn.Module):
         return self.corrected(states, kinds, sweeps, told, shake)
 
     @torch.no_grad()
+    @in_full_precision
     def corrected(self, states: torch.Tensor, kinds: torch.Tensor, sweeps: int, told=None, shake=0.0) -> torch.Tensor:
         """Edges [N, B, B] int64 after ``sweeps``: each pair takes the type that leaves its two bodies least surprised.
 
@@ -233,6 +239,7 @@ class LawDecoder(Decoder):
         sure = (sure**2 + shake**2).sqrt()
         return (2 * (((state - truth) / sure) ** 2 / 3).log1p() + sure.log()).sum(-1)
 
+    @in_full_precision
     def run(self, states: torch.Tensor, edges: torch.Tensor, steps: int, parts: int = 10) -> torch.Tensor:
         """As of every decoder, with a clock of ``parts`` ticks a frame: a law holds for any step."""
         edges, state, told = edges[:, None, ..., self.no_edge:], states[:, -1:], []
@@ -255,7 +262,7 @@ class RecurrentDecoder(Decoder):
         super().__init__(types, no_edge, wide, interval)
         self.mine, self.theirs = nn.Linear(wide, self.nets * wide), nn.Linear(wide, self.nets * wide, bias=False)
         self.second = nn.Parameter(torch.randn(self.nets, wide, wide) / wide**0.5)
-        self.remember = nn.GRUCell(wide + 4, wide)
+        self.remember = GRUCell(wide + 4, wide)
         self.act = nn.Sequential(nn.Linear(wide, wide), nn.ReLU(), nn.Linear(wide, wide), nn.ReLU(), nn.Linear(wide, 4))
 
     def step(self, state: torch.Tensor, edges: torch.Tensor, memory: torch.Tensor):
@@ -267,15 +274,18 @@ class RecurrentDecoder(Decoder):
         memory = memory.unflatten(0, state.shape[:2])
         return state + self.change * self.act(memory), memory
 
+    @in_full_precision
     def surprise(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         last = states.shape[1] - 1
         told, _ = self._follow(states, edges, last, max(last - steps, 1))
         return self.cost(told, states[:, 1:], None).sum((1, 2))
 
+    @in_full_precision
     def run(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         heard = states.shape[1]
         return self._follow(states, edges, heard - 1 + steps, heard)[0][:, heard - 1 :]
 
+    @in_full_precision
     def refined(self, states, logits, steps, sweeps=3):
         raise ValueError("a decoder that remembers gives no cheap answer for one pair at a time; choose refine=0, or "
                          'a model whose decoder is "mlp" or "law"')

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 import torch
 
+from ..arguments import a, count, number, seed, share, takes
 from ..motion import Motion
+from ..shapes import tensor
 from ..skeleton import slerp
 from ..windows import Frame
 
@@ -34,11 +36,16 @@ class Phrases(NamedTuple):
         count, codes = self.codes.shape[:2]
         return torch.arange(count)[:, None] * max(codes // 2, 1) + torch.arange(codes)
 
+    @takes(change=tensor(..., "latents", finite=True))
     def plus(self, change: torch.Tensor) -> Phrases:
         """The same take with ``change`` [Z], or one a moment [M, Z], added to its codes. Chapter: 6."""
         change = change.to(self.codes)
+        if change.shape not in (self.codes.shape[-1:], (int(self.clock.max()) + 1, self.codes.shape[-1])):
+            raise ValueError(f"change must have shape [{self.codes.shape[-1]}] or [{int(self.clock.max()) + 1}, "
+                             f"{self.codes.shape[-1]}], one a moment; got {list(change.shape)}")
         return self._replace(codes=self.codes + (change if change.ndim == 1 else change[self.clock]))
 
+    @takes(size=number(0), seed=seed, back=share)
     def wandering(self, size: float, seed: int = 0, back: float = 0.05) -> torch.Tensor:
         """A walk by chance, one step a moment [M, Z], for `plus`: up as often as down.
 
@@ -52,11 +59,14 @@ class Phrases(NamedTuple):
             walk.append((1 - back) * walk[-1] + step)
         return torch.stack(walk).to(self.codes) * self.codes.flatten(0, 1).std(0)
 
+    @takes(number=count(0), height=number(), moments=number(above=0))
     def waving(self, number: int, height: float, moments: float) -> torch.Tensor:
         """One number that swings, [M, Z], for `plus`: ``height`` of its variation to either side, in so many moments.
 
-        Errors: IndexError for a number that a code does not have.
+        Errors: ValueError for a number that a code does not have.
         """
+        if number >= self.codes.shape[-1]:
+            raise ValueError(f"number must be below {self.codes.shape[-1]}, as many as a code has; got {number}")
         when = torch.arange(int(self.clock.max()) + 1) * 2 * torch.pi / moments
         change = torch.zeros(len(when), self.codes.shape[2])
         change[:, number] = height * float(self.codes[..., number].std()) * when.sin()
@@ -67,11 +77,13 @@ class Phrases(NamedTuple):
 
         Errors: ValueError for a take with fewer windows.
         """
+        a(Phrases)("other", other), number(-10, 10)("share", share)
         if len(other.codes) < len(self.codes):
             raise ValueError(f"the other take has {len(other.codes)} windows and this one {len(self.codes)}")
         return self._replace(codes=torch.lerp(self.codes, other.codes[: len(self.codes)].to(self.codes), share))
 
 
+@takes(turns=tensor("windows", "frames", "joints", 4), roots=tensor("windows", "frames", 3))
 def blend(turns: torch.Tensor, roots: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Windows that overlap by half, as one: fading from each to the next along a Hann window, rotations by `slerp`.
 

@@ -11,9 +11,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..arguments import a, count, each, seed, takes
 from ..compatibility import misfit
 from ..losses import Schedule, kl_loss, kl_per_unit
 from ..motion import OURS, Motion, Source
+from ..precision import LSTM, in_full_precision, product
+from ..shapes import tensor
 from ..skeleton import Skeleton, keep_bones
 from ..windows import Frame, frame_of
 
@@ -47,10 +50,10 @@ class SoloVAE(nn.Module):
                              "smaller, or leave the shortcut out")
         self.skeleton, self.frames, self.fps, self.latent = skeleton, frames, fps, latent
         self.kl, self.free_bits, self.shortcut, self.whole, self.heading = kl, free_bits, shortcut, whole, heading
-        self.reader = nn.LSTM(width, hidden, layers, batch_first=True)
+        self.reader = LSTM(width, hidden, layers, batch_first=True)
         self.to_mean, self.to_log_variance = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
         self.opener = nn.Sequential(nn.Linear(latent + 8, hidden), nn.ReLU())
-        self.writer = nn.LSTM(hidden, hidden, layers, batch_first=True)
+        self.writer = LSTM(hidden, hidden, layers, batch_first=True)
         self.to_pose = nn.Linear(hidden, width)
         self.smoother = nn.Conv1d(width, width, 3, padding=1, padding_mode="replicate")
         self.silence = nn.Dropout(dropout)
@@ -75,6 +78,7 @@ class SoloVAE(nn.Module):
         return cls(skeleton, kl=Schedule(**config.pop("kl")), **config)
 
     @torch.no_grad()
+    @in_full_precision
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
         """Before training, measure the training set: its mean phrase, its spread, its principal components.
 
@@ -96,6 +100,7 @@ class SoloVAE(nn.Module):
             nn.init.constant_(self.to_log_variance.bias, -6.0)
 
     @torch.no_grad()
+    @in_full_precision
     def finish(self, batches: Iterable[torch.Tensor]) -> None:
         """After training, measure what drawing by chance needs, on training windows.
 
@@ -132,10 +137,10 @@ class SoloVAE(nn.Module):
         """Phrases as seen, [B, T, J * 3] in metres, to mean and log-variance [B, Z]."""
         x = (x - self.middle) / self.scale
         last = self.silence(self.reader(x)[0][:, -1])  # [B, hidden]
-        mean = self.to_mean(last)
+        mean = self.to_mean(last).to(x)
         if self.shortcut:
-            mean = mean + x.flatten(1) @ self.axes.T / self.spread
-        return mean, self.to_log_variance(last).clamp(-12, 4)
+            mean = mean + product(x.flatten(1), self.axes.T) / self.spread
+        return mean, self.to_log_variance(last).to(x).clamp(-12, 4)
 
     def decode(self, z: torch.Tensor, whole: bool | None = None) -> torch.Tensor:
         """Codes [B, Z] to phrases as seen, [B, T, J * 3], metres. ``whole`` in place of the model's own."""
@@ -143,8 +148,9 @@ class SoloVAE(nn.Module):
         hidden = self.opener(torch.cat([z[:, None].expand(-1, self.frames, -1), clock], 2))  # [B, T, hidden]
         x = self.to_pose(self.silence(self.writer(hidden)[0]))  # [B, T, J * 3]
         x = self.smoother(x.transpose(1, 2)).transpose(1, 2)  # a convolution along time, not across joints
+        x = x.to(self.middle)
         if self.shortcut:
-            x = x + ((z * self.spread) @ self.axes).view_as(x)
+            x = x + product(z * self.spread, self.axes).view_as(x)
         x = x * self.scale + self.middle
         if not (self.whole if whole is None else whole):
             return x
@@ -166,6 +172,7 @@ class SoloVAE(nn.Module):
         return {"loss": squared + weight * kl_loss(units, self.free_bits), "squared": squared, "error_m": error,
                 "kl_nats": units.sum()}
 
+    @takes(count=count(1, 100_000), seed=seed)
     def draw(self, count: int, seed: int = 0) -> torch.Tensor:
         """Codes [count, Z] from the prior: any direction, and as far from the middle as the training set's codes."""
         chance = torch.Generator().manual_seed(seed)
@@ -175,18 +182,20 @@ class SoloVAE(nn.Module):
         far = torch.lerp(self.distances.cpu()[low], self.distances.cpu()[low + 1], place - low)
         return (z / z.norm(dim=1, keepdim=True) * far[:, None]).to(self.middle)
 
+    @takes(x=tensor("phrases", "frames", "width", finite=True), seed=seed)
     def with_detail(self, x: torch.Tensor, seed: int = 0) -> torch.Tensor:
         """Phrases [B, T, J * 3] with what a decoder leaves out drawn by chance, as large as on training windows."""
         chance = torch.Generator().manual_seed(seed)
         chance.manual_seed(int(torch.randint(2**62, (1,), generator=chance)))  # or it would repeat what `draw` drew
         chance = torch.randn(len(x), len(self.detail), generator=chance)
-        return x + (chance.to(x) @ self.detail).view_as(x)
+        return x + product(chance.to(x), self.detail).view_as(x)
 
     def mean_pose(self) -> np.ndarray:
         """The training set's mean pose, [J, 3] metres: limbs are too short in it, but for those that move little."""
         return self.middle.mean(0).view(-1, 3).cpu().double().numpy()
 
     @torch.no_grad()
+    @takes(phrases=a(Motion) | each(a(Motion)))
     def read(self, phrases: Motion | list[Motion]) -> tuple[torch.Tensor, Frame]:
         """One phrase of ``frames`` frames, or several: their codes [B, Z] (the posterior's mean) and their places.
 
@@ -207,6 +216,7 @@ class SoloVAE(nn.Module):
         return self.encode(x)[0], place
 
     @torch.no_grad()
+    @takes(codes=tensor(..., "latents", finite=True), place=a(Frame), source=a(Source), detail=seed)
     def dance(self, codes: torch.Tensor, place: Frame | None = None, source: Source | None = OURS,
               detail: int | None = None) -> list[Motion]:
         """The phrases of codes [B, Z], or of one code [Z].
@@ -224,6 +234,7 @@ class SoloVAE(nn.Module):
         return [Motion(each, self.fps, self.skeleton, source=source) for each in x.cpu().numpy()]
 
 
+@takes(start=tensor("latents", finite=True), end=tensor("latents", finite=True), steps=count(1, 100_000))
 def between(start: torch.Tensor, end: torch.Tensor, steps: int) -> torch.Tensor:
     """Codes [steps, Z] on the way from one code [Z] to another, both ends among them.
 

@@ -15,10 +15,12 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate, normalize, pad
 
+from ..arguments import a, flag, number, takes, text
 from ..compatibility import body_size, require_dancer, require_fit, rest_mismatch, skeleton_mismatch
 from ..losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 from ..metrics.joints import joint
 from ..motion import OURS, Motion, Source
+from ..precision import LSTM, in_full_precision, product
 from ..skeleton import Skeleton, forward_kinematics, slerp
 from ..windows import Frame, about_vertical, cut, frame_of, positions_of
 from .feet import standing
@@ -39,7 +41,7 @@ class Reader(nn.Module):
     def __init__(self, width: int, latent: int, codes: int, hidden: int, layers: int, dense: int, dropout: float):
         super().__init__()
         self.codes = codes
-        self.listen = nn.LSTM(width, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
+        self.listen = LSTM(width, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
         self.gather = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * hidden, dense), nn.ReLU(), nn.Dropout(dropout))
         self.to_mean, self.to_log_variance = nn.Linear(dense, latent), nn.Linear(dense, latent)
         nn.init.constant_(self.to_log_variance.bias, -5.0)  # clouds begin small, or their noise is all one hears
@@ -48,7 +50,7 @@ class Reader(nn.Module):
         """Means and log-variances."""
         h = self.listen(x)[0]  # [B, T, 2 * hidden]
         h = self.gather(h.unflatten(1, (self.codes, -1)).mean(2))  # [B, codes, dense]
-        return self.to_mean(h), self.to_log_variance(h).clamp(-12, 4)
+        return self.to_mean(h).to(x), self.to_log_variance(h).to(x).clamp(-12, 4)
 
 
 class Writer(nn.Module):
@@ -58,14 +60,14 @@ class Writer(nn.Module):
         super().__init__()
         self.frames = frames
         self.spread = nn.Sequential(nn.Linear(latent, dense), nn.ReLU(), nn.Dropout(dropout))
-        self.speak = nn.LSTM(dense, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
+        self.speak = LSTM(dense, hidden, layers, batch_first=True, dropout=dropout, bidirectional=True)
         self.to_pose = nn.Linear(2 * hidden, width)
         self.beside = nn.Linear(latent, width)  # a way past the LSTM, so that learning need not wait for it
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """Poses, in units of how much each number varies."""
-        z = interpolate(z.transpose(1, 2), self.frames, mode="linear").transpose(1, 2)  # [B, T, latent]
-        return self.to_pose(self.speak(self.spread(z))[0]) + self.beside(z)
+        z = interpolate(codes.transpose(1, 2), self.frames, mode="linear").transpose(1, 2)  # [B, T, latent]
+        return (self.to_pose(self.speak(self.spread(z))[0]) + self.beside(z)).to(codes)
 
 
 class VAERNN(nn.Module):
@@ -131,7 +133,7 @@ class VAERNN(nn.Module):
         hanging = [1] * len(skeleton)  # how many joints each one moves
         for parent, child in reversed(skeleton.bones):
             hanging[parent] += hanging[child]
-        leverage = torch.tensor(hanging).repeat_interleave(FORMS[form]).tolist() + 3 * [10.0]
+        leverage = [each for each in hanging for _ in range(FORMS[form])] + 3 * [10.0]
         self.register_buffer("leverage", torch.tensor(leverage).sqrt(), persistent=False)  # [W]
         part = frames // codes
         self.register_buffer("axes", torch.zeros(latent if shortcut else 0, 2 * part * width))
@@ -162,6 +164,7 @@ class VAERNN(nn.Module):
         return Skeleton(self.skeleton.names, self.skeleton.parents, bones) if bones.any() else None
 
     @torch.no_grad()
+    @in_full_precision
     def prepare(self, batches: Iterable[torch.Tensor]) -> None:
         """Before training, measure the training windows: usual poses, how much they vary, bodies, components."""
         batches = [batch[:, : self.frames] for batch in batches]
@@ -228,7 +231,7 @@ class VAERNN(nn.Module):
         x = self._level(x, "read", who)
         mean, log_variance = self.readers["both" if self.fakes else who](x)
         if self.shortcut:
-            mean = mean + self._parts(x[..., -len(self.leverage):]) @ self.axes.T / self.spread
+            mean = mean + product(self._parts(x[..., -len(self.leverage):]), self.axes.T) / self.spread
         return mean, log_variance
 
     def decode(self, codes: torch.Tensor, who: str, beside: torch.Tensor | None = None):
@@ -238,14 +241,15 @@ class VAERNN(nn.Module):
         """
         x = self.writers[who](codes)
         if self.shortcut:
-            x = x + self._whole((codes * self.spread) @ self.axes) / self.leverage
+            x = x + self._whole(product(codes * self.spread, self.axes)) / self.leverage
         if self.fakes:
-            x = x @ torch.linalg.inv(getattr(self, f"match_{who}")).T
+            x = product(x, torch.linalg.inv(getattr(self, f"match_{who}")).T)
         x = x * getattr(self, f"write_scale_{who}") + getattr(self, f"write_middle_{who}")
         root = x[..., -3:] if self.fakes else x[..., -3:] + beside
         return x, self.rotations(x), root
 
     @torch.no_grad()
+    @takes(motion=a(Motion), route=text)
     def read(self, motion: Motion, route: str | None = None) -> Phrases:
         """A whole take, in windows that overlap by half. ``route`` None: the first that there is.
 
@@ -278,6 +282,7 @@ class VAERNN(nn.Module):
         return Phrases(self.encode(x, route[0])[0], frame, x[..., -3:], motion, route)
 
     @torch.no_grad()
+    @takes(phrases=a(Phrases), body=a(Skeleton), mix=number(-10, 10), feet=flag)
     def write(self, phrases: Phrases, body: Skeleton | None = None, mix: float = 1.0, feet: bool = True) -> Motion:
         """The take that was read, as dancer ``phrases.route[1]`` would dance it, windows blended into each other.
 
@@ -326,6 +331,7 @@ class VAERNN(nn.Module):
         root = about_vertical(frame.heading[:, None], turns[:, :, 0])
         return torch.cat([root[:, :, None], turns[:, :, 1:]], 2)
 
+    @takes(motion=a(Motion), route=text, body=a(Skeleton), mix=number(-10, 10), feet=flag)
     def translate(self, motion: Motion, route: str | None = None, body: Skeleton | None = None,
                   mix: float = 1.0, feet: bool = True) -> Motion:
         """`read` and `write` in one: a take of one dancer as a take of the other."""
@@ -377,7 +383,7 @@ class VAERNN(nn.Module):
         if not self.fakes:
             return x
         match = getattr(self, f"match_{who}")
-        return torch.cat([x[..., : -len(match)], x[..., -len(match) :] @ match.T], -1)
+        return torch.cat([x[..., : -len(match)], product(x[..., -len(match) :], match.T)], -1)
 
     def _parts(self, x: torch.Tensor) -> torch.Tensor:
         """Levelled windows [B, T, W] in parts, [B, C, 2 * T / C * W], where each number counts as it moves joints.

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..arguments import Rule, Wrong, a, choice, count, each, flag, number, rate, seed, share, takes, text
 from ..motion import OURS, Duet, Motion
 from ..skeleton import Skeleton
 from .body import J, Performance, body, perform, reach, swing, unit
@@ -23,6 +24,18 @@ SENDERS = tuple(
 RECEIVERS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "middle")) + ("jaw",)
 
 
+def _a_joint(value, axes):
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(isinstance(part, str) for part in value):
+        raise Wrong(TypeError)
+    if value[0] not in ("a", "b") or value[1] not in J:
+        raise Wrong(ValueError)
+    return tuple(value)
+
+
+_JOINT = Rule('a pair ("a" or "b", name of a joint of the synthetic body)', _a_joint)
+
+
+@takes(source=_JOINT, target=_JOINT, lag=count(0), strength=share)
 @dataclass(frozen=True)
 class Drive:
     """One joint that moves another: the target's bone follows the source joint `lag` frames later.
@@ -37,6 +50,7 @@ class Drive:
     strength: float
 
 
+@takes(kind=text, lag=count(0), strength=share, drives=each(a(Drive)))
 @dataclass(frozen=True)
 class Coupling:
     """The planted truth of a synthetic duet: what ties dancer b to dancer a (or single joints, either way).
@@ -93,6 +107,9 @@ class Coupling:
         return cls(str(arrays["kind"]), int(arrays["lag"]), float(arrays["strength"]), drives)
 
 
+@takes(kind=choice(*KINDS), frames=count(1, 100_000), seed=seed, fps=rate, lag=count(0), strength=share,
+       drives=count(0, 6) | each(a(Drive)), bodies=each(a(Skeleton), size=2),
+       tempo=number(20, 400, what="a number of beats per minute"), shared_beat=flag)
 def duet(
     kind: str = "canon",
     frames: int = 300,
@@ -175,6 +192,7 @@ def duet(
     return Duet(a, b, coupling)
 
 
+@takes(rng=a(np.random.Generator), count=count(0, 6), lags=each(count(0), size=2), strengths=each(share, size=2))
 def draw_drives(rng: np.random.Generator, count: int, lags=(3, 12), strengths=(0.5, 0.9)) -> tuple[Drive, ...]:
     """Joint-to-joint drives at random: at most one receiver a limb, and no limb both sends and receives."""
     limbs = [(dancer, limb) for dancer in "ab" for limb in ("left", "right", "jaw")]

@@ -13,6 +13,7 @@ import numpy as np
 import roma
 import torch
 
+from ..arguments import number, takes
 from ..skeleton import HYBRIK_29, Skeleton
 
 J = {name: j for j, name in enumerate(HYBRIK_29.names)}
@@ -22,6 +23,10 @@ KNEE_LIMIT = np.deg2rad((2.0, 140.0))
 HEAD_TURN_LIMIT = np.deg2rad(65.0)
 
 
+_SHARE = number(0.7, 1.4, what="a share of an average body's")
+
+
+@takes(height=number(1.2, 2.2, what="a number of metres"), legs=_SHARE, arms=_SHARE, shoulders=_SHARE)
 def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: float = 1.0) -> Skeleton:
     """A 29-joint skeleton with the proportions you ask for, resting in a T-pose that looks along -Y.
 
@@ -30,11 +35,6 @@ def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: 
     Chapter: 1. Thigh and shank are the shares of body height of Drillis and Contini (1966); the rest is
     rounded to look right.
     """
-    if not 1.2 <= height <= 2.2:
-        raise ValueError(f"height is {height} m; a dancer here is 1.2 to 2.2 m tall")
-    for name, factor in (("legs", legs), ("arms", arms), ("shoulders", shoulders)):
-        if not 0.7 <= factor <= 1.4:
-            raise ValueError(f"{name} is {factor}; proportions go from 0.7 to 1.4 of an average body")
     leg = 0.491 * legs  # hip to ankle, as a share of height
     trunk = (1 - 0.039 - 0.028 - leg) / (1 - 0.039 - 0.028 - 0.491)  # what is left for the spine and the head
     arm, wide = arms, shoulders

@@ -1,0 +1,214 @@
+"""Files on disk: written whole or not at all, and one process a folder.
+
+Taught in chapter 1, "Seeing a duet"; the lock in chapter 4, "A dancer in 256 numbers".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import secrets
+import socket
+import threading
+import time
+from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be deleted or replaced: that is lock enough
+    fcntl = None
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room left, a quota reached, a limit on the size of a file
+STALE_AFTER = 10.0  # seconds without a sign of life before a half file that nobody holds is taken for a dead one
+
+
+@contextlib.contextmanager
+def atomic_write(path, error: type[Exception] = OSError):
+    """A temporary path beside ``path``, moved over it when all went well: the old file or the new one, never half.
+
+    The temporary file has a name of its own, so that two writers do not meet; its permissions are what the umask says.
+    It is on the disk (fsync) before it takes the name. Where ``path`` is a symbolic link, the file that it points to is
+    replaced and the link stays. After any stop, Ctrl-C too, the half file is gone; one that a killed process left is
+    cleared away by the next write to the same name.
+    Errors: ``error`` where the folder is missing or closed, ``path`` is a folder or a device, or the disk is full: it
+    says what to do, and what stood at ``path`` stays. Chapter: 1.
+    """
+    path = Path(path)
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if target.exists() and not target.is_file():
+        raise error(f"{path.name}: cannot be written over {target}, which is a folder or a device; choose another name")
+    try:
+        _clear(target)
+        half = target.with_name(f"{_mark(target)}{secrets.token_hex(4)}{target.suffix[-16:]}")
+        held = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    except (OSError, ValueError) as problem:
+        raise error(f"{path.name}: cannot write into {path.parent}: {_said(problem, path)}") from problem
+    try:
+        if fcntl:
+            with contextlib.suppress(OSError):  # a network folder without locks: half files there are cleared by age
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            os.close(held)
+        yield half
+        with half.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(half, target)
+    except OSError as problem:
+        kept = "what was there before is untouched" if target.exists() else "nothing was left behind"
+        raise error(f"{path.name}: the file could not be written: {_said(problem, target)}; {kept}") from problem
+    finally:
+        if fcntl:
+            os.close(held)
+        with contextlib.suppress(OSError):
+            half.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def _said(problem: Exception, path: Path) -> str:
+    """The trouble in words; of a full disk, what to do."""
+    number = getattr(problem, "errno", None)
+    text = getattr(problem, "strerror", None) or str(problem)
+    if number in FULL:
+        return f"the disk that holds {path.parent} is full ({text}). Make room there, or choose another folder"
+    return text
+
+
+def _mark(target: Path) -> str:
+    """How every half file of one target begins; short, since names may have 255 bytes."""
+    return f".writing-{hashlib.sha256(target.name.encode(errors='surrogateescape')).hexdigest()[:8]}-"
+
+
+def _clear(target: Path) -> None:
+    """Delete half files that killed writers of ``target`` left: old enough, and held by nobody."""
+    for left in target.parent.glob(_mark(target) + "*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime < STALE_AFTER:
+                continue
+            if fcntl is None:
+                left.unlink()
+                continue
+            held = os.open(left, os.O_WRONLY)
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+            finally:
+                os.close(held)
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name on the disk too; where a system cannot, it lasts all the same unless the power fails just now."""
+    with contextlib.suppress(OSError):
+        held = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(held)
+        finally:
+            os.close(held)
+
+
+_mine = threading.local()  # folders that this thread holds: a run inside a run, such as fit in train, is the same run
+
+
+@contextlib.contextmanager
+def folder_lock(folder, error: type[Exception] = OSError):
+    """One writer a folder: while this holds it, another process, or another thread, is refused.
+
+    The folder is made where it is missing. The lock is the system's own (flock) on a file ``.lock`` in it, so it ends
+    with the process however that ends, and a file left behind holds nobody up. A folder on a network disk that has no
+    such locks is judged by the process and the machine that the file names. The thread that holds it may ask again.
+    Errors: ``error`` naming the folder and the process that holds it, or where the folder cannot be written.
+    Chapter: 4.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = Path(os.path.realpath(folder)) / ".lock"
+        held = getattr(_mine, "held", None)
+        if held is None:
+            held = _mine.held = set()
+        if path in held:
+            yield
+            return
+        handle, other = _take(path)
+    except OSError as problem:
+        raise error(f"cannot write into {folder}: {_said(problem, folder / '.lock')}") from problem
+    if handle is None:
+        raise error(f"{folder} is in use by process {other.get('pid', '?')} on {other.get('host', 'another machine')}; "
+                    "two runs in one folder would undo each other. Wait for it, stop it, or choose another folder")
+    held.add(path)
+    try:
+        yield
+    finally:
+        held.discard(path)
+        with contextlib.suppress(OSError):
+            path.unlink()  # before the lock is given back, so that nobody takes a file that is about to go
+        os.close(handle)
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _take(path: Path) -> tuple[int | None, dict]:
+    """(a handle that holds the lock, {}), or (None, whose it is)."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            free = _lock(handle)
+            other = _holder(handle)
+            if free is None:  # no locks here: is the process that the file names alive?
+                free = not (other.get("host") == socket.gethostname() and _alive(other.get("pid")))
+            if not free:
+                os.close(handle)
+                return None, other
+            if not os.path.exists(path) or not os.path.samestat(os.fstat(handle), os.stat(path)):
+                os.close(handle)  # its owner was leaving, and took the file along: ours is nobody's
+                continue
+            os.ftruncate(handle, 0)
+            os.lseek(handle, 0, os.SEEK_SET)
+            os.write(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+            return handle, {}
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.close(handle)
+            raise
+
+
+def _lock(handle: int) -> bool | None:
+    """Whether the lock is ours now; None where this system or this disk has none."""
+    try:
+        if fcntl:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
+            import msvcrt
+
+            os.lseek(handle, 1 << 20, os.SEEK_SET)  # far past the words, which others may then still read
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        return True
+    except BlockingIOError:
+        return False
+    except PermissionError:  # what Windows says of a region that is locked
+        return False
+    except (OSError, ImportError):
+        return None
+
+
+def _holder(handle: int) -> dict:
+    os.lseek(handle, 0, os.SEEK_SET)
+    try:
+        words = json.loads(os.read(handle, 1000))
+    except (OSError, ValueError):
+        return {}
+    return words if isinstance(words, dict) else {}
+
+
+def _alive(pid) -> bool:
+    if type(pid) is not int or pid < 1 or pid == os.getpid():
+        return False  # a process number comes round again: ours in an old file is not us
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True

@@ -11,6 +11,7 @@ import numpy as np
 import roma
 import torch
 
+from ..arguments import a, takes
 from ..compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton, forward_kinematics
@@ -59,6 +60,7 @@ class ConformReport:
                      + " frames a second")
         return "\n".join(lines)
 
+    @takes(made=a(Motion))
     def back(self, made: Motion) -> Motion:
         """What a model made, on the skeleton of the recording that was conformed, at its size and rate.
 

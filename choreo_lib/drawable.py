@@ -55,6 +55,13 @@ def joint_of(motion: Motion, name: str, argument: str) -> int:
     return motion.skeleton.names.index(name)
 
 
+def _axes_given(value, axes):
+    from matplotlib.axes import Axes
+
+    return a(Axes).test(value, axes)
+
+
+AXES = Rule("a matplotlib Axes", _axes_given)
 SEEN = Rule(f"a Motion or a Duet within {REACH:,.0f} m of the origin", _seen)
 SEEN_DUET = Rule(f"a Duet within {REACH:,.0f} m of the origin",
                  lambda value, axes: _seen(a(Duet).test(value, axes), axes))

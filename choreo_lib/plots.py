@@ -11,15 +11,9 @@ import numpy as np
 
 from . import palette
 from .arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, rate, takes, text
-from .drawable import FRAME, REACH, SEEN, SEEN_DUET, VIEW, frame_of, joint_of, label
+from .drawable import AXES, FRAME, REACH, SEEN, SEEN_DUET, VIEW, frame_of, joint_of, label
 from .motion import Duet, Motion
 from .shapes import array
-
-
-def _axes_given(value, axes):
-    from matplotlib.axes import Axes
-
-    return a(Axes).test(value, axes)
 
 
 def _named_curves(value, axes):
@@ -31,11 +25,10 @@ def _named_curves(value, axes):
     return {label(name): array("frames", finite=False).test(curve, {}) for name, curve in value.items()}
 
 
-_AX = Rule("a matplotlib Axes", _axes_given)
 _CURVES = Rule("a dictionary of names and curves [frames]", _named_curves)
 
 
-@takes(motion=SEEN, count=count(1, 200), view=VIEW, gap=number(-REACH, REACH), ax=_AX)
+@takes(motion=SEEN, count=count(1, 200), view=VIEW, gap=number(-REACH, REACH), ax=AXES)
 def seq(
     motion: Motion | Duet, count: int = 8, view: tuple[float, float] | None = None, gap: float | None = None, ax=None
 ):
@@ -68,7 +61,7 @@ def seq(
     return _bare(ax)
 
 
-@takes(motion=SEEN, other=SEEN, frame=FRAME, view=VIEW, ax=_AX)
+@takes(motion=SEEN, other=SEEN, frame=FRAME, view=VIEW, ax=AXES)
 def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None, ax=None):
     """One motion drawn through another at one frame: ``other`` in grey behind, ``motion`` in colour. Chapter: 1."""
     frame_of(motion, frame), frame_of(other, frame)
@@ -81,7 +74,7 @@ def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None
     return _bare(ax)
 
 
-@takes(duet=SEEN_DUET, frame=FRAME, weights=array("joints of a", "joints of b"), threshold=number(), view=VIEW, ax=_AX)
+@takes(duet=SEEN_DUET, frame=FRAME, weights=array("joints of a", "joints of b"), threshold=number(), view=VIEW, ax=AXES)
 def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, view=None, ax=None):
     """The two skeletons and the connections between them.
 
@@ -110,7 +103,7 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
     return _bare(ax)
 
 
-@takes(duet=SEEN_DUET, sends=array(), receives=array(), frame=FRAME, view=VIEW, ax=_AX)
+@takes(duet=SEEN_DUET, sends=array(), receives=array(), frame=FRAME, view=VIEW, ax=AXES)
 def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
     """Who moves whom, and where: a disc on each joint, as large as what it sends, and a ring, as what it receives.
 
@@ -134,7 +127,7 @@ def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
     return _bare(ax)
 
 
-@takes(motion=SEEN, frame=FRAME, gap=count(), joints=each(text), view=VIEW, ax=_AX)
+@takes(motion=SEEN, frame=FRAME, gap=count(), joints=each(text), view=VIEW, ax=AXES)
 def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=None, ax=None):
     """Velocity arrows: where each joint will be, ``gap`` frames later, if it keeps the pace of the last ``gap`` frames.
 
@@ -167,7 +160,7 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=No
     return _bare(ax)
 
 
-@takes(motion=SEEN, joint=text, ax=_AX)
+@takes(motion=SEEN, joint=text, ax=AXES)
 def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
     """Trajectories from above, in metres: the root's path (or one joint's), a dot where it starts. Chapter: 1."""
     ax = _axes(ax, (4.5, 4.5))
@@ -182,7 +175,7 @@ def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
     return _plain(ax)
 
 
-@takes(duet=SEEN_DUET, joints=each(text, size=2), ax=_AX)
+@takes(duet=SEEN_DUET, joints=each(text, size=2), ax=AXES)
 def distance(duet: Duet, joints: tuple[str, str] | None = None, ax=None):
     """Distance over time, in metres: root to root, or between a named joint of a and a named joint of b. Chapter: 1."""
     ax = _axes(ax, (8, 2.4))
@@ -195,7 +188,7 @@ def distance(duet: Duet, joints: tuple[str, str] | None = None, ax=None):
     return _plain(ax)
 
 
-@takes(curves=_CURVES, fps=rate, unit=text, ax=_AX)
+@takes(curves=_CURVES, fps=rate, unit=text, ax=AXES)
 def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=None):
     """Named curves [T] over time; the first two in the dancers' colours and line styles. Chapter: 1."""
     ax = _axes(ax, (8, 2.4))

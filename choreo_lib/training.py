@@ -21,10 +21,10 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from . import checkpoints, files
-from .arguments import a, count, number, seed, share, takes, text
+from .arguments import a, count, device, flag, number, path, seed, share, takes, text
 from .augmentation import Augment
 from .checkpoints import TrainingError
-from .drawable import label
+from .drawable import AXES, label
 from .fingerprints import identity
 from .precision import tensor_cores
 from .windows import Windows
@@ -84,6 +84,7 @@ class History:
             table.writeheader()
             table.writerows(self.rows)
 
+    @takes(names=text, ax=AXES)
     def plot(self, *names: str, ax=None):
         """Curves over epochs, by default the training and validation loss; on a logarithmic scale if all are above 0.
 
@@ -133,6 +134,7 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     return names[precision]
 
 
+@takes(model=a(nn.Module), plan=a(Plan), out=path, resume=flag, progress=flag, keep_every=count(0), device=device)
 def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None = None, device: str | None = None,
         resume: bool = False, progress: bool = True, keep_every: int = 0) -> History:
     """Train a model, and leave the best weights in it.

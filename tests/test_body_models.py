@@ -175,7 +175,7 @@ def test_nothing_pickled_is_opened(tmp_path):
     np.savez(tmp_path / "y.npz", other=person)
     assert "never opened" in refusal(tmp_path / "y.npz")
     for suffix in (".pkl", ".pt"):
-        (tmp_path / f"z{suffix}").write_bytes(b"\x80\x04.")
+        (tmp_path / f"z{suffix}").write_bytes(b"\x80\x04smpl_poses.")
         assert "never opened" in refusal(tmp_path / f"z{suffix}") and "savez" in refusal(tmp_path / f"z{suffix}")
     assert not Trap.sprung
 

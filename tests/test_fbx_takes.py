@@ -53,7 +53,8 @@ REST, DANCE = Stack("Armature|T-pose", still(frames=2)), Stack("Armature|dance",
 
 @pytest.mark.parametrize("stacks, taken", [((REST, DANCE), 1), ((DANCE, REST), 0),
                                            ((Stack("long rest", still(frames=200)), REST, DANCE), 2),
-                                           ((REST, DANCE, Stack("short", sway(frames=10))), 1)])
+                                           ((REST, DANCE, Stack("short", sway(frames=10))), 1),
+                                           ((Stack("short", sway(frames=10)), DANCE), 1)])
 def test_the_longest_take_that_moves_is_read_and_the_others_are_named(stacks, taken, tmp_path):
     path = write(tmp_path / "x.fbx", body(), stacks)
     motion = quietly(read_motion, path)

@@ -693,7 +693,7 @@ def test_arguments_and_places_that_make_no_sense(tmp_path):
     refused(lambda: read_motion(path, fps=-3), "fps")
     refused(lambda: read_motion(tmp_path), "folder")
     refused(lambda: read_motion(tmp_path / "no.bvh"), "no such file", "no.bvh")
-    refused(lambda: read_motion(tmp_path / "no.c3d"), ".bvh, .fbx, .json, .npy, .npz")
+    refused(lambda: read_motion(tmp_path / "no.mov"), ".bvh, .c3d, .fbx, .json, .npy, .npz, .trc")
     refused(lambda: write_motion(dancer(), tmp_path / "x.fbx"), ".bvh, .glb, .npz")
     refused(lambda: write_motion(Duet(dancer(), dancer()), tmp_path / "x.bvh"), "one dancer")
     refused(lambda: write_motion(dancer(), tmp_path / "no" / "x.bvh"), "cannot write")

@@ -1,7 +1,8 @@
 """Thousands of spoiled files: each is read, or refused with a MotionFormatError, and never for long.
 
 CHOREO_FUZZ=N sets the number of inputs of the whole run (2,000 if unset); CHOREO_FUZZ_SEED another seed.
-FBX goes through a C library, so its inputs run in a process of their own, and a crash there names its case.
+FBX goes through a C library, so its inputs run in a process of their own, and a crash there names its case; C3D goes
+through C++ that its reader starts in a process of its own.
 By hand, with figures: python tests/test_formats_fuzz.py 20000
 """
 
@@ -20,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from make_fbx import Stack, body, still, sway, write
+from make_markers import LABELS, c3d, person, trc
 from mutations import spoil_header, spoil_tree
 
 from choreo_lib import Motion, Skeleton, Source
@@ -28,6 +31,7 @@ from choreo_lib.formats import (
     MotionGuessWarning,
     read_detections,
     read_duet,
+    read_markers,
     read_motion,
     write_motion,
 )
@@ -70,8 +74,21 @@ def seeds(folder: Path) -> dict[str, list[bytes]]:
                 "keypoints": rng.normal(size=87).round(2).tolist(),
                 "pred_xyz_jts": rng.normal(size=(24, 3)).round(2).tolist()} for i in range(4)]
     plain = (folder / "a.bvh").read_bytes()
-    return {".bvh": [plain, (FIXTURES / "odd.bvh").read_bytes(), plain[:10] + plain[plain.index(b"\nROOT"):]],
-            ".npz": [(folder / name).read_bytes() for name in ("a.npz", "d.npz", "e.npz")], ".npy": arrays,
+    shape = (6, 22, 3)
+    for name, arrays_of in (("joints", {"joints": rng.normal(size=shape), "fps": np.array(30)}),
+                            ("two", {"Jtr": rng.normal(size=(6, 2, 24, 3)), "gender": np.array(b"male")}),
+                            ("poses", {"poses": rng.normal(size=(6, 156)), "trans": rng.normal(size=(6, 3)),
+                                       "betas": rng.normal(size=16), "mocap_framerate": np.array(120.0)})):
+        np.savez(folder / f"{name}.npz", **arrays_of)
+    twos = [f"{who}:{label}" for who in ("Ann", "Bo") for label in LABELS]
+    both = np.concatenate([person(6), person(6, (0.8, 0, 0))], axis=1)
+    gone = person(6)
+    gone[2:4, 3] = np.nan
+    return {".trc": [trc(person(6)).encode(), trc(gone, unit="m", up="z").encode(), trc(both, twos).encode()],
+            ".c3d": [c3d(person(6)), c3d(gone, Y_SCREEN=["+Z"]), c3d(both, twos)],
+            ".bvh": [plain, (FIXTURES / "odd.bvh").read_bytes(), plain[:10] + plain[plain.index(b"\nROOT"):]],
+            ".npz": [(folder / name).read_bytes() for name in ("a.npz", "d.npz", "e.npz", "joints.npz", "two.npz",
+                                                               "poses.npz")], ".npy": arrays,
             ".json": [json.dumps(rng.normal(size=(15, 20, 3)).round(2).tolist()).encode(),
                       json.dumps(records).encode()]}
 
@@ -157,9 +174,9 @@ def injure(suffix: str, data: bytes, rng) -> bytes:
 
 def read_every_way(path, suffix, rng) -> int:
     """Try the readers that take this kind of file; 1 if one of them could still read it, 0 if all refused."""
-    said = {} if suffix == ".npz" or rng.random() < 0.3 else {"up": "y", "scale": 0.01}
+    said = {} if rng.random() < (0.6 if suffix == ".npz" else 0.3) else {"up": "y", "scale": 0.01}
     readers = [lambda: read_motion(path, **said)]
-    if suffix in (".bvh", ".npy", ".npz", ".json"):
+    if suffix != ".bvh":
         readers.append(lambda: read_duet(path, **said))
     if suffix == ".npy":
         readers.append(lambda: read_duet(path, **said, layout=("interleaved", "stacked")[int(rng.integers(2))]))
@@ -167,6 +184,8 @@ def read_every_way(path, suffix, rng) -> int:
         readers.append(lambda: read_duet(path, path, up=("y", "z"), scale=(0.01, 1), fps=30))
     if suffix == ".json":
         readers.append(lambda: read_detections(path))
+    if suffix in (".trc", ".c3d"):
+        readers.append(lambda: read_markers(path, **said))
     read = 0
     for reader in readers:
         try:
@@ -205,7 +224,7 @@ def fuzz(suffix: str, good: list[bytes], count: int, folder: Path, say=None) -> 
     return {"kind": suffix, "cases": count, "still_read": read, "slowest_s": slowest[0], "slowest_case": slowest[1]}
 
 
-SHARE = {".bvh": 0.35, ".npz": 0.25, ".npy": 0.15, ".json": 0.15, ".fbx": 0.10}
+SHARE = {".bvh": 0.35, ".npz": 0.25, ".npy": 0.15, ".json": 0.15, ".trc": 0.10, ".c3d": 0.02, ".fbx": 0.05}
 
 
 @pytest.fixture(scope="module")
@@ -213,14 +232,16 @@ def good(tmp_path_factory):
     return seeds(tmp_path_factory.mktemp("good"))
 
 
-@pytest.mark.parametrize("suffix", [".bvh", ".npz", ".npy", ".json"])
+@pytest.mark.parametrize("suffix", [".bvh", ".npz", ".npy", ".json", ".trc", ".c3d"])
 def test_spoiled_files_are_refused_in_words(suffix, good, tmp_path):
+    if suffix == ".c3d":
+        pytest.importorskip("ezc3d")
     assert fuzz(suffix, good[suffix], int(TOTAL * SHARE[suffix]), tmp_path)["cases"] >= 1
-    for data in good[suffix]:  # and the unspoiled ones are read, or the fuzzing would prove nothing
+    for data in good[suffix][:3]:  # and the unspoiled ones are read, or the fuzzing would prove nothing
         (tmp_path / f"good{suffix}").write_bytes(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MotionGuessWarning)
-            for read in (read_motion, read_duet, read_detections):
+            for read in (read_motion, read_duet, read_detections, read_markers):
                 try:
                     read(tmp_path / f"good{suffix}", **({} if suffix == ".npz" or read is read_detections
                                                         else {"up": "y", "scale": 0.01}))
@@ -248,7 +269,12 @@ def good_fbx() -> list[bytes]:
     paths = [FIXTURES / "handmade.fbx"]
     if "CHOREO_DATA" in os.environ:
         paths += sorted(Path(os.environ["CHOREO_DATA"]).glob("fbx/85_03.fbx"))
-    return [path.read_bytes() for path in paths]
+    with tempfile.TemporaryDirectory() as name:
+        nodes, curves = {}, {}
+        for who in ("A:", "B:"):
+            nodes, curves = nodes | body(who), curves | sway(who, frames=6)
+        two = write(Path(name) / "two.fbx", nodes, [Stack("rest", still("A:", 2)), Stack("dance", curves)])
+        return [path.read_bytes() for path in (*paths, two)]
 
 
 def main(arguments):

@@ -175,6 +175,22 @@ def test_a_c3d_that_claims_more_than_it_has_is_refused_before_it_is_opened(spoil
         read_markers(tmp_path / "x.c3d")
 
 
+def test_a_residual_of_minus_one_is_a_gap_whatever_its_coordinates(tmp_path, monkeypatch):
+    """ezc3d 1.7.2 gives NaN there; a version that gave the stored place would change nothing."""
+    pytest.importorskip("ezc3d")
+    from choreo_lib.formats import c3d as reader
+    whole = reader._ask
+
+    def told(*given):
+        about, points = whole(*given)
+        points = points.copy()
+        points[4, 2, 3] = -1
+        return about, points
+    monkeypatch.setattr(reader, "_ask", told)
+    path = saved(tmp_path / "x.c3d", c3d(person(), Y_SCREEN=["+Z"]))
+    assert quietly(read_markers, path).gaps == (("LFHD", 4, 4),)
+
+
 def test_outputs_of_a_model_are_no_markers(tmp_path):
     pytest.importorskip("ezc3d")
     more = np.concatenate([person(), np.full((40, 1, 3), 0.045)], axis=1)

@@ -36,7 +36,7 @@ def python(code, cwd, **more):
 
 
 def test_an_import_brings_in_nothing_heavy():
-    heavy = ["torch_geometric", "matplotlib.pyplot", "pooch", "ufbx", "pygltflib", "imageio_ffmpeg", "IPython"]
+    heavy = ["torch_geometric", "matplotlib.pyplot", "pooch", "ufbx", "ezc3d", "pygltflib", "imageio_ffmpeg", "IPython"]
     code = f"import sys, choreo_lib; print([name for name in {heavy} if name in sys.modules])"
     assert python(code, ROOT) == "[]"
 
@@ -117,13 +117,13 @@ def ranges(*extras):
 def test_colab_keeps_what_it_has():
     have = resolve_colab.pins(FREEZE.read_text(encoding="utf-8"))
     missing = []
-    for wanted in ranges("fbx", "gltf", "video"):
+    for wanted in ranges("fbx", "c3d", "gltf", "video"):
         version = have.get(resolve_colab.plain(wanted.name))
         if version is None:
             missing.append(wanted.name)
         else:
             assert wanted.specifier.contains(version), f"{wanted} would replace Colab's {version}"
-    assert sorted(missing) == ["pygltflib", "roma", "torch-geometric", "ufbx"]
+    assert sorted(missing) == ["ezc3d", "pygltflib", "roma", "torch-geometric", "ufbx"]
 
 
 def test_the_tested_set_is_pinned_and_inside_the_ranges():
@@ -131,7 +131,7 @@ def test_the_tested_set_is_pinned_and_inside_the_ranges():
              if line and not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)
     pinned = resolve_colab.pins("\n".join(lines))
-    for wanted in ranges("book", "test", "fbx", "gltf", "video"):
+    for wanted in ranges("book", "test", "fbx", "c3d", "gltf", "video"):
         name = resolve_colab.plain(wanted.name)
         assert name in pinned, f"{name} has a range in pyproject.toml and no pin in requirements.txt"
         assert wanted.specifier.contains(pinned[name])
@@ -139,7 +139,7 @@ def test_the_tested_set_is_pinned_and_inside_the_ranges():
 
 
 def test_what_conflicts_with_colab_stays_out_of_the_install():
-    assert not BOOK_ONLY & {wanted.name for wanted in ranges("fbx", "gltf", "video")}
+    assert not BOOK_ONLY & {wanted.name for wanted in ranges("fbx", "c3d", "gltf", "video")}
 
 
 @pytest.mark.network
@@ -163,10 +163,11 @@ def test_a_careless_chapter_is_noticed(tmp_path):
             "outputs": [{"output_type": "error"}]}
     seen = {**cell, "id": "b", "metadata": {}, "outputs": [{"output_type": "display_data", "data": {"image/png": ""}}]}
     told = {**seen, "id": "c", "metadata": {"mystnb": {"image": {"alt": "A circle."}}}}
-    path.write_text(json.dumps({"cells": [cell, dict(cell), {**cell, "id": ""}, seen, told]}), encoding="utf-8")
+    path.write_text(json.dumps({"cells": [cell, dict(cell), {**cell, "id": "", "source": ["x = 1\n", "x;\n"]}, seen,
+                                           told]}), encoding="utf-8")
     found = " ".join(check_notebooks.faults(path))
     assert "id 'a' of an earlier one" in found and "has no id" in found and "time stamps" in found
-    assert "stores an error" in found
+    assert "stores an error" in found and found.count("semicolon") == 1
     assert "picture of cell 3 (b) has no words" in found and found.count("has no words") == 1
 
 

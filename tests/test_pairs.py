@@ -102,6 +102,17 @@ def test_pairs_are_read_as_their_list_says(duet, files):
     np.testing.assert_allclose(late.positions[:, 1], duet.positions[:80, 1], atol=1e-4)
 
 
+def test_a_pair_of_a_list_may_have_an_axis_and_a_unit_a_file(duet, files):
+    cl.write_motion(duet.b, files / "yup.bvh", up="y", scale=0.01)
+    (files / "yup.bvh.json").unlink()  # as others write it
+    (files / "one.bvh.json").unlink()
+    (made,) = listed(files, {"a": "one.bvh", "b": "yup.bvh", "up": ["z", "y"], "scale": [1, 0.01]})
+    order = [duet.b.skeleton.index(name) for name in made.b.skeleton.names]  # a BVH goes limb by limb
+    np.testing.assert_allclose(made.b.positions, duet.b.positions[:, order], atol=1e-4)
+    with pytest.raises(cl.MotionFormatError, match="pair 0, up=: expected one value"):
+        listed(files, {"a": "one.bvh", "b": "yup.bvh", "up": ["z"]})
+
+
 @pytest.mark.parametrize(("pair", "word"), [
     ({"a": "one.bvh"}, "pair 0: expected"), ({"a": "one.bvh", "b": 3}, "pair 0: expected"),
     ({"a": "one.bvh", "b": "other.bvh", "frames": [80, 200]}, r"frames \[80, 200\] of a take of 90"),

@@ -101,20 +101,26 @@ def test_each_word_counts_only_where_it_can_be_meant(path, key):
         assert again.source is None or not again.source.verified
 
 
-def test_a_stop_between_the_two_files_leaves_what_is_read_safely(path, monkeypatch):
-    """The side-car is renamed first: stopped there, the old BVH stands beside words that are not its own."""
-    before, real = path.read_bytes(), os.replace
+@pytest.mark.parametrize("fails", [".bvh", ".json"])
+def test_a_stop_between_the_two_files_leaves_what_is_read_safely(path, monkeypatch, fails):
+    """The BVH is renamed first: stopped there nothing has changed; stopped after it, the old words are not believed."""
+    before, real = [path.read_bytes(), sidecar.sidecar_path(path).read_bytes()], os.replace
 
     def stops(half, final):
-        if str(final).endswith(".bvh"):
+        if str(final).endswith(fails):
             raise OSError(5, "Input/output error")
         real(half, final)
 
     monkeypatch.setattr(os, "replace", stops)
-    refused(lambda: write_motion(dancer(seed=4), path), "d.bvh", "could not be written")
+    refused(lambda: write_motion(dancer(seed=4), path), "could not be written")
     monkeypatch.undo()
-    assert path.read_bytes() == before and len(list(path.parent.iterdir())) == 2
-    assert told(quietly(read_motion, path, up="y", scale=0.01))
+    after = [path.read_bytes(), sidecar.sidecar_path(path).read_bytes()]
+    assert len(list(path.parent.iterdir())) == 2 and after[1] == before[1]
+    if fails == ".bvh":
+        assert after == before and read_motion(path).source == SOURCE
+    else:
+        again = quietly(read_motion, path, up="z", scale=1)
+        assert told(again) and again.source is None and np.abs(again.positions - dancer(seed=4).positions).max() < 1e-5
 
 
 def test_the_comment_of_older_files_is_still_read(tmp_path):

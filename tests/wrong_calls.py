@@ -33,6 +33,8 @@ from choreo_lib import (
     training,
     windows,
 )
+from choreo_lib.cleaning.upright import find_up
+from choreo_lib.formats.landmarks import records
 from choreo_lib.metrics import joints
 from choreo_lib.models import duet_vae, feet, phrases, solo_vae
 
@@ -47,6 +49,7 @@ BATCH = WINDOWS[:2]  # [2, 20, 2, J, 3]
 TURNS = windows.cut([DUET], length=20, stride=10, rotations=True)
 WORLDS = particles.simulate("springs", 30, bodies=4, frames=12)
 PEOPLE = [np.stack([a, b]) for a, b in zip(DUET.a.positions[:30], DUET.b.positions[:30])]
+REPORT = cl.clean(PEOPLE, 30.0)[1]
 FRAME = windows.frame_of(BATCH, -1, BODY)
 POSES = MOTION.positions[:20]
 SMALL = dict(past=14, ahead=6, features=8, heads=2, latent=4, units=8, layers=1, detail=2)
@@ -69,6 +72,8 @@ one = {"image_id": "1.jpg", "category_id": 1, "score": 1.0, "box": [0, 0, 200, 2
        "keypoints": [[100.0 + 9 * k, 100.0 + k * k, 1.0] for k in range(29)],
        "pred_xyz_jts": [[0.1 * k, 0.01 * k * k, 0] for k in range(24)]}
 (FOLDER / "seen.json").write_text(json.dumps([one]), encoding="utf-8")
+(FOLDER / "run").mkdir()
+(FOLDER / "run" / "last.safetensors").touch()
 SEEN = formats.read_detections(FOLDER / "seen.json")
 
 VALUES = {  # what an argument of this name is given, if the verb has no default for it
@@ -91,10 +96,11 @@ VALUES = {  # what an argument of this name is given, if the verb has no default
     "path_a": FOLDER / "a.bvh", "path_b": FOLDER / "b.bvh", "frames": 8, "edges": WORLDS.edges, "which": [0, 1],
     "device": "cpu", "high": 1.0, "step": 3, "source": ("a", "left_wrist"), "target": ("b", "left_wrist"), "lag": 3,
     "strength": 0.5, "answer": 3, "change": torch.zeros(4), "number": 1, "height": 0.5, "moments": 5.0,
+    "made": MOTION, "sources": cl.OURS, "result": {"pose_landmarks": [], "pose_world_landmarks": []},
     "turns": TURNS[:2][:, :, 0, :, 3:], "roots": TURNS[:2][:, :, 0, 0, :3], "indices": slice(2), "candidates": "head",
     "index": np.zeros((5, 2), int), "joints": ("left_wrist",), "spread": torch.eye(3), "onto": torch.eye(3),
 }
-SPECIAL = {  # an argument of a verb, where the name alone does not say what it is
+SPECIAL = {  # of one verb, where the name alone does not say
     "slerp": {"start": torch.ones(2, 4) / 2, "end": torch.ones(2, 4) / 2, "share": torch.zeros(2)},
     "keep_bones": {"positions": torch.tensor(POSES)}, "frechet_distance": {"x": np.eye(4), "y": np.eye(4)},
     "to_local": {"x": BATCH}, "to_world": {"x": BATCH}, "edge_accuracy": {"true": WORLDS.edges},
@@ -107,8 +113,11 @@ SPECIAL = {  # an argument of a verb, where the name alone does not say what it 
     "about_vertical": {"rotations": torch.tensor(MOTION.rotations), "angle": torch.zeros(1)},
     "rotation_difference": {"one": torch.ones(2, 4) / 2, "other": torch.ones(2, 4) / 2},
     "animate": {"motion": MOTION[:2], "path": FOLDER / "film.gif", "size": (32, 32), "progress": False},
-    "write_motion": {"path": FOLDER / "made.npz"}, "conform": {"model": BODY},
-    "report.back": {"made": MOTION}, "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"},
+    "write_motion": {"path": FOLDER / "made.npz"},
+    "fit": {"model": SOLO, "train": WINDOWS, "plan": training.Plan(), "out": FOLDER / "run"},
+    "records": {"size": (100, 100)}, "sliced": {"frames": slice(0, 10), "length": 60},
+    "plot": {"names": "train_loss"}, "conform": {"model": BODY}, "report.back": {"made": MOTION},
+    "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"},
     "joint_weights": {"path": FOLDER / "weights.json"}, "read_pairs": {"path": FOLDER / "pairs.json"},
     "read_detections": {"path": FOLDER / "seen.json"}, "save": {"path": FOLDER / "page.html"},
     "as_prototyped": {"scores": [np.ones(2)] * 30}, "solo.with_detail": {"x": torch.zeros(2, 20, 87)},
@@ -157,7 +166,10 @@ def verbs() -> dict:
     add(joints.joint, joints.joints, joints.hands)
     add(*(name for name in baselines.__all__ if name[0].islower() and name != "evaluate"), of=baselines)
     add(baselines.evaluate, prefix="baselines.")
-    add(baselines.Ridge)
+    add(baselines.Ridge, metrics.frechet.relations, find_up, records, training.fit)
+    add("timeline", of=REPORT)
+    add("plot", of=training.History([{"epoch": 1, "train_loss": 1.0}]))
+    add("matrix", "sliced", of=DUET.coupling)
     for name, kind in (("repeat", baselines.Repeat()), ("damped", baselines.DampedVelocity()),
                        ("ridge", baselines.Ridge(penalty=1.0, frames=2)), ("usual", baselines.UsualPartner())):
         add("fit", of=kind, prefix=f"{name}.")
@@ -221,8 +233,9 @@ def calls():
             for wrong, value in WRONG.items():
                 if each.kind is each.VAR_POSITIONAL:
                     spread = lambda verb=verb, **one: verb(*one.values())  # noqa: E731
-                    yield name, spread, each.name, wrong, {each.name: value}, {each.name: None}
-                elif value is None and each.default is None:
+                    right = own[each.name] if each.name in own else VALUES[each.name]
+                    yield name, spread, each.name, wrong, {each.name: value}, {each.name: right}
+                elif (value is None and each.default is None) or (value is True and isinstance(each.default, bool)):
                     continue
                 elif wrong not in RIGHT_KINDS or not isinstance(given.get(each.name), type(value)):
                     yield name, verb, each.name, wrong, {**given, each.name: value}, given

@@ -29,6 +29,10 @@ def faults(path: Path) -> list[str]:
         if pictures and not cell.get("metadata", {}).get("mystnb", {}).get("image", {}).get("alt"):
             found.append(f'{path}: the picture of cell {number} ({identity}) has no words for those who do not see it; '
                          'put {"mystnb": {"image": {"alt": "..."}}} into the metadata of the cell')
+        compared = not {"nbval-ignore-output", "nbval-skip"} & set(tags)
+        if compared and "".join(cell.get("source", "")).rstrip().endswith(";") and cell.get("cell_type") == "code":
+            found.append(f"{path}: cell {number} ({identity}) ends in a semicolon, which nbval does not know: its "
+                         "value is compared all the same")
         if any(out.get("output_type") == "error" for out in cell.get("outputs", [])) and "raises-exception" not in tags:
             found.append(f"{path}: cell {number} ({identity}) stores an error")
     return found

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import palette
+from ..arguments import takes
+from ..drawable import AXES
 from .camera import Placement
 
 
@@ -99,6 +101,7 @@ class RepairReport:
         wide = [max(len(line[k]) for line in lines) for k in range(4)]
         return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, wide)).rstrip() for line in lines)
 
+    @takes(ax=AXES)
     def timeline(self, ax=None):
         """Draw who was seen when, what was filled, and where the list changed places; returns the figure."""
         import matplotlib.pyplot as plt

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import a, each, takes
 from ..formats.border import TURNS, fail
 from ..formats.upright import bone_lengths, landmarks
+from ..shapes import array
 from ..skeleton import Skeleton
 
 _SURE = 0.7  # mean share of the way from feet to head that has to lie along one axis
@@ -16,6 +18,7 @@ _TALL = 1.25  # times: how much taller than wide a body without names has to be
 _STEADY = 2.0  # times: how much steadier its lower end has to be than its upper one
 
 
+@takes(people=each(array(None, None, 3, empty=True), least=1), skeleton=a(Skeleton))
 def find_up(path, people, skeleton: Skeleton) -> str:
     """The up axis of people [P, J, 3] a frame: 'z', unless what they do says otherwise.
 

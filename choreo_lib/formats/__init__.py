@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..motion import Duet, Motion
 from . import border
+from .body_models import PICKLES, names_parameters, pickle_advice
 from .border import MotionFormatError, MotionGuessWarning, fail
 from .detections import Detections, read_detections
 from .markers import Markers, read_markers
@@ -150,6 +151,9 @@ def _suffix(path, known: tuple, verb: str) -> str:
             from . import dialects, refusals
             if Path(path).is_dir():
                 dialects.refuse_folder(path)
+            if suffix in PICKLES and (not dialects.is_pickle(path) or names_parameters(path)):
+                fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here "
+                           f"(AIST++ and InterHuman come so). {pickle_advice(path)}")
             if dialects.is_pickle(path):
                 refusals.refuse_pickle(path)
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")

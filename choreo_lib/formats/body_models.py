@@ -16,7 +16,7 @@ from .border import check_counts, check_fps, fail
 from .smpl import BODIES, LONGER
 
 JOINTS = ("joints", "joints3d", "joints_3d", "jtr", "keypoints3d", "keypoints3d_optim", "keypoints_3d", "j3d",
-          "joint_positions", "positions")
+          "joint_positions")
 _RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "framerate", "frame_rate")
 _POSES = ("poses", "pose", "smpl_poses", "fullpose", "full_pose", "root_orient", "global_orient", "pose_body",
           "body_pose", "thetas")
@@ -171,6 +171,12 @@ def _lines(path, model: str, plain: dict, poses: str, key_of=None, out="joints.n
         "    out = model(" + ",\n                ".join(given) + ")\n"
         f'    numpy.savez("{out}", joints=out.joints[:, :{own}].detach().numpy(), fps={_rate(plain)})\n'
         f'    motion = choreo_lib.read_motion("{out}"{up})')
+
+
+def names_parameters(path) -> bool:
+    """Whether a pickle's bytes name a body model's parameters; it is looked at, and not opened."""
+    data = border.load_bytes(path)
+    return any(key in data for key in (b"smpl_poses", b"person1", b"pose_body", b"root_orient"))
 
 
 def pickle_advice(path) -> str:

@@ -8,6 +8,7 @@ them, the others put them in its place; so such a joint's OFFSET is zero, and th
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 
 import numpy as np
@@ -54,12 +55,14 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
     if order != sorted(order):
         stated["order"] = order
     beside = check_free(path)
-    # the BVH is renamed last: cut off in between, the old one stands beside a side-car that is not believed of it
-    with border.atomic_write(path) as half, border.atomic_write(beside) as half_beside:
+    # a stop between the two renames leaves a side-car that is not believed of the BVH beside it
+    with border.atomic_write(beside) as temporary, border.atomic_write(path) as half:
         with open(half, "wb") as file:
             sha256 = _pour(path, file, head, np.concatenate(columns, axis=1))
-        with open(half_beside, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(sidecar_text(path, motion, sha256, **stated).encode())
+            file.flush()
+            os.fsync(file.fileno())  # both are on the disk before the first takes its name
 
 
 def plain_names(names) -> list[str]:

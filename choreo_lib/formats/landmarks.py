@@ -53,7 +53,8 @@ def records(result, frame: int, size: tuple[int, int]) -> list[dict]:
     Chapter: 2. Paper: BlazePose (Bazarevsky et al., 2020).
     """
     made = []
-    if type(frame) is bool or not isinstance(frame, (int, float, np.number)) or not frame >= 0 or frame != int(frame):
+    if type(frame) is bool or not isinstance(frame, (int, float, np.number)) or not (
+            0 <= frame < 1e9 and frame == int(frame)):
         fail("landmarks", f"expected the frame's number, 0, 1, 2 ...; got {frame!r}", "frame")
     try:
         width, height = (float(n) for n in size)

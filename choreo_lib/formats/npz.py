@@ -118,7 +118,7 @@ def read_array(path, stream, size: int, where: str) -> np.ndarray:
             fail(path, f"npy version {version} is not known", where)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # "written by Python 2": read all the same
+            warnings.simplefilter("ignore")  # "written by Python 2", and names of kinds that NumPy calls old
             shape, fortran, dtype = read(stream)
     except border.MotionFormatError:
         raise

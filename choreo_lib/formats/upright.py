@@ -137,14 +137,21 @@ def _along(points: np.ndarray, up: str) -> np.ndarray:
 
 
 def _is_floor(points: np.ndarray, feet: list[int], danced: str, rested: str, reach: float) -> bool:
-    """Whether the feet stand on a floor across ``danced``: they are lowest, and floor and weight keep their heights
-    along it, while along ``rested`` they wander. Who lies on a floor wanders along the body, not off the floor."""
+    """Whether the feet stand on a floor across ``danced``, rather than the body lies on one across ``rested``.
+
+    Floors are at nought, and nothing is below. Where that tells nothing (both axes have one, or the root is held at the
+    origin), floor and weight keep their heights along the vertical, and wander along the others.
+    """
     heights = _along(points, danced)
     lowest = heights.min(axis=1)
     if np.mean(heights[:, feet].min(axis=1) - lowest < 0.12 * reach) < _MOST:
         return False
     if danced[-1] == rested[-1]:  # on the feet, unless the hands or the head are what stands still
         return _evidence(-heights, points) == 0
+    at_nought = [-0.08 * reach < np.percentile(_along(points, up).min(axis=1), 5) < 0.15 * reach
+                 for up in (danced, rested)]
+    if at_nought[0] != at_nought[1] or not at_nought[0] and np.abs(points[:, 0]).max() > 0.03 * reach:
+        return at_nought[0]
     wanders = [np.ptp(np.percentile(_along(points, up).min(axis=1), (5, 95)))
                + np.ptp(np.percentile(_along(points, up).mean(axis=1), (5, 95))) for up in (danced, rested)]
     return wanders[0] < 0.7 * wanders[1]

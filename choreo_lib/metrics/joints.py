@@ -6,7 +6,8 @@ from ..arguments import a, each, takes, text
 from ..joint_names import PARTS
 from ..skeleton import Skeleton
 
-COMMON = ("pelvis", "neck", "head") + tuple(f"{side}_{part}" for side in ("left", "right") for part in PARTS)
+_PARTS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "toe")  # the order in which features count them
+COMMON = ("pelvis", "neck", "head") + tuple(f"{side}_{part}" for side in ("left", "right") for part in _PARTS)
 """The 17 joints that every body in this book has, under the names that the measures use."""
 
 

@@ -72,6 +72,7 @@ class Coupling:
             + (f", strength {self.strength:g}" if self.strength != 1 else "")
         )
 
+    @takes(frames=a(slice), length=count())
     def sliced(self, frames: slice, length: int) -> Coupling:
         """The same truth for every n-th frame: lags count the frames that are left."""
         step = frames.step or 1

@@ -11,13 +11,13 @@ import re
 from functools import lru_cache
 
 PARTS = {
+    "shoulder": ("arm", "upperarm", "uparm", "shldr", "shldrbend", "humerus", "shoulder"),
+    "elbow": ("forearm", "elbow", "lowerarm", "lowarm", "forearmbend", "radius"),
+    "wrist": ("wrist", "hand"),
     "hip": ("upleg", "thigh", "upperleg", "thighbend", "hip", "femur", "hipjoint"),
     "knee": ("knee", "leg", "shin", "calf", "lowerleg", "tibia"),
     "ankle": ("ankle", "foot"),
     "toe": ("toebase", "toe", "toes", "toe0", "ball", "foot"),
-    "shoulder": ("arm", "upperarm", "uparm", "shldr", "shldrbend", "humerus", "shoulder"),
-    "elbow": ("forearm", "elbow", "lowerarm", "lowarm", "forearmbend", "radius"),
-    "wrist": ("hand", "wrist"),
 }
 """Our name of a joint that stands on both sides: the stems under which recordings know it, the surer one first. A
 bone's name is the joint it starts from, so a BVH's LeftArm is the shoulder and its LeftShoulder the collar bone."""

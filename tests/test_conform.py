@@ -84,6 +84,7 @@ def test_what_was_done_is_told():
     tall = load("translate-salsa").usual_body()
     legs = sum(np.linalg.norm(tall.offsets[tall.index(name)]) for name in ("LeftLeg", "LeftFoot"))
     assert report.scale == pytest.approx(legs / 0.82, abs=1e-3)
+    np.testing.assert_allclose(made.positions[:, 0, :2], report.scale * motion.positions[:, 0, :2], atol=1e-4)
     assert report.bones["LeftForeArm"] == pytest.approx(100 * (0.28198 / 0.29 - 1), abs=0.1)
     told = repr(report)
     for word in ("mapped", "inserted", "bridged", "dropped", "bones", "scaled", "mixamorig:LeftArm -> LeftArm"):
@@ -205,6 +206,19 @@ def test_points_get_rotations_from_their_planes():
         model.translate(bare)
     turned, _ = cl.conform(bare, model)  # the model's own joints, of which the places alone are known
     assert turned.rotations is not None and np.abs(turned.positions - made.positions).max() < 0.03
+    # a limb is turned so that its elbow's and knee's planes are where the points show them
+    for joint, sign in (("LeftForeArm", -1), ("RightForeArm", 1), ("LeftLeg", 1), ("RightLeg", 1)):
+        hinge = {-1: [0, 0, -1.0], 1: [0, 0, 1.0]}[sign] if "Arm" in joint else [1.0, 0, 0]
+        world = cl.forward_kinematics(made.skeleton, made.rotations, made.positions[:, 0])[1]
+        at = made.skeleton.index(joint)
+        axis = roma.quat_action(torch.from_numpy(world[:, at]), torch.tensor(hinge).float().expand(90, 3)).numpy()
+        above, tip = made.skeleton.parents[at], made.skeleton.parents.index(at)
+        plane = np.cross(*(made.positions[:, two] - made.positions[:, one] for one, two in ((above, at), (at, tip))))
+        plane /= np.linalg.norm(made.positions[:, at] - made.positions[:, above], axis=-1, keepdims=True)
+        plane /= np.linalg.norm(made.positions[:, tip] - made.positions[:, at], axis=-1, keepdims=True)
+        bent = np.linalg.norm(plane, axis=-1) > 0.45
+        if bent.any():
+            assert ((axis * plane).sum(-1) / np.linalg.norm(plane, axis=-1))[bent].min() > 0.99
     back, _ = cl.conform(made, points)
     assert back.skeleton == cl.HYBRIK_29 and back.rotations is None
 
@@ -222,6 +236,18 @@ def test_a_spine_that_bends_elsewhere_keeps_its_neck():
     home = report.back(made)
     at = [bowed.skeleton.index(name) for name in ("neck", "left_shoulder", "right_shoulder")]
     assert np.linalg.norm(home.positions[:, at] - bowed.positions[:, at], axis=-1).max() < 0.015
+
+
+def test_a_hand_that_turns_about_itself_is_seen_by_its_thumb():
+    body = bodies.body("mixamo")
+    turns = body.rotations.copy()
+    j, half = body.skeleton.index("mixamorig:LeftHand"), torch.linspace(0, np.pi / 4, 60)
+    twist = torch.stack([half.sin(), 0 * half, 0 * half, half.cos()], -1)  # about the hand's own bone
+    turns[:, j] = roma.quat_product(torch.from_numpy(turns[:, j]), twist).numpy()
+    waved = cl.Motion.from_rotations(turns, body.positions[:, 0], 30, body.skeleton)
+    made, report = cl.conform(waved, load("duet-salsa"))
+    thumb = body.skeleton.index("mixamorig:LeftHandThumb1")
+    assert np.linalg.norm(report.back(made).positions[:, thumb] - waved.positions[:, thumb], axis=-1).max() < 0.015
 
 
 def test_both_of_a_duet_stay_together():

@@ -116,7 +116,7 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "write_motion": {"path": FOLDER / "made.npz"},
     "fit": {"model": SOLO, "train": WINDOWS, "plan": training.Plan(), "out": FOLDER / "run"},
     "records": {"size": (100, 100)}, "sliced": {"frames": slice(0, 10), "length": 60},
-    "plot": {"names": "train_loss"}, "conform": {"model": BODY},
+    "plot": {"names": "train_loss"}, "conform": {"model": BODY}, "report.back": {"made": MOTION},
     "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"},
     "joint_weights": {"path": FOLDER / "weights.json"}, "read_pairs": {"path": FOLDER / "pairs.json"},
     "read_detections": {"path": FOLDER / "seen.json"}, "save": {"path": FOLDER / "page.html"},

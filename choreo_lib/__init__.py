@@ -11,7 +11,7 @@ from .checkpoints import TrainingError
 from .cleaning import RepairReport, clean
 from .datasets import DatasetError, data_path, list_datasets, load_duet, load_motion, splits
 from .export import animate
-from .formats import MotionFormatError, MotionGuessWarning, read_duet, read_motion, write_motion
+from .formats import Markers, MotionFormatError, MotionGuessWarning, read_duet, read_markers, read_motion, write_motion
 from .formats.conform import ConformReport, conform
 from .motion import OURS, Duet, Motion, Source
 from .player import Player, play

@@ -33,6 +33,7 @@ def main(words: list[str] | None = None) -> int:
     from . import artifacts, recipes  # after CHOREO_DATA is set
     from .checkpoints import TrainingError
     from .datasets import DatasetError
+    from .formats import MotionFormatError
 
     if asked.verb == "list":
         have = artifacts.list_models()
@@ -44,7 +45,7 @@ def main(words: list[str] | None = None) -> int:
             dist.init_process_group()
         print(artifacts.train(asked.name, asked.mode, asked.out, asked.resume, asked.device,
                               asked.precision, asked.weights, asked.keep_every))
-    except (TrainingError, DatasetError, RuntimeError) as error:
+    except (TrainingError, DatasetError, MotionFormatError, RuntimeError) as error:
         print(f"choreo_lib: {error}", file=sys.stderr)
         return 1
     finally:

@@ -10,6 +10,7 @@ import inspect
 import json
 import math
 import re
+import warnings
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def load(path: Path, weights: Path) -> torch.nn.Module:
     shapes = checkpoints.shapes(weights)
     _weigh(path, kind, card["config"], shapes)
     try:
-        with torch.device("meta"):  # shapes without memory, however large the card says the model is
+        with torch.device("meta"), warnings.catch_warnings():  # shapes without memory, however large the card says
+            warnings.simplefilter("ignore")
             sketch = kind.from_config(card["config"])
         checkpoints.compare_shapes(weights, shapes, sketch)
         model = kind.from_config(card["config"])

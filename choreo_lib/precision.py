@@ -9,7 +9,7 @@ computed in float32, by one decorator. Taught in chapter 4, "A dancer in 256 num
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 
 import torch
@@ -21,7 +21,9 @@ HALVES = (torch.bfloat16, torch.float16)
 @contextmanager
 def full_precision(device: torch.device | str) -> Iterator[None]:
     """For as long as this lasts, neither autocast nor TF32 rounds a product on that device. Chapter: 4."""
-    with matmul_precision("highest"), torch.autocast(torch.device(device).type, enabled=False):
+    kind = torch.device(device).type
+    able = torch.amp.is_autocast_available(kind)  # torch's "meta" device, for one, has none to switch off
+    with matmul_precision("highest"), torch.autocast(kind, enabled=False) if able else nullcontext():
         yield
 
 

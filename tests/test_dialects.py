@@ -311,7 +311,7 @@ def test_a_pickle_is_not_opened_and_the_lines_that_help_are_told(tmp_path, suffi
 
 def test_the_lines_that_help_make_what_is_read(tmp_path):
     """The advice on pickles is run as it stands, on tracks as PHALP keeps them, in arrays."""
-    (tmp_path / "tracks.pkl").write_bytes(b"x")
+    (tmp_path / "tracks.pkl").write_bytes(b"3d_joints")
     with pytest.raises(cl.MotionFormatError) as caught:
         cl.clean(tmp_path / "tracks.pkl", 30)
     lines = str(caught.value).partition("run: ")[2].partition("; then ")[0]

@@ -8,6 +8,7 @@ import ast
 import copy
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,9 @@ from torch.overrides import TorchFunctionMode
 import choreo_lib as cl
 from choreo_lib import precision, recipes, signals, training, windows
 from choreo_lib.__main__ import main
-from choreo_lib.models import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE
+from choreo_lib.models import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE, dance_nri, nri_decoders
 from choreo_lib.models.duet_as_coded import REPAIRS, DuetAsCoded
-from choreo_lib.models.graph_cells import GCNLSTM
+from choreo_lib.models.graph_cells import GCN, GCNLSTM
 from choreo_lib.models.stream import Wish
 from choreo_lib.particles import simulate
 from choreo_lib.skeleton import keep_bones
@@ -47,15 +48,17 @@ def tensors(value):
 
 
 class Watched(TorchFunctionMode):
-    """Refuses what fails or loses digits on CUDA under autocast, and counts what it has seen."""
+    """Refuses what fails or loses digits on CUDA under autocast (``full``: autocast), and counts what it has seen."""
 
-    def __init__(self):
+    def __init__(self, full=False):
         super().__init__()
-        self.linalg, self.remembered = set(), set()
+        self.full, self.linalg, self.remembered = full, set(), set()
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         name = getattr(func, "__name__", "")
         given = [x.dtype for x in tensors((args, tuple((kwargs or {}).values()))) if x.is_floating_point()]
+        computed = given and name != "__get__"  # asking a tensor where it is computes nothing
+        assert not (self.full and computed and torch.is_autocast_enabled("cpu")), f"{name} under autocast"
         if name.startswith("linalg_") and name not in ("linalg_cross", "linalg_vector_norm", "linalg_norm"):
             self.linalg.add(name)
             assert not set(given) & set(precision.HALVES), f"{name} is given {given}: CUDA has it in float32 only"
@@ -263,9 +266,13 @@ def test_what_a_model_measures_is_the_same_to_the_bit(kind, duets, pairs, string
     model, batches = made_of(kind, duets, pairs, strings)
     other = copy.deepcopy(model)
     for each, halved in ((model, False), (other, True)):
-        with torch.autocast("cpu", torch.bfloat16, enabled=halved), Watched() as seen:
+        with torch.autocast("cpu", torch.bfloat16, enabled=halved), Watched(full=True) as seen:
             each.prepare(batches)
-            if hasattr(each, "finish"):
+        torch.manual_seed(1)
+        for weight in each.parameters():
+            nn.init.normal_(weight, std=0.02)  # as if trained: networks add something
+        if hasattr(each, "finish"):
+            with torch.autocast("cpu", torch.bfloat16, enabled=halved), Watched(full=True):
                 each.finish(batches)
     assert kind == "springs" or seen.linalg
     for (name, one), two in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
@@ -313,6 +320,27 @@ def test_a_translation_in_bfloat16(duets, routes):
         nn.init.normal_(writer.to_pose.weight, std=0.02)
     for mix in (1.0, 0.5) if len(routes) == 2 else (1.0,):
         near(lambda mix=mix: torch.from_numpy(model.translate(duets[0].a, "ab", mix=mix).positions), 1e-6, 0.15)
+
+
+def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
+    """So what is made of it (logarithms, distances, losses) is not in half precision by accident."""
+    solo, cut = solo_model(duets)
+    turning, _ = turning_model(duets, form="6d")
+    reader, writer = turning.readers["a"], turning.writers["b"]
+    duet, bodies, joints = duet_model(pairs).readers["a"], particle_model(), string_model(strings)
+    coded = DuetAsCoded(pairs.skeleton, ("time",), past=12, ahead=28, features=16, heads=2, latent=8, units=8)
+    when, mask = torch.zeros(5, 16), torch.zeros(5, 5, dtype=torch.bool)
+    with half():
+        assert solo.to_mean(torch.ones(1, 12)).dtype == torch.bfloat16  # autocast is on
+        said = (solo.encode(solo.seen(cut[:2])[0]), solo.decode(torch.zeros(2, 8), whole=False),
+                duet.encode(torch.zeros(2, 5, duet.open.in_features), when, mask), duet.decode(torch.zeros(2, 5, 8)),
+                reader(torch.zeros(2, 16, reader.listen.input_size)), writer(torch.zeros(2, 1, 8)),
+                bodies.encode(simulate("springs", 2, 4).states),
+                joints.encoder(torch.zeros(2, 2, 29, 240), joints.graph), joints.read(strings[:1][:, :40]).logits,
+                GCN(9, 4)(torch.zeros(2, 3, 29, 9), joints.graph)[0],
+                coded.readers["a"].encode(torch.zeros(2, 5, 87), when, mask),
+                coded.readers["a"].decode(torch.zeros(2, 5, 8)))
+    assert [x.dtype for x in tensors(said)] == [torch.float32] * len(list(tensors(said)))
 
 
 def test_components_are_no_network_and_lose_no_digit(duets):
@@ -394,6 +422,30 @@ def test_bones_are_kept_as_well_in_half_precision(duets):
     exact = keep_bones(duets[0].a.skeleton, drawn, mobility=mobility)
     with half():
         assert torch.equal(keep_bones(duets[0].a.skeleton, drawn, mobility=mobility), exact)
+
+
+# Where things are computed
+
+SOMEWHERE = {"solo-synthetic": {}, "duet-synthetic": {"no_input": 0.0, "chained": 0.0}, "duet-salsa": {"no_input": 1.1},
+             "translate-salsa": {}, "deepfake-salsa": {}, "springs5": {}, "springs5-mlp": {}, "springs5-recurrent": {},
+             "charged5-supervised": {}, "strings-salsa": {}, "strings-described": {}}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SOMEWHERE)
+def test_no_step_mixes_devices(name, monkeypatch):
+    """On torch's device without memory, which refuses a tensor that was left on the CPU as CUDA does."""
+    model, plan = gpu_check.prepared(name, "quick")
+    vars(model).update(SOMEWHERE[name])
+    batch = gpu_check.batches_of(name, plan, 2, 1)[0].to("meta")
+    # two places that ask for a number, of which there is none: whether anybody is beyond a wall, or the two stand close
+    monkeypatch.setattr(nri_decoders, "walls", lambda place, pace: (place, pace))
+    monkeypatch.setattr(dance_nri, "frame_of", partial(windows.frame_of, of="a"))
+    model.to("meta").train()
+    loss = model.losses(batch, 0)["loss"]
+    loss.backward()
+    assert loss.device.type == "meta"
+    with pytest.raises(RuntimeError):
+        loss + torch.ones(2)  # it does refuse
 
 
 # What a plan may ask for

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from test_training import PLAN, data, fit, fresh
 
 import choreo_lib as cl
-from choreo_lib import cards, checkpoints, fingerprints, models, training, windows
+from choreo_lib import cards, checkpoints, fingerprints, models, recipes, training, windows
 from choreo_lib.__main__ import main
 
 ONE = replace(PLAN, epochs=1)
@@ -245,8 +245,11 @@ def in_use(tmp_path):
     process.communicate()
 
 
-def test_two_processes_in_one_folder_the_second_is_refused(in_use, capsys):
+def test_two_processes_in_one_folder_the_second_is_refused(in_use, capsys, monkeypatch):
+    """Before it makes its windows, which takes minutes of a real set."""
     folder, number = in_use
+    recipe = replace(recipes.RECIPES["solo-synthetic"], windows=lambda *how: pytest.fail("windows for nothing"))
+    monkeypatch.setitem(recipes.RECIPES, "solo-synthetic", recipe)
     with pytest.raises(cl.TrainingError, match=f"in use by process {number} on .*another folder"):
         fit(folder, resume=True)
     assert main(["train", "solo-synthetic", "--out", str(folder)]) == 1

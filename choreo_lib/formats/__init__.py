@@ -1,6 +1,6 @@
 """Motion files in and out: `read_motion`, `read_duet` and `write_motion` choose by the suffix.
 
-Taught in chapter 1, "Seeing a duet". In: BVH, FBX, NPY, JSON, NPZ. Out: BVH, GLB, NPZ. Everything is
+Taught in chapter 1, "Seeing a duet". In: BVH, FBX, C3D, TRC, NPY, JSON, NPZ. Out: BVH, GLB, NPZ. Everything is
 metres and Z up once it is inside; what a file does not state is guessed aloud (`MotionGuessWarning`,
 ``motion.notes``), and what cannot be read is refused with the place (`MotionFormatError`).
 """
@@ -14,9 +14,11 @@ from ..motion import Duet, Motion
 from . import border
 from .border import MotionFormatError, MotionGuessWarning, fail
 from .detections import Detections, read_detections
+from .markers import Markers, read_markers
 from .pairs import each, joint_weights, match, read_pairs
 
-_IN = (".bvh", ".fbx", ".json", ".npy", ".npz")
+_IN = (".bvh", ".c3d", ".fbx", ".json", ".npy", ".npz", ".trc")
+_MARKERS = (".c3d", ".trc")
 _OUT = (".bvh", ".glb", ".npz")
 
 
@@ -40,6 +42,9 @@ def read_motion(path, up: str | None = None, scale: float | None = None, fps: fl
     if suffix == ".fbx":
         from .fbx import read_fbx
         return read_fbx(path, up, scale, fps, take)
+    if suffix in _MARKERS:
+        from .markers import read_marker_motion
+        return read_marker_motion(path, up, scale, fps)
     if suffix == ".npz":
         motion = _read_npz(path, up, scale, fps)
         if isinstance(motion, Duet):
@@ -51,7 +56,7 @@ def read_motion(path, up: str | None = None, scale: float | None = None, fps: fl
 
 def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None, layout: str | None = None,
               take: str | int | None = None) -> Duet:
-    """Read two dancers, from one file a dancer or from one that holds both (NPZ, NPY, BVH with two ROOTs, FBX).
+    """Read two dancers, from one file a dancer or from one that holds both (NPZ, NPY, FBX, C3D, BVH with two ROOTs).
 
     Shapes: a NPY may be [T, 2, J, 3], or [2T, J, 3] with ``layout`` "interleaved" (rows a, b, a, b in turn) or
     "stacked" (all of a, then all of b); None takes what the rows show, since no body jumps, or refuses.
@@ -82,6 +87,9 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
     if suffix == ".fbx":
         from .fbx import read_fbx_duet
         return duets.join(*read_fbx_duet(path_a, up, scale, fps, take), (path_a, path_a))
+    if suffix in _MARKERS:
+        from .markers import read_marker_duet
+        return duets.join(*read_marker_duet(path_a, up, scale, fps), (path_a, path_a))
     if suffix == ".npz":
         duet = _read_npz(path_a, up, scale, fps)
         if not isinstance(duet, Duet):
@@ -158,5 +166,5 @@ def _read_npz(path, up, scale, fps):
     return read_npz(path, up, scale, fps)
 
 
-__all__ = ["Detections", "MotionFormatError", "MotionGuessWarning", "joint_weights", "match", "read_detections",
-           "read_duet", "read_motion", "read_pairs", "write_motion"]
+__all__ = ["Detections", "Markers", "MotionFormatError", "MotionGuessWarning", "joint_weights", "match",
+           "read_detections", "read_duet", "read_markers", "read_motion", "read_pairs", "write_motion"]

@@ -253,7 +253,8 @@ class DuetVAE(nn.Module):
         flag = self.flag * (torch.arange(begin, end, device=own.device) >= self.past)[:, None]
         tgt = self.open(self._dancing(own, again)[:, begin:end]) + when + self.role[who] + flag
         if kept is None:
-            out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=self._listening(begin, end, len(tgt)))
+            out = self.decoder(tgt, memory, tgt_mask=later, memory_mask=self._listening(begin, end, len(tgt)),
+                               tgt_is_causal=False)  # or torch compares masks, for which a GPU has to be waited for
         else:
             out = self._decode_on(tgt, memory, later, self._listening(begin, end, len(tgt)), kept)
             kept |= {"frames": end, "last": partner[:, -1:]}

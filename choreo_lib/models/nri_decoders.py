@@ -48,7 +48,7 @@ class Decoder(nn.Module):
         starts = torch.arange(0, last, steps, device=states.device)
         state, total = states[:, starts], 0.0
         for k in range(1, min(steps, last) + 1):
-            alive = int((starts + k <= last).sum())  # the last run may be shorter than the others
+            alive = 1 + (last - k) // steps  # the last run may be shorter than the others
             state, sure = self.step(state[:, :alive], edges)
             total = total + self.cost(state, states[:, starts[:alive] + k], sure).sum((1, 2))
         return total

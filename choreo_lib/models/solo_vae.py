@@ -262,7 +262,6 @@ def _some(phrases: torch.Tensor, most: int = 30_000) -> torch.Tensor:
     return phrases[drawn.to(phrases.device)]
 
 
-@in_full_precision
 def components(x: torch.Tensor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     """In which ``count`` directions x [N, D] varies most about zero, and how much.
 

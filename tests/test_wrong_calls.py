@@ -38,12 +38,12 @@ matplotlib.use("Agg")
 NOT_TRIED = {  # public, and not called wrongly here, each with the reason
     "list_models": "takes nothing", "list_datasets": "takes nothing", "DatasetError": "an error",
     "TrainingError": "an error", "MotionFormatError": "an error", "MotionGuessWarning": "a warning",
-    "ConformReport": "what conform gives; nobody makes one",
+    "Markers": "what read_markers gives; nobody makes one", "ConformReport": "what conform gives; nobody makes one",
     "Player": "what play gives; nobody makes one", "RepairReport": "what clean gives; nobody makes one",
 }  # fmt: skip
 EXERCISES = [name for name in checks.__all__ if name.startswith("ex")]
 REFUSED_ANYWAY = {  # what even the right call answers here, since the whole thing would take minutes
-    "fit": "", "model.evaluate": "there is no recipe", "train": "there is no recipe",
+    "fit": "", "read_markers": "", "model.evaluate": "there is no recipe", "train": "there is no recipe",
 }  # fmt: skip
 
 
@@ -102,6 +102,7 @@ def test_every_public_name_is_tried():
 PAGES = re.compile(r"\.\. auto(\w+):: choreo_lib\.([\w.]+)\n((?:   .*\n)*)")
 LEFT_OUT = {  # of the reference's pages, by the beginning of their names, with the reason
     "judges.": "measure a model on windows that its recipe made",
+    "files": "how a file is put in place", "fingerprints": "what data is", "cards": "what a model says of itself",
     "precision": "how a network computes, which its layers ask",
     "signals": "steps inside a network, on tensors that it made",
     "models.": "a network's parts and the steps of its training, which the loop calls; its verbs are tried",

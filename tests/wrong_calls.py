@@ -150,7 +150,7 @@ def verbs() -> dict:
 
     add(cl.play, cl.animate, cl.read_motion, cl.read_duet, cl.write_motion, cl.load_motion, cl.load_duet, cl.splits,
         cl.data_path, cl.load_model, cl.clean, cl.forward_kinematics, cl.Motion, cl.Duet, cl.Skeleton, cl.Source)
-    add(cl.conform)
+    add(cl.conform, cl.read_markers)
     add("back", of=cl.conform(MOTION, BODY)[1], prefix="report.")
     add(cl.evaluate, prefix="model.")
     add(artifacts.train, artifacts.find_recipe, datasets.fetch, datasets.missing, datasets.is_here)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import path, takes
 from ..motion import Duet, Motion
 from ..skeleton import Skeleton
 from . import border, marker_labels, plausible
@@ -118,6 +119,7 @@ class Markers:
         return Motion(self.positions, self.fps, skeleton, name=self.name, notes=(*self.notes, note))
 
 
+@takes(path=path)
 def read_markers(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Markers:
     """Read labelled markers from a C3D or a TRC file, gaps as NaN.
 

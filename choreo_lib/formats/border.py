@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 
 from .. import files
+from ..arguments import MAX_CELLS, MAX_FRAMES
 from ..motion import Motion, Source
 from ..skeleton import Skeleton
 from . import plausible, upright
 from .plausible import UNITS
 
 MAX_BYTES, MAX_JSON_BYTES, MAX_ARRAY_BYTES = 128_000_000, 48_000_000, 200_000_000
-MAX_FRAMES, MAX_JOINTS, MAX_CELLS, MAX_DISTANCE = 1_000_000, 512, 3_000_000, 1e5
+MAX_JOINTS, MAX_DISTANCE = 512, 1e5
 TURNS = {  # rows: where our x, y and z come from; every matrix is a proper rotation
     "x": ((0, 0, -1), (0, 1, 0), (1, 0, 0)), "-x": ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
     "y": ((1, 0, 0), (0, 0, -1), (0, 1, 0)), "-y": ((1, 0, 0), (0, 0, 1), (0, -1, 0)),

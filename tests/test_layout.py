@@ -2,6 +2,7 @@
 
 import ast
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,14 @@ def test_a_module_imports_only_from_its_floor_and_below(path):
 def test_the_layout_page_names_every_module():
     page = (ROOT / "book" / "library.md").read_text(encoding="utf-8")
     assert {name for name in FLOORS if f"`{name}`" not in page} == set()
+    maker = runpy.run_path(str(ROOT / "tools" / "make_face.py"))
+    level = {"ground": 0} | {str(k): k for k in range(1, 6)}
+    drawn = {name: level[floor] for floor, names in maker["storeys"]() for name in names}
+    assert drawn == {name: floor for name, floor in FLOORS.items() if name != "__main__"}
+    picture = (ROOT / "book" / "_static" / "floors.svg").read_text(encoding="utf-8")
+    words = re.search(r":alt: (.*)", page)[1]
+    assert {name for name in drawn if not re.search(rf"\b{name}\b", picture)} == set(), "python tools/make_face.py"
+    assert {name for name in drawn if not re.search(rf"\b{name}\b", words)} == set()
 
 
 def test_public_names_say_their_chapter():

@@ -5,6 +5,7 @@ Run after a change to the palette, the plots, the player or the synthetic dancer
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import matplotlib
@@ -89,36 +90,47 @@ def mark() -> None:
     plt.close(figure)
 
 
+def storeys() -> list[tuple[str, list[str]]]:
+    """The floors of the library and their modules, from the ground up, as the table of book/library.md has them."""
+    found = []
+    for line in (STATIC.parent / "library.md").read_text(encoding="utf-8").splitlines():
+        if row := re.match(r"\| (\w*) *\| (`[^|]+`) \|", line):
+            if row[1]:
+                found.append((row[1], []))
+            found[-1][1].extend(name for name in re.findall(r"`(\w+)`", row[2]) if name != "__main__")
+    return found
+
+
 def floors() -> None:
     """The layout of the library as a house, for the page "How the library is laid out"."""
-    storeys = (
-        ("ground", "skeleton   motion   palette"),
-        ("1", "formats   synthetic   cleaning"),
-        ("2", "datasets   windows   augmentation   metrics   baselines"),
-        ("3", "models  losses  checkpoints  plots  export  payload  player"),
-        ("4", "training   recipes   artifacts"),
-        ("5", "checks"),
-    )
-    figure, ax = plt.subplots(figsize=(8, 3.6), layout="constrained", facecolor=palette.PAPER)
-    for level, (name, modules) in enumerate(storeys):
-        ax.add_patch(plt.Rectangle((0.9, level), 8, 0.86, fc=palette.PAPER, ec=palette.INK_SOFT, lw=1.2))
-        ax.text(
-            4.9, level + 0.43, modules, ha="center", va="center", family="monospace", color=palette.INK, fontsize=11
-        )
-        ax.text(0.7, level + 0.43, name, ha="right", va="center", color=palette.INK_SOFT, fontsize=10)
-    ax.annotate(
-        "imports",
-        (9.3, 0.2),
-        (9.3, 4.6),
-        ha="center",
-        color=palette.STRING,
-        fontsize=9,
-        arrowprops=dict(arrowstyle="-|>", color=palette.STRING),
-    )
-    ax.set(xlim=(0, 9.8), ylim=(-0.1, 5))
-    ax.axis("off")
-    save(figure, "floors.svg", metadata={"Date": None})
-    plt.close(figure)
+    wide, line = 620, 24  # a room's width and the height of a line of names, in pixels; a letter is 8.4 wide
+    rooms = []
+    for name, modules in reversed(storeys()):
+        lines = [[]]
+        for module in modules:
+            if sum(len(each) + 3 for each in [*lines[-1], module]) * 8.4 > wide - 20:
+                lines.append([])
+            lines[-1].append(module)
+        rooms.append((name, lines))
+    drawn, top = [], 12
+    for name, lines in rooms:
+        high = line * len(lines) + 16
+        drawn.append(f'<rect x="74" y="{top}" width="{wide}" height="{high}" fill="none" stroke="{palette.INK_SOFT}" '
+                     'stroke-width="1.5"/>')
+        drawn.append(f'<text x="58" y="{top + high // 2 + 5}" text-anchor="end" fill="{palette.INK_SOFT}" '
+                     f'font-size="13">{name}</text>')
+        for k, modules in enumerate(lines):
+            drawn.append(f'<text x="{74 + wide // 2}" y="{top + 8 + line * k + 17}" text-anchor="middle" '
+                         f'fill="{palette.INK}" xml:space="preserve">{"   ".join(modules)}</text>')
+        top += high + 8
+    arrow = (f'<path d="M730 30V{top - 40}m-6 -12l6 12l6 -12" fill="none" stroke="{palette.STRING}" stroke-width="2"/>'
+             f'<text x="730" y="{top - 14}" text-anchor="middle" fill="{palette.STRING}" font-size="13">imports</text>')
+    text = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 768 {top + 4}" '
+            'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">\n'
+            f'<rect width="768" height="{top + 4}" fill="{palette.PAPER}"/>\n')
+    text += "\n".join([*drawn, arrow]) + "\n</svg>\n"
+    with atomic_write(STATIC / "floors.svg") as half:
+        half.write_text(text, encoding="utf-8", newline="\n")
 
 
 def welcome_html() -> str:

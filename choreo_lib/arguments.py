@@ -83,9 +83,10 @@ def takes(**rules: Rule):
         def checked(*given, **named):
             axes, passed = {}, list(given)
             for k, (name, value) in enumerate(zip(order, given)):
-                if name in spread:
+                if name in spread:  # and so are all that follow: what comes after it in the signature comes by name
                     passed[k:] = [rules[name](name, each, axes) for each in given[k:]] if name in rules else given[k:]
-                elif name in rules and not (value is None and name in may_be_none):
+                    break
+                if name in rules and not (value is None and name in may_be_none):
                     passed[k] = rules[name](name, value, axes)
             for name in order if named else ():
                 if name in named and name in rules and not (named[name] is None and name in may_be_none):

@@ -207,6 +207,7 @@ def test_outputs_of_a_model_are_no_markers(tmp_path):
     (lambda text: text.replace("Frame#", "Rows"), ("line 4",)),
     (lambda text: "\n".join(text.split("\n")[:5] + ["", ""]), ("no frames",)),
     (lambda text: text.replace("\n5\t", "\n5\t7\t"), ("line 11", "fields")),
+    (lambda text: text.replace("\n5\t", "\ninf\t"), ("line 11", "frame's number")),
     (lambda text: text.replace("1600.00000", "1600,5", 1), ("decimal comma", "line 7", "'LFHD', y")),
     (lambda text: text.replace("1600.00000", "abc", 1), ("expected a number", "line 7")),
     (lambda text: text.replace("1600.00000", "1_600", 1), ("expected a number", "line 7"))])

@@ -29,7 +29,7 @@ from choreo_lib import (
     synthetic,
     windows,
 )
-from choreo_lib.arguments import count, each, number, shown, takes
+from choreo_lib.arguments import count, each, number, shown, takes, text
 from choreo_lib.drawable import label
 from choreo_lib.shapes import array, tensor
 
@@ -361,3 +361,14 @@ def test_pairs_and_weights_of_edges_are_refused_by_name():
 def test_two_files_can_be_matched_only_as_motions():
     with pytest.raises(TypeError, match="^b must be a Motion; got 3"):
         formats.match(MOTION, 3)
+
+
+def test_any_number_of_arguments_are_looked_at_one_by_one():
+    @takes(names=text, ax=count())
+    def verb(*names, ax=None):
+        return names, ax
+
+    assert verb("a", "b", "c", ax=3) == (("a", "b", "c"), 3) and verb() == ((), None)
+    for given, named in ((("a", 5), {}), ((), {"ax": 0})):
+        with pytest.raises((TypeError, ValueError), match="names must be" if given else "ax must be"):
+            verb(*given, **named)

@@ -48,8 +48,8 @@ def read_trc(path) -> dict:
         for place, field in enumerate(fields):
             if field:
                 table[row, place] = _number(path, field, number, place, labels)
-    if np.isnan(table[:, 0]).any():
-        fail(path, "expected the frame's number", f"line {rows[int(np.isnan(table[:, 0]).argmax())][0]}")
+    if (odd := ~(np.abs(table[:, 0]) <= 1e9)).any():
+        fail(path, "expected the frame's number", f"line {rows[int(odd.argmax())][0]}")
     said = _stated(stated, "numframes")
     if said is not None and said != len(rows):
         notes.append(f"NumFrames says {said:g} and there are {len(rows)} rows; all were read")

@@ -23,7 +23,7 @@ from .export import animate
 from .formats import write_motion
 from .motion import Duet
 from .recipes import MODES, RECIPES, Recipe
-from .training import TrainingError, choose_device, choose_precision, fit, one_run
+from .training import Plan, TrainingError, choose_device, choose_precision, fit, one_run
 from .windows import takes_of
 
 WEIGHTS = DATA / "weights"
@@ -89,14 +89,14 @@ def train(name: str, mode: str = "quick", out=None, resume: bool = False, device
     if mode not in MODES:
         raise TrainingError(f"mode is {mode!r}; choose from {', '.join(MODES)}")
     out = Path("runs", name) if out is None else Path(out)
-    with one_run(out):
-        return _train(recipe, name, mode, out, resume, device, precision, weights, keep_every)
-
-
-def _train(recipe: Recipe, name: str, mode: str, out: Path, resume: bool, device, precision, weights,
-           keep_every: int) -> Path:
     plan = recipe.plans[mode] if precision is None else replace(recipe.plans[mode], precision=precision)
-    choose_precision(plan.precision, choose_device(device))  # what cannot be is said before anything is measured
+    choose_precision(plan.precision, choose_device(device))  # what cannot be is said before anything is made
+    with one_run(out):
+        return _train(recipe, name, mode, plan, out, resume, device, weights, keep_every)
+
+
+def _train(recipe: Recipe, name: str, mode: str, plan: Plan, out: Path, resume: bool, device, weights,
+           keep_every: int) -> Path:
     windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
     model = recipe.model(clean, mode, windows, plan.augment)
     if weights is not None:

@@ -148,8 +148,10 @@ def fit(model: nn.Module, train: Windows, plan: Plan, out, valid: Windows | None
     checkpoint of another model, plan or data, for a folder that holds a run while ``resume`` is False, and for one that
     another process trains in. Chapter: 4.
     """
+    device = choose_device(device)
+    dtype = choose_precision(plan.precision, device)  # before there is a folder
     with one_run(out):
-        return _fit(model, train, plan, Path(out), valid, device, resume, progress, keep_every)
+        return _fit(model, train, plan, Path(out), valid, device, dtype, resume, progress, keep_every)
 
 
 def one_run(out):
@@ -158,10 +160,9 @@ def one_run(out):
     return files.folder_lock(out, TrainingError) if first else nullcontext()
 
 
-def _fit(model, train, plan: Plan, out: Path, valid, device, resume: bool, progress: bool, keep_every: int) -> History:
+def _fit(model, train, plan: Plan, out: Path, valid, device: torch.device, dtype: torch.dtype, resume: bool,
+         progress: bool, keep_every: int) -> History:
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    device = choose_device(device)
-    dtype = choose_precision(plan.precision, device)
     last = out / "last.safetensors"
     if last.exists() and not resume:
         raise TrainingError(f"{out} holds a run already; go on with resume=True (--resume), or choose another folder")

@@ -103,8 +103,10 @@ def split_side(name: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=256)
 def sided_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """`split_side` of a whole skeleton, without what all its joints' names begin or end with (``Ana_Foot_L``, ``mHead``,
-    ``left_foot_joint``). Chapter: 1."""
+    """`split_side` of a whole skeleton, without what all its joints' names begin or end with. Chapter: 1.
+
+    Such as ``Ana_Foot_L``, ``mHead``, ``left_foot_joint``.
+    """
     shared = tail = ""
     if len(names) > 2:
         common = os.path.commonprefix(names)

@@ -24,7 +24,7 @@ SIDES = [  # name, side, stem
     ("left_hip", "left", "hip"), ("Left Up Leg", "left", "upleg"), ("Lf_Wrist", "left", "wrist"),
     ("左脚", "left", "脚"),
     ("right:rig:LeftFoot", "left", "foot"), ("|rig|RightFoot", "right", "foot"), ("r_thigh", "right", "thigh"),
-    ("LUArm", "left", "uarm"), ("Skeleton1_LFArm", "left", "farm"), ("RFArm", "right", "farm"),
+    ("LUArm", "left", "uarm"), ("rig:LFArm", "left", "farm"), ("RFArm", "right", "farm"),
 ]  # fmt: skip
 NONE = ["LowerBack", "Root", "Roll", "L5", "T12", "abdomenLower", "Hips", "Bip01", "Bip01 Pelvis", "leg", "ring",
         "rear", "Reference", "lower_back", "J_Bip_C_Hips", "Neck", "R1", "upright", "Bone.001", "spine_01"]  # fmt: skip

@@ -518,6 +518,10 @@ def test_rows_of_two_dancers_are_told_apart(tmp_path):
     refused(cl.read_duet, path, layout="stacked", parts=["layout=", "parted already"])
     np.save(path, want.swapaxes(0, 1))
     refused(cl.read_duet, path, parts=["swapaxes(0, 1)"])
+    refused(cl.read_motion, path, parts=["2 dancers", "read_duet"])
+    for one, way in ((a[None], "array[0]"), (a[:, None], "array[:, 0]")):
+        np.save(path, one)
+        refused(cl.read_motion, path, parts=["one dancer", way])
 
 
 def test_an_npy_of_an_old_kind_is_refused_without_a_warning(tmp_path):

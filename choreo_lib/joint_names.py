@@ -11,8 +11,8 @@ import re
 from functools import lru_cache
 
 PARTS = {
-    "shoulder": ("arm", "upperarm", "uparm", "shldr", "shldrbend", "humerus", "shoulder"),
-    "elbow": ("forearm", "elbow", "lowerarm", "lowarm", "forearmbend", "radius"),
+    "shoulder": ("arm", "upperarm", "uparm", "uarm", "shldr", "shldrbend", "humerus", "shoulder"),
+    "elbow": ("forearm", "elbow", "lowerarm", "lowarm", "farm", "forearmbend", "radius"),
     "wrist": ("wrist", "hand"),
     "hip": ("upleg", "thigh", "upperleg", "thighbend", "hip", "femur", "hipjoint"),
     "knee": ("knee", "leg", "shin", "calf", "lowerleg", "tibia"),
@@ -59,6 +59,9 @@ def _side_at(name: str) -> tuple[int, int, str]:
                 return first, first + (len(long) if word.startswith(long) else 1), which
             if word.endswith((long, hanzi)) and word not in ("upright", "bright"):
                 return last - (len(long) if word.endswith(long) else 1), last, which
+    for found in re.finditer(r"[LlRr][A-Za-z]+", name[:end]):  # Motive's LUArm and LFArm: whole, or LF would be a side
+        if found.start() >= begin and _apart(name, found.start()) and found[0][1:].lower() in _GLUED:
+            return found.start(), found.start() + 1, "left" if found[0][0] in "Ll" else "right"
     for first, last, word in words:
         for sides, which in ((_LEFT, "left"), (_RIGHT, "right")):
             if word in sides:
@@ -70,6 +73,11 @@ def _side_at(name: str) -> tuple[int, int, str]:
             if word[-1] == letter and word[:-1] in _GLUED:
                 return last - 1, last, which
     return end, end, ""
+
+
+def _apart(name: str, at: int) -> bool:
+    """Whether a word begins here that nothing stands before but a separator."""
+    return at == 0 or not name[at - 1].isalnum()
 
 
 def _plain(text: str) -> str:
@@ -95,11 +103,20 @@ def split_side(name: str) -> tuple[str, str]:
 
 @lru_cache(maxsize=256)
 def sided_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """`split_side` of a whole skeleton, without a prefix that all its joints share (``Ana_Foot_L``). Chapter: 1."""
-    shared = re.match(r"(?:.*[\s_.\-:|])?", os.path.commonprefix(names))[0] if len(names) > 2 else ""
-    if split_side(shared)[0]:
-        shared = ""
-    return tuple(split_side(name[len(shared):] if len(name) > len(shared) else name) for name in names)
+    """`split_side` of a whole skeleton, without what all its joints' names begin or end with. Chapter: 1.
+
+    Such as ``Ana_Foot_L``, ``mHead``, ``left_foot_joint``.
+    """
+    shared = tail = ""
+    if len(names) > 2:
+        common = os.path.commonprefix(names)
+        shared = re.match(r"(?:.*[\s_.\-:|])?", common)[0]
+        if not shared and re.fullmatch("[a-z]+", common) and all(name[len(common):][:1].isupper() for name in names):
+            shared = common
+        tail = re.match(r"(?:.*[\s_.\-:|])?", os.path.commonprefix([name[::-1] for name in names]))[0]
+    shared, tail = ("" if split_side(part)[0] else part for part in (shared, tail[::-1]))
+    return tuple(split_side(name[len(shared):len(name) - len(tail)] if len(name) > len(shared) + len(tail) else name)
+                 for name in names)
 
 
 @lru_cache(maxsize=256)

@@ -277,6 +277,8 @@ def test_a_file_cut_short_is_read_to_its_last_whole_line_and_told(tmp_path):
     assert len(heard(cl.read_motion, path)[0]) == 60 and "cut short" not in heard(cl.read_motion, path)[1]
     path.write_text("\n".join(lines[:first + 30] + [lines[first + 30][:50]] + lines[first + 31:]))
     refused(cl.read_motion, path, parts=[f"line {first + 31}", "expected 66 numbers"])  # in the middle: not cut, broken
+    path.write_text("\n".join(lines[:first + 30] + [lines[first + 30][:50]]))  # far more than some frames are missing
+    refused(cl.read_motion, path, parts=[f"line {first + 31}", "cut short", "frame 31 of 60"])
 
 
 COMMENTS = ["# a word", "// a word", "#", "  # 1 2 3", "\t//", "#HIERARCHY", "# MOTION"]
@@ -335,6 +337,10 @@ def test_joined_files_are_called_so(tmp_path):
     lines, first = bvh(*dance(6))
     path = save(tmp_path / "a.bvh", lines + lines)
     refused(cl.read_motion, path, parts=[f"line {len(lines) + 1}", "second HIERARCHY", "read_duet"])
+    refused(cl.read_duet, save(tmp_path / "c.bvh", lines * 3), parts=["3 skeletons"])
+    refused(cl.read_duet, save(tmp_path / "d.bvh", lines + ["MOTION"] + lines[first - 2:]), parts=["second MOTION"])
+    spoiled = save(tmp_path / "e.bvh", lines + lines[:-1] + [lines[-1].replace(".", ",")])
+    refused(cl.read_duet, spoiled, parts=[f"line {2 * len(lines)}", "comma"])
     at = lines.index("MOTION")
     path = save(tmp_path / "b.bvh", lines[:at] + lines)
     refused(cl.read_motion, path, parts=[f"line {at + 1}", "second HIERARCHY"])
@@ -407,6 +413,25 @@ def test_two_roots_are_a_duet(tmp_path, wrapped):
     three = [f"{x} {y} {x}" for x, y in zip(one[first:], other[first:])]
     save(path, one[:at] + second + [line.replace("b:", "c:") for line in second] + one[at:first] + three)
     refused(cl.read_duet, path, parts=["3 skeletons"])
+
+
+def test_two_files_joined_are_a_duet(tmp_path):
+    a, b = two()
+    lines = [bvh(*each)[0] for each in (a, b)]
+    duet, _ = heard(cl.read_duet, save(tmp_path / "ab.bvh", lines[0] + lines[1]))
+    np.testing.assert_allclose(duet.positions, np.stack([kinematics(*a), kinematics(*b)], 1), atol=1e-4)
+
+
+def test_two_lines_a_frame_take_turns_or_do_not(tmp_path):
+    """Two ROOTs whose numbers stand one behind the other were read as taking turns, 2.8 m off."""
+    a, b = two()
+    (one, first), (other, _) = (bvh(*each) for each in (a, b))
+    at = one.index("MOTION")
+    head = one[:at] + other[1:at] + one[at:first]
+    duet, _ = heard(cl.read_duet, save(tmp_path / "ab.bvh", head + one[first:] + other[first:]))
+    np.testing.assert_allclose(duet.positions, np.stack([kinematics(*a), kinematics(*b)], 1), atol=1e-4)
+    refused(cl.read_duet, save(tmp_path / "aa.bvh", head + [row for row in one[first:] for _ in "ab"]),
+            parts=["two lines", "read_duet"])
 
 
 def test_two_roots_of_one_motion_are_refused():
@@ -493,6 +518,10 @@ def test_rows_of_two_dancers_are_told_apart(tmp_path):
     refused(cl.read_duet, path, layout="stacked", parts=["layout=", "parted already"])
     np.save(path, want.swapaxes(0, 1))
     refused(cl.read_duet, path, parts=["swapaxes(0, 1)"])
+    refused(cl.read_motion, path, parts=["2 dancers", "read_duet"])
+    for one, way in ((a[None], "array[0]"), (a[:, None], "array[:, 0]")):
+        np.save(path, one)
+        refused(cl.read_motion, path, parts=["one dancer", way])
 
 
 def test_an_npy_of_an_old_kind_is_refused_without_a_warning(tmp_path):

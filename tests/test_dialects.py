@@ -215,13 +215,14 @@ def test_what_is_none_of_these_is_refused_in_words(tmp_path, tree, read):
 
 # ---- 3-D: read
 
-@pytest.mark.parametrize("idx", [None, [], [1.0], [[1.0], [1.0]], [[[2]]]])
+@pytest.mark.parametrize("idx", [None, [], [[]], [1.0], [[1.0], [1.0]], [[[2]]]])
 def test_a_trackers_number_may_be_missing_or_nested(tmp_path, idx):
     told = hybrik(idx=idx)
     for record in told if idx is None else ():
         del record["idx"]
     found = read_detections(saved(tmp_path, told))
-    assert found.person.tolist() == ([1, 2] * FRAMES if not idx else [2 if idx == [[[2]]] else 1] * 2 * FRAMES)
+    one = [1, 2] if idx in (None, [], [[]]) else [2, 2] if idx == [[[2]]] else [1, 1]
+    assert found.person.tolist() == one * FRAMES
     plain = cl.clean(saved(tmp_path, hybrik(), "plain.json"), 30, FOCAL and None, FOCAL, SIZE)[0]
     duet, _ = cl.clean(found, 30, focal=FOCAL, image_size=SIZE)
     np.testing.assert_array_equal(duet.positions, plain.positions)
@@ -422,6 +423,23 @@ def test_cases_in_2d(name, said):
 
 
 @pytest.mark.skipif(CASES is None, reason="../shared/cases is not here")
+def test_records_in_a_box_are_read_as_without(tmp_path):
+    told = json.loads(saved(tmp_path, hybrik()).read_text())
+    want = read_detections(told)
+    for boxed in ({"frames": told}, {"predictions": told},
+                  {row["image_id"]: [r for r in told if r["image_id"] == row["image_id"]] for row in told}):
+        found = read_detections(boxed)
+        assert found.tool == want.tool and found.image_id == want.image_id
+        np.testing.assert_array_equal(found.pred_xyz_jts, want.pred_xyz_jts)
+
+
+def test_mediapipes_landmarks_without_the_world_are_called_so():
+    points = [{"x": 0.5, "y": 0.5, "z": 0.0, "visibility": 1.0}] * 33
+    for tree, word in (([{"pose_landmarks": [points]}] * 9, "pose_landmarks without"), ([points] * 9, "bare lists")):
+        with pytest.raises(cl.MotionFormatError, match=f"{word}.*pose_world_landmarks.*landmarks.records"):
+            read_detections(tree)
+
+
 def test_case_of_nested_idx(tmp_path):
     nested = json.loads((CASES / "j_idx_nested.json").read_text())
     plain = saved(tmp_path, [{**row, "idx": 1} for row in nested])

@@ -256,3 +256,33 @@ def test_the_file_whose_unit_is_wrong():
         read_motion(case("fbx_unit_m_wrong.fbx"))
     assert 1.2 < np.ptp(quietly(read_motion, case("fbx_unit_m_wrong.fbx"), scale=0.01).positions[0, :, 2]) < 2
 
+
+
+def step(frames=60, lying=False) -> dict:
+    """Curves of a body that steps in turn as it walks; ``lying``: on its back, floor work."""
+    time = np.arange(frames) / 30
+    swing, none = np.sin(2 * np.pi * time), np.zeros(frames)
+    bend = lambda angle: np.stack([angle, none, none], axis=-1)  # noqa: E731
+    high = 12 + none if lying else 90 + 2 * np.abs(swing)
+    curves = {"Hips": {"T": np.stack([40 * time, high, 30 * np.sin(time)], axis=-1), "R": bend(none - 90 * lying)}}
+    for side, lift in (("Left", np.maximum(swing, 0)), ("Right", np.maximum(-swing, 0))):
+        curves[side + "UpLeg"], curves[side + "Leg"] = {"R": bend(-20 * lift)}, {"R": bend(40 * lift)}
+    return curves
+
+
+def test_an_up_axis_that_is_misstated_is_warned_of_and_floor_work_is_not(tmp_path):
+    path = write(tmp_path / "a.fbx", body(), [Stack("a", step())], up=2)
+    with pytest.warns(MotionGuessWarning, match="stands along y, and the file says that z is up.*up='y'"):
+        motion = read_motion(path)
+    assert np.ptp(motion.positions[0, :, 2]) < 0.5  # as the file says
+    for up, lying, said in ((2, False, {"up": "y"}), (2, False, {"up": "z"}), (1, False, {}), (1, True, {})):
+        write(path, body(), [Stack("a", step(lying=lying))], up=up)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            motion = read_motion(path, **said)
+        assert (np.ptp(motion.positions[0, :, 2]) > 1.3) == (not lying and said != {"up": "z"})
+
+
+def test_a_range_of_days_gives_way_to_the_keys(tmp_path):
+    motion = read_motion(write(tmp_path / "a.fbx", body(), [Stack("a", step(), stated=(0.0, 1e6))]))
+    assert len(motion) == 60 and "no usable range" in motion.notes[0]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import choreo_lib as cl
+from choreo_lib.formats.joint_roles import joint_roles
 from choreo_lib.joint_names import PARTS, plain_name, sided_names, split_side, twins
 from choreo_lib.metrics.joints import joint
 from choreo_lib.windows import frame_of
@@ -23,6 +24,7 @@ SIDES = [  # name, side, stem
     ("left_hip", "left", "hip"), ("Left Up Leg", "left", "upleg"), ("Lf_Wrist", "left", "wrist"),
     ("左脚", "left", "脚"),
     ("right:rig:LeftFoot", "left", "foot"), ("|rig|RightFoot", "right", "foot"), ("r_thigh", "right", "thigh"),
+    ("LUArm", "left", "uarm"), ("rig:LFArm", "left", "farm"), ("RFArm", "right", "farm"),
 ]  # fmt: skip
 NONE = ["LowerBack", "Root", "Roll", "L5", "T12", "abdomenLower", "Hips", "Bip01", "Bip01 Pelvis", "leg", "ring",
         "rear", "Reference", "lower_back", "J_Bip_C_Hips", "Neck", "R1", "upright", "Bone.001", "spine_01"]  # fmt: skip
@@ -136,3 +138,27 @@ def test_stems_are_plain_and_a_prefix_of_all_is_left_out():
     assert all(stem == plain_name(stem) for stems in PARTS.values() for stem in stems)
     assert sided_names(("Ana_hips", "Ana_foot_l", "Ana_foot_r"))[1] == ("left", "foot")
     assert sided_names(("L_hips", "L_foot", "L_head"))[1] == ("left", "foot")  # a prefix that is a side stays one
+
+
+RIGS = {  # pelvis, chest, neck, head, then the limbs of one side
+    "Motive": "{0}Hip {0}Chest {0}Neck {0}Head {0}{1}Shoulder {0}{1}UArm {0}{1}FArm {0}{1}Hand {0}{1}Thigh {0}{1}Shin "
+              "{0}{1}Foot {0}{1}Toe|Skeleton1_|L R",
+    "ARKit": "hips_{0} spine_7_{0} neck_1_{0} head_{0} {1}_shoulder_1_{0} {1}_arm_{0} {1}_forearm_{0} {1}_hand_{0} "
+             "{1}_upLeg_{0} {1}_leg_{0} {1}_foot_{0} {1}_toes_{0}|joint|left right",
+    "Second Life": "{0}Pelvis {0}Chest {0}Neck {0}Head {0}Collar{1} {0}Shoulder{1} {0}Elbow{1} {0}Wrist{1} {0}Hip{1} "
+                   "{0}Knee{1} {0}Ankle{1} {0}Foot{1}|m|Left Right",
+    "MakeHuman": "root spine01 neck01 head clavicle.{1} upperarm01.{1} lowerarm01.{1} wrist.{1} upperleg01.{1} "
+                 "lowerleg01.{1} foot.{1} toe1-1.{1}||L R",
+}
+
+
+@pytest.mark.parametrize("rig", RIGS)
+def test_what_all_names_begin_or_end_with_hides_no_role(rig):
+    words, shared, sides = RIGS[rig].split("|")
+    words = [[word.format(shared, side) for word in words.split()] for side in sides.split()]
+    names = words[0][:4] + words[0][4:] + words[1][4:]
+    parents = [-1, 0, 1, 2] + [parent for k in (4, 12) for parent in (1, k, k + 1, k + 2, 0, k + 4, k + 5, k + 6)]
+    roles = joint_roles(cl.Skeleton(names, parents))
+    assert [roles[role] for role in ("pelvis", "neck", "head")] == [0, 2, 3]
+    parts = ("collar", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "toe")
+    assert [roles[f"{side}_{part}"] for side in ("left", "right") for part in parts] == list(range(4, 20))

@@ -218,7 +218,8 @@ def test_a_trc_is_refused_with_its_line(change, words, tmp_path):
 
 def test_counts_that_are_off_and_frames_that_are_missing_are_told(tmp_path):
     path = saved(tmp_path / "x.trc", trc(person(), NumFrames=99, NumMarkers=3))
-    notes = quietly(read_markers, path, up="y").notes
+    with pytest.warns(MotionGuessWarning, match="NumFrames says 99 and there are 40 rows"):  # it may be cut short
+        notes = read_markers(path, up="y").notes
     assert any("NumFrames says 99" in note for note in notes) and any("NumMarkers says 3" in note for note in notes)
     frames = [*range(1, 21), *range(24, 44)]
     markers = quietly(read_markers, saved(path, trc(person(), frames=frames)), up="y")

@@ -134,7 +134,8 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
         fail(path, f"expected one of {', '.join(map(repr, TURNS))}; got {up!r}", "up=")
     if scale is not None:
         scale = check_scale(path, scale)
-    believed = None if scale is not None else stated_scale  # a caller may want giants; a file means people
+    # a caller may want giants, or people who lie; a file means people
+    believed, upward = None if scale is not None else stated_scale, None if up is not None else stated_up
     up, scale = up or stated_up, scale or stated_scale
     if up is None:
         up, told = upright.guess_up(skeleton, positions)
@@ -153,7 +154,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
                        "pass scale= (metres per file unit)")
         guess(path, notes, f"unit guessed: {unit} ({scale:g} m)", f"pass scale={scale:g} to say so, or what it is")
     with np.errstate(all="ignore"):
-        for doubt, remedy in plausible.doubts(skeleton, positions, believed):
+        for doubt, remedy in plausible.doubts(skeleton, positions, believed, upward):
             guess(path, notes, doubt, remedy)
     return np.array(TURNS[up], np.float64), scale
 

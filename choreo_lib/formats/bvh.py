@@ -9,6 +9,7 @@ everything else that does not add up.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..skeleton import forward_kinematics
 from . import border
 from .border import check_fps, fail
 from .bvh_numbers import read_numbers
-from .bvh_text import load
+from .bvh_text import load, motion_of
 from .bvh_tree import Tree, read_trees, rename_twins
 from .kinematics import angles_to_quaternions
 from .sidecar import checked, read_sidecar
@@ -35,14 +36,14 @@ def read_bvh(path, up=None, scale=None, fps=None) -> Motion:
     """
     bodies = _load(path, fps)
     if len(bodies) > 1:
-        fail(path, f"a second ROOT; this file holds {len(bodies)} skeletons, a dancer each. "
+        fail(path, f"a second {bodies[1].tree.begun}; this file holds {len(bodies)} skeletons, a dancer each. "
                    + ("Take read_duet(path), then duet.a or duet.b" if len(bodies) == 2 else "Split the file"),
              f"line {bodies[1].tree.line}")
     return _placed(path, bodies[0], up, scale)
 
 
 def read_bvh_duet(path, up=None, scale=None, fps=None) -> tuple[Motion, Motion]:
-    """Read two dancers from a BVH file with two ROOTs; they share a world, and so an axis and a unit.
+    """Read two dancers from a BVH file with two ROOTs, or two files joined; they share a world, so an axis and a unit.
 
     Errors: MotionFormatError where there are not two. Chapter: 1.
     """
@@ -69,8 +70,23 @@ class _Body:
 
 def _load(path, fps) -> list[_Body]:
     data, motion_at = load(path)
-    trees, notes = read_trees(path, data[:motion_at.start()]), []
+    begun = [0, *(found.start() for found in re.finditer(rb"^[ \t]*HIERARCHY\s*$", data, re.M | re.I)
+                  if found.start() > motion_at.end())]
+    notes = []
     beside = read_sidecar(path, data, notes)
+    if len(begun) == 1:
+        return _load_one(path, data, motion_at, fps, beside, notes)
+    bodies = []  # files joined one behind the other, a dancer each; what stands before keeps its lines
+    for start, end in zip(begun, [*begun[1:], len(data)]):
+        part = b"\n" * data.count(b"\n", 0, start) + data[start:end]
+        bodies += _load_one(path, part, motion_of(path, part), fps, {}, notes)
+        if start:
+            bodies[-1].tree.begun, bodies[-1].tree.line = "HIERARCHY", data.count(b"\n", 0, start) + 1
+    return bodies
+
+
+def _load_one(path, data, motion_at, fps, beside, notes) -> list[_Body]:
+    trees = read_trees(path, data[:motion_at.start()])
     for tree in trees:
         tree.stated = checked(beside or tree.stated, len(tree.names))
     fps = trees[0].stated.get("fps") if fps is None else fps

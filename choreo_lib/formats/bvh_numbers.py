@@ -15,6 +15,7 @@ from .border import check_counts, fail, guess
 from .bvh_text import decimal_comma, text_of
 from .bvh_tree import LARGEST, Tree
 from .frame_rates import rate_of
+from .layout import layout_of
 
 _PIECE = 1 << 22
 _NUMERIC = np.zeros(256, dtype=bool)
@@ -74,6 +75,10 @@ def read_numbers(path, data: bytes, motion_at, trees: list[Tree], notes: list, t
     # a frame may be wrapped over lines, but where lines are frames each needs one number a channel
     if cut or words != frames * width or len(filled) == frames:
         for row in filled[:len(filled) - cut][counts[filled[:len(filled) - cut]] != width][:1]:
+            if row == filled[-1] and counts[row] < width and len(filled) < frames:
+                fail(path, f"the file is cut short: its last line has {counts[row]} of {width} numbers, and it is "
+                           f"frame {len(filled)} of {frames:,}. Get the file again, or set Frames: to "
+                           f"{len(filled) - 1}", f"line {line + row}")
             lone = len(trees) > 1 and counts[row] in [len(tree.channels) for tree in trees]
             fail(path, f"expected {width} numbers, one a channel; got {counts[row]}" + lone * (
                 f": there are {len(trees)} ROOTs and the motion of one. Export each dancer to a file of its own, and "
@@ -96,6 +101,8 @@ def read_numbers(path, data: bytes, motion_at, trees: list[Tree], notes: list, t
         _blame(path, text, line)
     first = [word.rpartition(b".")[2] if b"." in word else b"" for word in text[:int(ends[width - 1])].split()]
     exponents = any(b"e" in word or b"E" in word for word in first)
+    if len(trees) == 2 and rows == 2 * frames and (counts[filled] == width / 2).all():
+        values = _lines_of_two(path, values.reshape(rows, -1), f"line {line + filled[0]}")
     return Block(values.reshape(frames, width), fps, 0.0 if exponents else 10.0 ** -max(map(len, first)))
 
 
@@ -127,6 +134,15 @@ def _cut(text: bytes, counts: np.ndarray, width: int) -> bool:
     return width > 2 and digits[-1] < min(digits[:-1]) == max(digits[:-1])
 
 
+def _lines_of_two(path, lines: np.ndarray, where: str) -> np.ndarray:
+    """Two lines a frame, a dancer each: they take turns, or all of a come before all of b, as continuity shows."""
+    found = layout_of(lines[:, None, :3])  # where the root is
+    if found is None:
+        fail(path, "each frame has two lines, a dancer each, and nothing shows whether they take turns or all of one "
+                   "dancer's come first. Export each dancer to a file of its own, and pass both to read_duet", where)
+    return lines if found == "interleaved" else lines.reshape(2, -1, lines.shape[1]).swapaxes(0, 1)
+
+
 def _refuse_words(path, text: bytes, line: int):
     """Refuse what is no number, as what it is."""
     body = np.frombuffer(text, np.uint8)
@@ -136,9 +152,9 @@ def _refuse_words(path, text: bytes, line: int):
     where = "line {}".format(line + text.count(b"\n", 0, at))
     word = text_of(re.search(rb"\S*\Z", text[max(0, at - 40):at])[0] + re.match(rb"\S*", text[at:at + 40])[0])
     decimal_comma(path, word, where)
-    if word.upper().startswith(("HIERARCHY", "ROOT")):
-        fail(path, f"a second {word} begins after the numbers: two files stand here one behind the other. Split them, "
-                   "and pass both to read_duet", where)
+    if word.upper().startswith(("HIERARCHY", "ROOT", "MOTION")):
+        fail(path, f"a second {word} begins after the numbers: two takes stand here one behind the other. Split them, "
+                   "and pass both to read_duet if they are two dancers", where)
     fail(path, f"expected finite numbers only; got {word[:40]!r}", where)
 
 

@@ -24,12 +24,17 @@ def load(path) -> tuple[bytes, re.Match]:
     data = _utf8(path, border.load_bytes(path))
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
+    return data, motion_of(path, data)
+
+
+def motion_of(path, data: bytes) -> re.Match:
+    """Where the first line MOTION stands."""
     motion_at = re.search(rb"^[ \t]*MOTION[ \t\r]*(?:(?:#|//)[^\n]*)?$", data, re.M | re.I)
     if motion_at is None:
         fail(path, "expected a line MOTION after the skeleton, and there is none; the file is cut short or no BVH")
     if motion_at.start() > MAX_HEAD:
         fail(path, "the skeleton alone fills megabytes; expected some hundred lines before MOTION")
-    return data, motion_at
+    return motion_at
 
 
 def _utf8(path, data: bytes) -> bytes:

@@ -27,7 +27,8 @@ class Tree:
     ends: list = field(default_factory=list)
     channels: list = field(default_factory=list)
     stated: dict = field(default_factory=dict)
-    line: int = 1  # where its ROOT stands
+    line: int = 1  # where its ROOT stands, or the HIERARCHY of a file joined to another
+    begun: str = "ROOT"
 
 
 def read_trees(path, head: bytes) -> list[Tree]:

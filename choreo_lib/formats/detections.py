@@ -96,7 +96,7 @@ def read_records(path, records: list) -> Detections:
         frames.append(frame_number(path, names[-1], f"{where}, image_id"))
         # no tracker: who comes how manieth in the image; names are not believed anyway
         again = people[-1] + 1 if number and frames[-1] == frames[-2] else 1
-        people.append(_person(path, record["idx"], where) if record.get("idx") not in (None, []) else again)
+        people.append(_person(path, record.get("idx"), where, again))
     shaped = {key: table[key].reshape(-1, *shape) for key, shape in columns.items()}
     return Detections(tuple(names), np.array(frames), np.array(people), shaped["score"][:, 0], shaped["box"],
                       shaped["keypoints"], shaped["pred_xyz_jts"])
@@ -142,10 +142,15 @@ def frame_number(path, name: str, where: str) -> int:
     return int(digits[-1])
 
 
-def _person(path, person, where: str) -> int:
-    """The tracker's number; a pose that was merged of several lists all of theirs, the first is the one that stayed."""
+def _person(path, person, where: str, again: int) -> int:
+    """The tracker's number; a pose that was merged of several lists all of theirs, the first is the one that stayed.
+
+    ``again``: its number where there is no tracker's.
+    """
     while isinstance(person, list) and person:
         person = person[0]
+    if person is None or person == []:
+        return again
     if type(person) not in (int, float) or not abs(person) < 2**31 or person != int(person):
         fail(path, f"expected the person's whole number; got {str(person)[:40]!r}", f"{where}, idx")
     return int(person)

@@ -48,6 +48,13 @@ def read(path, tree, image_size=None) -> Detections:
 
 def recognise(path, tree) -> tuple[str, list]:
     """The tool's name, and a list of pairs (name or number of the frame, its people); records for AlphaPose/HybrIK."""
+    lists = [value for value in tree.values() if isinstance(value, list)] if isinstance(tree, dict) else []
+    if lists and len(lists) == len(tree):
+        inner = [record for value in lists for record in value]
+        if inner and "annotations" not in tree and all(isinstance(r, dict) and "image_id" in r for r in inner):
+            tree = inner  # records by their image
+        elif len(lists) == 1 and set(tree) & {"frames", "predictions", "results", "detections"}:
+            tree = lists[0]  # {"frames": [...]}, {"predictions": [...]} and the like
     if isinstance(tree, dict):
         first = next((value for value in tree.values() if isinstance(value, dict) and value), {})
         if "instance_info" in tree:
@@ -134,6 +141,15 @@ def _open_or_alpha(frame) -> str:
 
 
 def _pixel_tool(path, record: dict) -> str:
+    flat = next((key for key, _ in landmarks.KEYS if key in record), None)
+    if flat is not None:
+        fail(path, f"MediaPipe's {flat} without its landmarks in the world, which are what is 3-D. Save "
+                   "pose_world_landmarks of the same result too, or both as choreo_lib.formats.landmarks.records("
+                   "result, frame, size) gives them")
+    if {"x", "y", "visibility"} <= set(record):
+        fail(path, "bare lists of landmarks, such as MediaPipe's; expected each image's whole result, pose_landmarks "
+                   "with pose_world_landmarks, or both as choreo_lib.formats.landmarks.records(result, frame, size) "
+                   "gives them")
     points = record.get("keypoints")
     if isinstance(points, dict) and {"x", "y"} <= set(points):
         return "Ultralytics YOLO pose"

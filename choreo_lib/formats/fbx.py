@@ -111,7 +111,7 @@ def _choose_take(path, scene: Scene, dancers, take, notes: list) -> tuple[int, t
 def _span(scene: Scene, k: int) -> tuple[float, float]:
     """First and last second of a stack: as the file states them, else from its keys."""
     _, begin, end, first, last = scene.stacks[k]
-    stated = bool(np.isfinite([begin, end]).all()) and (end - begin) * max(scene.fps, 1.0) > 0.99
+    stated = _usable((begin, end)) and (end - begin) * max(scene.fps, 1.0) > 0.99
     keyed = bool(np.isfinite([first, last]).all()) and last - first > max(end - begin if stated else 0.0, 0.0)
     return (first, last) if keyed and not stated else (begin, end)
 
@@ -185,7 +185,7 @@ def _build(path, body: Body, places, axes, rate, notes, up, scale, scene: Scene,
     with np.errstate(all="ignore"):
         matrix, stated = _axes(scene.axes)
         unit = scene.unit
-        turned, scale = border.settle(path, skeleton, places, notes, up, scale, "z" if stated else None,
+        turned, scale = border.settle(path, skeleton, places, notes, up, scale, stated,
                                       unit if 1e-6 <= unit <= 1e6 else None)
         matrix = matrix if up is None and stated else turned
         skeleton = border.make_skeleton(path, names, parents, offsets @ matrix.T * scale)
@@ -193,13 +193,13 @@ def _build(path, body: Body, places, axes, rate, notes, up, scale, scene: Scene,
                              border.turn(matrix, rotations.numpy()), notes, name=name)
 
 
-def _axes(axes) -> tuple[np.ndarray, bool]:
-    """The matrix to right, back, up as x, y, z; a left-handed file is unmirrored by it."""
+def _axes(axes) -> tuple[np.ndarray, str | None]:
+    """The matrix to right, back, up as x, y, z, and the up axis; a left-handed file is unmirrored by it."""
     right, up, front = axes
     rows = [right, front ^ 1, up]  # ufbx numbers them +x -x +y -y +z -z
     matrix = np.zeros((3, 3))
     if not all(0 <= row < 6 for row in rows):
-        return np.eye(3), False
+        return np.eye(3), None
     for i, row in enumerate(rows):
         matrix[i, row // 2] = -1.0 if row % 2 else 1.0
-    return matrix, abs(np.linalg.det(matrix)) > 0.5
+    return matrix, "-" * (up % 2) + "xyz"[up // 2] if abs(np.linalg.det(matrix)) > 0.5 else None

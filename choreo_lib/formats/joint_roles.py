@@ -1,7 +1,7 @@
 """What each joint of a skeleton is, whatever its maker calls it: pelvis, knees, wrists and the rest, as roles.
 
-Mixamo, CMU (BVH and ASF), Xsens, Rokoko, Unreal, Biped (3ds Max), VRM, SMPL, HybrIK and the book's own sets. Taught in
-chapter 5, "A partner".
+Mixamo, CMU (BVH and ASF), Xsens, Rokoko, Unreal, Biped (3ds Max), VRM, SMPL, HybrIK, Motive, ARKit, MakeHuman and the
+book's own sets. Taught in chapter 5, "A partner".
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ LIMBS = {  # the role, and the stems of names that mean it, the surer first; eac
         "toe_end": ("toeend", "toebaseend", "toetip", "toesend", "toenub", "toe0nub", "bigtoe", "footend"),
     },
     "arm": {
-        "shoulder": ("upperarm", "uparm", "arm", "humerus", "shldr", "shldrbend", "shoulder"),
-        "elbow": ("forearm", "lowerarm", "loarm", "lowarm", "forearmbend", "elbow", "radius"),
+        "shoulder": ("upperarm", "uparm", "uarm", "arm", "humerus", "shldr", "shldrbend", "shoulder"),
+        "elbow": ("forearm", "lowerarm", "loarm", "lowarm", "farm", "forearmbend", "elbow", "radius"),
         "wrist": ("wrist", "hand"),
         "hand": ("handmiddle1", "middle", "middle1", "middle01", "middleproximal", "middlefinger1", "finger2",
                  "handend", "handindex1", "index1", "index01", "indexproximal", "hand", "fingerbase", "fingers"),
@@ -41,11 +41,12 @@ def joint_roles(skeleton: Skeleton) -> dict[str, int]:
     Errors: ValueError naming the roles that were looked for in vain, and the joints there are. Chapter: 5.
     """
     sided = sided_names(skeleton.names)
+    uncounted = [(side, name.rstrip("0123456789")) for side, name in sided]  # MakeHuman: upperarm01, and no upperarm
     found: dict[str, int] = {"pelvis": skeleton.pelvis}
 
     def seek(side: str, stems, below: int | None = None) -> int | None:
-        for stem in stems:
-            for j, name in enumerate(sided):
+        for stem, spelled in [(stem, names) for names in (sided, uncounted) for stem in stems]:
+            for j, name in enumerate(spelled):
                 if name == (side, stem) and j not in found.values() and (below is None or below in skeleton.chain(j)):
                     return j
         return None

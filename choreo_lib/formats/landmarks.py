@@ -30,7 +30,7 @@ for _joint, _parts in _MIXTURES.items():
     _MIX[HYBRIK_29.index(_joint), list(_parts)] = list(_parts.values())
 
 
-_KEYS = (("pose_landmarks", "pose_world_landmarks"), ("poseLandmarks", "poseWorldLandmarks"),
+KEYS = (("pose_landmarks", "pose_world_landmarks"), ("poseLandmarks", "poseWorldLandmarks"),
          ("landmarks", "worldLandmarks"))  # fmt: skip
 """Python's PoseLandmarker and its older `solutions.pose`; the older JavaScript; today's."""
 
@@ -38,7 +38,7 @@ _KEYS = (("pose_landmarks", "pose_world_landmarks"), ("poseLandmarks", "poseWorl
 def is_result(result) -> bool:
     """Whether this is what MediaPipe gives for one image, as an object or as a dictionary. Chapter: 2."""
     people = result if isinstance(result, (list, tuple)) else [result]  # TensorFlow.js: a list of people
-    return _tensorflow(people) or any(_has(result, flat) and _has(result, solid) for flat, solid in _KEYS)
+    return _tensorflow(people) or any(_has(result, flat) and _has(result, solid) for flat, solid in KEYS)
 
 
 def records(result, frame: int, size: tuple[int, int]) -> list[dict]:
@@ -105,7 +105,7 @@ def _people(result, frame, size):
     if _tensorflow(people):  # in pixels
         scaled = [[{**p, "x": p["x"] / size[0], "y": p["y"] / size[1]} for p in each["keypoints"]] for each in people]
         return scaled, [each["keypoints3D"] for each in people]
-    found = next((keys for keys in _KEYS if _has(result, keys[0]) and _has(result, keys[1])), None)
+    found = next((keys for keys in KEYS if _has(result, keys[0]) and _has(result, keys[1])), None)
     if found is None:
         fail("landmarks", "expected MediaPipe's result for one image, with pose_landmarks and pose_world_landmarks; "
                           f"got {type(result).__name__}", f"frame {frame}")

@@ -1,4 +1,4 @@
-"""A last look at a body that was read: is it as tall as people are, and do its toes point where it faces?
+"""A last look at a body that was read: is it of human size, does it stand, do its toes point where it faces?
 
 What is told here was stated by a file, so it is believed, and warned of. Taught in chapter 1.
 """
@@ -19,13 +19,15 @@ def nearest_unit(height: float) -> str:
     return min(UNITS, key=lambda unit: abs(np.log(max(height, 1e-12) * UNITS[unit] / 1.7)))
 
 
-def doubts(skeleton: Skeleton, positions: np.ndarray, scale: float | None) -> list[tuple[str, str]]:
+def doubts(skeleton: Skeleton, positions: np.ndarray, scale: float | None,
+           up: str | None = None) -> list[tuple[str, str]]:
     """What is odd about a body, each with what to do about it.
 
-    Shapes: ``positions`` [T, J, 3] in file units, any axes. Units: ``scale`` metres per file unit as the file states
-    it; None: it does not.
+    Shapes: ``positions`` [T, J, 3] in file units, any axes. Units: ``scale`` metres per file unit and ``up`` axis as
+    the file states them; None: it does not.
     """
     odd = [unlikely_height(skeleton, positions, scale)] if scale else []
+    odd += [standing_elsewhere(skeleton, positions, up)] if up else []
     return [doubt for doubt in (*odd, mirrored(skeleton, positions)) if doubt]
 
 
@@ -41,6 +43,15 @@ def unlikely_height(skeleton: Skeleton, positions: np.ndarray, scale: float) -> 
     fits = fits if SHORTEST <= height * fits <= TALLEST else float(f"{1.7 / height:.2g}")
     return (f"a body {height * scale:.3g} m tall, one unit being {scale:g} m",
             f"pass scale={fits:g} if it should be {height * fits:.3g} m tall")
+
+
+def standing_elsewhere(skeleton: Skeleton, positions: np.ndarray, up: str) -> tuple[str, str] | None:
+    """A body that stands on a floor, and not on the one across the axis that is stated."""
+    danced = upright.stands_along(skeleton, positions, up)
+    if danced is None:
+        return None
+    return (f"the dancer stands along {danced}, and the file says that {up} is up, so the body lies",
+            f"pass up='{danced}' if it should stand")
 
 
 def mirrored(skeleton: Skeleton, positions: np.ndarray) -> tuple[str, str] | None:

@@ -71,7 +71,9 @@ def read_npy_motion(path, up=None, scale=None, fps=None) -> Motion:
     """Read one dancer from an array [T, J, 3], or [J, T, 3] where that is plain from the sizes."""
     array = read_npy(path)
     if array.ndim == 4:
-        fail(path, f"shape {array.shape} holds {array.shape[1]} dancers; take read_duet")
+        fail(path, f"shape {array.shape} holds one dancer in an axis too many; save array[{'0' * (array.shape[0] == 1)}"
+                   f"{':, 0' * (array.shape[0] != 1)}]" if 1 in array.shape[:2] else
+                   f"shape {array.shape} holds {array.shape[0 if array.shape[0] == 2 else 1]} dancers; take read_duet")
     found = layout_of(_finite(path, array)) if array.shape[0] >= array.shape[1] else None
     if found == "interleaved":
         fail(path, "rows jump to and fro, as where two dancers take turns (row 0 a, row 1 b, ...); take read_duet")

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from .border import check_counts, fail, load_bytes
+from .border import check_counts, fail, guess, load_bytes
 
 _MOST = 40_000_000  # bytes of text; three million points take less
 
@@ -52,7 +52,8 @@ def read_trc(path) -> dict:
         fail(path, "expected the frame's number", f"line {rows[int(odd.argmax())][0]}")
     said = _stated(stated, "numframes")
     if said is not None and said != len(rows):
-        notes.append(f"NumFrames says {said:g} and there are {len(rows)} rows; all were read")
+        guess(path, notes, f"NumFrames says {said:g} and there are {len(rows)} rows; all were read",
+              "export the take again if some are missing")
     said = _stated(stated, "nummarkers")
     if said is not None and said != len(labels):
         notes.append(f"NumMarkers says {said:g} and there are {len(labels)} labels; all were read")

@@ -110,6 +110,19 @@ def guess_up(skeleton: Skeleton, positions: np.ndarray) -> tuple[str | None, str
     return _clear(spine.mean(axis=0), reach, STANDS) if named else None, ""
 
 
+def stands_along(skeleton: Skeleton, positions: np.ndarray, up: str) -> str | None:
+    """The axis other than ``up`` along which a body with known head and feet stands on a floor, if it does; or None."""
+    points = sample(positions)
+    bones = bone_lengths(skeleton, points)
+    head, feet = landmarks(skeleton, bones)
+    if head is None:
+        return None
+    reach = path_length(skeleton, head, feet[0], bones)
+    danced, share = _stands_along(points[:, head] - points[:, feet].mean(axis=1), reach)
+    stands = danced and danced != up and share >= _MOST and _is_floor(points, feet, danced, up, reach)
+    return danced if stands else None
+
+
 def _named(skeleton: Skeleton) -> bool:
     return skeleton.find("head", "headtop", "headend", "jaw", "neck") is not None and any(
         skeleton.limb(side, part) is not None for side in ("left", "right") for part in ("ankle", "toe", "knee"))

@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from . import checkpoints, files
-from .arguments import a, count, device, flag, number, path, seed, share, takes, text
+from .arguments import a, count, device, flag, number, path, seed, share, shown, takes, text
 from .augmentation import Augment
 from .checkpoints import TrainingError
 from .drawable import AXES, label
@@ -163,6 +163,9 @@ def _fit(model, train, plan: Plan, out: Path, valid, device, resume: bool, progr
     device = choose_device(device)
     dtype = choose_precision(plan.precision, device)
     last = out / "last.safetensors"
+    for name, each in (("train", train), ("valid", valid)):
+        if not callable(getattr(each, "batches", None)) and (each is not None or name == "train"):
+            raise TypeError(f"{name} must be windows, or Particles; got {shown(each)}")
     if last.exists() and not resume:
         raise TrainingError(f"{out} holds a run already; go on with resume=True (--resume), or choose another folder")
     if plan.batch % world:

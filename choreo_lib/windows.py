@@ -20,7 +20,7 @@ from .arguments import MAX_FRAMES, a, count, device, each, flag, number, rate, s
 from .chance import chunks, generator, order
 from .compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from .motion import Duet, Motion, Source
-from .shapes import chosen, tensor
+from .shapes import chosen, tensor, together
 from .skeleton import Skeleton, forward_kinematics
 
 _TAKES = a(Duet, Motion) | each(a(Duet, Motion))
@@ -81,6 +81,7 @@ class Windows:
     def subset(self, which) -> Windows:
         """The windows that a mask [N] or indices choose; the frames are shared, not copied. Chapter: 3."""
         which = chosen("which", which, len(self))
+        which = [which] if isinstance(which, int) else which
         return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])
 
     def told(self) -> dict:
@@ -319,6 +320,7 @@ def _turn(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
 @takes(angle=tensor(), rotations=tensor(..., 4))
 def about_vertical(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     """World rotations [..., 4] (x y z w), turned by ``angle`` [...] radians about the vertical. Chapter: 6."""
+    together(rotations=rotations.shape[:-1], angle=angle.shape)
     half = (angle / 2).expand(rotations.shape[:-1])
     nothing = torch.zeros_like(half)
     return roma.quat_product(torch.stack([nothing, nothing, half.sin(), half.cos()], -1), rotations)

@@ -57,7 +57,7 @@ def atomic_write(path, error: type[Exception] = OSError):
             os.fsync(file.fileno())
         os.replace(half, target)
     except OSError as problem:
-        kept = "what was there before is untouched" if target.exists() else "nothing was left behind"
+        kept = "what was there before is untouched" if os.path.exists(target) else "nothing was left behind"
         raise error(f"{path.name}: the file could not be written: {_said(problem, target)}; {kept}") from problem
     finally:
         if fcntl:

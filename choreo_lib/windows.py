@@ -58,7 +58,11 @@ class Windows:
         return len(self.first)
 
     def __getitem__(self, indices) -> torch.Tensor:
-        first = self.first[chosen("indices", indices, len(self))].to(self.frames.device)
+        return self._gather(chosen("indices", indices, len(self)))
+
+    def _gather(self, which) -> torch.Tensor:
+        """As ``windows[which]``, for indices that are known to be right: an epoch asks for thousands of batches."""
+        first = self.first[which].to(self.frames.device)
         rows = first[..., None] + self.step * torch.arange(self.length, device=first.device)  # [B] -> [B, T]
         if self.frames.device.type == "cpu":
             # one thread of NumPy fills the memory bus; torch's threads wait for each other where the machine is busy
@@ -121,7 +125,7 @@ class Windows:
                 f"{augment.length}; cut(..., length=augment.reach)"
             )
         for k in range(begin, len(parts)):
-            batch = self[parts[k]].to(self.frames.device if device is None else device)
+            batch = self._gather(parts[k]).to(self.frames.device if device is None else device)
             yield batch if augment is None else augment(batch, self.skeleton, generator(seed, epoch, k))
 
 

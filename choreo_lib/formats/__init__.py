@@ -145,7 +145,7 @@ def _suffix(path, known: tuple, verb: str) -> str:
     try:
         suffix = Path(any_path("path", path)).suffix.lower()
     except (TypeError, ValueError):
-        raise MotionFormatError(f"expected the path of a file; got {shown(path)}") from None
+        raise MotionFormatError(f"path must be the path of a file; got {shown(path)}, {type(path).__name__}") from None
     if verb == "read" and Path(path).name.lower().endswith(".bvh.json"):
         fail(path, f"this is the side-car of a BVH, which is read with it; take {Path(path).stem}")
     if suffix not in known:

@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from numbers import Integral, Real
-from os import PathLike
+from os import PathLike, fspath
 
 import numpy as np
 import torch
@@ -47,18 +47,27 @@ class Rule:
     def __call__(self, name: str, value, axes: dict | None = None):
         """The value, if it is right. Errors: TypeError or ValueError that begins with the argument's name."""
         try:
-            return self.test(value, {} if axes is None else axes)
+            return self.look(value, {} if axes is None else axes)
         except Wrong as wrong:
             kind, got = wrong.kind, wrong.got or shown(value)
         raise kind(f"{name} must be {self.wanted}; got {got}")
 
+    def look(self, value, axes):
+        """As ``test``; whatever else a foreign thing raises when it is looked at, it is not what is wanted."""
+        try:
+            return self.test(value, axes)
+        except (Wrong, MemoryError):
+            raise
+        except Exception:
+            raise Wrong(TypeError) from None
+
     def __or__(self, other: Rule) -> Rule:
         def either(value, axes):
             try:
-                return self.test(value, axes)
+                return self.look(value, axes)
             except Wrong as first:
                 try:
-                    return other.test(value, axes)
+                    return other.look(value, axes)
                 except Wrong as second:  # out of bounds tells more than another kind of thing
                     raise (first if first.kind is ValueError else second) from None
 
@@ -136,7 +145,8 @@ def number(low: float | None = None, high: float | None = None, above: float | N
         if not math.isfinite(size) or (low is not None and size < low) or (high is not None and size > high) or (
                 above is not None and size <= above):
             raise Wrong(ValueError)
-        return value
+        # plain: a Fraction, a NumPy scalar or an int of 65 bits is no number to every torch operation or JSON file
+        return int(value) if isinstance(value, Integral) and abs(size) < 2**53 else size
 
     return Rule(f"{what} {' and '.join(filter(None, bounds))}".strip(), test)
 
@@ -150,7 +160,7 @@ def count(low: int = 1, high: int = MAX_FRAMES, what: str = "a whole number") ->
         if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
             raise Wrong(TypeError)
         if not isinstance(value, Integral):
-            if not math.isfinite(value):
+            if not -math.inf < value < math.inf:  # a Fraction may be too large for a float, which isfinite makes
                 raise Wrong(ValueError)
             if value != int(value):
                 raise Wrong(TypeError)
@@ -192,25 +202,28 @@ def each(rule: Rule, least: int = 0, most: int = MAX_FRAMES, size: int | None = 
     how_many = f" of {size}" if size is not None else f" of at least {least}" if least else ""
 
     def test(value, axes):
-        if isinstance(value, np.ndarray | torch.Tensor) and value.ndim:
+        if isinstance(value, np.ndarray | torch.Tensor):
             value = value.tolist()
         if isinstance(value, str | bytes | dict) or not isinstance(value, Collection):
             raise Wrong(TypeError)
         if not (least if size is None else size) <= len(value) <= (most if size is None else size):
             raise Wrong(ValueError)
+        found = []
         for k, one in enumerate(value):
             try:
-                rule.test(one, axes)
+                found.append(rule.look(one, axes))
             except Wrong as wrong:
                 raise Wrong(wrong.kind, f"{shown(one)} at place {k}") from None
-        return value
+        return tuple(found) if isinstance(value, tuple) else found
 
     return Rule(f"a list{how_many}, each {rule.wanted}", test)
 
 
 def _path(value, axes):
-    if not isinstance(value, str | PathLike):
+    if not isinstance(value, str | PathLike) or not isinstance(said := fspath(value), str):
         raise Wrong(TypeError)
+    if "\0" in said:
+        raise Wrong(ValueError)
     return value
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import platform
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ import torch
 import torch.distributed as dist
 
 from . import cards, checkpoints, models
-from .arguments import count, flag, path, seed, takes, text
+from .arguments import count, flag, path, seed, shown, takes, text
 from .datasets import DATA, source
 from .export import animate
 from .formats import write_motion
@@ -44,10 +45,10 @@ def load_model(name: str, folder=None) -> torch.nn.Module:
     """
     folder = WEIGHTS if folder is None else Path(folder)
     path = folder / f"{name}.json"
-    if not path.exists():
+    if not os.path.exists(path):  # False, too, for a name that no file can have
         have = ", ".join(list_models()) or "none"
-        raise TrainingError(f"there are no weights {name!r} in {folder} (with the library come: {have}). To make them: "
-                            f"python -m choreo_lib train {name}")
+        raise TrainingError(f"there are no weights {shown(name)} in {folder} (with the library come: {have}). To make "
+                            f"them: python -m choreo_lib train {name}")
     return cards.load(path, path.with_suffix(".safetensors"))
 
 

@@ -23,7 +23,7 @@ def label(text) -> str:
     character. Chapter: 1.
     """
     said = re.sub(r"\s+", " ", printable(str(text))).replace("$", r"\$")
-    return f" {said}" if said.startswith("_") else said  # a space before it, and it is shown
+    return f" {said}" if not said or said.startswith("_") else said  # a space before it, and it is shown
 
 
 def _seen(value, axes):
@@ -50,6 +50,7 @@ def _edges(value, axes):
 
 def joint_of(motion: Motion, name: str, argument: str) -> int:
     """The index of a joint by name. Errors: KeyError that begins with the argument's name."""
+    name = printable(name)  # as the skeleton keeps it
     if name not in motion.skeleton.names:
         raise KeyError(f"{argument}: no joint {name!r}; this skeleton has {', '.join(motion.skeleton.names)}")
     return motion.skeleton.names.index(name)

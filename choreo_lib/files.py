@@ -37,8 +37,8 @@ def atomic_write(path, error: type[Exception] = OSError):
     says what to do, and what stood at ``path`` stays. Chapter: 1.
     """
     path = Path(path)
-    target = Path(os.path.realpath(path)) if path.is_symlink() else path
-    if target.exists() and not target.is_file():
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
+    if os.path.exists(target) and not os.path.isfile(target):  # both False for a name that no file can have
         raise error(f"{path.name}: cannot be written over {target}, which is a folder or a device; choose another name")
     try:
         _clear(target)
@@ -57,7 +57,7 @@ def atomic_write(path, error: type[Exception] = OSError):
             os.fsync(file.fileno())
         os.replace(half, target)
     except OSError as problem:
-        kept = "what was there before is untouched" if target.exists() else "nothing was left behind"
+        kept = "what was there before is untouched" if os.path.exists(target) else "nothing was left behind"
         raise error(f"{path.name}: the file could not be written: {_said(problem, target)}; {kept}") from problem
     finally:
         if fcntl:

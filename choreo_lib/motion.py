@@ -121,9 +121,9 @@ class Motion:
         put("notes", () if self.notes is None else tuple(map(printable, self.notes)))
 
     def _array(self, name: str, width: int) -> np.ndarray:
-        value = array(finite=False, empty=True)(name, getattr(self, name))
+        value = array(finite=False, empty=True, plain=True)(name, getattr(self, name))
         # a copy: what the caller does with the array afterwards happens to the caller's array only
-        value = np.array(value.detach().cpu() if torch.is_tensor(value) else value, dtype=np.float32, order="C")
+        value = np.array(value, dtype=np.float32, order="C")
         if value.ndim != 3 or value.shape[1:] != (len(self.skeleton), width):
             raise ValueError(
                 f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); got {value.shape}"
@@ -138,7 +138,7 @@ class Motion:
         return value
 
     @classmethod
-    @takes(rotations=array("frames", "joints", 4), root=array("frames", 3), fps=_FPS,
+    @takes(rotations=array("frames", "joints", 4, plain=True), root=array("frames", 3, plain=True), fps=_FPS,
            skeleton=a(Skeleton, axis="joints"))
     def from_rotations(cls, rotations, root, fps: float, skeleton: Skeleton, **more) -> Motion:
         """A Motion from local rotations [T, J, 4] and the root's path [T, 3], by forward kinematics."""
@@ -169,7 +169,7 @@ class Motion:
         """How long the motion is, in seconds: frames divided by frames per second."""
         return len(self) / self.fps
 
-    @takes(shift=array(..., 3), turn=number(what="an angle in radians"))
+    @takes(shift=array(..., 3, plain=True), turn=number(what="an angle in radians"))
     def moved(self, shift=(0.0, 0.0, 0.0), turn: float = 0.0) -> Motion:
         """The same dance elsewhere: turned about the vertical through the origin, then shifted.
 

@@ -91,8 +91,8 @@ def pack_edges(motion: Motion | Duet, edges, threshold: float) -> dict | None:
         pairs, weights, ways = (*edges, None)[:3]
     indices = [_edge(motion, e, pair) for e, pair in enumerate(pairs)]
     n = len(indices)
-    weights = np.ones(n) if weights is None else array(finite=False, empty=True)("edges' weights", weights)
-    weights = np.asarray(weights.detach().cpu() if hasattr(weights, "detach") else weights, dtype=np.float64)
+    weights = np.ones(n) if weights is None else array(finite=False, empty=True, plain=True)("edges' weights", weights)
+    weights = np.asarray(weights, dtype=np.float64)
     if weights.shape not in ((n,), (len(motion), n)):
         raise ValueError(f"edge weights must have shape ({n},) or ({len(motion)} frames, {n} edges); "
                          f"got {weights.shape}")

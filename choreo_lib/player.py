@@ -73,7 +73,7 @@ def publishing() -> bool:
 
 @takes(motion=SEEN, ghost=SEEN, title=text, speed=number(above=0, high=1000), loop=each(count(0), size=2),
        height=count(80, 10_000), threshold=number(0, 1.01), camera=each(number()), autoplay=flag, publish=flag,
-       places=array(empty=True))
+       places=array(empty=True, plain=True))
 def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=None, trails=None,
          title: str | None = None, speed: float = 1.0, loop: tuple[int, int] | None = None, height: int = 460,
          threshold: float = 0.8, camera: tuple[float, ...] | None = None, autoplay: bool = True, places=None,

@@ -22,7 +22,7 @@ def _named_curves(value, axes):
     for name, curve in value.items():
         if not 1 <= len(array("frames", finite=False).test(curve, {})) <= MAX_FRAMES:
             raise Wrong(ValueError, f"too many frames in {name!r}")
-    return {label(name): array("frames", finite=False).test(curve, {}) for name, curve in value.items()}
+    return {label(name): array("frames", finite=False, plain=True).test(curve, {}) for name, curve in value.items()}
 
 
 _CURVES = Rule("a dictionary of names and curves [frames]", _named_curves)
@@ -74,7 +74,8 @@ def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None
     return _bare(ax)
 
 
-@takes(duet=SEEN_DUET, frame=FRAME, weights=array("joints of a", "joints of b"), threshold=number(), view=VIEW, ax=AXES)
+@takes(duet=SEEN_DUET, frame=FRAME, weights=array("joints of a", "joints of b", plain=True),
+       threshold=number(), view=VIEW, ax=AXES)
 def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, view=None, ax=None):
     """The two skeletons and the connections between them.
 
@@ -103,7 +104,7 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
     return _bare(ax)
 
 
-@takes(duet=SEEN_DUET, sends=array(), receives=array(), frame=FRAME, view=VIEW, ax=AXES)
+@takes(duet=SEEN_DUET, sends=array(plain=True), receives=array(plain=True), frame=FRAME, view=VIEW, ax=AXES)
 def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
     """Who moves whom, and where: a disc on each joint, as large as what it sends, and a ring, as what it receives.
 

@@ -15,15 +15,16 @@ import torch
 from .arguments import Rule, Wrong, shown
 
 
-def array(*shape, finite: bool = True, empty: bool = False) -> Rule:
+def array(*shape, finite: bool = True, empty: bool = False, plain: bool = False) -> Rule:
     """Numbers of a shape, as an array, a tensor or nested lists: ``array(..., "J", 3)``, ``array("T" , 3, 4)``.
 
     A number is that length; a name is any length (0 too where ``empty``), and one length throughout the call; a tuple
     is one of several lengths; None is any; ``...``, first or last: any axes before or after. ``finite``: no NaN, no
     infinity (a tensor in training or on a GPU is not asked: a step would have to wait for the answer, and the loop
-    looks at the loss). Lists become arrays.
+    looks at the loss). Lists become arrays; with ``plain`` tensors do, too, wherever they are and whatever they learn.
     """
-    return Rule(_shape_in_words(shape, "numbers"), functools.partial(_array, shape, finite, empty, False))
+    test = functools.partial(_array, shape, finite, empty, False)
+    return Rule(_shape_in_words(shape, "numbers"), _plainly(test) if plain else test)
 
 
 def tensor(*shape, finite: bool = False, empty: bool = False) -> Rule:
@@ -37,8 +38,12 @@ def chosen(name: str, value, count: int):
     Errors: TypeError or ValueError naming the argument; IndexError for one that is not there, on which loops end.
     """
     if isinstance(value, slice):
+        try:
+            value.indices(count)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
         return value
-    if isinstance(value, Integral) and not isinstance(value, bool):
+    if isinstance(value, Integral) and not isinstance(value, bool | np.timedelta64):
         if not -count <= value < count:
             raise IndexError(f"{name} must be from {-count} to {count - 1}; got {shown(value)}")
         return int(value)
@@ -52,6 +57,16 @@ def chosen(name: str, value, count: int):
     if len(value) and not -count <= int(value.min()) <= int(value.max()) < count:
         raise IndexError(f"{name} must be from {-count} to {count - 1}; got some from {value.min()} to {value.max()}")
     return value
+
+
+def together(**shapes) -> None:
+    """Refuse what cannot be taken together, axis by axis from the last. Errors: ValueError naming the last one."""
+    try:
+        torch.broadcast_shapes(*shapes.values())
+    except RuntimeError:
+        *others, last = shapes
+        told = " and ".join(f"{list(shapes[name])} of {name}" for name in others)
+        raise ValueError(f"{last} must be of a shape that fits {told}; got {list(shapes[last])}") from None
 
 
 def _shape_in_words(shape, what: str) -> str:
@@ -69,7 +84,10 @@ def _array(shape, finite: bool, empty: bool, only_tensors: bool, value, axes):
         value = value if isinstance(value, np.ndarray) else _as_array(value)
         if value.dtype.kind not in "buif":
             raise Wrong(TypeError)
-    elif value.is_complex():
+        if not value.dtype.isnative or value.dtype.itemsize > 8:  # torch takes neither
+            value = value.astype(value.dtype.newbyteorder("=") if value.dtype.itemsize <= 8 else np.float64)
+    elif (value.is_complex() or value.is_quantized or value.layout != torch.strided
+          or (value.is_meta and not only_tensors)):  # a meta tensor has no numbers to look at
         raise Wrong(TypeError)
     size = tuple(value.shape)
     if shape:
@@ -92,6 +110,17 @@ def _array(shape, finite: bool, empty: bool, only_tensors: bool, value, axes):
         if not good.all():
             raise Wrong(ValueError, f"{shown(value)}, with numbers that are not finite")
     return value
+
+
+def _plainly(test):
+    def plain(value, axes):
+        value = test(value, axes)
+        if not torch.is_tensor(value):
+            return value
+        value = value.detach().cpu()
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()  # NumPy knows no bfloat16
+
+    return plain
 
 
 def _as_array(value) -> np.ndarray:

@@ -15,7 +15,7 @@ import torch
 from . import joint_names
 from .arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, printable, shown, takes, text
 from .precision import in_full_precision
-from .shapes import array, tensor
+from .shapes import array, tensor, together
 
 
 def _an_end(value, axes):
@@ -70,7 +70,7 @@ class Skeleton:
             if not 0 <= j < len(self.names):
                 raise ValueError(f"an end site hangs from joint {j}; there are {len(self.names)} joints")
         if self.offsets is not None:
-            offsets = np.array(array(finite=False, empty=True)("offsets", self.offsets), dtype=np.float64)
+            offsets = np.array(array(finite=False, empty=True, plain=True)("offsets", self.offsets), dtype=np.float64)
             if offsets.shape != (len(self.names), 3) or not np.isfinite(offsets).all():
                 raise ValueError(f"offsets must be finite with shape ({len(self.names)}, 3); got shape {offsets.shape}")
             offsets.setflags(write=False)
@@ -94,6 +94,7 @@ class Skeleton:
         """The index of a joint by name; KeyError lists the names there are."""
         if not isinstance(name, str):
             raise TypeError(f"name must be the name of a joint; got {shown(name)}")
+        name = printable(name)  # as it was kept
         if name not in self.names:
             raise KeyError(f"name: no joint {name!r}; this skeleton has {', '.join(self.names)}")
         return self.names.index(name)
@@ -197,6 +198,7 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.
     Shapes: unit quaternions [..., 4] each, ``share`` [...], from 0 to 1, of the same or a shape that fits -> [..., 4].
     Chapter: 6. Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
     """
+    together(start=start.shape[:-1], end=end.shape[:-1], share=share.shape)
     turn = roma.quat_product(roma.quat_conjugation(start), end)
     # not roma's own shortest_arc, which at half a turn goes against the sign
     turn = roma.unitquat_to_rotvec(torch.where(turn[..., 3:] < 0, -turn, turn), shortest_arc=False)
@@ -230,6 +232,9 @@ def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tenso
         along = bones @ positions  # [..., T, K, 3]
         now = along.norm(dim=-1)
         if turn == 0:
+            if lengths is not None and not _fits(lengths.shape, now.shape):
+                raise ValueError(f"lengths must be one a bone, of a shape that fits {list(now.shape)}; got "
+                                 f"{list(lengths.shape)}")
             lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
         if turn == 0 and doubt:
             share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
@@ -238,6 +243,12 @@ def keep_bones(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tenso
         pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
         positions = positions - moved @ (pull[..., None] * along)
     return positions
+
+
+def _fits(shape, whole) -> bool:
+    """Whether a tensor of a shape can stand for one of another, axis by axis from the last."""
+    return len(shape) <= len(whole) and shape[-1:] == whole[-1:] and all(
+        n in (1, all_of) for n, all_of in zip(shape[::-1], whole[::-1]))
 
 
 HYBRIK_29 = Skeleton(

@@ -21,7 +21,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from . import checkpoints, files
-from .arguments import a, count, device, flag, number, path, seed, share, takes, text
+from .arguments import a, count, device, flag, number, path, seed, share, shown, takes, text
 from .augmentation import Augment
 from .checkpoints import TrainingError
 from .drawable import AXES, label
@@ -164,6 +164,9 @@ def _fit(model, train, plan: Plan, out: Path, valid, device: torch.device, dtype
          progress: bool, keep_every: int) -> History:
     rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
     last = out / "last.safetensors"
+    for name, each in (("train", train), ("valid", valid)):
+        if not callable(getattr(each, "batches", None)) and (each is not None or name == "train"):
+            raise TypeError(f"{name} must be windows, or Particles; got {shown(each)}")
     if last.exists() and not resume:
         raise TrainingError(f"{out} holds a run already; go on with resume=True (--resume), or choose another folder")
     if plan.batch % world:

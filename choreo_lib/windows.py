@@ -20,7 +20,7 @@ from .arguments import MAX_FRAMES, a, count, device, each, flag, number, rate, s
 from .chance import chunks, generator, order
 from .compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from .motion import Duet, Motion, Source
-from .shapes import chosen, tensor
+from .shapes import chosen, tensor, together
 from .skeleton import Skeleton, forward_kinematics
 
 _TAKES = a(Duet, Motion) | each(a(Duet, Motion))
@@ -58,7 +58,11 @@ class Windows:
         return len(self.first)
 
     def __getitem__(self, indices) -> torch.Tensor:
-        first = self.first[chosen("indices", indices, len(self))].to(self.frames.device)
+        return self._gather(chosen("indices", indices, len(self)))
+
+    def _gather(self, which) -> torch.Tensor:
+        """As ``windows[which]``, for indices that are known to be right: an epoch asks for thousands of batches."""
+        first = self.first[which].to(self.frames.device)
         rows = first[..., None] + self.step * torch.arange(self.length, device=first.device)  # [B] -> [B, T]
         if self.frames.device.type == "cpu":
             # one thread of NumPy fills the memory bus; torch's threads wait for each other where the machine is busy
@@ -81,6 +85,7 @@ class Windows:
     def subset(self, which) -> Windows:
         """The windows that a mask [N] or indices choose; the frames are shared, not copied. Chapter: 3."""
         which = chosen("which", which, len(self))
+        which = [which] if isinstance(which, int) else which
         return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])
 
     def told(self) -> dict:
@@ -120,7 +125,7 @@ class Windows:
                 f"{augment.length}; cut(..., length=augment.reach)"
             )
         for k in range(begin, len(parts)):
-            batch = self[parts[k]].to(self.frames.device if device is None else device)
+            batch = self._gather(parts[k]).to(self.frames.device if device is None else device)
             yield batch if augment is None else augment(batch, self.skeleton, generator(seed, epoch, k))
 
 
@@ -319,6 +324,7 @@ def _turn(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
 @takes(angle=tensor(), rotations=tensor(..., 4))
 def about_vertical(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     """World rotations [..., 4] (x y z w), turned by ``angle`` [...] radians about the vertical. Chapter: 6."""
+    together(rotations=rotations.shape[:-1], angle=angle.shape)
     half = (angle / 2).expand(rotations.shape[:-1])
     nothing = torch.zeros_like(half)
     return roma.quat_product(torch.stack([nothing, nothing, half.sin(), half.cos()], -1), rotations)

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections import Counter
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import matplotlib
@@ -26,7 +27,9 @@ from choreo_lib import (
     payload,
     player,
     plots,
+    skeleton,
     synthetic,
+    training,
     windows,
 )
 from choreo_lib.arguments import count, each, number, shown, takes, text
@@ -372,3 +375,79 @@ def test_any_number_of_arguments_are_looked_at_one_by_one():
     for given, named in ((("a", 5), {}), ((), {"ax": 0})):
         with pytest.raises((TypeError, ValueError), match="names must be" if given else "ax must be"):
             verb(*given, **named)
+
+
+class Unwilling(list):
+    """A foreign thing that raises whatever it is asked."""
+
+    def __len__(self):
+        raise RuntimeError("never")
+
+    __repr__ = __fspath__ = __array__ = __len__
+
+
+GROWING = torch.ones(3, requires_grad=True)
+
+
+@pytest.mark.parametrize(("argument", "call"), [
+    ("trails", lambda: cl.play(DUET, trails=Unwilling())),
+    ("trails", lambda: cl.play(DUET, trails=np.array(1.0))),
+    ("trails", lambda: cl.play(DUET, trails=torch.eye(3).to_sparse())),
+    ("places", lambda: cl.play(DUET, places=torch.eye(3).to_sparse())),
+    ("count", lambda: particles.simulate("springs", Fraction(10**400), bodies=4, frames=12)),
+    ("fps", lambda: metrics.speed(MOTION.positions, np.timedelta64(3, "s"))),
+    ("speed", lambda: cl.play(DUET, speed=torch.empty((), device="meta"))),
+    ("lengths", lambda: skeleton.keep_bones(BODY, torch.tensor(MOTION.positions), torch.ones(3))),
+    ("share", lambda: skeleton.slerp(torch.ones(2, 4) / 2, torch.ones(2, 4) / 2, torch.zeros(3))),
+    ("angle", lambda: windows.about_vertical(torch.zeros(7), torch.ones(2, 4) / 2)),
+    ("horizons", lambda: PARTNER.predict(BATCH[:, :14], BATCH[:, 14:, 0], (1000,))),
+    ("codes", lambda: SOLO.dance(torch.zeros(3))),
+    ("joints", lambda: cl.baselines.evaluate({"still": cl.baselines.Repeat()}, WINDOWS, (1, 3), slice("a", None))),
+    ("order", lambda: cl.baselines.granger_strings(wrong_calls.LONG, order=200)),
+    ("whiten", lambda: cl.baselines.ridge_strings(wrong_calls.LONG, whiten=200)),
+    ("focal", lambda: cl.clean(wrong_calls.PEOPLE, 30.0, focal="wide")),
+    ("image_size", lambda: cl.clean(wrong_calls.PEOPLE, 30.0, image_size=(-1, 5))),
+    ("fps", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", fps=np.True_)),
+    ("fps", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", fps=Unwilling())),
+    ("path", lambda: cl.write_motion(MOTION, Unwilling())),
+    ("path", lambda: formats.read_pairs("a\0b")),
+    ("weights", lambda: cl.load_model("x" * 1000)),
+    ("page", lambda: cl.play(DUET).save("x" * 1000)),
+    ("windows", lambda: SOLO.losses(BATCH, 0)),
+    ("train", lambda: training.fit(SOLO, [1], training.Plan(), wrong_calls.FOLDER / "none", progress=False)),
+    ("frame", lambda: PARTNER.stream(BATCH[0, :14], every=3)(BATCH[0, 0, 0] * 1j)),
+    ("frame", lambda: PARTNER.stream(BATCH[0, :14], every=3)(np.full((29, 3), "2020", "M8[D]"))),
+])  # fmt: skip
+def test_strange_things_are_refused_in_words(argument, call):
+    with pytest.raises((TypeError, ValueError, cl.TrainingError)) as caught:
+        call()
+    assert argument in str(caught.value) or argument == "page" and "too long" in str(caught.value)
+    assert "choreo_lib" in caught.traceback[-1].path.parts and len(str(caught.value)) < 3000
+
+
+@pytest.mark.parametrize("call", [
+    lambda: cl.play(DUET, speed=Fraction(1, 2)),
+    lambda: cl.play(DUET, places=torch.zeros(1, 2, requires_grad=True)),
+    lambda: MOTION.moved(torch.ones(3, dtype=torch.bfloat16)),
+    lambda: MOTION.moved(GROWING),
+    lambda: cl.Motion(torch.tensor(MOTION.positions, requires_grad=True), np.float32(30), BODY),
+    lambda: cl.Motion(torch.tensor(MOTION.positions).bfloat16(), 30, BODY),
+    lambda: skeleton.forward_kinematics(BODY, MOTION.rotations.astype(">f4"), MOTION.positions[:, 0].astype(">f4")),
+    lambda: metrics.auc(torch.tensor([0.1, 0.9], dtype=torch.bfloat16), [0, 1]),
+    lambda: cl.baselines.evaluate({"still": cl.baselines.Repeat()}, WINDOWS, torch.tensor([1.0, 3.0])),
+    lambda: cl.clean(wrong_calls.PEOPLE, np.int64(30), ease=torch.tensor(8.0)),
+    lambda: WINDOWS.subset(-1)[:],
+    lambda: MOTION.resampled(Fraction(30000, 1001)),
+])  # fmt: skip
+def test_what_holds_the_right_numbers_is_taken_in_any_dress(call):
+    call()
+
+
+def test_a_joint_is_found_by_the_name_it_was_given():
+    body = cl.Skeleton(("\ud800", "left"), (-1, 0))
+    assert body.index("\ud800") == 0
+    plots.paths(cl.Motion(np.zeros((5, 2, 3)), 30, body), "\ud800")
+
+
+def test_a_check_takes_no_text_for_a_number():
+    assert not checks.ex4_3("1")

@@ -159,7 +159,7 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
                 duet.fps, duets[0].fps):
             raise ValueError(f"{len(duets)} duets, one of {duet.duration:.1f} s at {duet.fps:g} frames per second: at "
                              f"least two are needed, each {seconds:g} s long or more, all with one clock")
-    true, swapped, width = [], [], round(seconds * duets[0].fps)
+    true, swapped, width = [], [], max(round(seconds * duets[0].fps), 1)
     for k, duet in enumerate(duets):
         strangers = others or duets[:k] + duets[k + 1 :]
         for start in range(0, len(duet) - width + 1, max(round((hop or seconds) * duet.fps), 1)):
@@ -188,6 +188,9 @@ def _signals(duet: Duet, max_lag: float, own: bool):
 
 def _surprise(signal: np.ndarray, order: int) -> np.ndarray:
     """What a joint's own last frames do not foretell: residuals of an autoregression, [2, J, T, 3] -> T - order."""
+    if 4 * order > signal.shape[2]:
+        raise ValueError(f"order (whiten) must be at most a quarter of the {signal.shape[2]} steps there are; got "
+                         f"{order}")
     signal = _centred(signal)
     past, now = _lagged(signal, order, order), signal[:, :, order:].reshape(*signal.shape[:2], -1, 1)
     square = _turned(past) @ past + _penalty(past) * np.eye(order)  # [2, J, order, order]

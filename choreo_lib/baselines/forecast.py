@@ -15,7 +15,7 @@ import torch
 
 from ..arguments import Rule, Wrong, a, choice, count, each, flag, nothing, number, shown, takes, text
 from ..augmentation import mirrored
-from ..shapes import tensor
+from ..shapes import chosen, tensor
 from ..windows import Windows, frame_of
 
 HORIZONS = (1, 3, 6, 12, 18, 30)
@@ -266,7 +266,7 @@ def evaluate(models: Mapping[str, Forecaster], windows: Windows, horizons: Seque
     Mean joint error in world coordinates (Ionescu et al., PAMI 2014, without aligning anything), over ``joints``.
     Errors: ValueError for windows of one dancer or too short for the horizons. Chapter: 3.
     """
-    past = _past(windows, horizons)
+    past, joints = _past(windows, horizons), chosen("joints", joints, len(windows.skeleton))
     errors = {row: [] for row in models}
     for batch in windows.batches(1024):
         for row, model in models.items():

@@ -63,7 +63,7 @@ def ex4_2(answer) -> Verdict:
 def ex4_3(answer) -> Verdict:
     """Exercise 4.3: the noise on a code that makes the range of motion half as large again."""
     try:
-        sigma = float(answer) if not isinstance(answer, bool) else math.nan
+        sigma = float(answer) if not isinstance(answer, bool | str) else math.nan
     except (TypeError, ValueError):
         sigma = math.nan
     if not 0 <= sigma < 100:

@@ -10,13 +10,13 @@ import os
 
 import numpy as np
 
-from ..arguments import a, takes
+from ..arguments import a, shown, takes
 from ..formats.border import MAX_CELLS, TURNS, check_fps, fail
 from ..formats.detections import SMPL_24, Detections, is_detections, read_detections
 from ..formats.pointcloud import guess_tree
 from ..motion import Duet, Motion, Source
 from ..skeleton import HYBRIK_29, Skeleton
-from .camera import Placement, place
+from .camera import Placement, check_lens, place
 from .identity import Tracks, checked, track
 from .rehearsal import Spoiled, as_prototyped, spoil
 from .repairs import EASE, check_ease, fill_gaps, fix_bones, smooth
@@ -48,7 +48,7 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     Chapter: 2.
     """
     path, placement, first, every, stated = "detections", None, 0, 1, up
-    _check(ease, up)
+    _check(ease, up, focal, image_size)
     if isinstance(detections, (str, os.PathLike)):
         path = detections
         detections = read_detections(path, image_size)
@@ -113,11 +113,12 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     return Duet(a, b), report
 
 
-def _check(ease, up) -> None:
-    """Refuse arguments that are none, by name."""
+def _check(ease, up, focal, image_size) -> None:
+    """Refuse arguments that are none, by name, also where nothing asks for them."""
     check_ease(ease)
+    check_lens(focal, image_size)
     if up is not None and (not isinstance(up, str) or up not in TURNS):
-        fail("detections", f"expected one of {', '.join(map(repr, TURNS))}, or None; got {up!r}", "up=")
+        fail("detections", f"expected one of {', '.join(map(repr, TURNS))}, or None; got {shown(up)}", "up=")
 
 
 def _numbering(path, frame: np.ndarray, joints: int) -> tuple[int, int, int]:

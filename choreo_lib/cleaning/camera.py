@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arguments import a, takes
+from ..arguments import a, each, number, shown, takes
 from ..formats.border import fail
 from ..formats.detections import Detections
 
@@ -62,14 +62,9 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
         holds = (size for size in _SIZES if far[0] <= size[0] and far[1] <= size[1])
         image_size = next(holds, tuple(np.ceil(far).tolist()))
     assumed = focal is None
-    try:
-        focal = float(np.hypot(*map(float, image_size)) if assumed else focal)
-        if not (len(image_size) == 2 and 0 < min(image_size) <= max(image_size) <= 1e6 and 1 <= focal <= 1e6):
-            raise ValueError
-    except (TypeError, ValueError, OverflowError):
-        fail("detections", f"expected focal in pixels and image_size as (width, height) in pixels; got {focal!r} and "
-                           f"{image_size!r}")
-    off = pixels - np.array(image_size) / 2  # [N, J, 2]
+    check_lens(focal, image_size)
+    focal = float(np.hypot(*map(float, image_size)) if assumed else focal)
+    off = pixels - np.array([float(side) for side in image_size]) / 2  # [N, J, 2]
     weight = np.repeat(np.sqrt(np.maximum(weight, 1e-3)), 2, axis=2).reshape(len(joints), -1, 1)
     zeros, ones = np.zeros(off.shape[:2]), np.ones(off.shape[:2])
     rows = np.stack([np.stack([focal * ones, zeros, -off[..., 0]], axis=-1),
@@ -90,6 +85,18 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
     upright = lambda x: np.stack([x[..., 0], x[..., 2], -x[..., 1]], axis=-1)  # noqa: E731
     return Placement(upright(placed), np.abs(upright(uncertainty)), residual, focal,
                      tuple(int(n) for n in image_size), assumed)
+
+
+def check_lens(focal, image_size) -> None:
+    """Refuse a focal length or a size of the image that is none. Errors: MotionFormatError."""
+    try:
+        if focal is not None:
+            number(1, 1e6)("focal", focal)
+        if image_size is not None:
+            each(number(above=0, high=1e6), size=2)("image_size", image_size)
+    except (TypeError, ValueError):
+        fail("detections", "expected focal in pixels and image_size as (width, height) in pixels; got "
+                           f"{shown(focal)} and {shown(image_size)}")
 
 
 def _all(detections: Detections, good: np.ndarray, trouble: str) -> None:

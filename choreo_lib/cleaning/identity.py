@@ -218,13 +218,14 @@ def _two_builds(along: np.ndarray, rounds: int = 50) -> tuple[float, float]:
 
 def checked(path, frames, skeleton=None) -> list[np.ndarray]:
     """A list of frames as float arrays, all of one number of joints, all within reach."""
-    if not isinstance(frames, (list, tuple, np.ndarray)) or not len(frames):
+    if not isinstance(frames, (list, tuple, np.ndarray)) or (isinstance(frames, np.ndarray) and not frames.ndim) or (
+            not len(frames)):
         fail(path, "expected a path, or a list with one array [people, joints, 3] a frame")
     joints, people = None if skeleton is None else len(skeleton), []
     for t, frame in enumerate(frames):
         try:
             frame = np.asarray(frame, np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             fail(path, "expected an array [people, joints, 3] of numbers; do all people have the same joints?",
                  f"frame {t}")
         if frame.size == 0:

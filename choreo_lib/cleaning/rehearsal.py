@@ -77,7 +77,8 @@ def spoil(duet: Duet, seed: int = 0, dropped: float = 0.10, swaps: int = 15, lon
     return Spoiled(people, who, scores)
 
 
-@takes(people=each(array(None, None, 3, empty=True), least=1), scores=each(array(None, empty=True), least=1))
+@takes(people=each(array(None, None, 3, empty=True, plain=True), least=1),
+       scores=each(array(None, empty=True, plain=True), least=1))
 def as_prototyped(people, scores) -> tuple[np.ndarray, np.ndarray]:
     """The repairs of the prototype's notebook, as described there: positions [frames kept, 2, J, 3], and which frames.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 
-from ..arguments import count, each, number, takes
+from ..arguments import count, each, number, shown, takes
 from ..formats.border import MAX_DISTANCE, check_fps, fail
 from ..shapes import array
 
@@ -76,8 +76,10 @@ def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.nd
 
 def check_ease(ease) -> None:
     """Refuse an ease that is no positive number."""
-    if isinstance(ease, (bool, np.bool_)) or not isinstance(ease, (int, float, np.number)) or not 0 < ease < np.inf:
-        fail("positions", f"expected a positive number; got {ease!r}", "ease")
+    try:
+        number(above=0)("ease", ease)
+    except (TypeError, ValueError):
+        fail("positions", f"expected a positive number; got {shown(ease)}", "ease")
 
 
 def fill_gaps(positions, fps: float) -> np.ndarray:
@@ -90,7 +92,7 @@ def fill_gaps(positions, fps: float) -> np.ndarray:
     return np.where(np.isfinite(positions), positions, smooth(positions, fps)[0])
 
 
-@takes(bones=each(each(count(0), size=2)), rounds=count(0, 1000), seen=array(None))
+@takes(bones=each(each(count(0), size=2)), rounds=count(0, 1000), seen=array(None, plain=True))
 def fix_bones(positions, bones, rounds: int = 8, seen=None) -> np.ndarray:
     """Give every bone one length, its median, with as little moved as possible.
 
@@ -132,8 +134,8 @@ def fix_bones(positions, bones, rounds: int = 8, seen=None) -> np.ndarray:
 def _numbers(positions) -> np.ndarray:
     """Positions as floats, NaN or within reach."""
     try:
-        positions = np.asarray(positions, np.float64)
-    except (TypeError, ValueError, OverflowError):
+        positions = np.asarray(array(finite=False, empty=True, plain=True)("positions", positions), np.float64)
+    except (TypeError, ValueError):
         fail("positions", "expected an array [frames, ..., 3] of numbers")
     if positions.ndim == 0 or not positions.size:
         fail("positions", f"expected an array [frames, ..., 3]; got shape {positions.shape}")

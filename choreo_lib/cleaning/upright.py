@@ -18,7 +18,7 @@ _TALL = 1.25  # times: how much taller than wide a body without names has to be
 _STEADY = 2.0  # times: how much steadier its lower end has to be than its upper one
 
 
-@takes(people=each(array(None, None, 3, empty=True), least=1), skeleton=a(Skeleton))
+@takes(people=each(array(None, None, 3, empty=True, plain=True), least=1), skeleton=a(Skeleton))
 def find_up(path, people, skeleton: Skeleton) -> str:
     """The up axis of people [P, J, 3] a frame: 'z', unless what they do says otherwise.
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..arguments import path as any_path
+from ..arguments import shown
 from ..motion import Duet, Motion
 from . import border
 from .body_models import PICKLES, names_parameters, pickle_advice
@@ -116,7 +118,7 @@ def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", 
     """
     suffix = _suffix(path, _OUT, "written")
     if not isinstance(up, str) or up not in border.TURNS:
-        fail(path, f"expected one of {', '.join(map(repr, border.TURNS))}; got {up!r}", "up=")
+        fail(path, f"expected one of {', '.join(map(repr, border.TURNS))}; got {shown(up)}", "up=")
     scale = border.check_scale(path, scale)
     if scale > 1:
         fail(path, f"{scale:g} m is larger than a metre, and six decimals of such a unit lose the dance", "scale=")
@@ -141,9 +143,9 @@ def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", 
 
 def _suffix(path, known: tuple, verb: str) -> str:
     try:
-        suffix = Path(path).suffix.lower()
-    except TypeError:
-        raise MotionFormatError(f"expected the path of a file; got {type(path).__name__}") from None
+        suffix = Path(any_path("path", path)).suffix.lower()
+    except (TypeError, ValueError):
+        raise MotionFormatError(f"path must be the path of a file; got {shown(path)}, {type(path).__name__}") from None
     if verb == "read" and Path(path).name.lower().endswith(".bvh.json"):
         fail(path, f"this is the side-car of a BVH, which is read with it; take {Path(path).stem}")
     if suffix not in known:

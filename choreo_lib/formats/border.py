@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import files
-from ..arguments import MAX_CELLS, MAX_FRAMES
+from ..arguments import MAX_CELLS, MAX_FRAMES, printable, shown
+from ..arguments import number as any_number
 from ..motion import Motion, Source
 from ..skeleton import Skeleton
 from . import plausible, upright
@@ -52,7 +53,7 @@ class MotionGuessWarning(UserWarning):
 
 def fail(path, message: str, where: str = ""):
     """Raise a MotionFormatError that names the file, then the place, then the trouble."""
-    raise MotionFormatError(f"{Path(path).name}: {where + ': ' if where else ''}{message}")
+    raise MotionFormatError(printable(f"{Path(path).name}: {where + ': ' if where else ''}{message}"))
 
 
 def guess(path, notes: list, message: str, remedy: str):
@@ -83,10 +84,9 @@ def load_bytes(path, limit: int = MAX_BYTES) -> bytes:
 
 def check_fps(path, fps, where: str = "fps") -> float:
     """A bearable number of frames per second."""
-    try:
-        fps = float(fps if not isinstance(fps, bool) else "True")
-    except (TypeError, ValueError, OverflowError):
-        fail(path, f"expected a number of frames per second; got {fps!r}", where)
+    told, fps = fps, _number(fps)
+    if fps is None:
+        fail(path, f"expected a number of frames per second; got {shown(told)}", where)
     if not 0.01 <= fps <= 10_000:
         fail(path, f"expected between 0.01 and 10,000 frames per second; got {fps:g}", where)
     return fps
@@ -94,13 +94,18 @@ def check_fps(path, fps, where: str = "fps") -> float:
 
 def check_scale(path, scale) -> float:
     """Metres per file unit, a bearable number."""
-    try:
-        number = float(scale if not isinstance(scale, bool) else "True")
-    except (TypeError, ValueError, OverflowError):
-        number = float("nan")
-    if not 1e-6 <= number <= 1e6:
-        fail(path, f"expected metres per file unit, such as 0.01; got {scale!r}", "scale=")
+    number = _number(scale)
+    if number is None or not 1e-6 <= number <= 1e6:
+        fail(path, f"expected metres per file unit, such as 0.01; got {shown(scale)}", "scale=")
     return number
+
+
+def _number(value) -> float | None:
+    """A number, or one that a file spells out; None for whatever else can be made into one, such as True."""
+    try:
+        return float(value if isinstance(value, str) else any_number()("value", value))
+    except (TypeError, ValueError):
+        return None
 
 
 def check_counts(path, frames: int, joints: int, where: str = ""):
@@ -131,7 +136,7 @@ def settle(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None
     can be made, or ``up`` or ``scale`` is none.
     """
     if up is not None and (not isinstance(up, str) or up not in TURNS):
-        fail(path, f"expected one of {', '.join(map(repr, TURNS))}; got {up!r}", "up=")
+        fail(path, f"expected one of {', '.join(map(repr, TURNS))}; got {shown(up)}", "up=")
     if scale is not None:
         scale = check_scale(path, scale)
     # a caller may want giants, or people who lie; a file means people

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import shown
 from ..skeleton import HYBRIK_29
 from .border import fail
 
@@ -55,13 +56,13 @@ def records(result, frame: int, size: tuple[int, int]) -> list[dict]:
     made = []
     if type(frame) is bool or not isinstance(frame, (int, float, np.number)) or not (
             0 <= frame < 1e9 and frame == int(frame)):
-        fail("landmarks", f"expected the frame's number, 0, 1, 2 ...; got {frame!r}", "frame")
+        fail("landmarks", f"expected the frame's number, 0, 1, 2 ...; got {shown(frame)}", "frame")
     try:
         width, height = (float(n) for n in size)
         if not (0 < width < 1e6 and 0 < height < 1e6):
             raise ValueError
-    except (TypeError, ValueError):
-        fail("landmarks", f"expected the image's (width, height) in pixels; got {size!r}", "size")
+    except (TypeError, ValueError, OverflowError):
+        fail("landmarks", f"expected the image's (width, height) in pixels; got {shown(size)}", "size")
     flats, solids = _people(result, frame, (width, height))
     if len(flats) != len(solids):
         fail("landmarks", f"{len(flats)} people in the image and {len(solids)} in the world; give the result as "

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arguments import shown
 from .border import fail
 
 LAYOUTS = {"interleaved": "row 0 a, row 1 b, row 2 a, ...", "stacked": "all rows of a, then all rows of b"}
@@ -51,4 +52,4 @@ def two_dancers(path, points: np.ndarray, layout: str | None) -> np.ndarray:
 def check_layout(path, layout):
     """Refuse a layout that is none."""
     if layout is not None and (not isinstance(layout, str) or layout not in LAYOUTS):
-        fail(path, f"expected {' or '.join(map(repr, LAYOUTS))}; got {layout!r}", "layout=")
+        fail(path, f"expected {' or '.join(map(repr, LAYOUTS))}; got {shown(layout)}", "layout=")

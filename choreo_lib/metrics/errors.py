@@ -139,4 +139,4 @@ def _cases(scores, truth):
 
 
 def _array(values) -> np.ndarray:
-    return np.asarray(values.detach().cpu() if torch.is_tensor(values) else values, dtype=np.float64)
+    return np.asarray(values.detach().cpu().double() if torch.is_tensor(values) else values, dtype=np.float64)

@@ -65,7 +65,7 @@ def pace(motion: Motion, joints=None) -> np.ndarray:
     return np.linalg.norm(moved, axis=-1).mean(-1)
 
 
-@takes(motion=a(Motion), smooth=number(above=0, high=60, what="a number of seconds"))
+@takes(motion=a(Motion), smooth=number(0.001, 60, what="a number of seconds"))
 def beats(motion: Motion, smooth: float = 1 / 6) -> np.ndarray:
     """Frames at which a dancer nearly stops before going on: local minima of her `pace`, smoothed.
 

@@ -60,7 +60,7 @@ class CrossCorrelation(NamedTuple):
     time: np.ndarray
 
 
-@takes(x=array(), y=array(), fps=rate, window=seconds, max_lag=number(0, 3600), step=seconds)
+@takes(x=array(plain=True), y=array(plain=True), fps=rate, window=seconds, max_lag=number(0, 3600), step=seconds)
 def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.0, step: float = 1.0):
     """Slide y against x, window by window: when are they most alike, and how much?
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
-from ..arguments import a, choice, count, each, number, seed, takes
+from ..arguments import a, choice, count, each, number, seed, shown, takes
 from ..compatibility import body_size, require_dancer, require_fit
 from ..losses import kl_per_unit
 from ..motion import OURS, Motion, Source
@@ -351,6 +351,9 @@ class DuetVAE(nn.Module):
            horizons=each(count(), least=1), who=choice("a", "b"))
     def predict(self, past, partner, horizons: Sequence[int], who: str = "b") -> torch.Tensor:
         """As every `choreo_lib.baselines.Forecaster`: dancer ``who`` at each horizon, [B, H, J, 3], in the world."""
+        if max(horizons) > self.ahead:
+            raise ValueError(f"horizons must be at most {self.ahead}, the frames this model looks ahead; got "
+                             f"{shown(horizons)}")
         made, last, (frame, _) = self._ahead(past, partner[:, : max(horizons)], who)
         at = [h - 1 for h in horizons]
         return frame.to_world((last + made[:, at]).unflatten(2, (-1, 3))).to(past.device)
@@ -361,6 +364,9 @@ class DuetVAE(nn.Module):
     def sample(self, past, partner, horizons: Sequence[int], who: str = "b", temperature: float = 1.0, count: int = 10,
                seed: int = 0) -> torch.Tensor:
         """As `predict`, ``count`` times, with what answers miss drawn by chance: [count, B, H, J, 3]. See `finish`."""
+        if max(horizons) > self.ahead:
+            raise ValueError(f"horizons must be at most {self.ahead}, the frames this model looks ahead; got "
+                             f"{shown(horizons)}")
         made, last, (frame, _) = self._ahead(past, partner[:, : max(horizons)], who)
         chance = torch.randn(count, len(made), len(self.detail), generator=torch.Generator().manual_seed(seed))
         noise = temperature * product(chance.to(made), self.detail)

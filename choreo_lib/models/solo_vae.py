@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..arguments import a, count, each, seed, takes
+from ..arguments import a, count, each, seed, shown, takes
 from ..compatibility import misfit
 from ..losses import Schedule, kl_loss, kl_per_unit
 from ..motion import OURS, Motion, Source
@@ -124,6 +124,9 @@ class SoloVAE(nn.Module):
 
     def seen(self, batch: torch.Tensor) -> tuple[torch.Tensor, Frame]:
         """Windows [B, T, 1, J, 3] from the dancer's own place, [B, T, J * 3], and the place, where the model is."""
+        if batch.shape[2:] != (1, len(self.skeleton), 3):
+            raise ValueError(f"windows must be of one dancer, [windows, frames, 1, {len(self.skeleton)}, 3]; got "
+                             f"{list(batch.shape)}")
         batch = batch.to(self.middle.device)
         at = batch.shape[1] // 2
         if self.heading:
@@ -226,6 +229,9 @@ class SoloVAE(nn.Module):
         `with_detail`; None leaves the decoder's mean as it is.
         """
         self.eval()
+        if codes.shape[-1] != self.latent or not codes.numel():
+            raise ValueError(f"codes must be a tensor [codes, {self.latent}], or one [{self.latent}]; got "
+                             f"{shown(codes)}")
         x = self.decode(codes.to(self.middle).reshape(-1, self.latent))
         if detail is not None:
             x = self.with_detail(x, detail)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..arguments import a, choice, count, each, number, share, takes, text
+from ..arguments import Wrong, a, choice, count, each, number, share, takes, text
 from ..arguments import seed as any_seed
 from ..precision import product
+from ..shapes import array
 from ..skeleton import Skeleton, keep_bones
 from .feet import Feet
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .duet_vae import DuetVAE
 
 
+_ANY = array(finite=False, empty=True)
 REACH = 100.0  # metres: nobody is that far from where they were one frame before
 
 
@@ -183,6 +185,10 @@ class Stream:
 def _numbers(name: str, value) -> torch.Tensor:
     """A tensor of floats, of whatever holds numbers."""
     try:
-        return value.float() if torch.is_tensor(value) else torch.from_numpy(np.array(value, np.float32))
-    except (TypeError, ValueError, RuntimeError):
+        if not torch.is_tensor(value):
+            value = np.array(value)
+            value = value.astype(np.float32) if value.dtype == object else value  # None among numbers is a gap
+        value = _ANY.test(value, {})
+        return value.float() if torch.is_tensor(value) else torch.from_numpy(value.astype(np.float32))
+    except (Wrong, TypeError, ValueError, RuntimeError):
         raise TypeError(f"{name} must be an array of numbers; got {type(value).__name__}") from None

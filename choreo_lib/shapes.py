@@ -86,8 +86,7 @@ def _array(shape, finite: bool, empty: bool, only_tensors: bool, value, axes):
             raise Wrong(TypeError)
         if not value.dtype.isnative or value.dtype.itemsize > 8:  # torch takes neither
             value = value.astype(value.dtype.newbyteorder("=") if value.dtype.itemsize <= 8 else np.float64)
-    elif (value.is_complex() or value.is_quantized or value.layout != torch.strided
-          or (value.is_meta and not only_tensors)):  # a meta tensor has no numbers to look at
+    elif value.is_complex() or value.is_quantized or value.layout != torch.strided:
         raise Wrong(TypeError)
     size = tuple(value.shape)
     if shape:
@@ -117,6 +116,8 @@ def _plainly(test):
         value = test(value, axes)
         if not torch.is_tensor(value):
             return value
+        if value.is_meta:  # it has a shape and no numbers
+            raise Wrong(TypeError)
         value = value.detach().cpu()
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy()  # NumPy knows no bfloat16
 

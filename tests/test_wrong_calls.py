@@ -405,6 +405,8 @@ GROWING = torch.ones(3, requires_grad=True)
     ("count", lambda: particles.simulate("springs", Fraction(10**400), bodies=4, frames=12)),
     ("fps", lambda: metrics.speed(MOTION.positions, np.timedelta64(3, "s"))),
     ("speed", lambda: cl.play(DUET, speed=torch.empty((), device="meta"))),
+    ("shift", lambda: MOTION.moved(torch.empty(3, device="meta"))),
+    ("places", lambda: cl.play(DUET, places=torch.empty(1, 2, device="meta"))),
     ("lengths", lambda: skeleton.keep_bones(BODY, torch.tensor(MOTION.positions), torch.ones(3))),
     ("share", lambda: skeleton.slerp(torch.ones(2, 4) / 2, torch.ones(2, 4) / 2, torch.zeros(3))),
     ("angle", lambda: windows.about_vertical(torch.zeros(7), torch.ones(2, 4) / 2)),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from choreo_lib import datasets
+from choreo_lib.sets import registry
 
 # Chapters run in notebooks/ and tests at the root: both must mean the same folder.
 if os.environ.get("CHOREO_DATA"):
@@ -24,8 +24,8 @@ def absent(*names: str) -> str:
     """Why what needs these sets is skipped, or "" where it can run."""
     for name in names:
         try:
-            files = datasets.missing(name)
-        except datasets.DatasetError:
+            files = registry.missing(name)
+        except registry.DatasetError:
             continue  # here, but damaged: let it run and fail with that message
         if files:
             return f"CHOREO_DATA is not set to a folder that holds {files[0]}"
@@ -34,7 +34,7 @@ def absent(*names: str) -> str:
 
 def core_sets() -> list[str]:
     """The sets that chapters work on: those whose SHA-256 the registry knows."""
-    known = datasets._registry().items()
+    known = registry._registry().items()
     return [name for name, entry in known
             if all("sha256" in file for take in entry["takes"].values() for file in take["files"])]
 
@@ -46,7 +46,7 @@ def real_data():
     def files(name: str) -> list[Path]:
         if reason := absent(name):
             pytest.skip(reason)
-        return datasets.fetch(name)
+        return registry.fetch(name)
 
     return files
 

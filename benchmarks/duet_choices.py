@@ -12,8 +12,11 @@ from dataclasses import replace
 
 import torch
 
-from choreo_lib import baselines, load_duet, recipes, splits, training, windows
-from choreo_lib.models import DuetVAE
+from choreo_lib import load_duet, splits, training
+from choreo_lib.evaluation import baselines
+from choreo_lib.extensions import DuetVAE
+from choreo_lib.sets import windows
+from choreo_lib.training import recipes
 
 AHEAD, STEPS = 30, 250
 ROWS = {  # sizes, augmentation
@@ -31,12 +34,12 @@ def learned(known, sizes: dict, change: dict) -> DuetVAE:
     """A small model of some takes."""
     sizes = recipes.LEAN | sizes
     augment = replace(recipes.DUET, length=sizes["past"] + AHEAD, **change)
-    train = windows.cut(known, augment.reach, stride=2)
+    train = windows.cut(known, augment.required_length, stride=2)
     torch.manual_seed(0)
     model = DuetVAE(train.skeleton, fps=train.fps, **sizes)
-    model.prepare(windows.cut(known, augment.length, stride=2).batches(512))
+    model.fit_statistics(windows.cut(known, augment.length, stride=2).batches(512))
     epochs = round(STEPS * 64 / len(train))
-    plan = training.Plan(epochs=epochs, batch=64, rate=2e-3, warmup=50, decay=0.01, augment=augment)
+    plan = training.TrainConfig(epochs=epochs, batch_size=64, lr=2e-3, warmup=50, weight_decay=0.01, augment=augment)
     with tempfile.TemporaryDirectory() as folder:
         training.fit(model, train, plan, folder, device="cpu", progress=False)
     return model.eval()

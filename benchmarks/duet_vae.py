@@ -11,9 +11,9 @@ import time
 import torch
 from torch import nn
 
-from choreo_lib import synthetic
-from choreo_lib.models import DuetVAE
-from choreo_lib.windows import cut
+from choreo_lib.extensions import DuetVAE
+from choreo_lib.sets import synthetic
+from choreo_lib.sets.windows import cut
 
 
 class Bare(nn.Module):
@@ -28,7 +28,7 @@ class Bare(nn.Module):
         layer = nn.TransformerDecoderLayer(size, 8, 4 * size, 0.1, batch_first=True)
         self.decoder, self.out = nn.TransformerDecoder(layer, 2), nn.Linear(size, width)
 
-    def losses(self, batch, step):
+    def loss(self, batch, step):
         """Squared error of the next frame, and the KL."""
         a, b = batch.flatten(3).unbind(2)
         memory, kl = 0.0, 0.0
@@ -48,7 +48,7 @@ def step_ms(model, batch, times=20) -> float:
     for number in range(times):
         began = time.perf_counter()
         optimiser.zero_grad()
-        model.losses(batch, number)["loss"].backward()
+        model.loss(batch, number)["loss"].backward()
         optimiser.step()
         took.append(1000 * (time.perf_counter() - began))
     return sorted(took)[times // 2]
@@ -61,7 +61,7 @@ def main():
     windows = cut(duet, 64)
     batch = windows[:16]
     ours = DuetVAE(windows.skeleton, no_input=0.0)
-    ours.prepare([windows[:256]])
+    ours.fit_statistics([windows[:256]])
     alone = DuetVAE(windows.skeleton, no_input=1.0)
     bare, made, rebuilt = (step_ms(model, batch) for model in (Bare(), ours, alone))
     print(f"training step, batch 16: bare {bare:5.0f} ms, ours {made:5.0f} ms ({made / bare:.2f}), "

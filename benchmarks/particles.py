@@ -11,15 +11,16 @@ import time
 import numpy as np
 import torch
 
-from choreo_lib import baselines, metrics, recipes
-from choreo_lib.models import NRI
-from choreo_lib.particles import BOX, CHARGE, KEPT, STEP, STIFFNESS, STRONGEST, simulate
+from choreo_lib.evaluation import baselines, metrics
+from choreo_lib.extensions import NRI
+from choreo_lib.sets.particles import BOX, CHARGE, STEP, STIFFNESS, STRONGEST, SUBSTEPS, simulate
+from choreo_lib.training import recipes
 
 
 def alone(kind: str, x, v, edges, frames: int):
     """One simulation, step by step, in NumPy: [frames, B, 4]."""
     told = []
-    for step in range((frames - 1) * KEPT + 1):
+    for step in range((frames - 1) * SUBSTEPS + 1):
         apart = x[None] - x[:, None]
         if kind == "springs":
             force = STIFFNESS * (edges[..., None] * apart).sum(1)
@@ -28,7 +29,7 @@ def alone(kind: str, x, v, edges, frames: int):
             force = (-CHARGE * (2 * edges - 1) / far**1.5 * (1 - np.eye(len(x))))[..., None] * apart
             force = force.sum(1)
         v = v + STEP * force.clip(-STRONGEST, STRONGEST)
-        if step % KEPT == 0:
+        if step % SUBSTEPS == 0:
             told.append(np.concatenate([x, v], 1))
         x = x + STEP * v
         beyond = np.abs(x) > BOX
@@ -69,12 +70,12 @@ def algebra(kind: str, bodies: int, count: int) -> None:
 def training(kind: str, sizes: dict) -> None:
     world = simulate(kind, 128, 5)
     model = NRI(**sizes)
-    model.prepare(world)
+    model.fit_statistics(world)
     optimiser = torch.optim.AdamW(model.parameters())
 
     def step():
         optimiser.zero_grad()
-        model.losses(world, 10_000)["loss"].backward()
+        model.loss(world, 10_000)["loss"].backward()
         optimiser.step()
 
     step()

@@ -12,8 +12,8 @@ sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / 
 import numpy as np  # noqa: E402
 from browser import chromium, player_frame, visit  # noqa: E402
 
-from choreo_lib import synthetic  # noqa: E402
-from choreo_lib.player import play, read_payload  # noqa: E402
+from choreo_lib.sets import synthetic  # noqa: E402
+from choreo_lib.show.player import play, read_payload  # noqa: E402
 
 RATE = """seconds => new Promise(done => { const canvas = document.querySelector('canvas'), n = +canvas.dataset.draws;
   const start = performance.now();

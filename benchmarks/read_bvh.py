@@ -16,8 +16,8 @@ import numpy as np
 from pymotion.io.bvh import BVH
 from pymotion.ops.skeleton import fk
 
-from choreo_lib import synthetic
-from choreo_lib.formats import MotionGuessWarning, read_motion, write_motion
+from choreo_lib.io import MotionGuessWarning, read_motion, write_motion
+from choreo_lib.sets import synthetic
 
 
 def ours(path):

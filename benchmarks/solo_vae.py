@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from choreo_lib.models import SoloVAE
-from choreo_lib.motion import Motion
-from choreo_lib.skeleton import Skeleton
-from choreo_lib.windows import cut
+from choreo_lib.body.motion import Motion
+from choreo_lib.body.skeleton import Skeleton
+from choreo_lib.extensions import SoloVAE
+from choreo_lib.sets.windows import cut
 
 SIDES = ["left_hip", "right_hip", "left_arm", "right_arm"]  # what a place and a heading are taken from
 SKELETON = Skeleton(("root", *SIDES, *(f"joint{k}" for k in range(48))), (-1, *[0] * 52))
@@ -30,7 +30,7 @@ class Bare(nn.Module):
         self.opener, self.out = nn.Linear(latent, hidden), nn.Linear(hidden, width)
         self.smoother = nn.Conv1d(width, width, 3, padding=1)
 
-    def losses(self, batch, step):
+    def loss(self, batch, step):
         """Squared error and the KL, at the prototype's prices."""
         x = batch.flatten(2)
         last = self.reader(x)[0][:, -1]
@@ -69,7 +69,7 @@ def step(model, optimiser, batch, number, dtype):
     """One training step."""
     optimiser.zero_grad()
     with torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
-        loss = model.losses(batch, number)["loss"]
+        loss = model.loss(batch, number)["loss"]
     loss.backward()
     optimiser.step()
 

@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch_geometric.nn import GCNConv
 
-from choreo_lib import synthetic
-from choreo_lib.models import DanceNRI
-from choreo_lib.recipes import DESCRIBED
-from choreo_lib.windows import Windows, cut
+from choreo_lib.extensions import DanceNRI
+from choreo_lib.sets import synthetic
+from choreo_lib.sets.windows import Windows, cut
+from choreo_lib.training.recipes import DESCRIBED
 
 FRAMES, HIDDEN, TYPES = 8, 64, 4
 FEW = ("pelvis", "left_wrist", "right_wrist")
@@ -80,7 +80,7 @@ def some(few: bool) -> Windows:
 def ours(windows: Windows) -> DanceNRI:
     """The variant as described, made correct."""
     model = DanceNRI(windows.skeleton, fps=windows.fps, frames=FRAMES, **DESCRIBED)
-    model.prepare(windows.batches(512))
+    model.fit_statistics(windows.batches(512))
     return model
 
 
@@ -121,7 +121,7 @@ def speed(few: bool) -> None:
     for many in AT_A_TIME[joints]:
         for half in (False, True):
             model, batch = ours(windows), windows[:many]
-            now = a_second(step_of(model, lambda: model.losses(batch, 1000)["loss"], half), many)  # noqa: B023
+            now = a_second(step_of(model, lambda: model.loss(batch, 1000)["loss"], half), many)  # noqa: B023
             print(f"  ours, {many} at a time, {'bfloat16' if half else 'float32'}: {now:.0f} windows a second, "
                   f"{now / before:.0f} times as many; {now * TOOK[joints] / 8000:.0f} times the original's")
 
@@ -135,7 +135,7 @@ def published() -> None:
     for epoch in range(20):
         for k, batch in enumerate(windows.batches(64, seed=0, epoch=epoch)):
             optimiser.zero_grad()
-            model.losses(batch, k)["loss"].backward()
+            model.loss(batch, k)["loss"].backward()
             optimiser.step()
     spent = time.perf_counter() - began
     print(f"the published set-up, 20 epochs of {len(windows):,} windows: {spent:.0f} s, "
@@ -146,7 +146,7 @@ def memory() -> None:
     """The most that a process holds while it learns from 64 windows of all joints; run as one of its own."""
     windows = some(False)
     model = ours(windows)
-    step = step_of(model, lambda: model.losses(windows[:64], 1000)["loss"])
+    step = step_of(model, lambda: model.loss(windows[:64], 1000)["loss"])
     step(), step()
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"58 joints, 1,794 edges, 64 windows of 8 frames: {most:.2f} GB at most, the library and all")

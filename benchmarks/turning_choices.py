@@ -12,9 +12,11 @@ from dataclasses import replace
 
 import torch
 
-from choreo_lib import load_duet, recipes, splits, training, windows
-from choreo_lib.judges import judge_translation
-from choreo_lib.losses import Schedule
+from choreo_lib import load_duet, splits, training
+from choreo_lib.evaluation import evaluate_translation
+from choreo_lib.sets import windows
+from choreo_lib.systems.losses import Schedule
+from choreo_lib.training import recipes
 
 TAKES = ("salsa/Medium_01", "salsa/Hard_04", "salsa/move_02_02")  # of each kind of dance one
 ROWS = {
@@ -30,7 +32,9 @@ PLAN = replace(recipes.TURNING_PLANS["full"], epochs=10)
 
 def learned(known, sizes: dict):
     """A model of some takes."""
-    train, longer = (windows.cut(known, length, stride=4, rotations=True) for length in (64, PLAN.augment.reach))
+    train, longer = (
+        windows.cut(known, length, stride=4, rotations=True) for length in (64, PLAN.augment.required_length)
+    )
     model = recipes.turning_model({"full": recipes.TRANSLATION | sizes}, train, "full", longer, PLAN.augment)
     with tempfile.TemporaryDirectory() as folder:
         training.fit(model, longer, PLAN, folder, device="cpu", progress=False)
@@ -47,7 +51,7 @@ def main(names):
         found, rivals = [], []
         for out in TAKES:
             model, train = learned([take for key, take in takes.items() if key != out], ROWS[name])
-            table = judge_translation(model, train, windows.cut(takes[out], 64, stride=8, rotations=True))
+            table = evaluate_translation(model, train, windows.cut(takes[out], 64, stride=8, rotations=True))
             found.append([table["model"][key] for key in ("error_mm", "aligned_mm")])
             rivals.append([table["ridge"][key] for key in ("error_mm", "aligned_mm")])
         if not shown:

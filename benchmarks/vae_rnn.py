@@ -13,9 +13,9 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
-from choreo_lib import windows
-from choreo_lib.models import VAERNN
-from choreo_lib.models.phrases import blend
+from choreo_lib.extensions import VAERNN
+from choreo_lib.extensions.latent_sequence import blend
+from choreo_lib.sets import windows
 
 
 def times(run, rounds: int = 7) -> float:
@@ -35,13 +35,13 @@ def steps(routes: tuple[str, ...], precision: torch.dtype) -> tuple[float, float
     body = cl.Skeleton(cut.skeleton.names[:28], cut.skeleton.parents[:28])  # a toe is left away: 28 joints
     batch = cut[:16][:, :, :, :28].contiguous()
     model = VAERNN(body, routes)
-    model.prepare([batch])
+    model.fit_statistics([batch])
     optimiser = torch.optim.Adam(model.parameters(), 1e-4)
     listening = [next(iter(model.readers.values())).listen, next(iter(model.writers.values())).speak]
 
     def step():
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
-            loss = model.losses(batch, 0)["loss"]
+            loss = model.loss(batch, 0)["loss"]
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 import choreo_lib as cl
-from choreo_lib.windows import cut
+from choreo_lib.sets.windows import cut
 
 LENGTH, BATCH, ROUNDS = 64, 256, 5
 FRAMES = (1452, 1141, 1393, 1672, 1587, 1318, 1224, 1239)  # of the salsa takes
@@ -63,7 +63,7 @@ def through(batches):
 
 def main():
     """Print one line a comparison."""
-    here = cl.datasets.is_here("salsa")
+    here = cl.sets.registry.is_here("salsa")
     roles = cl.splits("salsa")
     names = [name for role in ("train", "validation", "test") for name in roles[role]]
     takes = [cl.load_duet(name) for name in names] if here else list(noise(cl.HYBRIK_29))

@@ -30,10 +30,10 @@ def main(words: list[str] | None = None) -> int:
     asked = parser.parse_args(words)
     if getattr(asked, "data", None):
         os.environ["CHOREO_DATA"] = asked.data
-    from . import artifacts, recipes  # after CHOREO_DATA is set
-    from .checkpoints import TrainingError
-    from .datasets import DatasetError
-    from .formats import MotionFormatError
+    from .io import MotionFormatError
+    from .sets.registry import DatasetError
+    from .training import artifacts, recipes  # after CHOREO_DATA is set
+    from .training.checkpoints import TrainingError
 
     if asked.verb == "list":
         have = artifacts.list_models()

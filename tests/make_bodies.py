@@ -7,7 +7,7 @@ import functools
 import numpy as np
 
 import choreo_lib as cl
-from choreo_lib import synthetic
+from choreo_lib.sets import synthetic
 
 SIDED = {  # our body's joint -> name of the left one
     "mixamo": {"collar": "mixamorig:LeftShoulder", "shoulder": "mixamorig:LeftArm", "elbow": "mixamorig:LeftForeArm",
@@ -119,7 +119,7 @@ def body(scheme: str, rest: str = "t-pose", frames: int = 60) -> cl.Motion:
     # its ankles are 82 cm and its balls of the foot 5.5 cm lower: as high above the floor as the dance's own
     motion = cl.Motion.from_rotations(local, ours.positions[:, 0], ours.fps, skeleton, name=scheme, source=cl.OURS)
     toes = [skeleton.index(SIDED[scheme]["foot"]), skeleton.index(right(SIDED[scheme]["foot"], scheme))]
-    return motion.moved((0, 0, 0.03 - float(np.quantile(motion.positions[:, toes, 2].min(1), 0.05))))
+    return motion.transformed((0, 0, 0.03 - float(np.quantile(motion.positions[:, toes, 2].min(1), 0.05))))
 
 
 def _matrices(q):

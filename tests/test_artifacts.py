@@ -9,10 +9,12 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib import artifacts, judges, recipes, windows
+from choreo_lib import evaluation
 from choreo_lib.__main__ import main
-from choreo_lib.losses import Schedule
-from choreo_lib.training import Plan
+from choreo_lib.sets import windows
+from choreo_lib.systems.losses import Schedule
+from choreo_lib.training import artifacts, recipes
+from choreo_lib.training.loop import TrainConfig
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +25,8 @@ def made(tmp_path_factory):
     sizes = {"quick": {"latent": 6, "hidden": 8, "layers": 1, "kl": Schedule(1e-5)}}
     small = recipes.Recipe(
         recipe.what, recipe.data, lambda split, augment=None, mode="quick": few(split),
-        lambda *given: recipes.solo_model(sizes, *given), {"quick": Plan(epochs=2, batch=64, warmup=1)},
-        lambda model, train, asked: judges.judge_solo(model, train, asked, samples=16))
+        lambda *given: recipes.solo_model(sizes, *given), {"quick": TrainConfig(epochs=2, batch_size=64, warmup=1)},
+        lambda model, train, asked: evaluation.evaluate_solo(model, train, asked, samples=16))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(recipes.RECIPES, "solo-synthetic", small)
         patch.setattr(artifacts, "WEIGHTS", out)
@@ -123,8 +125,14 @@ def test_a_training_of_rotations_leaves_something_to_look_at(tmp_path, monkeypat
         seed = {"train": 1, "validation": 2, "test": 3}[split]
         return windows.cut(cl.synthetic.duet("contact", 60, seed=seed), 16, rotations=True)
 
-    small = recipes.Recipe(recipe.what, ("synthetic",), turning, lambda *given: recipes.turning_model(sizes, *given),
-                           {"quick": Plan(epochs=2, batch=16, warmup=1)}, lambda model, train, asked: {"model": {}})
+    small = recipes.Recipe(
+        recipe.what,
+        ("synthetic",),
+        turning,
+        lambda *given: recipes.turning_model(sizes, *given),
+        {"quick": TrainConfig(epochs=2, batch_size=16, warmup=1)},
+        lambda model, train, asked: {"model": {}},
+    )
     monkeypatch.setitem(recipes.RECIPES, "deepfake-salsa", small)
     out = tmp_path / "run"
     assert main(["train", "deepfake-salsa", "--out", str(out), "--device", "cpu", "--keep-every", "1"]) == 0

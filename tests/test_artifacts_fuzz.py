@@ -21,11 +21,12 @@ import pytest
 import torch
 from test_formats_fuzz import LIMIT, SEED, TOTAL, dance, spoil
 
-from choreo_lib import Skeleton, artifacts, checkpoints
-from choreo_lib.formats import MotionFormatError, joint_weights, read_pairs, write_motion
-from choreo_lib.models import SoloVAE
-from choreo_lib.training import Plan, TrainingError, fit
-from choreo_lib.windows import cut
+from choreo_lib import Skeleton
+from choreo_lib.extensions import SoloVAE
+from choreo_lib.io import MotionFormatError, joint_weights, read_pairs, write_motion
+from choreo_lib.sets.windows import cut
+from choreo_lib.training import artifacts, checkpoints
+from choreo_lib.training.loop import TrainConfig, TrainingError, fit
 
 STRANGE = [None, True, False, 0, -1, 1, 2.5, -0.0, 1e308, 10**30, -(10**400), "", "x", "nan", "0" * 70, [], [0], [[]],
            [None], ["a"] * 3, {}, {"a": 1}, {"": None}, [1e9] * 3, "BOOL", "F64", [2**31, 2**31],
@@ -100,7 +101,7 @@ def prepare(folder: Path) -> Path:
     torch.manual_seed(0)
     windows = cut(dance(40, skeleton=BODY), 8)
     model = SoloVAE(windows.skeleton, frames=8, fps=30, latent=3, hidden=4, layers=1, detail=2)
-    model.prepare(windows.batches(64))
+    model.fit_statistics(windows.batches(64))
     checkpoints.write_weights(folder / "small.safetensors", model)
     sha = hashlib.sha256((folder / "small.safetensors").read_bytes()).hexdigest()
     card = {"name": "small", "model": "SoloVAE", "config": model.config(), "weights_sha256": sha, "mode": "quick"}
@@ -113,7 +114,7 @@ def prepare(folder: Path) -> Path:
     return folder
 
 
-PLAN = Plan(epochs=1, batch=16, warmup=1, patience=None)
+PLAN = TrainConfig(epochs=1, batch_size=16, warmup=1, patience=None)
 
 
 def load_artifact(folder: Path, spoiled: Path):

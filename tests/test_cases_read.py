@@ -16,10 +16,10 @@ from scipy.spatial.transform import Rotation
 from test_formats import euler_by_hand
 
 import choreo_lib as cl
-from choreo_lib.formats.bvh_text import without_comment
-from choreo_lib.formats.frame_rates import rate_of
-from choreo_lib.formats.layout import layout_of
-from choreo_lib.formats.upright import guess_up
+from choreo_lib.io.bvh_text import without_comment
+from choreo_lib.io.frame_rates import rate_of
+from choreo_lib.io.layout import layout_of
+from choreo_lib.io.upright import guess_up
 
 
 def case(name):
@@ -71,7 +71,7 @@ def test_usual_names_have_an_up_a_facing_and_pairs(name):
     motion, said = heard(cl.read_motion, case(name + ".bvh"))
     assert "up='y'" in said and 1.4 < motion.positions[..., 2].max() < 1.9 and motion.positions[..., 2].min() > -0.1
     assert len(motion.skeleton.pairs) >= 8
-    cl.windows.frame_of(torch.tensor(motion.positions[None, :, None]), 0, motion.skeleton, of="a")
+    cl.windows.reference_frame(torch.tensor(motion.positions[None, :, None]), 0, motion.skeleton, of="a")
 
 
 # ---- rest pose against motion
@@ -480,7 +480,7 @@ def test_rates_and_lengths_come_together_and_are_told(tmp_path):
     np.testing.assert_allclose(duet.b.positions, kinematics(*b)[:160:4] + [1.4, 0, 0], atol=1e-4)
     assert duet.b.skeleton.names == duet.a.skeleton.names
     short = save(tmp_path / "short.bvh", bvh(*dance(20, 3))[0])
-    refused(cl.read_duet, paths[0], short, parts=["a.bvh has 40 frames at 30", "short.bvh 20", "formats.match"])
+    refused(cl.read_duet, paths[0], short, parts=["a.bvh has 40 frames at 30", "short.bvh 20", "io.match_skeletons"])
 
 
 def test_cases_of_other_rates_joints_and_lengths():

@@ -14,10 +14,11 @@ import torch
 from cases import CASES
 
 import choreo_lib as cl
-from choreo_lib import metrics, synthetic, windows
-from choreo_lib.compatibility import body_size, rest_mismatch, same_rate, skeleton_mismatch
-from choreo_lib.formats.joint_roles import joint_roles
-from choreo_lib.models import SoloVAE, Wish
+from choreo_lib.body.compatibility import body_size, rest_mismatch, same_rate, skeleton_mismatch
+from choreo_lib.evaluation import metrics
+from choreo_lib.extensions import Guidance, SoloVAE
+from choreo_lib.io.joint_roles import joint_roles
+from choreo_lib.sets import synthetic, windows
 
 MODELS = ("translate-salsa", "deepfake-salsa", "duet-salsa", "duet-synthetic", "solo-salsa", "solo-synthetic",
           "strings-salsa", "strings-synthetic")
@@ -252,10 +253,12 @@ def test_a_hand_that_turns_about_itself_is_seen_by_its_thumb():
 
 def test_both_of_a_duet_stay_together():
     duet = synthetic.duet(frames=90, seed=4)
-    moved = cl.Duet(*(each.moved((3.0, -2.0, 0)) for each in duet))
+    moved = cl.Duet(*(each.transformed((3.0, -2.0, 0)) for each in duet))
     made, reports = cl.conform(moved, load("duet-salsa"))
     assert isinstance(made, cl.Duet) and reports[0].scale == reports[1].scale != 1
-    np.testing.assert_allclose(metrics.apart(made), reports[0].scale * metrics.apart(moved), atol=0.02)
+    np.testing.assert_allclose(
+        metrics.pelvis_distance(made), reports[0].scale * metrics.pelvis_distance(moved), atol=0.02
+    )
     partner = load("duet-salsa").rollout(made.a, made.b[:64])
     assert partner.skeleton.names == load("duet-salsa").skeleton.names
     home = reports[1].back(partner)
@@ -384,15 +387,15 @@ def test_the_pelvis_is_where_the_legs_meet():
 
     held = cl.Duet(*(reference(each) for each in duet))
     assert held.a.skeleton.pelvis == 1
-    np.testing.assert_allclose(metrics.apart(held), metrics.apart(duet), atol=1e-6)
-    assert metrics.joints.joint(held.a.skeleton, "pelvis") == 1
+    np.testing.assert_allclose(metrics.pelvis_distance(held), metrics.pelvis_distance(duet), atol=1e-6)
+    assert cl.body.joints.joint(held.a.skeleton, "pelvis") == 1
     for of in ("a", "b", "duet"):
-        one, other = (windows.frame_of(torch.from_numpy(d.positions)[None], 20, d.a.skeleton, of=of)
+        one, other = (windows.reference_frame(torch.from_numpy(d.positions)[None], 20, d.a.skeleton, of=of)
                       for d in (duet, held))
         torch.testing.assert_close(one.origin, other.origin)
         torch.testing.assert_close(one.heading, other.heading)
     assert cl.plots.best_side(tuple(held)) == cl.plots.best_side(tuple(duet))
-    wish = Wish(distance=3.0, pull=1.0)
+    wish = Guidance(distance=3.0, pull=1.0)
     poses = [torch.from_numpy(np.stack([m.positions[20] for m in d])) for d in (duet, held)]
     one, other = (wish(pose[1], pose[0], d.a.skeleton) for pose, d in zip(poses, (duet, held)))
     torch.testing.assert_close(one, other[1:])

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 import choreo_lib as cl
-from choreo_lib import metrics, synthetic
-from choreo_lib.baselines.coupling import (
+from choreo_lib.evaluation import metrics
+from choreo_lib.evaluation.baselines.coupling import (
     cross_correlation_strings,
     granger_strings,
     partner_swap,
     ridge_strings,
 )
-from choreo_lib.synthetic import Drive
-from choreo_lib.synthetic.body import J
+from choreo_lib.sets import synthetic
+from choreo_lib.sets.synthetic import Drive
+from choreo_lib.sets.synthetic.body import J
 
 METHODS = [
     cross_correlation_strings,
@@ -40,7 +41,7 @@ def signals(duet):
         yield np.diff(sender - sender[:, :1], axis=0) * 10, np.diff(receiver - receiver[:, [0, 0, 1]], axis=0) * 10
 
 
-def surprises(signal, order):
+def innovations(signal, order):
     """Least squares of each joint's velocity on its own last frames, one weight a frame for all coordinates."""
     signal = signal - signal.mean(0)
     left = np.zeros((len(signal) - order, 3, 3))
@@ -58,7 +59,7 @@ def test_correlation_is_what_loops_give(whiten):
     found = cross_correlation_strings(duet, max_lag=0.5, whiten=whiten)
     for direction, (sent, received) in enumerate(signals(duet)):
         if whiten:
-            sent, received = surprises(sent, whiten), surprises(received, whiten)
+            sent, received = innovations(sent, whiten), innovations(received, whiten)
         for i in (1, 2):
             for j in (1, 2):
                 scores = []
@@ -74,7 +75,7 @@ def test_granger_is_the_ratio_of_two_least_squares():
     duet, order, lags = wandering(1), 3, 4
     found = granger_strings(duet, max_lag=0.4, order=order, ridge=1e-9)
     for direction, (sent, received) in enumerate(signals(duet)):
-        sent = surprises(sent, order)  # its frame 0 is frame `order` of the others
+        sent = innovations(sent, order)  # its frame 0 is frame `order` of the others
         sent, received = sent - sent.mean(0), received - received.mean(0)
         times = range(lags + order, len(received))
         for i in (1, 2):
@@ -145,7 +146,7 @@ def test_planted_drives_are_told_from_the_other_pairs(method, least_auc, least_p
 def test_strings_do_not_depend_on_where_the_room_lies_or_who_is_called_a(method):
     duet = synthetic.duet("drives", 120, seed=7)
     here = method(duet, max_lag=0.5)
-    there = method(cl.Duet(*(m.moved((3, -1, 0), turn=1.2) for m in duet)), max_lag=0.5)
+    there = method(cl.Duet(*(m.transformed((3, -1, 0), turn=1.2) for m in duet)), max_lag=0.5)
     np.testing.assert_allclose(there.score, here.score, atol=0.01)  # what float32 rounds off
     other = method(cl.Duet(duet.b, duet.a), max_lag=0.5)
     np.testing.assert_allclose(other.score, here.score[::-1], atol=1e-9)

@@ -4,14 +4,23 @@ import numpy as np
 import pytest
 import torch
 
-from choreo_lib import recipes, synthetic
-from choreo_lib.judges import judge_strings
-from choreo_lib.judges.strings import grade, planted, reading_of, untrained
-from choreo_lib.models import DanceNRI
-from choreo_lib.models.graph_cells import GCN, GCNLSTM, Encoder, graph_layer
-from choreo_lib.signals import damped, habits, lagged_correlation, next_pose, own_steps, signals, surprises
-from choreo_lib.skeleton import HYBRIK_29, Skeleton, forward_kinematics
-from choreo_lib.windows import cut
+from choreo_lib.body.skeleton import HYBRIK_29, Skeleton, forward_kinematics
+from choreo_lib.evaluation import evaluate_strings
+from choreo_lib.evaluation.strings import grade, planted, reading_of, untrained
+from choreo_lib.extensions import DanceNRI
+from choreo_lib.extensions.graph_cells import GCN, GCNLSTM, Encoder, graph_layer
+from choreo_lib.extensions.signals import (
+    ar_coefficients,
+    damped,
+    innovations,
+    lagged_correlation,
+    local_displacements,
+    next_pose,
+    signals,
+)
+from choreo_lib.sets import synthetic
+from choreo_lib.sets.windows import cut
+from choreo_lib.training import recipes
 
 DESCRIBED = {"max_lag": 0.0, "correlated": False, "ahead": False, "types": 4}
 FORMS = {"as described": DESCRIBED, "without memory": DESCRIBED | {"memory": False},
@@ -28,7 +37,7 @@ def windows():
 def model(windows, **sizes):
     torch.manual_seed(0)
     made = DanceNRI(windows.skeleton, **{"frames": 40, "hidden": 8, **sizes})
-    made.prepare([windows[:]])
+    made.fit_statistics([windows[:]])
     return made
 
 
@@ -45,7 +54,7 @@ def test_a_hand_that_is_carried_does_nothing_of_its_own():
     angle = torch.linspace(0, 1.2, 20, dtype=torch.float64)
     turns[:, 1, 0], turns[:, 1, 3] = (angle / 2).sin(), (angle / 2).cos()  # the shoulder swings the arm as one piece
     places = forward_kinematics(chain, turns, torch.zeros(20, 3, dtype=torch.float64))[0]
-    steps = own_steps(chain, places)
+    steps = local_displacements(chain, places)
     assert places[1:, 3].sub(places[:-1, 3]).norm(dim=-1).min() > 0.03
     assert steps[:, 2].norm(dim=-1).min() > 0.018  # the upper arm turns by itself
     assert steps[:, 3].norm(dim=-1).max() < 1e-9  # and the forearm with it
@@ -53,9 +62,9 @@ def test_a_hand_that_is_carried_does_nothing_of_its_own():
 
 def test_own_steps_can_be_danced_again_and_do_not_mind_turns(windows):
     x = windows[:2].double().transpose(1, 2)  # [B, 2, T, J, 3]
-    steps = own_steps(windows.skeleton, x)
+    steps = local_displacements(windows.skeleton, x)
     assert (next_pose(windows.skeleton, x[:, :, :-1], steps) - x[:, :, 1:]).abs().max() < 1e-12
-    moved = own_steps(windows.skeleton, turned(x))
+    moved = local_displacements(windows.skeleton, turned(x))
     assert (moved - turned(steps, by=(0, 0, 0))).abs().max() < 1e-9
 
 
@@ -66,11 +75,11 @@ def test_habits_are_those_of_an_autoregression():
     for each in noise:
         signal.append(sum(w * signal[-k] for k, w in enumerate(weights, start=1)) + each)
     signal = torch.stack(signal)
-    found = habits(signal[None])[0]
+    found = ar_coefficients(signal[None])[0]
     assert (found - weights).abs().max() < 0.03
-    assert torch.allclose(surprises(signal, weights), noise, atol=1e-9)
+    assert torch.allclose(innovations(signal, weights), noise, atol=1e-9)
     both = torch.stack([signal, signal.flip(-1)])
-    assert torch.allclose(habits(both, shared=1), found, atol=1e-9)
+    assert torch.allclose(ar_coefficients(both, shared=1), found, atol=1e-9)
 
 
 def test_habits_that_run_away_are_damped_and_others_left_alone():
@@ -101,7 +110,7 @@ def test_what_the_decoder_sees_reaches_every_part_of_the_encoder(form, windows):
     with torch.no_grad():  # what begins at nought hides what is before it
         for weights in made.parameters():
             weights.add_(0.05 * torch.randn(weights.shape))
-    made.losses(windows[:], 1000)["surprise_nats"].backward()
+    made.loss(windows[:], 1000)["surprise_nats"].backward()
     for name, weights in made.encoder.named_parameters():
         assert weights.grad is not None and weights.grad.isfinite().all() and weights.grad.abs().max() > 0, name
 
@@ -164,7 +173,7 @@ def test_a_string_pulls_as_many_frames_later_as_it_says(windows):
         none = made.foretell(windows[:2], reading._replace(pull=0 * pull), edges, 39)[0]
         strung = made.foretell(windows[:2], reading._replace(pull=pull), edges, 39)[0]
         sent = signals(windows.skeleton, windows[:2]).sent
-        news = surprises(sent, reading.sending)[:, 0, 7] / reading.loud[:, 0, 7, None, None]  # step t is row t - 3
+        news = innovations(sent, reading.sending)[:, 0, 7] / reading.loud[:, 0, 7, None, None]  # step t is row t - 3
     pulled = (strung - none)[:, 1, 20] / reading.size[:, 1, 20, None, None]  # of steps 39 to 79
     assert torch.allclose(pulled, news[:, 39 - 6 - 3 : 80 - 6 - 3], atol=1e-4)
 
@@ -190,7 +199,7 @@ def test_strings_that_are_there_are_worth_something():
     tied, free = ([synthetic.duet(kind, 128, seed=k, drives=[drive] if kind == "drives" else 0) for k in range(8)]
                   for kind in ("drives", "independent"))
     made = DanceNRI(HYBRIK_29).eval()
-    made.prepare([cut(tied, 128)[:]])
+    made.fit_statistics([cut(tied, 128)[:]])
     worth = torch.cat([made.gain(duet) for duet in tied])
     assert worth.mean() > 0.05 and worth.mean() > torch.cat([made.gain(duet) for duet in free]).mean() + 0.05
 
@@ -260,7 +269,7 @@ def test_undirected_strings_pull_both_ways(windows):
     made.eval()
     posterior = made.read(windows[:][:, :40]).logits.log_softmax(-1)
     once = (posterior.exp() * (posterior - made.prior.log())).sum(-1)[:, 0].sum() / (6 * 2 * 29 * 29)
-    assert float(made.losses(windows[:], None)["kl_nats_per_edge"]) == pytest.approx(float(once), rel=1e-4)
+    assert float(made.loss(windows[:], None)["kl_nats_per_edge"]) == pytest.approx(float(once), rel=1e-4)
 
 
 def test_nobody_is_a_sender_too(windows):
@@ -344,9 +353,9 @@ def test_what_is_known_already_is_not_reckoned_again(form, windows):
 @pytest.mark.parametrize("form", ["as described", "ours"])
 def test_half_precision_learns_nearly_the_same(form, windows):
     made = model(windows, dropout=0.0, **FORMS[form]).eval()
-    exact = made.losses(windows[:], None)
+    exact = made.loss(windows[:], None)
     with torch.autocast("cpu", torch.bfloat16):
-        half = made.losses(windows[:], None)
+        half = made.loss(windows[:], None)
     half["loss"].backward()
     assert float(half["loss"].detach()) == pytest.approx(float(exact["loss"].detach()), rel=0.01)
     assert all(weights.grad.isfinite().all() for weights in made.encoder.parameters())
@@ -371,7 +380,7 @@ def test_a_price_in_nats(windows):
     with torch.no_grad():
         made.encoder.decide.weight.zero_()
         made.encoder.decide.bias.copy_(torch.tensor([0.0, 1.0, 0.0, 0.0, 0.0]))
-        told = made.losses(windows[:], None)
+        told = made.loss(windows[:], None)
     q = (made.prior.log() + torch.tensor([0.0, 1.0, 0.0, 0.0])).softmax(0)
     assert float(told["kl_nats_per_edge"]) == pytest.approx(float((q * (q / made.prior).log()).sum()), rel=1e-4)
     assert float(told["loss"]) == pytest.approx(float(told["surprise_nats"] + told["kl_nats_per_edge"]), rel=1e-6)
@@ -381,7 +390,7 @@ def test_a_strong_tie_is_found_before_anything_is_learned():
     drive = synthetic.Drive(("a", "left_wrist"), ("b", "right_wrist"), 6, 0.9)
     clips = [synthetic.duet("drives", 64, seed=k, drives=[drive]) for k in range(8)]
     made = DanceNRI(HYBRIK_29).eval()
-    made.prepare([cut(clips, 64)[:]])
+    made.fit_statistics([cut(clips, 64)[:]])
     score = grade(reading_of(made), clips)
     assert score["edge_auc"] > 0.9 and min(score["direction_accuracy"], score["lag_accuracy"]) > 0.7
 
@@ -389,7 +398,7 @@ def test_a_strong_tie_is_found_before_anything_is_learned():
 def test_find_says_when_and_reads_every_so_many_frames():
     duet = synthetic.duet("drives", 150, seed=5, fps=30)
     made = DanceNRI(HYBRIK_29, frames=32, fps=15, max_lag=0.4).eval()
-    made.prepare([cut(duet, 64, 8, 2)[:]])
+    made.fit_statistics([cut(duet, 64, 8, 2)[:]])
     found = made.find(duet, hop=16)
     assert found.probability.shape == (3, 2, 29, 29) and found.types.shape == (3, 2, 29, 29, 2)
     assert np.allclose(found.time, [16 / 15, 32 / 15, 48 / 15])
@@ -407,7 +416,7 @@ def test_it_says_what_it_cannot_do():
         DanceNRI(HYBRIK_29, frames=20)
     made = DanceNRI(HYBRIK_29)
     with pytest.raises(ValueError, match="128 are needed, to read the first half"):
-        made.losses(torch.zeros(2, 100, 2, 29, 3), None)
+        made.loss(torch.zeros(2, 100, 2, 29, 3), None)
     with pytest.raises(ValueError, match="25 frames a second; the model knows 29"):
         made.find(synthetic.duet("canon", 80, fps=25))
     with pytest.raises(ValueError, match="longest take has 50"):
@@ -439,7 +448,7 @@ def test_a_judge_says_everything_its_recipe_promises():
     recipe = recipes.RECIPES["strings-synthetic"]
     train, asked = (recipe.windows(split, None, "quick") for split in ("train", "validation"))
     train = train.subset(slice(20))
-    rows = judge_strings(recipe.model(train, "quick"), train, asked.subset(slice(4)))
+    rows = evaluate_strings(recipe.model(train, "quick"), train, asked.subset(slice(4)))
     assert {"edge_auc", "average_precision", "direction_accuracy", "lag_accuracy", "kl_nats_per_edge",
             "kl_nats_planted", "kl_nats_independent", "error_mm@33ms", "error_mm@333ms"} <= set(rows["model"])
     assert rows["model"]["average_precision"] == rows["untrained"]["average_precision"]  # for it has learned nothing
@@ -450,8 +459,8 @@ def test_where_nothing_was_planted_strangers_are_the_judge():
     train, asked = (cut([synthetic.duet("canon", 300, lag=9, seed=seed + k) for k in range(2)], 64, 20, 3)
                     for seed in (0, 10))
     made = DanceNRI(HYBRIK_29, frames=32, fps=10.0, at_once=True)
-    made.prepare([train[:]])
-    rows = judge_strings(made, train, asked)
+    made.fit_statistics([train[:]])
+    rows = evaluate_strings(made, train, asked)
     assert rows["model"]["swap_auc"] == rows["untrained"]["swap_auc"] > 0.6
     assert {"swap_auc", "swap_auc_foretelling", "kl_nats_per_edge", "error_mm@100ms", "error_mm@1000ms"} <= set(
         rows["model"])

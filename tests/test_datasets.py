@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import choreo_lib as cl
-from choreo_lib import datasets
+from choreo_lib.sets import registry
 
 BODY = bytes(range(256)) * 400
 
@@ -74,7 +74,7 @@ def cache(tmp_path, monkeypatch):
     """An empty cache, no folder of data, and no waiting between attempts."""
     monkeypatch.setenv("CHOREO_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("CHOREO_DATA", raising=False)
-    monkeypatch.setattr(datasets, "RETRIES", 0)
+    monkeypatch.setattr(registry, "RETRIES", 0)
     for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(proxy, raising=False)
     return tmp_path / "cache"
@@ -85,7 +85,7 @@ def register(monkeypatch, url, **fingerprint):
     file = {"path": "sub/one.bin", "url": url, **fingerprint}
     entry = {"what": "bytes", "kind": "detections", "credit": "", "terms": "", "redistribute": False,
              "takes": {"": {"files": [file]}}}
-    monkeypatch.setattr(datasets, "_registry", lambda: {"one": entry})
+    monkeypatch.setattr(registry, "_registry", lambda: {"one": entry})
     return file
 
 
@@ -101,11 +101,11 @@ def left(folder):
 @pytest.mark.parametrize("fingerprint", [SHA, BLOB], ids=["sha256", "git blob"])
 def test_fetched_once_and_compared(server, cache, monkeypatch, fingerprint):
     register(monkeypatch, server.url, **fingerprint)
-    assert not datasets.is_here("one")
-    (path,) = datasets.fetch("one")
+    assert not registry.is_here("one")
+    (path,) = registry.fetch("one")
     assert path.read_bytes() == BODY and left(cache) == ["sub/one.bin"]
-    assert datasets.fetch("one") == [path] and datasets.data_path("one") == path
-    assert server.asked == 1 and datasets.is_here("one")
+    assert registry.fetch("one") == [path] and registry.data_path("one") == path
+    assert server.asked == 1 and registry.is_here("one")
 
 
 @pytest.mark.parametrize("fingerprint", [SHA, BLOB], ids=["sha256", "git blob"])
@@ -113,28 +113,28 @@ def test_wrong_content_is_thrown_away(server, cache, monkeypatch, fingerprint):
     register(monkeypatch, server.url, **fingerprint)
     server.body = BODY[:-1] + b"!"
     with pytest.raises(cl.DatasetError, match=r"sub/one\.bin was fetched .*not the file the registry knows.*again"):
-        datasets.fetch("one")
+        registry.fetch("one")
     assert left(cache) == []
     server.body = BODY
-    assert datasets.fetch("one")[0].read_bytes() == BODY
+    assert registry.fetch("one")[0].read_bytes() == BODY
 
 
 def test_interrupted_transfer(server, cache, monkeypatch):
     register(monkeypatch, server.url, **SHA)
     server.cut = 5000
     with pytest.raises(cl.DatasetError, match=r"could not be fetched: (the transfer broke off|no connection)"):
-        datasets.fetch("one")
+        registry.fetch("one")
     assert left(cache) == []
     server.cut = None
-    assert datasets.fetch("one")[0].read_bytes() == BODY
+    assert registry.fetch("one")[0].read_bytes() == BODY
 
 
 def test_a_second_attempt_is_made_by_itself(server, cache, monkeypatch):
     register(monkeypatch, server.url, **SHA)
-    monkeypatch.setattr(datasets, "RETRIES", 1)
+    monkeypatch.setattr(registry, "RETRIES", 1)
     monkeypatch.setattr("time.sleep", lambda seconds: setattr(server, "cut", None))  # the network comes back
     server.cut = 5000
-    assert datasets.fetch("one")[0].read_bytes() == BODY
+    assert registry.fetch("one")[0].read_bytes() == BODY
     assert server.asked == 2
 
 
@@ -145,18 +145,18 @@ def test_stopped_by_hand(server, cache, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(datasets, "_right", stop)
+        patch.setattr(registry, "_right", stop)
         with pytest.raises(KeyboardInterrupt):
-            datasets.fetch("one")
+            registry.fetch("one")
     assert left(cache) == []
-    assert datasets.fetch("one")[0].read_bytes() == BODY
+    assert registry.fetch("one")[0].read_bytes() == BODY
 
 
 def test_no_network(server, cache, monkeypatch):
     register(monkeypatch, server.url, **SHA)
     server.close()
     with pytest.raises(cl.DatasetError, match=r"no connection to the server.*Check the network.*CHOREO_DATA"):
-        datasets.fetch("one")
+        registry.fetch("one")
     assert left(cache) == []
 
 
@@ -164,7 +164,7 @@ def test_gone_from_the_server(server, cache, monkeypatch):
     register(monkeypatch, server.url, **SHA)
     server.status = 404
     with pytest.raises(cl.DatasetError, match="the server answered 404"):
-        datasets.fetch("one")
+        registry.fetch("one")
     assert left(cache) == []
 
 
@@ -175,17 +175,17 @@ def test_full_disk(server, cache, monkeypatch):
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))  # as if no more fitted on the disk
     try:
         with pytest.raises(cl.DatasetError, match=r"disk that holds .* is full.*CHOREO_CACHE"):
-            datasets.fetch("one")
+            registry.fetch("one")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert left(cache) == []
-    assert datasets.fetch("one")[0].read_bytes() == BODY
+    assert registry.fetch("one")[0].read_bytes() == BODY
 
 
 @pytest.fixture
 def impatient(monkeypatch):
     """Two more attempts than one, without waiting between them."""
-    monkeypatch.setattr(datasets, "RETRIES", 2)
+    monkeypatch.setattr(registry, "RETRIES", 2)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
@@ -196,19 +196,19 @@ def test_an_endless_body_stops_at_the_size_of_the_registry(server, cache, monkey
         server.asked, server.sent, server.endless = 0, 0, True
         with pytest.raises(cl.DatasetError, match="could not be fetched: .*(more than the|announces).*102,400"
                            if server.length != len(BODY) else "could not be fetched|not the file"):
-            datasets.fetch("one")
+            registry.fetch("one")
         assert server.asked == 1 and left(cache) == []
         assert server.sent < len(BODY) + 20_000_000  # what the sockets of this machine hold on the way
 
 
 def test_of_an_unknown_size_there_is_a_most(server, cache, monkeypatch, impatient):
     register(monkeypatch, server.url, **BLOB)
-    monkeypatch.setattr(datasets, "MOST_BYTES", 50_000)
+    monkeypatch.setattr(registry, "MOST_BYTES", 50_000)
     with pytest.raises(cl.DatasetError, match="announces 102,400 bytes, and the file has 50,000 at most"):
-        datasets.fetch("one")
+        registry.fetch("one")
     server.length = None
     with pytest.raises(cl.DatasetError, match="more than the 50,000 bytes"):
-        datasets.fetch("one")
+        registry.fetch("one")
     assert left(cache) == []
 
 
@@ -216,10 +216,10 @@ def test_of_an_unknown_size_there_is_a_most(server, cache, monkeypatch, impatien
 def test_a_server_that_stalls_or_drips_ends_at_the_deadline(server, cache, monkeypatch, impatient, where):
     """A byte now and then keeps every timeout of a socket away; the deadline is for all of it."""
     register(monkeypatch, server.url, **SHA, bytes=len(BODY))
-    monkeypatch.setattr(datasets, "DEADLINE", 0.5)
+    monkeypatch.setattr(registry, "DEADLINE", 0.5)
     server.stalls = where
     with pytest.raises(cl.DatasetError, match=r"could not be fetched: it was not here after .* seconds \(\d.* bytes"):
-        datasets.fetch("one")
+        registry.fetch("one")
     server.go.set()
     assert left(cache) == []
 
@@ -227,7 +227,7 @@ def test_a_server_that_stalls_or_drips_ends_at_the_deadline(server, cache, monke
 def test_a_file_of_another_size_is_thrown_away(server, cache, monkeypatch):
     register(monkeypatch, server.url, **SHA, bytes=len(BODY) + 1)
     with pytest.raises(cl.DatasetError, match="broke off after 102,400 of 102,401 bytes"):
-        datasets.fetch("one")
+        registry.fetch("one")
     assert left(cache) == []
 
 
@@ -243,13 +243,13 @@ def test_a_bomb_is_not_unpacked_not_once(server, cache, monkeypatch, impatient, 
     server.packed = "gzip" if announced else None
     register(monkeypatch, server.url, **SHA)
     with pytest.raises(cl.DatasetError, match="packs the file" if announced else "not the file the registry knows"):
-        datasets.fetch("one")
+        registry.fetch("one")
     assert server.asked == 1 and left(cache) == []
 
 
 def test_what_is_fetched_has_the_permissions_of_an_ordinary_file(server, cache, monkeypatch, tmp_path):
     register(monkeypatch, server.url, **SHA)
-    (path,) = datasets.fetch("one")
+    (path,) = registry.fetch("one")
     (tmp_path / "ordinary").write_text("")
     assert path.stat().st_mode == (tmp_path / "ordinary").stat().st_mode
 
@@ -259,21 +259,21 @@ def test_a_folder_that_cannot_be_written(server, cache, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CHOREO_CACHE", str(tmp_path / "file"))
     with pytest.raises(cl.DatasetError, match="CHOREO_CACHE"):
-        datasets.fetch("one")
+        registry.fetch("one")
 
 
 def test_a_damaged_cache_is_fetched_again(server, cache, monkeypatch):
     register(monkeypatch, server.url, **SHA)
-    (path,) = datasets.fetch("one")
+    (path,) = registry.fetch("one")
     path.write_bytes(b"cut")
-    assert not datasets.is_here("one")
-    assert datasets.fetch("one")[0].read_bytes() == BODY
+    assert not registry.is_here("one")
+    assert registry.fetch("one")[0].read_bytes() == BODY
 
 
 def test_nothing_is_fetched_unless_it_can_be_compared(server, cache, monkeypatch):
     register(monkeypatch, server.url)
     with pytest.raises(cl.DatasetError, match="no fingerprint"):
-        datasets.fetch("one")
+        registry.fetch("one")
     assert server.asked == 0
 
 
@@ -283,10 +283,10 @@ def test_the_folder_comes_first_and_is_compared(server, cache, monkeypatch, tmp_
     mine.parent.mkdir(parents=True)
     monkeypatch.setenv("CHOREO_DATA", str(tmp_path / "mine"))
     mine.write_bytes(BODY)
-    assert datasets.fetch("one") == [mine] and server.asked == 0
+    assert registry.fetch("one") == [mine] and server.asked == 0
     mine.write_bytes(BODY[:-1])
     with pytest.raises(cl.DatasetError, match=r"one\.bin is not the file the registry knows"):
-        datasets.fetch("one")
+        registry.fetch("one")
 
 
 @pytest.mark.parametrize("wrong, near", [("salza", "salsa"), ("salsa/Easy_1", "salsa/Easy_01"),
@@ -299,7 +299,7 @@ def test_an_unknown_name_is_answered_with_near_ones(wrong, near):
 @pytest.mark.parametrize("name", ["", "/", "../../etc/passwd", "salsa/../salsa", "zzzz", "salsa/Easy_01/male/x"])
 def test_odd_names_are_refused(name):
     with pytest.raises(cl.DatasetError, match="there is no data set"):
-        datasets.fetch(name)
+        registry.fetch(name)
 
 
 def test_the_wrong_verb_is_told_the_right_one():
@@ -323,14 +323,14 @@ def test_splits_do_not_meet():
 
 
 def test_the_registry_is_complete():
-    for name, entry in datasets._registry().items():
+    for name, entry in registry._registry().items():
         assert {"what", "kind", "credit", "terms", "redistribute", "provenance"} <= set(entry), name
         assert entry["kind"] in ("duet", "motion", "detections"), name
         assert entry["redistribute"] is ("embedded" in entry), name  # only what we made may be published
         if "embedded" in entry:
             continue
         for take in entry["takes"].values():
-            assert take.get("role", "train") in datasets.ROLES
+            assert take.get("role", "train") in registry.ROLES
             for file in take["files"]:
                 assert re.fullmatch(r"https://raw\.githubusercontent\.com/[^/]+/[^/]+/[0-9a-f]{40}/.+", file["url"])
                 assert re.fullmatch("[0-9a-f]{64}", file.get("sha256", "0" * 64)), file
@@ -358,7 +358,7 @@ def test_salsa_knows_whose_it_is(real_data):
     duet = cl.load_duet("salsa/Easy_01")
     assert (len(duet), duet.fps, duet.a.name, duet.b.name) == (1452, 30, "male", "female")
     assert not duet.source.redistribute and "SIGGRAPH" in duet.source.credit and "never" in duet.source.terms
-    assert duet[3:9].a.moved(turn=1.0).source == duet.source
+    assert duet[3:9].a.transformed(turn=1.0).source == duet.source
     female = cl.load_motion("salsa/Easy_01/female")
     assert np.array_equal(female.positions, duet.b.positions)
 
@@ -366,7 +366,7 @@ def test_salsa_knows_whose_it_is(real_data):
 def test_every_set_here_loads_as_the_registry_says(real_data):
     for name in ("salsa", "ilya-hannah", "mariel-selected", "cmu-fbx"):
         real_data(name)
-        entry = datasets._registry()[name]
+        entry = registry._registry()[name]
         for take, each in entry["takes"].items():
             if each.get("role") == "challenge":
                 continue
@@ -381,8 +381,8 @@ def test_every_set_here_loads_as_the_registry_says(real_data):
 
 
 def test_a_source_is_had_without_reading():
-    raw = datasets.source("alphapose-raw")
+    raw = registry.source("alphapose-raw")
     assert raw.name == "alphapose-raw" and raw.credit and not raw.redistribute
-    assert datasets.source("synthetic/canon").redistribute
+    assert registry.source("synthetic/canon").redistribute
     with pytest.raises(cl.DatasetError):
-        datasets.source("nothing")
+        registry.source("nothing")

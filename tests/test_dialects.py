@@ -10,10 +10,10 @@ import pytest
 from cases import CASES
 
 import choreo_lib as cl
-from choreo_lib.formats import landmarks, read_detections
-from choreo_lib.formats.joint_sets import BODY_25, BODY_25_ORDER, H36M_17
-from choreo_lib.formats.landmarks import _MIX
-from choreo_lib.skeleton import HYBRIK_29
+from choreo_lib.body.skeleton import HYBRIK_29
+from choreo_lib.io import landmarks, read_detections
+from choreo_lib.io.joint_sets import BODY_25, BODY_25_ORDER, H36M_17
+from choreo_lib.io.landmarks import _MIX
 
 FRAMES, SIZE, FOCAL = 30, (1280, 720), 1400.0
 DUET = cl.load_duet("synthetic/mirror")[:FRAMES]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from choreo_lib import synthetic, windows
-from choreo_lib.models.duet_as_coded import REPAIRS, DuetAsCoded
+from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
+from choreo_lib.sets import synthetic, windows
 
 PAST, AHEAD = 10, 6
 ALL = list(REPAIRS)
@@ -18,7 +18,7 @@ def train():
 def small(train, repairs):
     torch.manual_seed(0)
     model = DuetAsCoded(train.skeleton, repairs, past=PAST, ahead=AHEAD, features=16, heads=2, latent=8, units=16)
-    model.prepare(train.batches(64))
+    model.fit_statistics(train.batches(64))
     return model
 
 
@@ -54,7 +54,7 @@ def test_the_gate(train):
         torch.manual_seed(0)
         steps = 400
         with torch.no_grad():
-            counted = sum("rebuilt" in model.losses(train[:1], step) for step in range(steps)) / steps
+            counted = sum("rebuilt" in model.loss(train[:1], step) for step in range(steps)) / steps
         assert abs(counted - share) < 3 * (share * (1 - share) / steps) ** 0.5
 
 
@@ -69,7 +69,7 @@ def test_each_step_of_the_way_learns_in_all_its_parts_and_forecasts(train, count
     model = small(train, ALL[:count]).train()
     model.no_input = -9.0  # never, whichever gate
     for step in (0, 1):
-        model.losses(train[:8], step)["loss"].backward()
+        model.loss(train[:8], step)["loss"].backward()
     idle = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0}
     decoders = ("smoother", "to_pose")  # which learn when one dancer is rebuilt
     assert {name for name in idle if not any(f"readers.{each}.{part}" in name for each in ("a", "b", "apart")

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib import augmentation, metrics, synthetic, windows
-from choreo_lib.models import DuetVAE
+from choreo_lib.evaluation import metrics
+from choreo_lib.extensions import DuetVAE
+from choreo_lib.sets import augmentation, synthetic, windows
 
 PAST, AHEAD = 12, 8
 
@@ -26,7 +27,7 @@ def small(train, **wishes):
     torch.manual_seed(0)
     model = DuetVAE(train.skeleton, **{"past": PAST, "ahead": AHEAD, "features": 16, "heads": 2, "latent": 8,
                                        "units": 16, "detail": 8, **wishes})
-    model.prepare(train.batches(64))
+    model.fit_statistics(train.batches(64))
     torch.nn.init.normal_(model.to_step.weight, std=0.03)
     torch.nn.init.normal_(model.flag)
     torch.nn.init.normal_(model.trust.weight, std=0.1)
@@ -71,7 +72,7 @@ def test_the_world_may_turn(train):
 
 def test_before_training_steps_go_on_by_least_squares(train):
     """From one step as `DampedVelocity` says, another program; from nine, nearer at every horizon."""
-    from choreo_lib import baselines
+    from choreo_lib.evaluation import baselines
 
     rival, batch = baselines.DampedVelocity().fit(train, range(1, AHEAD + 1)), train[:60]
     for who in (0, 1):
@@ -104,13 +105,13 @@ def test_every_part_gets_a_gradient(train):
     """Foretelling b and a reaches everything but the VAEs' decoders, which learn when things are rebuilt."""
     model = small(train, no_input=0.0).train()
     for step in (0, 1):
-        model.losses(train[:8], step)["loss"].backward()
+        model.loss(train[:8], step)["loss"].backward()
     idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     decoders = ("writer", "smoother", "to_pose")
     assert all(any(part in name for part in decoders) for name in idle), idle
     model.no_input = 1.0
     for step in (0, 1):
-        model.losses(train[:8], step)["loss"].backward()
+        model.loss(train[:8], step)["loss"].backward()
     idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not idle, idle
 
@@ -121,7 +122,7 @@ def test_probability_based_training_counts_right(train):
     torch.manual_seed(1)
     steps = 1500
     with torch.no_grad():
-        rebuilt = sum("rebuilt" in model.losses(train[:1], step) for step in range(steps))
+        rebuilt = sum("rebuilt" in model.loss(train[:1], step) for step in range(steps))
     assert abs(rebuilt / steps - 0.1) < 3 * (0.1 * 0.9 / steps) ** 0.5
 
 
@@ -138,7 +139,7 @@ def test_the_loss_is_what_its_weights_say(train):
             steps = torch.cat([off[:, :1], off[:, 1:] - off[:, :-1]], 1).flatten(2)
             told += (0.3 * (units**2).mean() + 0.7 * (units**2).sum(-1).sqrt().mean()
                      + 2.0 * (steps**2).sum(-1).sqrt().mean() + 0.01 * model.displaced(batch, "ab"[who])[1].sum()) / 2
-        assert abs(model.losses(batch, None)["loss"] - told) < 1e-3 * told
+        assert abs(model.loss(batch, None)["loss"] - told) < 1e-3 * told
 
 
 def test_it_learns_one_batch_by_heart(train):
@@ -147,7 +148,7 @@ def test_it_learns_one_batch_by_heart(train):
     optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
     curve = []
     for _ in range(160):
-        losses = model.losses(batch, 0)
+        losses = model.loss(batch, 0)
         optimiser.zero_grad()
         losses["loss"].backward()
         optimiser.step()
@@ -180,7 +181,7 @@ def test_what_is_kept_is_what_would_be_read_again(train, parts):
 
 def test_rollouts_keep_their_bones_and_their_terms(train, duets):
     model, duet = small(train), duets[0]
-    model.finish(train.batches(64))
+    model.fit_residuals(train.batches(64))
     made = model.rollout(duet.a, duet.b[:PAST], steps=40, temperature=0.5, count=3, every=8)
     assert len({m.positions.tobytes() for m in made}) == 3 and all(len(m) == PAST + 40 for m in made)
     for m in made:
@@ -193,7 +194,7 @@ def test_from_nothing_there_is_somebody(train, duets):
     model, duet = small(train), duets[0]
     made = model.rollout(duet.a, steps=10, every=5)
     apart = np.linalg.norm(made.positions[0, 0] - duet.a.positions[0, 0])
-    real = np.mean([metrics.apart(each).mean() for each in duets])
+    real = np.mean([metrics.pelvis_distance(each).mean() for each in duets])
     assert len(made) == 10 and 0.3 * real < apart < 2 * real
 
 

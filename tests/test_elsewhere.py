@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 from test_formats import NAMES, OFFSETS, PARENTS, euler_by_hand, quietly
 
 from choreo_lib import HYBRIK_29, Duet, Motion, Skeleton, Source, load_duet, read_motion, write_motion
-from choreo_lib.formats.bvh_write import plain_names
+from choreo_lib.io.bvh_write import plain_names
 
 NODE = Path(__file__).parent / "node"
 CLOSE = 1e-4  # metres

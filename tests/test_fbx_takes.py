@@ -12,7 +12,7 @@ from cases import CASES
 from make_fbx import Stack, body, still, sway, write
 
 from choreo_lib import MotionFormatError, MotionGuessWarning, read_duet, read_motion
-from choreo_lib.formats import fbx_scene
+from choreo_lib.io import fbx_scene
 
 pytest.importorskip("ufbx")
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib import metrics, synthetic
-from choreo_lib.losses import rotation_difference
-from choreo_lib.metrics.joints import joints
-from choreo_lib.models.feet import standing
+from choreo_lib.body.joints import joints
+from choreo_lib.evaluation import metrics
+from choreo_lib.extensions.foot_skate import standing
+from choreo_lib.sets import synthetic
+from choreo_lib.systems.losses import rotation_difference
 
 
 @pytest.fixture(scope="module")

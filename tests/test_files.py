@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from choreo_lib import files
+from choreo_lib.core import files
 
 ROOT = Path(__file__).parents[1]
 
@@ -119,7 +119,7 @@ def test_two_writers_of_one_name_do_not_meet(tmp_path):
 WRITES = textwrap.dedent("""
     import sys
     sys.path[:0] = [{root!r}]
-    from choreo_lib import files
+    from choreo_lib.core import files
     for k in range(10 ** 9):
         with files.atomic_write(sys.argv[1], OSError) as half, half.open("wb") as file:
             for part in range(200):
@@ -165,7 +165,7 @@ def wait_for(what, seconds=60):
 HOLDS = textwrap.dedent("""
     import sys
     sys.path[:0] = [{root!r}]
-    from choreo_lib import files
+    from choreo_lib.core import files
     with files.folder_lock(sys.argv[1]):
         print("held", flush=True)
         sys.stdin.read()
@@ -174,10 +174,11 @@ HOLDS = textwrap.dedent("""
 
 def alone(folder):
     """The module without the library around it, whose import takes seconds; gives what to put first on the path."""
-    module = folder / "alone" / "choreo_lib" / "files.py"
+    module = folder / "alone" / "choreo_lib" / "core" / "files.py"
     module.parent.mkdir(parents=True)
     (module.parent / "__init__.py").touch()
-    module.write_text((ROOT / "choreo_lib" / "files.py").read_text(encoding="utf-8"), encoding="utf-8")
+    (module.parents[1] / "__init__.py").touch()
+    module.write_text((ROOT / "choreo_lib" / "core" / "files.py").read_text(encoding="utf-8"), encoding="utf-8")
     return str(folder / "alone")
 
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import choreo_lib as cl
-from choreo_lib import export, films
+from choreo_lib.show import export, films
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ LONG = textwrap.dedent("""
     import resource, sys
     import numpy as np
     from pathlib import Path
-    from choreo_lib import films
+    from choreo_lib.show import films
 
     def pictures(count):
         for k in range(count):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from choreo_lib.baselines import correlation_edges, force_edges
-from choreo_lib.metrics import edge_accuracy
-from choreo_lib.particles import simulate
+from choreo_lib.evaluation.baselines import correlation_edges, force_edges
+from choreo_lib.evaluation.metrics import edge_accuracy
+from choreo_lib.sets.particles import simulate
 
 
 def percent(edges, world):

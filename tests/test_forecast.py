@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib.augmentation import exchanged, mirrored
-from choreo_lib.baselines import forecast
-from choreo_lib.baselines.forecast import ConstantVelocity, DampedVelocity, Repeat, Ridge, evaluate
-from choreo_lib.windows import cut
+from choreo_lib.evaluation.baselines import forecast
+from choreo_lib.evaluation.baselines.forecast import ConstantVelocity, DampedVelocity, Ridge, ZeroVelocity, evaluate
+from choreo_lib.sets.augmentation import mirrored, swap_dancers
+from choreo_lib.sets.windows import cut
 
 JOINTS = ("pelvis", "spine3", "left_hip", "right_hip", "left_shoulder", "right_shoulder", "left_wrist", "right_wrist")
 HORIZONS = (1, 4)
@@ -46,7 +46,7 @@ def test_standing_still_and_going_on():
     windows = cut(moving([0, 1, 3, 9, 27, 81, 243]), 7)
     past, partner = windows[:][:, :3], windows[:][:, 3:, 0]
     # b's last y is -3, and its last step -2: at 1 and 4 frames, -3 - 2 = -5 and -3 - 8 = -11
-    assert Repeat().predict(past, partner, (1, 4))[0, :, :, 1].tolist() == [[-3, -3], [-3, -3]]
+    assert ZeroVelocity().predict(past, partner, (1, 4))[0, :, :, 1].tolist() == [[-3, -3], [-3, -3]]
     assert ConstantVelocity().predict(past, partner, (1, 4))[0, :, :, 1].tolist() == [[-5, -5], [-11, -11]]
     assert ConstantVelocity().predict(past, None, (2,), who="a")[0, 0, 0].tolist() == [7, 0, 0]
 
@@ -64,7 +64,7 @@ def test_damping_is_found_where_it_is_known():
 def test_the_table_is_the_mean_distance():
     # One window of frames 0 to 6. Standing still: a is off by 9 - 3 and 243 - 3, b as much, in each joint.
     windows = cut(moving([0, 1, 3, 9, 27, 81, 243]), 7)
-    scores = evaluate({"repeat": Repeat(), "on": ConstantVelocity()}, windows, (1, 4))
+    scores = evaluate({"repeat": ZeroVelocity(), "on": ConstantVelocity()}, windows, (1, 4))
     assert scores.errors["repeat"].shape == (1, 2, 2)
     # at 10 frames a second, 1 and 4 frames are 100 and 400 ms; going on: 9 - 5 and 243 - 11
     assert scores.table() == {
@@ -76,7 +76,7 @@ def test_the_table_is_the_mean_distance():
 def test_the_table_knows_the_roles():
     still = moving([0.0] * 7)
     duet = cl.Duet(moving([0, 1, 3, 9, 27, 81, 243]).a, still.b)  # only a moves
-    scores = evaluate({"repeat": Repeat()}, cut(duet, 7), (1, 4))
+    scores = evaluate({"repeat": ZeroVelocity()}, cut(duet, 7), (1, 4))
     assert scores.table("a")["repeat"]["error_mm@100ms"] == 6000
     assert scores.table("b")["repeat"]["error_mm@100ms"] == 0
     assert scores.table()["repeat"]["error_mm@100ms"] == 3000
@@ -163,7 +163,7 @@ def test_the_penalty_is_the_one_that_foretells_held_out_takes(train):
 @pytest.fixture(scope="module")
 def fitted(train):
     models = {
-        "repeat": Repeat(),
+        "repeat": ZeroVelocity(),
         "constant velocity": ConstantVelocity(),
         "damped velocity": DampedVelocity(),
         "own": Ridge("own", frames=4, penalty=1e-6),
@@ -203,7 +203,7 @@ def test_moving_the_world_moves_the_forecast(fitted, unseen):
 
 def test_what_was_pooled_knows_no_role_and_no_side(fitted, unseen):
     batch, skeleton = unseen[:4].double(), unseen.skeleton
-    swap, glass = exchanged(batch), mirrored(batch, skeleton)
+    swap, glass = swap_dancers(batch), mirrored(batch, skeleton)
     for name, model in fitted.items():
         here = model.predict(batch[:, :5], batch[:, 5:, 0], HORIZONS)
         as_a = model.predict(swap[:, :5], swap[:, 5:, 1], HORIZONS, "a")
@@ -240,9 +240,9 @@ def test_what_cannot_be_foretold_is_said(train, fitted):
     with pytest.raises(ValueError, match="there is one take; give penalty="):
         Ridge(frames=3).fit(cut(take, 9, joints=JOINTS), HORIZONS)
     with pytest.raises(ValueError, match="two dancers, horizons from 1 on, and 32 frames or more"):
-        evaluate({"repeat": Repeat()}, cut(take.a, 40))
+        evaluate({"repeat": ZeroVelocity()}, cut(take.a, 40))
     with pytest.raises(ValueError, match="windows of 20 frames"):
-        evaluate({"repeat": Repeat()}, cut(take, 20))
+        evaluate({"repeat": ZeroVelocity()}, cut(take, 20))
     past = train[:2][:, :5]
     with pytest.raises(ValueError, match=r"horizons \(2,\) asked for; fitted were \(1, 4\)"):
         fitted["own"].predict(past, None, (2,))
@@ -285,7 +285,7 @@ def test_the_published_table_is_met(real_data):
     take = lambda role: [cl.load_duet(name) for name in split[role]]  # noqa: E731
     train = cut(take("train"), 40, stride=4, joints=SALSA_19)
     models = {
-        "repeat": Repeat(),
+        "repeat": ZeroVelocity(),
         "constant velocity": ConstantVelocity(),
         "damped velocity": DampedVelocity(),
         "one per role": Ridge("both", True, False, penalty=7e-5),

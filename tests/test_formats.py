@@ -18,17 +18,17 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from choreo_lib import HYBRIK_29, Duet, Motion, Skeleton, Source
-from choreo_lib.formats import (
+from choreo_lib.io import (
     MotionFormatError,
     MotionGuessWarning,
-    border,
+    conventions,
     read_detections,
     read_duet,
     read_motion,
     write_motion,
 )
-from choreo_lib.formats.kinematics import angles_to_quaternions, quaternions_to_angles
-from choreo_lib.formats.pointcloud import infer_skeleton
+from choreo_lib.io.kinematics import angles_to_quaternions, quaternions_to_angles
+from choreo_lib.io.points import infer_skeleton
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SALSA = ["Easy_01", "Easy_02", "Easy_03", "Hard_04", "Medium_01", "Medium_02", "move_02_02", "move_03_03"]
@@ -120,7 +120,7 @@ def test_odd_bvh_is_read_as_a_slow_reader_reads_it():
     assert motion.skeleton.names == ("Hips", "Left Up Leg", "Left Foot", "Spine", "Head")
     assert motion.fps == 60 and motion.name == "odd" and motion.source is None
     np.testing.assert_allclose(motion.skeleton.offsets[3], [0, 0, 0.31])  # the constant position channels
-    np.testing.assert_allclose(motion.skeleton.ends[0][1], [0, -0.1, -0.05])
+    np.testing.assert_allclose(motion.skeleton.end_sites[0][1], [0, -0.1, -0.05])
 
 
 def test_rotations_and_offsets_give_the_positions_again():
@@ -235,7 +235,7 @@ def test_twin_names_are_told_apart(tmp_path):
 
 
 def test_a_chain_deeper_than_the_recursion_limit_of_a_small_stack(tmp_path):
-    count = border.MAX_JOINTS
+    count = conventions.MAX_JOINTS
     body = Skeleton([f"j{i}" for i in range(count)], range(-1, count - 1), np.full((count, 3), 0.002))
     motion = dancer(frames=2, skeleton=body)
     write_motion(motion, tmp_path / "chain.bvh")
@@ -285,7 +285,7 @@ def test_bvh_round_trip(tmp_path_factory, body, frames, seed, fps):
     write_motion(motion, path)
     again = read_motion(path)
     assert again.skeleton.names == body.names and again.skeleton.parents == body.parents
-    assert len(again.skeleton.ends) == len(body.ends)
+    assert len(again.skeleton.end_sites) == len(body.end_sites)
     assert abs(again.fps - fps) < 1e-5
     np.testing.assert_allclose(again.positions, motion.positions, atol=1e-5)
 
@@ -307,7 +307,7 @@ def test_npz_loses_no_bit(tmp_path_factory, body, frames, seed, fps, turns, name
     assert (again.rotations is None) == (motion.rotations is None)
     if turns:
         assert again.rotations.tobytes() == motion.rotations.tobytes()
-    assert again.skeleton == body and again.skeleton.ends == body.ends
+    assert again.skeleton == body and again.skeleton.end_sites == body.end_sites
     assert (again.fps, again.source, again.name, again.notes) == (fps, motion.source, name, motion.notes)
     first = path.read_bytes()
     write_motion(again, path)
@@ -315,7 +315,7 @@ def test_npz_loses_no_bit(tmp_path_factory, body, frames, seed, fps, turns, name
 
 
 def test_npz_keeps_a_duet_and_its_planted_truth(tmp_path):
-    from choreo_lib import synthetic
+    from choreo_lib.sets import synthetic
     duet = synthetic.duet("canon", frames=60, seed=3)
     write_motion(duet, tmp_path / "d.npz")
     again = read_duet(tmp_path / "d.npz")
@@ -658,20 +658,20 @@ def test_glb_without_pygltflib_says_what_to_install(tmp_path, monkeypatch):
 # ---- the border
 
 def test_turns_are_proper_rotations_that_bring_up_up():
-    for up, matrix in border.TURNS.items():
+    for up, matrix in conventions.TO_Z_UP.items():
         axis = np.eye(3)["xyz".index(up[-1])] * (-1 if up[0] == "-" else 1)
         np.testing.assert_array_equal(np.array(matrix) @ axis, [0, 0, 1])
         assert np.linalg.det(matrix) == pytest.approx(1)
-    np.testing.assert_array_equal(np.array(border.TURNS["y"]) @ [1, 2, 3], [1, -3, 2])
-    np.testing.assert_array_equal(np.array(border.TURNS["-y"]) @ [1, 2, 3], [1, 3, -2])
+    np.testing.assert_array_equal(np.array(conventions.TO_Z_UP["y"]) @ [1, 2, 3], [1, -3, 2])
+    np.testing.assert_array_equal(np.array(conventions.TO_Z_UP["-y"]) @ [1, 2, 3], [1, 3, -2])
 
 
-@pytest.mark.parametrize("up", border.TURNS)
+@pytest.mark.parametrize("up", conventions.TO_Z_UP)
 @pytest.mark.parametrize("unit", [1.0, 0.01, 0.001, 0.0254, 0.056444])
 def test_up_and_unit_are_guessed_from_the_body(tmp_path, up, unit):
     still = np.broadcast_to([0, 0, 0, 1.0], (4, 8, 4))
     want = Motion.from_rotations(still, np.zeros((4, 3)), 30, Skeleton(NAMES, PARENTS, OFFSETS, ENDS))
-    back = np.array(border.TURNS[up]).T / unit
+    back = np.array(conventions.TO_Z_UP[up]).T / unit
     body = Skeleton(NAMES, PARENTS, np.array(OFFSETS) @ back.T, [(j, back @ np.array(tip)) for j, tip in ENDS])
     other = Motion.from_rotations(still, np.zeros((4, 3)), 30, body)
     path = tmp_path / "x.bvh"

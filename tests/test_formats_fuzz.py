@@ -26,7 +26,7 @@ from make_markers import LABELS, c3d, person, trc
 from mutations import spoil_header, spoil_tree
 
 from choreo_lib import Motion, Skeleton, Source
-from choreo_lib.formats import (
+from choreo_lib.io import (
     MotionFormatError,
     MotionGuessWarning,
     read_detections,
@@ -59,7 +59,7 @@ def dance(frames=8, seed=0, skeleton=None):
 
 def seeds(folder: Path) -> dict[str, list[bytes]]:
     """Small good files, a list a kind."""
-    from choreo_lib import synthetic
+    from choreo_lib.sets import synthetic
     write_motion(dance(), folder / "a.bvh")
     write_motion(dance(), folder / "a.npz")
     write_motion(synthetic.duet("canon", frames=12), folder / "d.npz")
@@ -282,7 +282,7 @@ def main(arguments):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if arguments[0] == "fbx":
-            import choreo_lib.formats.fbx  # noqa: F401 (its import is not a case's time)
+            import choreo_lib.io.fbx  # noqa: F401 (its import is not a case's time)
             print(fuzz(".fbx", good_fbx(), int(arguments[1]), folder,
                        lambda case: print(case, end=" ", flush=True)))
             print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")

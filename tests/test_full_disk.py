@@ -18,7 +18,9 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib import checkpoints, files, training
+from choreo_lib import training
+from choreo_lib.core import files
+from choreo_lib.training import checkpoints
 
 resource = pytest.importorskip("resource")
 DUET = cl.load_duet("synthetic/canon")[:20]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import choreo_lib as cl
-from choreo_lib.motion import OURS, Source
-from choreo_lib.skeleton import keep_bones
+from choreo_lib.body.motion import OURS, Source
+from choreo_lib.body.skeleton import project_bone_lengths
 
 
 def chain(seed=0, joints=6):
@@ -114,7 +114,7 @@ def test_resampling_keeps_frames_that_both_rates_share():
 
 
 def test_moving_a_motion_moves_points_and_rotations_alike():
-    moved = dancer().moved((1, 2, 3), turn=0.7)
+    moved = dancer().transformed((1, 2, 3), turn=0.7)
     again, _ = cl.forward_kinematics(moved.skeleton, moved.rotations, moved.positions[:, 0])
     np.testing.assert_allclose(again, moved.positions, atol=1e-5)
 
@@ -130,7 +130,7 @@ def test_a_duet_needs_one_clock():
 
 def test_terms_travel_with_the_motion():
     study = cl.Source("salsa", "its makers", "study only")
-    duet = cl.Duet(dancer(), dancer(1, source=study).moved((1, 0, 0)).resampled(60).resampled(30))
+    duet = cl.Duet(dancer(), dancer(1, source=study).transformed((1, 0, 0)).resampled(60).resampled(30))
     assert not duet.source.redistribute and "study only" in duet.source.terms
     assert not cl.Source.join(cl.OURS, None).redistribute, "what is unknown is not free"
     assert cl.Duet(dancer(), dancer()).source == cl.OURS
@@ -147,7 +147,7 @@ def test_kept_bones_have_their_lengths_and_joints_move_as_little_as_they_can():
     motion = cl.load_duet("synthetic/canon").a[:4]
     chance = torch.Generator().manual_seed(0)
     drawn = torch.from_numpy(motion.positions) + 0.01 * torch.randn(4, 29, 3, generator=chance)
-    kept = keep_bones(motion.skeleton, drawn)
+    kept = project_bone_lengths(motion.skeleton, drawn)
     mean = _lengths(motion.skeleton, drawn).mean(0)
     torch.testing.assert_close(_lengths(motion.skeleton, kept), mean.expand(4, -1), atol=2e-4, rtol=0)
     start = drawn[0].double().numpy().ravel()  # against a general solver, for one frame
@@ -170,11 +170,11 @@ def test_kept_bones_take_lengths_and_let_gradients_through():
         drawn[:, :, 3] = drawn[:, :, 2]  # a bone without length is left alone
     lengths = torch.stack([_lengths(skeleton, drawn.detach())[..., 0].mean(1, keepdim=True),
                            _lengths(skeleton, drawn.detach())[..., 1].mean(1, keepdim=True), torch.zeros(2, 1)], -1)
-    kept = keep_bones(skeleton, drawn, lengths, rounds=12)
+    kept = project_bone_lengths(skeleton, drawn, lengths, rounds=12)
     torch.testing.assert_close(_lengths(skeleton, kept)[..., :2], lengths[..., :2].expand(-1, 5, -1), atol=1e-3, rtol=0)
     kept.square().sum().backward()
     assert torch.isfinite(drawn.grad).all() and drawn.grad.abs().sum() > 0
-    still = keep_bones(skeleton, drawn.detach()[:, :1])
+    still = project_bone_lengths(skeleton, drawn.detach()[:, :1])
     torch.testing.assert_close(still, drawn.detach()[:, :1])  # one frame is its own mean
 
 
@@ -185,10 +185,12 @@ def test_a_limb_drawn_through_itself_does_not_whirl():
     drawn = torch.zeros(61, 3, 3)
     drawn[:, 1, 0], drawn[:, 2, 0], drawn[:, 2, 1] = 0.3, 0.3 + across, 0.002
     lengths = torch.tensor([[0.3, 0.3]])
-    whirl, calm = (keep_bones(skeleton, drawn, lengths, doubt=doubt).diff(dim=0).norm(dim=-1).max() for doubt in (0, 8))
+    whirl, calm = (
+        project_bone_lengths(skeleton, drawn, lengths, doubt=doubt).diff(dim=0).norm(dim=-1).max() for doubt in (0, 8)
+    )
     assert whirl > 0.1 and calm < 0.05
     near = drawn[:1] * 0.98  # nearly right, so hardly doubted
-    assert (_lengths(skeleton, keep_bones(skeleton, near, lengths, doubt=8)) - 0.3).abs().max() < 0.006
+    assert (_lengths(skeleton, project_bone_lengths(skeleton, near, lengths, doubt=8)) - 0.3).abs().max() < 0.006
 
 
 def test_what_is_made_of_what_was_made_names_each_source_once():

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib.formats.joint_roles import joint_roles
-from choreo_lib.joint_names import PARTS, plain_name, sided_names, split_side, twins
-from choreo_lib.metrics.joints import joint
-from choreo_lib.windows import frame_of
+from choreo_lib.body.joint_names import PARTS, plain_name, sided_names, split_side, twins
+from choreo_lib.body.joints import joint
+from choreo_lib.io.joint_roles import joint_roles
+from choreo_lib.sets.windows import reference_frame
 
 SIDES = [  # name, side, stem
     ("LeftUpLeg", "left", "upleg"), ("mixamorig:RightFoot", "right", "foot"), ("mixamorig7:LeftHand", "left", "hand"),
@@ -107,7 +107,7 @@ def test_every_spelling_has_limbs_pairs_a_pelvis_and_a_facing(kind):
     assert body.pairs == tuple((j, j + 6) for j in range(2, 8)) and body.pelvis == 0 and body.find("head") == 1
     pose = torch.zeros(1, 1, 1, 14, 3)
     pose[..., 2:8, 0], pose[..., 8:, 0] = -1.0, 1.0  # left is -X: this body looks along +Y
-    assert frame_of(pose, 0, body, of="a").heading.item() == pytest.approx(np.pi / 2)
+    assert reference_frame(pose, 0, body, of="a").heading.item() == pytest.approx(np.pi / 2)
     assert [joint(body, f"left_{part}") for part in parts] == list(range(2, 8))
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from choreo_lib import judges, synthetic, windows
-from choreo_lib.models import DuetVAE
+from choreo_lib import evaluation
+from choreo_lib.extensions import DuetVAE
+from choreo_lib.sets import synthetic, windows
 
 
 @pytest.fixture(scope="module")
@@ -14,10 +15,10 @@ def judged():
     train, asked = windows.cut(duets[:3], 44, stride=12), windows.cut(duets[3], 44, stride=12)
     torch.manual_seed(0)
     model = DuetVAE(train.skeleton, past=14, features=16, heads=2, latent=4, units=8, detail=16)
-    model.prepare(train.batches(64))
-    model.finish(train.batches(64))
+    model.fit_statistics(train.batches(64))
+    model.fit_residuals(train.batches(64))
     joints = [name for name in train.skeleton.names if "thumb" not in name]
-    return duets, train, asked, joints, judges.judge_duet(model, train, asked, joints, seconds=8.0)
+    return duets, train, asked, joints, evaluation.evaluate_duet(model, train, asked, joints, seconds=8.0)
 
 
 def test_an_untrained_model_glides_on(judged):
@@ -66,12 +67,14 @@ def test_a_stranger_stands_where_the_true_partner_stands_and_dances_his_own_danc
             self.past, self.partner = past, partner
 
     watched, batch = Watched(), asked[:5]
-    judges.Stranger(watched, train).predict(batch[:, :14], batch[:, 14:, 0], [30], "b")
+    evaluation.ShuffledPartner(watched, train).predict(batch[:, :14], batch[:, 14:, 0], [30], "b")
     assert torch.equal(watched.past[:, :, 1], batch[:, :14, 1]) and watched.partner.shape == batch[:, 14:, 0].shape
     shown = torch.cat([watched.past, torch.stack([watched.partner] * 2, 2)], 1)
-    there, here = (windows.frame_of(x, 13, train.skeleton, of="a") for x in (shown, batch))
+    there, here = (windows.reference_frame(x, 13, train.skeleton, of="a") for x in (shown, batch))
     torch.testing.assert_close(there.origin, here.origin, atol=1e-4, rtol=0)
     torch.testing.assert_close((there.heading - here.heading).cos(), torch.ones(5), atol=1e-6, rtol=0)
-    seen, known = (windows.frame_of(x, 13, train.skeleton, of="a").to_local(x[:, :, 0]) for x in (shown, train[:]))
+    seen, known = (
+        windows.reference_frame(x, 13, train.skeleton, of="a").to_local(x[:, :, 0]) for x in (shown, train[:])
+    )
     nearest = (seen[:, None] - known).abs().amax((2, 3, 4)).amin(1)  # [5]
     assert (nearest < 1e-4).all()

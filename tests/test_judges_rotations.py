@@ -7,9 +7,10 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib import baselines, judges, windows
-from choreo_lib.judges import rotations
-from choreo_lib.models import VAERNN
+from choreo_lib import evaluation
+from choreo_lib.evaluation import baselines, rotations
+from choreo_lib.extensions import VAERNN
+from choreo_lib.sets import windows
 
 SIZES = {"frames": 16, "latent": 32, "codes": 2, "hidden": 8, "dense": 8, "form": "6d"}
 
@@ -45,8 +46,8 @@ class Knows(VAERNN):
 def test_a_translation_is_judged_beside_its_rivals(cuts, kind):
     train, asked = cuts
     model = kind(train.skeleton, ("ab",), **SIZES)
-    model.prepare(train.batches(64))
-    rows = judges.judge_translation(model, train, asked)
+    model.fit_statistics(train.batches(64))
+    rows = evaluation.evaluate_translation(model, train, asked)
     assert list(rows) == ["model", "ridge", "usual partner", "danced"]
     assert rows["ridge"]["error_mm"] < 0.5 * rows["usual partner"]["error_mm"]  # a shadow is nearly a straight line
     assert rows["ridge"]["pair_auc"] > 0.95
@@ -64,8 +65,8 @@ def test_a_translation_is_judged_beside_its_rivals(cuts, kind):
 def test_a_deepfake_is_judged_both_ways(cuts):
     train, asked = cuts
     model = VAERNN(train.skeleton, ("aa", "bb"), shortcut=True, **SIZES)
-    model.prepare(train.batches(64))
-    rows = judges.judge_deepfake(model, train, asked)
+    model.fit_statistics(train.batches(64))
+    rows = evaluation.evaluate_deepfake(model, train, asked)
     assert rows["danced"]["right_percent"] > 95 and rows["own"]["right_percent"] > 90
     told = rows["model"]
     assert told["rebuilt_mm"] == pytest.approx(rows["components"]["rebuilt_mm"], rel=1e-4)  # its networks are untrained
@@ -77,7 +78,7 @@ def test_a_deepfake_is_judged_both_ways(cuts):
 
 def test_manner_sees_no_bones_and_no_place(cuts):
     train, asked = cuts
-    manner = judges.Manner(train, steps=40)
+    manner = evaluation.IdentityClassifier(train, steps=40)
     batch = asked[:8][:, :, 0]
     other = batch.clone()
     other[..., 1:, :3] *= 1.4  # another body
@@ -85,7 +86,7 @@ def test_manner_sees_no_bones_and_no_place(cuts):
     moved[..., 0, :2] += 5.0
     torch.testing.assert_close(manner.seen(other), manner.seen(batch))
     torch.testing.assert_close(manner.seen(moved), manner.seen(batch), rtol=1e-3, atol=1e-3)
-    again = judges.Manner(train, steps=40)
+    again = evaluation.IdentityClassifier(train, steps=40)
     assert all(torch.equal(p, q) for p, q in zip(manner.parameters(), again.parameters(), strict=True))
 
 
@@ -104,7 +105,7 @@ def test_a_translation_by_ridge_is_the_solution_of_its_equations(cuts):
     ridge = baselines.RidgeTranslation().fit(train, "ba")
     xs, ys = [], []
     for batch in (train[:], cl.augmentation.mirrored(train[:], train.skeleton)):
-        frame = windows.frame_of(batch, 8, train.skeleton, of="b")
+        frame = windows.reference_frame(batch, 8, train.skeleton, of="b")
         seen = frame.to_local(batch).double()
         xs.append(torch.cat([torch.ones(len(seen), 1), seen[:, ::4, 1].flatten(1)], 1))
         ys.append(seen[:, :, 0].flatten(1))
@@ -113,7 +114,7 @@ def test_a_translation_by_ridge_is_the_solution_of_its_equations(cuts):
     price[0, 0] = 0
     torch.testing.assert_close(ridge.weights, torch.linalg.solve(x.T @ x + price, x.T @ y), rtol=1e-3, atol=1e-5)
     batch = asked[:5]
-    frame = windows.frame_of(batch, 8, asked.skeleton, of="b")
+    frame = windows.reference_frame(batch, 8, asked.skeleton, of="b")
     columns = torch.cat([torch.ones(5, 1), frame.to_local(batch)[:, ::4, 1].flatten(1)], 1).double()
     want = frame.to_world((columns @ ridge.weights).unflatten(1, (16, -1, 3)).float())
     torch.testing.assert_close(ridge.predict(batch), want, rtol=1e-3, atol=1e-3)
@@ -123,12 +124,12 @@ def test_a_translation_by_ridge_is_the_solution_of_its_equations(cuts):
 
 def test_the_usual_partner_is_the_mean(cuts):
     train = replace(cuts[0], frames=windows.positions_of(cuts[0].skeleton, cuts[0].frames))
-    usual = baselines.UsualPartner().fit(train)
+    usual = baselines.MeanPartner().fit(train)
     seen = []
     for batch in (train[:], cl.augmentation.mirrored(train[:], train.skeleton)):
-        seen.append(windows.frame_of(batch, 8, train.skeleton, of="a").to_local(batch)[:, :, 1])
+        seen.append(windows.reference_frame(batch, 8, train.skeleton, of="a").to_local(batch)[:, :, 1])
     want = torch.cat(seen).mean(0)
-    made = windows.frame_of(train[:3], 8, train.skeleton, of="a").to_local(usual.predict(train[:3]))
+    made = windows.reference_frame(train[:3], 8, train.skeleton, of="a").to_local(usual.predict(train[:3]))
     torch.testing.assert_close(made, want.expand(3, -1, -1, -1), rtol=1e-3, atol=1e-4)
 
 
@@ -136,6 +137,6 @@ def test_windows_are_written_by_a_model_at_rest(cuts):
     train, asked = cuts
     torch.manual_seed(0)
     model = VAERNN(train.skeleton, ("ab",), **SIZES, layers=2, dropout=0.5)
-    model.prepare(train.batches(64))
-    one, other = (judges.written(model.train(), asked[:4], "ab") for _ in range(2))
+    model.fit_statistics(train.batches(64))
+    one, other = (evaluation.written(model.train(), asked[:4], "ab") for _ in range(2))
     assert one.shape == (4, 16, len(train.skeleton), 3) and torch.equal(one, other) and not model.training

@@ -11,54 +11,72 @@ import numpy as np
 import pytest
 
 import choreo_lib as cl
-from choreo_lib import synthetic
+from choreo_lib.sets import synthetic
 
 ROOT = Path(__file__).parents[1]
-FLOORS = {
-    "joint_names": 0, "arguments": 0, "shapes": 0, "skeleton": 0, "compatibility": 0, "precision": 0,
-    "motion": 0, "palette": 0, "chance": 0, "signals": 0, "formats": 1, "synthetic": 1, "cleaning": 1,
-    "particles": 1, "drawable": 1, "files": 0, "download": 1, "fingerprints": 3, "cards": 4,
-    "datasets": 2, "windows": 2, "augmentation": 2, "metrics": 2, "baselines": 2,
-    "losses": 3, "models": 3, "checkpoints": 3, "training": 4, "judges": 4, "recipes": 4, "artifacts": 4, "checks": 5,
-    "__main__": 5,
-    "plots": 3, "films": 3, "export": 3, "payload": 3, "player": 3,
-}  # fmt: skip
+ROOMS = ("core", "body", "io", "sets", "show", "cleaning", "systems", "extensions", "evaluation", "training", "checks")
+"""From the ground up: a module imports from its own room and from those below."""
+MODULES = sorted((ROOT / "choreo_lib").rglob("*.py"))
 
 
-def imports(path):
-    """Names of the library's own modules that a file imports, at its top or inside its functions."""
-    package = path.relative_to(ROOT / "choreo_lib").parts[:-1]
+def name_of(path: Path) -> str:
+    """The module's name inside the library, such as "body.skeleton"; of a package, its own."""
+    return ".".join(path.relative_to(ROOT / "choreo_lib").with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    """The library's own modules that a file imports, at its top or inside its functions."""
+    package, known, found = path.relative_to(ROOT / "choreo_lib").parts[:-1], set(map(name_of, MODULES)), set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[: len(package) - node.level + 1]
-            whole = (*base, *(node.module or "").split("."))
-            names = [whole[0]] if whole[0] else [alias.name for alias in node.names]
-            yield from (name for name in names if name)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("choreo_lib"):
-            yield node.module.partition(".")[2].split(".")[0]
+        if isinstance(node, ast.ImportFrom) and (node.level or (node.module or "").startswith("choreo_lib")):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            tail = (node.module or "").removeprefix("choreo_lib").strip(".")
+            whole = ".".join([*base, *filter(None, tail.split("."))])
+            for alias in node.names:
+                module = f"{whole}.{alias.name}".strip(".")
+                found.add(module if module in known else whole)
+    return found
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "choreo_lib").rglob("*.py")), ids=lambda p: p.stem)
-def test_a_module_imports_only_from_its_floor_and_below(path):
-    module = path.relative_to(ROOT / "choreo_lib").parts[0].removesuffix(".py")
-    if module == "__init__":
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_module_imports_only_from_its_room_and_below(path):
+    room = name_of(path).partition(".")[0]
+    if room in ("__init__", "__main__"):
         return
-    assert module in FLOORS, f"{module} has no floor yet: give it one here and in book/library.md"
-    above = {name for name in imports(path) if FLOORS.get(name, -1) > FLOORS[module]}
-    assert not above, f"{path.name} imports from above: {above}"
+    assert room in ROOMS, f"{room} is no room yet: give it a place here and in book/library.md"
+    above = {name for name in imports(path) if name.partition(".")[0] not in ROOMS[: ROOMS.index(room) + 1]}
+    assert not above, f"{name_of(path)} imports from above: {above}"
 
 
-def test_the_layout_page_names_every_module():
+def test_no_circle_of_imports():
+    graph = {name_of(path): imports(path) - {name_of(path)} for path in MODULES}
+    done = set()
+
+    def visit(name, trail):
+        assert name not in trail, "a circle: " + " -> ".join([*trail[trail.index(name):], name])
+        if name not in done:
+            for each in sorted(graph.get(name, ())):
+                if each and not name.startswith(f"{each}."):  # a package's own front page
+                    visit(each, [*trail, name])
+            done.add(name)
+
+    for name in sorted(graph):
+        visit(name, [])
+
+
+def test_the_layout_page_and_its_picture_name_every_module():
     page = (ROOT / "book" / "library.md").read_text(encoding="utf-8")
-    assert {name for name in FLOORS if f"`{name}`" not in page} == set()
     maker = runpy.run_path(str(ROOT / "tools" / "make_face.py"))
-    level = {"ground": 0} | {str(k): k for k in range(1, 6)}
-    drawn = {name: level[floor] for floor, names in maker["storeys"]() for name in names}
-    assert drawn == {name: floor for name, floor in FLOORS.items() if name != "__main__"}
+    drawn = maker["rooms"]()
+    assert tuple(room for room, _ in drawn) == ROOMS
+    for room, names in drawn:
+        there = {path.stem if path.suffix else path.name for path in (ROOT / "choreo_lib" / room).iterdir()
+                 if (path.suffix == ".py" or (path / "__init__.py").exists()) and path.stem != "__init__"}
+        assert set(names) == there, f"{room}: book/library.md, then python tools/make_face.py"
     picture = (ROOT / "book" / "_static" / "floors.svg").read_text(encoding="utf-8")
     words = re.search(r":alt: (.*)", page)[1]
-    assert {name for name in drawn if not re.search(rf"\b{name}\b", picture)} == set(), "python tools/make_face.py"
-    assert {name for name in drawn if not re.search(rf"\b{name}\b", words)} == set()
+    for each in (picture, words):
+        assert {name for _, names in drawn for name in names if not re.search(rf"\b{name}\b", each)} == set()
 
 
 def test_public_names_say_their_chapter():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from choreo_lib import losses
+from choreo_lib.systems import losses
 
 
 def test_kl_is_that_of_two_normals():

@@ -11,9 +11,10 @@ from scipy.linalg import sqrtm
 from scipy.spatial.transform import Rotation
 
 import choreo_lib as cl
-from choreo_lib import metrics, synthetic
-from choreo_lib.metrics import joints
-from choreo_lib.metrics.frechet import relations
+from choreo_lib.body import joints
+from choreo_lib.evaluation import metrics
+from choreo_lib.evaluation.metrics.frechet import relations
+from choreo_lib.sets import synthetic
 
 SALSA = (
     "Hips Spine Spine1 Spine2 Spine3 Neck Head RightShoulder RightArm RightForeArm RightHand RightHandEnd "
@@ -37,14 +38,14 @@ def still(place, frames=10):
 def test_joint_error_by_hand():
     true = np.random.default_rng(0).normal(size=(4, 5, 3))
     shifted = true + (3, 4, 0)  # a right-angled triangle: every joint is 5 away
-    np.testing.assert_allclose(metrics.joint_error(shifted, true), np.full(4, 5.0))
-    np.testing.assert_allclose(metrics.joint_error(shifted, true, "root"), 0, atol=1e-12)
+    np.testing.assert_allclose(metrics.mpjpe(shifted, true), np.full(4, 5.0))
+    np.testing.assert_allclose(metrics.mpjpe(shifted, true, "root"), 0, atol=1e-12)
     nudged = true.copy()
     nudged[:, 2] += (0, 0, 1)  # one joint of five is 1 away
-    np.testing.assert_allclose(metrics.joint_error(nudged, true), 0.2)
+    np.testing.assert_allclose(metrics.mpjpe(nudged, true), 0.2)
     nudged = true.copy()
     nudged[:, 0] += (0, 0, 1)  # the root is 1 away: seen from it, the four others are
-    np.testing.assert_allclose(metrics.joint_error(nudged, true, "root"), 0.8)
+    np.testing.assert_allclose(metrics.mpjpe(nudged, true, "root"), 0.8)
 
 
 def test_procrustes_is_scipys_rotation_with_the_best_scale():
@@ -56,33 +57,33 @@ def test_procrustes_is_scipys_rotation_with_the_best_scale():
         turned = Rotation.align_vectors(t, p)[0].apply(p)
         scale = (turned * t).sum() / (turned**2).sum()  # least squares along the turned shape
         expected.append(np.linalg.norm(scale * turned - t, axis=-1).mean())
-    np.testing.assert_allclose(metrics.joint_error(predicted, true, "procrustes"), expected, rtol=1e-9)
+    np.testing.assert_allclose(metrics.mpjpe(predicted, true, "procrustes"), expected, rtol=1e-9)
 
 
 def test_procrustes_undoes_turns_shifts_and_scale_but_no_mirror():
     true = np.random.default_rng(2).normal(size=(3, 8, 3))
     spun = Rotation.from_euler("xyz", (1, 2, 3)).apply(true.reshape(-1, 3)).reshape(true.shape) * 1.7 + (5, 0, 1)
-    assert metrics.joint_error(spun, true, "procrustes").max() < 1e-12
-    assert metrics.joint_error(true * (-1, 1, 1), true, "procrustes").min() > 0.05
+    assert metrics.mpjpe(spun, true, "procrustes").max() < 1e-12
+    assert metrics.mpjpe(true * (-1, 1, 1), true, "procrustes").min() > 0.05
 
 
 @pytest.mark.parametrize("align", [None, "root", "procrustes"])
 def test_joint_error_of_tensors_is_a_tensor_with_gradients(align):
     true, predicted = np.random.default_rng(3).normal(size=(2, 4, 6, 3))
     leaf = torch.tensor(predicted, requires_grad=True)
-    error = metrics.joint_error(leaf, torch.tensor(true), align)
+    error = metrics.mpjpe(leaf, torch.tensor(true), align)
     error.sum().backward()
-    np.testing.assert_allclose(error.detach().numpy(), metrics.joint_error(predicted, true, align))
+    np.testing.assert_allclose(error.detach().numpy(), metrics.mpjpe(predicted, true, align))
     assert torch.isfinite(leaf.grad).all() and leaf.grad.abs().sum() > 0
     same = torch.tensor(true, requires_grad=True)  # no error, and still a gradient that is a number
-    metrics.joint_error(same, torch.tensor(true)).sum().backward()
+    metrics.mpjpe(same, torch.tensor(true)).sum().backward()
     assert torch.isfinite(same.grad).all()
 
 
 def test_joint_error_compares_many_samples_with_one_truth():
     true = np.zeros((7, 4, 3))
     samples = np.stack([true + (0, 0, s) for s in (1, 2, 3)])
-    np.testing.assert_allclose(metrics.joint_error(samples, true), np.repeat([[1.0], [2.0], [3.0]], 7, axis=1))
+    np.testing.assert_allclose(metrics.mpjpe(samples, true), np.repeat([[1.0], [2.0], [3.0]], 7, axis=1))
 
 
 def test_a_bootstrap_block_never_crosses_takes():
@@ -154,9 +155,9 @@ def test_velocity_speed_and_jerk_by_hand():
 def test_pace_is_the_mean_speed():
     t = np.arange(20)[:, None] / 30
     motion = figure({"pelvis": t * (1, 0, 0), "head": t * (0, 3, 4)})
-    np.testing.assert_allclose(metrics.pace(motion), 3.0, rtol=1e-5)  # 1 and 5 m/s
-    np.testing.assert_allclose(metrics.pace(motion, ["head"]), 5.0, rtol=1e-5)
-    np.testing.assert_allclose(metrics.pace(motion, [0]), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(metrics.mean_speed(motion), 3.0, rtol=1e-5)  # 1 and 5 m/s
+    np.testing.assert_allclose(metrics.mean_speed(motion, ["head"]), 5.0, rtol=1e-5)
+    np.testing.assert_allclose(metrics.mean_speed(motion, [0]), 1.0, rtol=1e-5)
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.7, -2.0])
@@ -207,7 +208,7 @@ def test_apart_nearest_and_contact_by_hand():
     away = (0.5, 0, 1) + t * (0, 0.02, 0)
     b = figure({"pelvis": still((3, 4, 1)), "left_wrist": still((9, 9, 9)), "right_wrist": away})
     duet = cl.Duet(a, b)
-    np.testing.assert_allclose(metrics.apart(duet), 5)
+    np.testing.assert_allclose(metrics.pelvis_distance(duet), 5)
     np.testing.assert_allclose(metrics.nearest(duet), t[:, 0] * 0.02, atol=1e-6)
     assert metrics.contact(duet, within=0.05) == pytest.approx(0.3)  # 0, 2 and 4 cm
     assert metrics.contact(duet, ["left_wrist"]) == 0 and metrics.contact(duet, ["pelvis"], within=5.1) == 1
@@ -368,7 +369,7 @@ def test_relations_by_hand(where, going, wanted):
 
 def test_relations_see_a_turn_and_a_walk():
     t = np.arange(60) / 30
-    spin = np.stack([tpose(1).moved(turn=2.0 * angle).positions[0] for angle in t])  # 115 degrees a second
+    spin = np.stack([tpose(1).transformed(turn=2.0 * angle).positions[0] for angle in t])  # 115 degrees a second
     spinning = relations(cl.Motion(spin, 30.0, synthetic.body()))
     assert spinning["turning"].all() and not spinning["travelling"].any()
     walking = relations(tpose(60, path=t[:, None] * (1, 0, 0) + (0, 0, 0.95)))  # 1 m/s; upper arm 0.29 m
@@ -380,7 +381,7 @@ def test_geometric_features_belong_to_the_body():
     found = metrics.geometric_features(motion)
     assert found.shape == (29,) and (found > 0).sum() > 15
     # turned and moved, or all 1.3 times as large, it is the same dance (float32 may tip a frame or two)
-    np.testing.assert_allclose(metrics.geometric_features(motion.moved((4, -2, 0), 1.1)), found, atol=0.011)
+    np.testing.assert_allclose(metrics.geometric_features(motion.transformed((4, -2, 0), 1.1)), found, atol=0.011)
     large = cl.Motion(motion.positions * 1.3, 30.0, motion.skeleton)
     np.testing.assert_allclose(metrics.geometric_features(large), found, atol=0.011)
 
@@ -401,7 +402,7 @@ def test_a_mirrored_dance_exchanges_left_and_right():
 
 def test_cross_distance_by_hand():
     a = tpose()
-    found = metrics.cross_distance_features(cl.Duet(a, a.moved((3, 4, 0)))).reshape(10, 10)
+    found = metrics.cross_distance_features(cl.Duet(a, a.transformed((3, 4, 0)))).reshape(10, 10)
     np.testing.assert_allclose(np.diag(found), 5, rtol=1e-5)
     ankles = 2 * 0.055 * 1.7  # b's right ankle is that much nearer on x than its left: sqrt((3 -+ it)^2 + 4^2)
     np.testing.assert_allclose(found[1, 2], np.hypot(3 - ankles, 4), rtol=1e-5)
@@ -448,11 +449,11 @@ def test_real_floor_halves_by_take():
     rng = np.random.default_rng(8)
     takes = np.repeat(np.arange(4), 50)
     features = rng.normal(size=(200, 3)) + 3 * rng.normal(size=(4, 3))[takes]  # takes differ more than windows do
-    loose, tight = metrics.real_floor(features)[0], metrics.real_floor(features, takes)[0]
+    loose, tight = metrics.split_half_distance(features)[0], metrics.split_half_distance(features, takes)[0]
     assert tight > 3 * loose
     # two takes can be halved in one way only: the floor is their distance, whichever comes first
     two = takes < 2
-    mean, deviation = metrics.real_floor(features[two], takes[two], splits=5)
+    mean, deviation = metrics.split_half_distance(features[two], takes[two], splits=5)
     z = (features[two] - features[two].mean(0)) / features[two].std(0)
     a, b = z[:50], z[50:]
     ca, cb = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
@@ -461,21 +462,21 @@ def test_real_floor_halves_by_take():
 
 
 @pytest.mark.parametrize(("call", "says"), [
-    (lambda: metrics.joint_error(np.zeros((2, 3, 3)), np.zeros((2, 4, 3))), "same joints"),
-    (lambda: metrics.joint_error(np.zeros((3, 3)), np.zeros((3, 3)), "hips"), "procrustes"),
+    (lambda: metrics.mpjpe(np.zeros((2, 3, 3)), np.zeros((2, 4, 3))), "same joints"),
+    (lambda: metrics.mpjpe(np.zeros((3, 3)), np.zeros((3, 3)), "hips"), "procrustes"),
     (lambda: metrics.block_bootstrap(np.zeros(10), 6), "shortest take"),
     (lambda: metrics.diversity(np.zeros((1, 4, 5, 3))), "at least two"),
     (lambda: metrics.cross_correlation(np.zeros(100), np.zeros(100), 30), "too few"),
     (lambda: metrics.cross_correlation(np.zeros(300), np.zeros(301), 30), "one shape"),
     (lambda: metrics.frechet_distance(np.zeros((5, 3)), np.zeros((5, 4))), "same features"),
     (lambda: metrics.frechet_distance(np.full((5, 3), np.nan), np.zeros((5, 3))), "finite"),
-    (lambda: metrics.real_floor(np.zeros((5, 3)), np.zeros(5)), "two groups"),
-    (lambda: metrics.real_floor(np.zeros((4, 3)), [0, 1, 1, 1]), "no half"),
-    (lambda: metrics.real_floor(np.full((8, 3), np.nan)), "finite"),
+    (lambda: metrics.split_half_distance(np.zeros((5, 3)), np.zeros(5)), "two groups"),
+    (lambda: metrics.split_half_distance(np.zeros((4, 3)), [0, 1, 1, 1]), "no half"),
+    (lambda: metrics.split_half_distance(np.full((8, 3), np.nan)), "finite"),
     (lambda: metrics.auc([1, np.nan], [1, 0]), "1 nan"),
     (lambda: metrics.cross_correlation(np.full(300, np.nan), np.zeros(300), 30), "finite"),
     (lambda: metrics.kinetic_features(tpose(2)), "too few"),
-    (lambda: metrics.pace(tpose(1)), "at least two"),
+    (lambda: metrics.mean_speed(tpose(1)), "at least two"),
 ])  # fmt: skip
 def test_errors_say_what_to_do(call, says):
     with pytest.raises(ValueError, match=says):
@@ -486,7 +487,7 @@ def test_recorded_salsa_lies_where_the_page_says(real_data):
     real_data("salsa")
     duets = [cl.load_duet(name) for name in ("salsa/Easy_01", "salsa/Hard_04")]
     for duet in duets:
-        assert 0.2 < metrics.apart(duet).min() and metrics.apart(duet).max() < 1.6
+        assert 0.2 < metrics.pelvis_distance(duet).min() and metrics.pelvis_distance(duet).max() < 1.6
         for motion in duet:
             assert metrics.foot_skate(motion) < 0.1 < metrics.foot_skate(motion, 0.05)
             assert 31 <= metrics.jerk(motion.positions, motion.fps).mean() <= 75

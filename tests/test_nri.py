@@ -5,12 +5,13 @@ import math
 import pytest
 import torch
 
-from choreo_lib import recipes, training
-from choreo_lib.judges import judge_particles
-from choreo_lib.metrics import edge_accuracy
-from choreo_lib.models import NRI
-from choreo_lib.models.nri_decoders import LawDecoder
-from choreo_lib.particles import simulate
+from choreo_lib import training
+from choreo_lib.evaluation import evaluate_particles
+from choreo_lib.evaluation.metrics import edge_accuracy
+from choreo_lib.extensions import NRI
+from choreo_lib.extensions.nri_decoders import LawDecoder
+from choreo_lib.sets.particles import simulate
+from choreo_lib.training import recipes
 
 DECODERS = ("mlp", "recurrent", "law")
 
@@ -23,7 +24,7 @@ def springs():
 def model(**sizes):
     torch.manual_seed(0)
     made = NRI(**{"hidden": 8, "wide": 8, **sizes})
-    made.prepare(simulate("springs", 20, 4, seed=1))
+    made.fit_statistics(simulate("springs", 20, 4, seed=1))
     return made
 
 
@@ -44,7 +45,7 @@ def test_what_the_decoder_sees_reaches_every_part_of_the_encoder(decoder, hard, 
     with torch.no_grad():  # a decoder that has not begun to learn says the same whatever the edges are
         for weights in made.decoder.parameters():
             weights.add_(0.1 * torch.randn(weights.shape))
-    made.losses(springs, 1000)["surprise_nats"].backward()
+    made.loss(springs, 1000)["surprise_nats"].backward()
     for name, weights in made.encoder.named_parameters():
         if name != "decide.2.bias":  # is taken out again by the level of the logits
             assert weights.grad is not None and weights.grad.abs().max() > 0, name
@@ -82,11 +83,11 @@ def test_samples_are_the_same_both_ways_and_tied_to_nobody_alone(springs):
 def test_kl_is_in_nats_an_edge(springs):
     made = model(prior=[0.8, 0.2]).train()
     made.encoder.firmness.data.zero_()  # an encoder that always says one half
-    said = made.losses(springs, None)["kl_nats_per_edge"].item()
+    said = made.loss(springs, None)["kl_nats_per_edge"].item()
     assert said == pytest.approx(0.5 * math.log(0.5 / 0.8) + 0.5 * math.log(0.5 / 0.2), abs=1e-5)
     made = model().train()
     made.encoder.firmness.data.fill_(1e4)  # and one that is always sure
-    assert made.losses(springs, None)["kl_nats_per_edge"].item() == pytest.approx(math.log(2), abs=1e-2)
+    assert made.loss(springs, None)["kl_nats_per_edge"].item() == pytest.approx(math.log(2), abs=1e-2)
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
@@ -216,9 +217,9 @@ def stirred(made):
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_half_precision_is_for_the_encoder_only(decoder, springs):
     made = stirred(model(decoder=decoder, steps=2, supervised=True)).train()
-    whole = made.losses(springs, 1000)
+    whole = made.loss(springs, 1000)
     with torch.autocast("cpu", torch.bfloat16):
-        half = made.losses(springs, 1000)
+        half = made.loss(springs, 1000)
     assert half["surprise_nats"].item() == whole["surprise_nats"].item()
     assert half["loss"].dtype == torch.float32 and half["loss"].item() != whole["loss"].item()
 
@@ -227,8 +228,8 @@ def test_who_is_told_the_truth_dances_by_it_and_runs_on_only_after_the_first_ste
     made = stirred(model(decoder="mlp", steps=4, first=10, supervised=True)).eval()
     edges = made._one_hot(springs.edges)
     one, four = (made.decoder.surprise(springs.states, edges, k).mean().item() / 6 for k in (1, 4))
-    assert made.losses(springs, 9)["surprise_nats"].item() == pytest.approx(one)
-    assert made.losses(springs, 10)["surprise_nats"].item() == pytest.approx(four) != pytest.approx(one)
+    assert made.loss(springs, 9)["surprise_nats"].item() == pytest.approx(one)
+    assert made.loss(springs, 10)["surprise_nats"].item() == pytest.approx(four) != pytest.approx(one)
 
 
 def test_longer_simulations_are_read_so_far_and_shorter_ones_too(springs):
@@ -237,11 +238,11 @@ def test_longer_simulations_are_read_so_far_and_shorter_ones_too(springs):
     with torch.no_grad():
         assert torch.equal(made.encode(long.states), made.encode(long.states[:, :49]))
     short = simulate("springs", 6, 4, frames=6, seed=3)
-    assert torch.isfinite(made.losses(short, None)["loss"])
+    assert torch.isfinite(made.loss(short, None)["loss"])
     with pytest.raises(ValueError, match="two at least"):
         made.infer(short.states[:, :1])
     with pytest.raises(ValueError, match="something to foretell"):
-        judge_particles(made, springs, springs)
+        evaluate_particles(made, springs, springs)
 
 
 def test_to_look_in_the_middle_of_training_changes_nothing(springs):
@@ -253,12 +254,12 @@ def test_to_look_in_the_middle_of_training_changes_nothing(springs):
 
 def test_the_accuracy_of_a_batch_knows_which_names_are_free(springs):
     made = model(types=3, no_edge=False, decoder="law").eval()
-    told = made.losses(springs, None)["edge_accuracy"].item()
+    told = made.loss(springs, None)["edge_accuracy"].item()
     assert told == pytest.approx(edge_accuracy(made.infer(springs.states).edges, springs.edges, 3).accuracy)
     supervised = model(supervised=True, decoder="law").eval()
     right = supervised.infer(springs.states).edges == springs.edges
     share = right[:, *torch.triu_indices(4, 4, 1)].float().mean().item()
-    assert supervised.losses(springs, None)["edge_accuracy"].item() == pytest.approx(share)
+    assert supervised.loss(springs, None)["edge_accuracy"].item() == pytest.approx(share)
 
 
 def test_refusals():
@@ -278,7 +279,7 @@ def test_a_supervised_one_learns_what_it_is_told():
     made = model(decoder="law", steps=1, supervised=True, hidden=16).train()
     optimiser = torch.optim.Adam(made.parameters(), 1e-2)
     for step in range(40):
-        losses = made.losses(world, step)
+        losses = made.loss(world, step)
         optimiser.zero_grad()
         losses["loss"].backward()
         optimiser.step()
@@ -297,7 +298,7 @@ def test_a_law_that_grows_with_distance_is_told_from_one_that_falls():
 
 def test_the_judge_knows_one_who_knows():
     world = simulate("springs", 20, 4, frames=69, seed=12)
-    rows = judge_particles(knowing(), world, world)
+    rows = evaluate_particles(knowing(), world, world)
     assert rows["model"]["edge_accuracy"] == rows["forces by algebra"]["edge_accuracy"] == 1
     assert rows["model"]["mse@20steps"] == rows["true graph"]["mse@20steps"] < 1e-6
     for k in ("1step", "10steps", "20steps"):
@@ -315,9 +316,9 @@ def test_the_judge_gives_the_decoder_the_truth_in_its_own_names():
             made.decoder.power.fill_(-2 / made.decoder.HASTE)
             made.decoder.constant.copy_(torch.tensor([1.0, -1.0] if k == 0 else [-1.0, 1.0]) / made.decoder.HASTE)
             made.decoder.doubt.copy_(torch.tensor([-7.0, -7.0, -3.0, -3.0]))
-    rows = [judge_particles(made, world, world)["true graph"] for made in (one, other)]
+    rows = [evaluate_particles(made, world, world)["true graph"] for made in (one, other)]
     assert rows[0] == pytest.approx(rows[1], rel=1e-3)
-    assert rows[0]["mse@1step"] < judge_particles(one, world, world)["straight on"]["mse@1step"] / 3
+    assert rows[0]["mse@1step"] < evaluate_particles(one, world, world)["straight on"]["mse@1step"] / 3
 
 
 def test_recipes_keep_their_seeds_apart():
@@ -333,7 +334,7 @@ def test_recipes_keep_their_seeds_apart():
 
 def test_training_goes_through_the_one_loop(tmp_path):
     train, valid = simulate("springs", 96, 3, seed=0), simulate("springs", 20, 3, frames=69, seed=1)
-    plan = training.Plan(epochs=4, batch=32, rate=5e-3, warmup=2)
+    plan = training.TrainConfig(epochs=4, batch_size=32, lr=5e-3, warmup=2)
     history = training.fit(model(decoder="mlp", steps=2), train, plan, tmp_path / "mlp", valid, progress=False)
     assert history["valid_surprise_nats"][-1] < history["valid_surprise_nats"][0]
     assert history.plot().axes[0].get_yscale() == "log"

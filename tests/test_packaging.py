@@ -64,7 +64,7 @@ def test_the_wheel_holds_the_data(wheel):
     for path in (ROOT / "data").rglob("*"):
         if path.is_file() and path.suffix in (".json", ".npz", ".safetensors"):
             assert f"choreo_lib/{path.relative_to(ROOT).as_posix()}" in inside
-    assert "choreo_lib/data/registry.json" in inside and "choreo_lib/player.js" in inside
+    assert "choreo_lib/data/registry.json" in inside and "choreo_lib/show/player.js" in inside
     assert any(name.startswith("choreo_lib/data/clips/") for name in inside)
     assert {name.split("/")[0] for name in inside} == {"choreo_lib", wheel.name.split("-py3")[0] + ".dist-info"}
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import choreo_lib as cl
-from choreo_lib.formats import joint_weights, match, read_pairs
+from choreo_lib.io import joint_weights, match_skeletons, read_pairs
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def reordered(motion, rename=str):
 
 def test_joints_are_matched_by_their_names(duet):
     strange = reordered(duet.b, lambda name: "mixamorig:" + name.replace("_", " ").title())
-    made = match(duet.a, strange)
+    made = match_skeletons(duet.a, strange)
     assert made.b.skeleton.names == duet.b.skeleton.names and made.b.skeleton.parents == duet.b.skeleton.parents
     np.testing.assert_array_equal(made.b.positions, duet.b.positions)
     np.testing.assert_array_equal(made.b.rotations, duet.b.rotations)
@@ -46,18 +46,18 @@ def test_fingers_that_only_one_has_are_left_out_and_said(duet):
     hand = body.index("left_wrist")
     rich = cl.Motion(np.concatenate([duet.b.positions, duet.b.positions[:, [hand, hand]]], 1), 30, more,
                      np.concatenate([duet.b.rotations, duet.b.rotations[:, :2]], 1))
-    made = match(duet.a, rich)
+    made = match_skeletons(duet.a, rich)
     np.testing.assert_array_equal(made.b.positions, duet.b.positions)
     assert made.b.notes[-1].endswith("left_index, left_index_tip")
-    assert match(rich, duet.a).a.notes == made.b.notes[:-1] + (made.b.notes[-1].replace("a has", "b has"),)
+    assert match_skeletons(rich, duet.a).a.notes == made.b.notes[:-1] + (made.b.notes[-1].replace("a has", "b has"),)
 
 
 def test_clocks_and_lengths_come_together(duet):
     fast = duet.b.resampled(60)
-    made = match(duet.a, fast)
+    made = match_skeletons(duet.a, fast)
     assert made.fps == 30 and abs(len(made) - 90) <= 1 and "60 to 30" in made.b.notes[0]
     assert np.abs(made.positions[:, 1] - duet.b.positions[: len(made)]).max() < 1e-4
-    made = match(duet.a, duet.b[:86])
+    made = match_skeletons(duet.a, duet.b[:86])
     assert len(made) == 86 and "90 to 86" in made.a.notes[-1]
 
 
@@ -77,7 +77,7 @@ def broken(motion, j, **change):
 ])  # fmt: skip
 def test_two_kinds_of_skeleton_are_refused(duet, change, word):
     with pytest.raises(cl.MotionFormatError, match=word):
-        match(duet.a, change(duet.b))
+        match_skeletons(duet.a, change(duet.b))
 
 
 @pytest.fixture

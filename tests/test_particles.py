@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from choreo_lib import particles
-from choreo_lib.particles import BOX, KEPT, STEP, Particles, simulate
+from choreo_lib.sets import particles
+from choreo_lib.sets.particles import BOX, STEP, SUBSTEPS, Particles, simulate
 
 
 def one_at_a_time(kind, place, pace, edges, frames):
@@ -57,7 +57,7 @@ def test_walls_throw_back(monkeypatch):
     at, to = place[:1].clone(), pace[:1] + STEP * 0.1 * (place[:1].flip(1) - place[:1])
     for frame in range(40):
         torch.testing.assert_close(x[:1, frame], at, atol=1e-9, rtol=0)
-        for _ in range(KEPT):
+        for _ in range(SUBSTEPS):
             at, to = particles.walls(at + STEP * to, to)
             to = to + STEP * 0.1 * (at.flip(1) - at)
 

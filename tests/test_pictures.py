@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import choreo_lib as cl
-from choreo_lib import palette, plots
+from choreo_lib.show import palette, plots
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -112,7 +112,7 @@ def test_an_mp4_is_h264_and_moves(duet, tmp_path):
 
 
 def test_a_film_that_breaks_off_leaves_nothing(duet, tmp_path, monkeypatch):
-    from choreo_lib import export
+    from choreo_lib.show import export
 
     def full(*args):
         raise OSError(28, "No space left on device")

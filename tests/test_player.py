@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from choreo_lib.formats import MotionFormatError
-from choreo_lib.motion import OURS, Duet, Motion, Source
-from choreo_lib.player import Player, describe, play, publishing, read_payload
-from choreo_lib.skeleton import HYBRIK_29, Skeleton
+from choreo_lib.body.motion import OURS, Duet, Motion, Source
+from choreo_lib.body.skeleton import HYBRIK_29, Skeleton
+from choreo_lib.io import MotionFormatError
+from choreo_lib.show.player import Player, describe, play, publishing, read_payload
 
 STUDY = Source("somebody's dance", "its <makers>", "study only")
 EVIL = '</script><b onmouseover="x()">\'&quot;</b>'
@@ -44,7 +44,7 @@ def test_same_motion_gives_the_same_bytes_even_in_another_process():
     assert play(duet).html == play(duet).html
     assert play(duet).html != play(duet[:39]).html
     code = (
-        "import hashlib, test_player as t; from choreo_lib.player import play;"
+        "import hashlib, test_player as t; from choreo_lib.show.player import play;"
         "print(hashlib.sha256(play(t.made_up_duet()).html.encode()).hexdigest())"
     )
     runs = [
@@ -250,13 +250,13 @@ def test_publishing_is_told_by_the_environment(monkeypatch, value, on):
 
 def no_film(monkeypatch, calls):
     """In place of the film maker: what it was asked for, and 10 bytes."""
-    import choreo_lib.export
+    import choreo_lib.show.export
 
     def animate(motion, path, **options):
         calls.append((motion, options))
         path.write_bytes(b"0123456789")
 
-    monkeypatch.setattr(choreo_lib.export, "animate", animate)
+    monkeypatch.setattr(choreo_lib.show.export, "animate", animate)
 
 
 def test_published_motion_that_may_not_be_passed_on_becomes_a_film(monkeypatch):

@@ -18,14 +18,17 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 import choreo_lib as cl
-from choreo_lib import precision, recipes, signals, training, windows
+from choreo_lib import training
 from choreo_lib.__main__ import main
-from choreo_lib.models import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE, dance_nri, nri_decoders
-from choreo_lib.models.duet_as_coded import REPAIRS, DuetAsCoded
-from choreo_lib.models.graph_cells import GCN, GCNLSTM
-from choreo_lib.models.stream import Wish
-from choreo_lib.particles import simulate
-from choreo_lib.skeleton import keep_bones
+from choreo_lib.body.skeleton import project_bone_lengths
+from choreo_lib.core import precision
+from choreo_lib.extensions import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE, dance_nri, nri_decoders, signals
+from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
+from choreo_lib.extensions.graph_cells import GCN, GCNLSTM
+from choreo_lib.extensions.stream import Guidance
+from choreo_lib.sets import windows
+from choreo_lib.sets.particles import simulate
+from choreo_lib.training import recipes
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -75,7 +78,7 @@ def backward(model, batch, step, dtype=None, seed=0):
     torch.manual_seed(seed)
     model.zero_grad(set_to_none=True)
     with Watched(), torch.autocast("cpu", dtype or torch.bfloat16, enabled=dtype is not None):
-        told = model.losses(batch, step)
+        told = model.loss(batch, step)
         told["loss"].backward()
     got = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
     assert all(grad.isfinite().all() for grad in got.values())
@@ -133,7 +136,7 @@ def duet_model(pairs, **wishes):
     torch.manual_seed(0)
     model = DuetVAE(pairs.skeleton, **{"past": 12, "ahead": 10, "features": 16, "heads": 2, "latent": 8, "units": 16,
                                        "detail": 4, **wishes})
-    model.prepare(pairs.batches(8))
+    model.fit_statistics(pairs.batches(8))
     nn.init.normal_(model.to_step.weight, std=0.03)  # answers that are not nothing
     nn.init.normal_(model.trust.weight, std=0.1)
     return model
@@ -156,7 +159,7 @@ def solo_model(duets, **wishes):
     torch.manual_seed(0)
     cut = windows.cut([motion for duet in duets for motion in duet], 16, 4)
     model = SoloVAE(cut.skeleton, **{**SOLO, **wishes})
-    model.prepare(cut.batches(8))
+    model.fit_statistics(cut.batches(8))
     return model, cut
 
 
@@ -164,7 +167,7 @@ def turning_model(duets, **wishes):
     torch.manual_seed(0)
     cut = windows.cut(duets, 16, 4, rotations=True)
     model = VAERNN(cut.skeleton, **{**TURN, **wishes})
-    model.prepare(cut.batches(8))
+    model.fit_statistics(cut.batches(8))
     return model, cut
 
 
@@ -186,7 +189,7 @@ def test_every_branch_of_the_model_of_rotations(duets, wishes):
 def particle_model(**wishes):
     torch.manual_seed(0)
     model = NRI(**{"hidden": 8, "wide": 8, **wishes})
-    model.prepare(simulate("springs", 20, 4, seed=1))
+    model.fit_statistics(simulate("springs", 20, 4, seed=1))
     with torch.no_grad():  # a decoder that has not begun says the same whatever the edges are
         for weights in model.decoder.parameters():
             weights.add_(0.05 * torch.randn(weights.shape))
@@ -219,7 +222,7 @@ def strings():
 def string_model(strings, **wishes):
     torch.manual_seed(0)
     model = DanceNRI(strings.skeleton, **{"frames": 40, "hidden": 8, **wishes})
-    model.prepare([strings[:]])
+    model.fit_statistics([strings[:]])
     return model
 
 
@@ -233,7 +236,7 @@ def test_every_branch_of_invisible_strings(strings, form):
 def test_the_prototype_as_it_was_coded(pairs, repairs):
     torch.manual_seed(0)
     model = DuetAsCoded(pairs.skeleton, repairs, past=12, ahead=28, features=16, heads=2, latent=8, units=8)
-    model.prepare(pairs.batches(8))
+    model.fit_statistics(pairs.batches(8))
     model.no_input = 0.0
     learns(model, [pairs[:4]] * 2, steps=2)
     told, _ = backward(model.train(), pairs[:4], 0, torch.bfloat16)
@@ -267,13 +270,13 @@ def test_what_a_model_measures_is_the_same_to_the_bit(kind, duets, pairs, string
     other = copy.deepcopy(model)
     for each, halved in ((model, False), (other, True)):
         with torch.autocast("cpu", torch.bfloat16, enabled=halved), Watched(full=True) as seen:
-            each.prepare(batches)
+            each.fit_statistics(batches)
         torch.manual_seed(1)
         for weight in each.parameters():
             nn.init.normal_(weight, std=0.02)  # as if trained: networks add something
-        if hasattr(each, "finish"):
+        if hasattr(each, "fit_residuals"):
             with torch.autocast("cpu", torch.bfloat16, enabled=halved), Watched(full=True):
-                each.finish(batches)
+                each.fit_residuals(batches)
     assert kind == "springs" or seen.linalg
     for (name, one), two in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
         assert torch.equal(one, two), name
@@ -291,20 +294,20 @@ def near(ask, least, most):
 
 def test_a_partner_in_bfloat16(duets, pairs):
     model = duet_model(pairs).eval()
-    model.finish([pairs[:]])
+    model.fit_residuals([pairs[:]])
     past, partner = pairs[:3][:, :12], pairs[:3][:, 12:, 0]
     for who in "ab":
         near(lambda who=who: model.predict(past, partner, [1, 8], who), 0.0, 0.02)
         near(lambda who=who: model.sample(past, partner, [1, 8], who, count=2), 0.0, 0.02)
     seen = near(lambda: torch.from_numpy(model.rollout(duets[0].a, temperature=1.0, steps=25).positions), 0.0, 0.1)
     assert "lstm" in seen.remembered
-    wish = Wish(distance=1.0, contact=(("left_wrist", "right_wrist"),))
+    wish = Guidance(distance=1.0, contact=(("left_wrist", "right_wrist"),))
     near(lambda: torch.from_numpy(model.rollout(duets[0].a, duets[0].b[:20], wish=wish, steps=12).positions), 0.0, 0.1)
 
 
 def test_a_phrase_in_bfloat16(duets):
     model, cut = solo_model(duets)
-    model.finish([cut[:]])
+    model.fit_residuals([cut[:]])
     torch.manual_seed(0)
     for each in model.parameters():
         nn.init.normal_(each, std=0.02)
@@ -355,8 +358,11 @@ def test_components_are_no_network_and_lose_no_digit(duets):
 
 def test_what_a_joint_is_used_to_and_resembles_loses_no_digit(strings):
     heard = signals.signals(strings.skeleton, strings[:])
-    for made in (lambda: signals.habits(heard.own), lambda: signals.damped(1.1 * signals.habits(heard.own)),
-                 lambda: signals.lagged_correlation(heard.sent, heard.own, range(3))):
+    for made in (
+        lambda: signals.ar_coefficients(heard.own),
+        lambda: signals.damped(1.1 * signals.ar_coefficients(heard.own)),
+        lambda: signals.lagged_correlation(heard.sent, heard.own, range(3)),
+    ):
         near(made, 0.0, 0.0)
 
 
@@ -417,11 +423,11 @@ def test_a_layer_that_remembers_is_torchs_in_float32(ours, theirs):
 def test_bones_are_kept_as_well_in_half_precision(duets):
     drawn = torch.tensor(duets[0].a.positions[:10])
     drawn = drawn + 0.01 * torch.randn(drawn.shape, generator=torch.Generator().manual_seed(0))
-    mobility = torch.ones(drawn.shape[1])
-    mobility[3] = 0.02
-    exact = keep_bones(duets[0].a.skeleton, drawn, mobility=mobility)
+    inverse_mass = torch.ones(drawn.shape[1])
+    inverse_mass[3] = 0.02
+    exact = project_bone_lengths(duets[0].a.skeleton, drawn, inverse_mass=inverse_mass)
     with half():
-        assert torch.equal(keep_bones(duets[0].a.skeleton, drawn, mobility=mobility), exact)
+        assert torch.equal(project_bone_lengths(duets[0].a.skeleton, drawn, inverse_mass=inverse_mass), exact)
 
 
 # Where things are computed
@@ -439,9 +445,9 @@ def test_no_step_mixes_devices(name, monkeypatch):
     batch = gpu_check.batches_of(name, plan, 2, 1)[0].to("meta")
     # two places that ask for a number, of which there is none: whether anybody is beyond a wall, or the two stand close
     monkeypatch.setattr(nri_decoders, "walls", lambda place, pace: (place, pace))
-    monkeypatch.setattr(dance_nri, "frame_of", partial(windows.frame_of, of="a"))
+    monkeypatch.setattr(dance_nri, "reference_frame", partial(windows.reference_frame, of="a"))
     model.to("meta").train()
-    loss = model.losses(batch, 0)["loss"]
+    loss = model.loss(batch, 0)["loss"]
     loss.backward()
     assert loss.device.type == "meta"
     with pytest.raises(RuntimeError):
@@ -465,7 +471,7 @@ def test_a_precision_that_cannot_be_is_refused_before_anything_starts(tmp_path, 
         training.choose_precision("half", CPU)
     tiny = nn.Linear(1, 1)
     with pytest.raises(cl.TrainingError, match="float16 is for CUDA"):
-        training.fit(tiny, None, training.Plan(precision="float16"), out, device="cpu")
+        training.fit(tiny, None, training.TrainConfig(precision="float16"), out, device="cpu")
     assert not out.exists()
 
 
@@ -497,13 +503,13 @@ def test_tf32_is_allowed_for_a_step_on_cuda_only_and_never_stays(tmp_path, monke
             super().__init__()
             self.weight = nn.Parameter(torch.ones(()))
 
-        def losses(self, batch, step):
+        def loss(self, batch, step):
             seen.append((step, torch.get_float32_matmul_precision()))
             return {"loss": self.weight * batch.square().mean() * (float("nan") if step == 3 else 1.0)}
 
-    monkeypatch.setattr(training, "tensor_cores", lambda _: precision.tensor_cores("cuda"))  # as if there were a GPU
+    monkeypatch.setattr(training.loop, "tensor_cores", lambda _: precision.tensor_cores("cuda"))
     train = windows.cut(cl.load_duet("synthetic/canon")[:40], 8, 2)
-    plan = training.Plan(epochs=2, batch=8)
+    plan = training.TrainConfig(epochs=2, batch_size=8)
     with pytest.raises(cl.TrainingError, match="step 3"):
         training.fit(Sick(), train, plan, tmp_path, train, "cpu", progress=False)
     assert {how for step, how in seen if step is not None} == {"high"}  # a step

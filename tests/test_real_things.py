@@ -9,9 +9,9 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
-from choreo_lib import losses
-from choreo_lib.models import DuetVAE
-from choreo_lib.skeleton import slerp
+from choreo_lib.body.skeleton import slerp
+from choreo_lib.extensions import DuetVAE
+from choreo_lib.systems import losses
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "book" / "what_real_things_do.md").read_text(encoding="utf-8")

@@ -14,8 +14,10 @@ from safetensors.torch import load_file, save_file
 from test_training import PLAN, data, fit, fresh
 
 import choreo_lib as cl
-from choreo_lib import cards, checkpoints, fingerprints, models, particles, recipes, training, windows
+from choreo_lib import extensions, training
 from choreo_lib.__main__ import main
+from choreo_lib.sets import particles, windows
+from choreo_lib.training import cards, checkpoints, fingerprints, recipes
 
 ONE = replace(PLAN, epochs=1)
 
@@ -107,7 +109,7 @@ def test_a_run_goes_on_with_its_own_data_only(run, tmp_path):
     """The same number of windows, and something else about them each time."""
     mine = data()
     go_on(spoilt(run, tmp_path, lambda t, m: None), data())
-    turned = cl.Duet(*(motion.moved(turn=1e-3) for motion in cl.load_duet("synthetic/canon")))
+    turned = cl.Duet(*(motion.transformed(turn=1e-3) for motion in cl.load_duet("synthetic/canon")))
     other = windows.cut(turned, 8, joints=mine.skeleton.names)
     assert len(other) == len(mine)
     with pytest.raises(cl.TrainingError, match=r"another data \(the windows' content\); go on"):
@@ -151,20 +153,20 @@ def test_weights_of_other_joints_are_refused(tmp_path):
     names = ("hips", "head", "left_hand", "right_hand")
     sizes = dict(frames=8, latent=2, hidden=8, layers=1)
     torch.manual_seed(0)
-    model = models.SoloVAE(cl.Skeleton(names, (-1, 0, 0, 0)), **sizes)
+    model = extensions.SoloVAE(cl.Skeleton(names, (-1, 0, 0, 0)), **sizes)
     checkpoints.write_weights(tmp_path / "a.safetensors", model)
     checkpoints.read_weights(tmp_path / "a.safetensors", model)
-    swapped = models.SoloVAE(cl.Skeleton((*names[:2], *names[:1:-1]), (-1, 0, 0, 0)), **sizes)
+    swapped = extensions.SoloVAE(cl.Skeleton((*names[:2], *names[:1:-1]), (-1, 0, 0, 0)), **sizes)
     with pytest.raises(cl.TrainingError, match="another order"):
         checkpoints.read_weights(tmp_path / "a.safetensors", swapped)
 
 
-SHIPPED = sorted(path.stem for path in (Path(cl.datasets.DATA) / "weights").glob("*.json"))
+SHIPPED = sorted(path.stem for path in (Path(cl.sets.registry.DATA) / "weights").glob("*.json"))
 
 
 def test_every_card_that_comes_with_the_library_is_one():
     for name in SHIPPED:
-        cards.read(Path(cl.datasets.DATA) / "weights" / f"{name}.json")
+        cards.read(Path(cl.sets.registry.DATA) / "weights" / f"{name}.json")
 
 
 @pytest.mark.parametrize("name", ["solo-synthetic", "translate-salsa", "springs5-mlp", "strings-synthetic",
@@ -201,7 +203,7 @@ CARDS = {
 
 @pytest.mark.parametrize("harm", CARDS)
 def test_a_card_of_nonsense_is_refused(tmp_path, harm):
-    source = Path(cl.datasets.DATA) / "weights" / "solo-synthetic.json"
+    source = Path(cl.sets.registry.DATA) / "weights" / "solo-synthetic.json"
     card = CARDS[harm](json.loads(source.read_text()))
     (tmp_path / "solo-synthetic.json").write_text(json.dumps(card))
     (tmp_path / "solo-synthetic.safetensors").symlink_to(source.with_suffix(".safetensors"))
@@ -217,7 +219,7 @@ def test_a_card_that_is_no_json_is_refused(tmp_path, content):
 
 
 def test_weights_that_are_no_numbers_are_refused_whatever_the_card_says(tmp_path):
-    source = Path(cl.datasets.DATA) / "weights" / "springs5.json"
+    source = Path(cl.sets.registry.DATA) / "weights" / "springs5.json"
     tensors = load_file(source.with_suffix(".safetensors"))
     name = next(name for name, value in tensors.items() if value.is_floating_point())
     for change, words in ((lambda t: t * torch.nan, "not finite"), (lambda t: t.long(), "int64")):
@@ -232,7 +234,7 @@ def test_weights_that_are_no_numbers_are_refused_whatever_the_card_says(tmp_path
 HOLDS = """
 import sys
 from dataclasses import replace
-from choreo_lib import files
+from choreo_lib.core import files
 with files.folder_lock(sys.argv[1]):
     print("held", flush=True)
     sys.stdin.read()
@@ -267,9 +269,9 @@ def test_a_run_holds_its_folder_until_it_ends(tmp_path):
     seen = []
 
     class Watched(type(fresh())):
-        def losses(self, batch, step):
+        def loss(self, batch, step):
             seen.append((tmp_path / ".lock").exists())
-            return super().losses(batch, step)
+            return super().loss(batch, step)
 
     torch.manual_seed(0)
     fit(tmp_path, ONE, Watched(), valid=None)

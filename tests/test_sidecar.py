@@ -9,7 +9,7 @@ import pytest
 from test_formats import FIXTURES, dancer, quietly, refused
 
 from choreo_lib import Source, read_duet, read_motion, write_motion
-from choreo_lib.formats import border, sidecar
+from choreo_lib.io import conventions, sidecar
 
 SOURCE = Source("a set", "its ‘makers’", "study only", url="https://example.org")
 
@@ -147,7 +147,7 @@ def test_axes_and_units_that_are_none_are_refused(tmp_path, more, parts):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("up", border.TURNS)
+@pytest.mark.parametrize("up", conventions.TO_Z_UP)
 @pytest.mark.parametrize("scale", [1e-6, 0.001, 0.0254, 1.0])
 def test_any_axis_and_unit_keeps_a_micrometre(tmp_path, up, scale):
     write_motion(dancer(), tmp_path / "d.bvh", up=up, scale=scale)

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib import augmentation, synthetic, windows
-from choreo_lib.losses import Schedule
-from choreo_lib.models import SoloVAE
-from choreo_lib.models.solo_vae import between
+from choreo_lib.extensions import SoloVAE
+from choreo_lib.extensions.solo_vae import between
+from choreo_lib.sets import augmentation, synthetic, windows
+from choreo_lib.systems.losses import Schedule
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def train():
 def small(train, **wishes):
     torch.manual_seed(0)
     model = SoloVAE(train.skeleton, **{"frames": train.length, "latent": 24, "hidden": 32, **wishes})
-    model.prepare(train.batches(1024))
+    model.fit_statistics(train.batches(1024))
     return model
 
 
@@ -62,7 +62,7 @@ def test_every_part_gets_a_gradient(train):
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
     for step in range(3):  # the first steps open the way: what starts at zero lets nothing through at once
         optimiser.zero_grad()
-        model.losses(train[:64], step)["loss"].backward()
+        model.loss(train[:64], step)["loss"].backward()
         optimiser.step()
     still = [name for name, p in model.named_parameters() if p.requires_grad and not p.grad.abs().sum() > 0]
     assert still == [] and "axes" not in dict(model.named_parameters())  # the components are not trained
@@ -72,25 +72,25 @@ def test_it_overfits_one_batch_below_its_components(train):
     model = small(train, latent=8, kl=Schedule(0.0))
     few = train.subset(torch.arange(0, 64, 4))
     with torch.no_grad():
-        before = float(model.eval().losses(few[:], None)["error_m"])
+        before = float(model.eval().loss(few[:], None)["error_m"])
     model.train()
     optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
     for step in range(200):
         optimiser.zero_grad()
-        model.losses(few[:], step)["loss"].backward()
+        model.loss(few[:], step)["loss"].backward()
         optimiser.step()
     with torch.no_grad():
-        assert float(model.eval().losses(few[:], None)["error_m"]) < 0.5 * before
+        assert float(model.eval().loss(few[:], None)["error_m"]) < 0.5 * before
 
 
 def test_noise_only_while_training_and_the_price_of_the_kl(train):
     model = small(train, kl=Schedule(0.5, "warm-up", wait=5, rise=0))
     batch = train[:32]
-    assert model.eval().losses(batch, None)["squared"] == model.losses(batch, None)["squared"]
+    assert model.eval().loss(batch, None)["squared"] == model.loss(batch, None)["squared"]
     model.train()
-    assert model.losses(batch, 0)["squared"] != model.losses(batch, 0)["squared"]
+    assert model.loss(batch, 0)["squared"] != model.loss(batch, 0)["squared"]
     for step, price in ((0, 0.0), (9, 0.5)):
-        told = {name: value.item() for name, value in model.losses(batch, step).items()}
+        told = {name: value.item() for name, value in model.loss(batch, step).items()}
         assert told["loss"] == pytest.approx(told["squared"] + price * told["kl_nats"], rel=1e-5)
 
 
@@ -98,7 +98,7 @@ def test_single_poses(train):
     poses = windows.cut(cl.load_duet("synthetic/canon").a, 1, stride=3)
     model = small(poses, frames=1, latent=8)
     assert model.decode(model.encode(model.seen(poses[:5])[0])[0]).shape == (5, 1, 29 * 3)
-    assert torch.isfinite(model.losses(poses[:], 0)["loss"])
+    assert torch.isfinite(model.loss(poses[:], 0)["loss"])
 
 
 def test_its_config_makes_it_again(train):
@@ -123,7 +123,7 @@ def test_more_units_than_coordinates_are_refused(train):
 @pytest.fixture(scope="module")
 def finished(train):
     model = small(train, latent=6, detail=200)
-    model.finish(train.batches(256))
+    model.fit_residuals(train.batches(256))
     return model
 
 
@@ -153,7 +153,7 @@ def test_detail_is_what_the_decoder_leaves_out(train, finished):
                                     for x in (x, again, again + drawn.view_as(x), white))
     assert soft < 0.8 * real < detailed < 1.3 * real < 0.2 * jitter
     bare = small(train, latent=6)
-    bare.finish(train.batches(256))
+    bare.fit_residuals(train.batches(256))
     assert torch.equal(bare.with_detail(again), again)
 
 

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from choreo_lib import metrics, synthetic, windows
-from choreo_lib.metrics.joints import joints
-from choreo_lib.models import DuetVAE, Wish
-from choreo_lib.models.stream import Feet
-from choreo_lib.motion import Motion
-from choreo_lib.skeleton import Skeleton
+from choreo_lib.body.joints import joints
+from choreo_lib.body.motion import Motion
+from choreo_lib.body.skeleton import Skeleton
+from choreo_lib.evaluation import metrics
+from choreo_lib.extensions import DuetVAE, Guidance
+from choreo_lib.extensions.stream import Feet
+from choreo_lib.sets import synthetic, windows
 
 PAST = 12
 
@@ -23,7 +24,7 @@ def duet():
 def model(duet):
     torch.manual_seed(0)
     model = DuetVAE(duet.a.skeleton, past=PAST, ahead=10, features=16, heads=2, latent=8, units=16, detail=8)
-    model.prepare(windows.cut([duet], PAST + 10, stride=2).batches(64))
+    model.fit_statistics(windows.cut([duet], PAST + 10, stride=2).batches(64))
     return model.eval()
 
 
@@ -73,16 +74,16 @@ def test_a_body_without_feet_is_let_be():
 
 def test_a_wish_for_distance_is_kept_better_than_chance_keeps_it(model, duet):
     for distance in (0.6, 2.0):
-        made = model.rollout(duet.a, duet.b[:PAST], wish=Wish(distance=distance, pull=0.2))
-        far = metrics.apart(type(duet)(duet.a[PAST:], made[PAST:]))
-        free = metrics.apart(type(duet)(duet.a[PAST:], model.rollout(duet.a, duet.b[:PAST])[PAST:]))
+        made = model.rollout(duet.a, duet.b[:PAST], wish=Guidance(distance=distance, pull=0.2))
+        far = metrics.pelvis_distance(type(duet)(duet.a[PAST:], made[PAST:]))
+        free = metrics.pelvis_distance(type(duet)(duet.a[PAST:], model.rollout(duet.a, duet.b[:PAST])[PAST:]))
         assert abs(far[30:] - distance).mean() < 0.5 * abs(free[30:] - distance).mean()
         assert metrics.bone_variation(made[PAST:]).max() < 1e-3
 
 
 def test_hands_that_wish_to_touch_come_nearer(model, duet):
     own, theirs = "right_wrist", "left_wrist"
-    wish = Wish(contact=[(own, theirs)], pull=0.3, reach=5.0)
+    wish = Guidance(contact=[(own, theirs)], pull=0.3, reach=5.0)
     hand, other = (duet.a.skeleton.index(name) for name in (own, theirs))
 
     def gap(made):
@@ -164,7 +165,7 @@ def test_of_several_at_once_only_the_one_that_is_lost_is_held(model, duet):
 
 
 def test_a_take_with_far_places_is_danced_to(model, duet):
-    a, b = (dancer.moved((300.0, -200.0, 0)) for dancer in duet)
+    a, b = (dancer.transformed((300.0, -200.0, 0)) for dancer in duet)
     made = model.rollout(a, b[:PAST])
     near = model.rollout(duet.a, duet.b[:PAST])
     np.testing.assert_allclose(made.positions - near.positions, np.broadcast_to((300, -200, 0), made.positions.shape),
@@ -176,7 +177,7 @@ def test_a_take_with_far_places_is_danced_to(model, duet):
     ({"who": "c"}, "who"), ({"who": None}, "who"), ({"who": 1}, "who"), ({"temperature": -1}, "temperature"),
     ({"temperature": float("nan")}, "temperature"), ({"temperature": "hot"}, "temperature"), ({"seed": 1.5}, "seed"),
     ({"seed": "x"}, "seed"), ({"seed": -1}, "seed"), ({"wish": "near"}, "wish"),
-    ({"wish": Wish(contact=[("hand", "left_wrist")])}, "wish.*'hand'"), ({"past": None}, "past"),
+    ({"wish": Guidance(contact=[("hand", "left_wrist")])}, "wish.*'hand'"), ({"past": None}, "past"),
     ({"past": "x"}, "past"),
     ({"past": np.zeros((PAST, 2, 24, 3))}, "past.*29"), ({"past": np.zeros((3, 2, 29, 3))}, "a past of 3 frames.*12"),
     ({"past": np.full((PAST, 2, 29, 3), np.nan)}, "past.*NaN"), ({"past": np.zeros((PAST, 29, 3))}, "past"),
@@ -200,7 +201,7 @@ def test_a_frame_of_other_joints_is_named(model, duet, frame):
     ({"count": "two"}, "count"), ({"who": "c"}, "who"), ({"temperature": -1}, "temperature"), ({"every": 2.5}, "every"),
     ({"every": 0}, "every"), ({"every": 99}, "every"), ({"chance": 1.5}, "chance"), ({"a": None}, "a must"),
     ({"seed": 4}, "seed"), ({"wish": "near"}, "wish"),
-    ({"wish": Wish(contact=[("hand", "left_wrist")])}, "wish.*'hand'"),
+    ({"wish": Guidance(contact=[("hand", "left_wrist")])}, "wish.*'hand'"),
 ])  # fmt: skip
 def test_a_rollout_names_the_argument_that_is_wrong(model, duet, more, said):
     with pytest.raises((TypeError, ValueError), match=said):

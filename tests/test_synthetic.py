@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from choreo_lib import synthetic
-from choreo_lib.synthetic import Drive
-from choreo_lib.synthetic.body import J
+from choreo_lib.sets import synthetic
+from choreo_lib.sets.synthetic import Drive
+from choreo_lib.sets.synthetic.body import J
 
 SEEDS = range(4)
 

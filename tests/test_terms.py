@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import choreo_lib as cl
-from choreo_lib.player import read_payload
+from choreo_lib.show.player import read_payload
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -66,7 +66,7 @@ def test_publish_mode_shows_a_film_without_positions(monkeypatch):
     monkeypatch.setenv("CHOREO_PUBLISH", "1")
     motion = cl.load_duet("synthetic/canon").a[:20]
     taken = cl.Motion(motion.positions, motion.fps, motion.skeleton, source=STUDY)
-    film = cl.play(taken.moved((1, 0, 0)))
+    film = cl.play(taken.transformed((1, 0, 0)))
     assert not read_payload(film.html) and "<video" in film.html and "its makers" in film.html
     assert read_payload(cl.play(motion).html)
 
@@ -92,7 +92,7 @@ def test_a_files_own_word_that_it_is_free_is_not_published(tmp_path, monkeypatch
     monkeypatch.delenv("CHOREO_PUBLISH", raising=False)
     assert forbidden(cl.play(read).html), "a page with this player would pass the guard"
     monkeypatch.setenv("CHOREO_PUBLISH", "1")
-    for derived in (read, read.moved((1, 0, 0)), read[3:20], read.resampled(20)):
+    for derived in (read, read.transformed((1, 0, 0)), read[3:20], read.resampled(20)):
         assert not read_payload(cl.play(derived).html)
     assert not read_payload(cl.play(danced, ghost=read).html) and read_payload(cl.play(danced).html)
     assert not read_payload(cl.play(cl.Duet(danced, read)).html)

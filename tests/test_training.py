@@ -18,8 +18,10 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 import choreo_lib as cl
-from choreo_lib import checkpoints, training, windows
-from choreo_lib.augmentation import Augment
+from choreo_lib import training
+from choreo_lib.sets import windows
+from choreo_lib.sets.augmentation import Augment
+from choreo_lib.training import checkpoints
 
 JOINTS = ("pelvis", "head", "left_wrist", "right_wrist")
 
@@ -33,7 +35,7 @@ class Tiny(nn.Module):
         self.net = nn.Sequential(nn.Linear(2 * joints * 3, width), nn.Tanh(), nn.Dropout(0.1 if noise else 0.0),
                                  nn.Linear(width, 2 * joints * 3))
 
-    def losses(self, batch, step):
+    def loss(self, batch, step):
         x = batch[:, 0].flatten(1)
         seen = x + self.noise * torch.randn_like(x) if self.training and self.noise else x
         return {"loss": ((self.net(seen) - x) ** 2).mean()}
@@ -43,7 +45,7 @@ def data(stride=1, length=None):
     return windows.cut(cl.load_duet("synthetic/canon"), length or 8, stride, joints=JOINTS)
 
 
-PLAN = training.Plan(epochs=3, batch=64, rate=1e-2, warmup=5, seed=3, save_every=0.0)
+PLAN = training.TrainConfig(epochs=3, batch_size=64, lr=1e-2, warmup=5, seed=3, save_every=0.0)
 
 
 def fresh(**wishes):
@@ -54,7 +56,9 @@ def fresh(**wishes):
 def fit(out, plan=PLAN, model=None, **how):
     how = {"valid": data(7), "device": "cpu", "progress": False, **how}
     model = model or fresh()
-    return model, training.fit(model, data(length=plan.augment.reach if plan.augment else None), plan, out, **how)
+    return model, training.fit(
+        model, data(length=plan.augment.required_length if plan.augment else None), plan, out, **how
+    )
 
 
 def same(a, b):
@@ -70,7 +74,7 @@ def test_it_learns_and_writes_what_it_did(tmp_path):
     # AdamW beside a loop written out: same order, same rate, same clipping; the noise is torch's own
     other, steps = fresh(), len(data()) // 64
     torch.manual_seed(PLAN.seed)
-    optimiser = torch.optim.AdamW(other.parameters(), PLAN.rate, weight_decay=0.0)
+    optimiser = torch.optim.AdamW(other.parameters(), PLAN.lr, weight_decay=0.0)
     torch.manual_seed(PLAN.seed + 1)
     total, number = 3 * steps, 0
     for epoch in range(3):
@@ -80,7 +84,7 @@ def test_it_learns_and_writes_what_it_did(tmp_path):
             lower = 0.01 + 0.495 * (1 + np.cos(np.pi * (number - 5) / (total - 5)))
             optimiser.param_groups[0]["lr"] = 1e-2 * ((number + 1) / 5 if number < 5 else lower)
             optimiser.zero_grad()
-            other.losses(batch, number)["loss"].backward()
+            other.loss(batch, number)["loss"].backward()
             nn.utils.clip_grad_norm_(other.parameters(), 1.0)
             optimiser.step()
             number += 1
@@ -99,14 +103,14 @@ def test_weights_are_averaged_as_it_says(tmp_path):
     steps = []
 
     class Watched(Tiny):
-        def losses(self, batch, step):
+        def loss(self, batch, step):
             if self.training:
                 steps.append([p.detach().clone() for p in self.parameters()])  # before this step is taken
-            return super().losses(batch, step)
+            return super().loss(batch, step)
 
     torch.manual_seed(0)
     watched = Watched()
-    kept, history = fit(tmp_path / "a", replace(PLAN, average=0.7), watched)
+    kept, history = fit(tmp_path / "a", replace(PLAN, ema_decay=0.7), watched)
     bare, plain = fit(tmp_path / "b")
     assert history["train_loss"] == plain["train_loss"] and history["valid_loss"] != plain["valid_loss"]
     last = load_file(tmp_path / "a" / "last.safetensors")
@@ -123,14 +127,14 @@ def test_weights_are_averaged_as_it_says(tmp_path):
 
 @pytest.mark.parametrize(("stop", "average"), [(0, 0), (1, 0), (3, 0), (4, 0.9), (7, 0), (11, 0.9)])
 def test_a_run_that_broke_off_goes_on_as_if_nothing_had_happened(tmp_path, stop, average):
-    plan = replace(PLAN, augment=Augment(length=8), average=average)
+    plan = replace(PLAN, augment=Augment(length=8), ema_decay=average)
     left_alone, history = fit(tmp_path / "a", plan)
 
     class Breaks(Tiny):
-        def losses(self, batch, step):
+        def loss(self, batch, step):
             if step == stop:
                 raise KeyboardInterrupt
-            return super().losses(batch, step)
+            return super().loss(batch, step)
 
     torch.manual_seed(0)
     with pytest.raises(KeyboardInterrupt):
@@ -193,8 +197,8 @@ def _age(out):
 
 def test_a_loss_that_is_no_number_stops_and_says_where(tmp_path):
     class Sick(Tiny):
-        def losses(self, batch, step):
-            return {"loss": super().losses(batch, step)["loss"] * (float("nan") if step == 6 else 1)}
+        def loss(self, batch, step):
+            return {"loss": super().loss(batch, step)["loss"] * (float("nan") if step == 6 else 1)}
 
     torch.manual_seed(0)
     with pytest.raises(training.TrainingError, match=r"step 6 \(epoch 1, batch 2, seed 3\).*last.safetensors"):
@@ -207,8 +211,8 @@ def test_a_loss_that_is_no_number_stops_and_says_where(tmp_path):
 
 def test_early_stop_keeps_the_best(tmp_path):
     class Worse(Tiny):
-        def losses(self, batch, step):
-            losses = super().losses(batch, step)
+        def loss(self, batch, step):
+            losses = super().loss(batch, step)
             return losses if self.training else {"loss": losses["loss"] * 0 + self.calls()}
 
         def calls(self):
@@ -216,7 +220,7 @@ def test_early_stop_keeps_the_best(tmp_path):
             return float(abs(self.count - 2))  # one batch a validation: the second epoch is the best
 
     torch.manual_seed(0)
-    plan = replace(PLAN, epochs=20, patience=3, batch=256)
+    plan = replace(PLAN, epochs=20, patience=3, batch_size=256)
     model, history = fit(tmp_path, plan, Worse(), valid=data(60))
     assert len(history) == 5 and history["valid_loss"] == [1, 0, 1, 2, 3]
     assert all(torch.equal(value, model.state_dict()[name])
@@ -228,8 +232,8 @@ def test_runs_are_not_mixed_up(tmp_path):
     before = (tmp_path / "last.safetensors").read_bytes()
     with pytest.raises(training.TrainingError, match="holds a run already"):
         fit(tmp_path)
-    with pytest.raises(training.TrainingError, match="made with another rate"):
-        fit(tmp_path, replace(PLAN, rate=1e-3), resume=True)
+    with pytest.raises(training.TrainingError, match="made with another lr"):
+        fit(tmp_path, replace(PLAN, lr=1e-3), resume=True)
     with pytest.raises(training.TrainingError, match=r"net.0.weight is \(8, 24\), and this model has \(9, 24\)"):
         fit(tmp_path, model=fresh(width=9), resume=True)
     with pytest.raises(training.TrainingError, match="made with another windows"):
@@ -346,4 +350,4 @@ def test_what_a_plan_cannot_do(tmp_path):
             pytest.skip("there is a GPU")
         training.choose_device("cuda")
     assert training.choose_precision("auto", torch.device("cpu")) == torch.float32
-    assert json.loads(json.dumps(vars(training.Plan()), default=str))["epochs"] == 100
+    assert json.loads(json.dumps(vars(training.TrainConfig()), default=str))["epochs"] == 100

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import choreo_lib as cl
-from choreo_lib.formats.border import TURNS
-from choreo_lib.skeleton import Skeleton
+from choreo_lib.body.skeleton import Skeleton
+from choreo_lib.io.conventions import TO_Z_UP
 
 ALL = ["canon", "mirror", "drives"]
 
@@ -16,7 +16,7 @@ def dance(name="canon", frames=90):
 
 def as_up(x, up):
     """The same people in a world whose up axis is another."""
-    return list(x @ np.array(TURNS[up], float))
+    return list(x @ np.array(TO_Z_UP[up], float))
 
 
 def off(duet, x):
@@ -24,7 +24,7 @@ def off(duet, x):
 
 
 @pytest.mark.parametrize("name", ALL)
-@pytest.mark.parametrize("up", TURNS)
+@pytest.mark.parametrize("up", TO_Z_UP)
 def test_people_who_stand_along_another_axis_are_turned_and_that_is_told(name, up):
     x = dance(name)
     duet, report = cl.clean(as_up(x, up), 30)
@@ -44,7 +44,7 @@ def test_people_in_a_cameras_frame_are_put_on_the_floor(joints):
     assert off(duet, x + duet.positions.mean((0, 1, 2)) - x.mean((0, 1, 2))) < 0.01
 
 
-@pytest.mark.parametrize("up", TURNS)
+@pytest.mark.parametrize("up", TO_Z_UP)
 def test_what_is_said_is_believed(up):
     x = dance()
     duet, report = cl.clean(as_up(x, up), 30, up=up)
@@ -56,7 +56,7 @@ def test_what_is_said_is_believed(up):
 BARE = [0, 1, 2, 4, 5, 7, 8, 12, 16, 17, 18, 19, 20, 21, 24]  # few joints, whose number nobody knows by name
 
 
-@pytest.mark.parametrize("up", TURNS)
+@pytest.mark.parametrize("up", TO_Z_UP)
 def test_bodies_without_names_are_turned_by_their_steady_end(up):
     x = dance("canon", 120)[:, :, BARE]
     duet, report = cl.clean(as_up(x, up), 30)
@@ -74,7 +74,7 @@ def test_bodies_without_names_and_without_a_steady_end_are_asked_about():
 
 def lying(x):
     """Both dance on, laid down: feet to head along x, and moving over the floor as they did."""
-    down = x @ np.array(TURNS["x"], float)
+    down = x @ np.array(TO_Z_UP["x"], float)
     middle, before = down.mean(2, keepdims=True), x.mean(2, keepdims=True)
     return down - middle + before * (1.5, 1.5, 0.1) + (0, 0, 0.2)
 

@@ -10,12 +10,13 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
-from choreo_lib import losses, windows
-from choreo_lib.losses import Schedule
-from choreo_lib.models import VAERNN
-from choreo_lib.models.phrases import blend
-from choreo_lib.models.vae_rnn import carried
-from choreo_lib.skeleton import slerp
+from choreo_lib.body.skeleton import slerp
+from choreo_lib.extensions import VAERNN
+from choreo_lib.extensions.latent_sequence import blend
+from choreo_lib.extensions.vae_rnn import gaussian_ot_map
+from choreo_lib.sets import windows
+from choreo_lib.systems import losses
+from choreo_lib.systems.losses import Schedule
 
 SMALL = {"frames": 16, "latent": 8, "hidden": 12, "dense": 16}
 FAKES = ("aa", "bb")
@@ -43,7 +44,7 @@ def cut(duet):
 def make(cut, routes=("ab",), **wishes):
     torch.manual_seed(0)
     model = VAERNN(cut.skeleton, routes, **{**SMALL, **wishes})
-    model.prepare(cut.batches(16))
+    model.fit_statistics(cut.batches(16))
     return model
 
 
@@ -121,7 +122,7 @@ def test_it_learns_and_every_part_hears_of_it(cut, wishes):
     model = make(cut, **wishes, kl=Schedule(1e-5))
     optimiser, first = torch.optim.Adam(model.parameters(), 5e-3), None
     for step in range(60):
-        told = model.losses(cut[:16], step)
+        told = model.loss(cut[:16], step)
         optimiser.zero_grad()
         told["loss"].backward()
         optimiser.step()
@@ -130,7 +131,7 @@ def test_it_learns_and_every_part_hears_of_it(cut, wishes):
     assert not silent and told["loss"].item() < 0.7 * first
     again = VAERNN.from_config(model.config())
     again.load_state_dict(model.state_dict())
-    assert torch.equal(again.eval().losses(cut[:4], 0)["loss"], model.eval().losses(cut[:4], 0)["loss"])
+    assert torch.equal(again.eval().loss(cut[:4], 0)["loss"], model.eval().loss(cut[:4], 0)["loss"])
 
 
 def test_each_loss_is_what_it_says(cut):
@@ -138,7 +139,7 @@ def test_each_loss_is_what_it_says(cut):
     model = make(cut, ("ab",), joints=weights, unit=2.0, position=3.0, rotation=4.0, velocity=5.0, kl=Schedule(0.5))
     model.eval()
     batch = cut[:6]
-    told = model.losses(batch, None)
+    told = model.loss(batch, None)
     prices = {"unit": 2, "position": 3, "rotation": 4, "velocity": 5, "kl_nats": 0.5}
     want = sum(price * told[name] for name, price in prices.items())
     torch.testing.assert_close(told["loss"], want)
@@ -163,16 +164,16 @@ def test_the_sign_of_a_quaternion_in_the_data_changes_nothing(cut):
         batch = cut[:5]
         flipped = batch.clone()
         flipped[:, :, :, 1::2, 3:] *= -1
-        for name, value in model.losses(batch, 0).items():
-            torch.testing.assert_close(model.losses(flipped, 0)[name], value)
+        for name, value in model.loss(batch, 0).items():
+            torch.testing.assert_close(model.loss(flipped, 0)[name], value)
 
 
 @pytest.mark.parametrize("routes", [("ab",), FAKES])
 def test_moving_the_room_moves_what_is_made_with_it(duet, cut, routes):
     model = make(cut, routes)
-    moved = duet.a.moved((2, -1, 0), turn=2.5)
+    moved = duet.a.transformed((2, -1, 0), turn=2.5)
     here, there = model.translate(duet.a, "ab"), model.translate(moved, "ab")
-    np.testing.assert_allclose(there.positions, here.moved((2, -1, 0), turn=2.5).positions, atol=2e-4)
+    np.testing.assert_allclose(there.positions, here.transformed((2, -1, 0), turn=2.5).positions, atol=2e-4)
 
 
 def test_a_partner_is_where_the_dancer_is_and_has_the_body_asked_for(duet, cut):
@@ -213,7 +214,7 @@ def test_the_manner_of_who_was_read_and_of_who_is_written_are_the_ends_of_a_mix(
 
 
 def test_principal_components_alone_rebuild_most(cut):
-    told = [float(make(cut, FAKES, shortcut=True, latent=latent, codes=2).eval().losses(cut[:], None)["error_m"])
+    told = [float(make(cut, FAKES, shortcut=True, latent=latent, codes=2).eval().loss(cut[:], None)["error_m"])
             for latent in (4, 32)]
     assert told[1] < 0.5 * told[0] and told[1] < 0.02
 
@@ -270,7 +271,7 @@ def test_one_cloud_is_carried_onto_the_other_and_by_the_shortest_way():
 
     draw = torch.Generator().manual_seed(0)
     one, other = (x @ x.T + torch.eye(6) for x in torch.randn(2, 6, 6, generator=draw))
-    way = carried(one, other)
+    way = gaussian_ot_map(one, other)
     torch.testing.assert_close(way @ one @ way.T, other, rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(way, way.T, rtol=1e-4, atol=1e-4)
     rival = torch.from_numpy(sqrtm(other.numpy()).real @ np.linalg.inv(sqrtm(one.numpy()).real)).float()

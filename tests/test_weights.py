@@ -4,9 +4,9 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib import artifacts, recipes
-from choreo_lib.judges.strings import grade, reading_of
-from choreo_lib.metrics import edge_accuracy
+from choreo_lib.evaluation.metrics import edge_accuracy
+from choreo_lib.evaluation.strings import grade, reading_of
+from choreo_lib.training import artifacts, recipes
 
 
 def test_every_recipe_has_its_weights():

@@ -11,9 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import choreo_lib as cl
-from choreo_lib import synthetic
-from choreo_lib.augmentation import Augment, at_tempo, exchanged, mirrored, noisy, turned
-from choreo_lib.windows import Frame, cut, frame_of, positions_of, split_in_time, takes_of, velocities
+from choreo_lib.sets import synthetic
+from choreo_lib.sets.augmentation import Augment, mirrored, noisy, swap_dancers, time_warp, turned
+from choreo_lib.sets.windows import (
+    ReferenceFrame,
+    cut,
+    positions_of,
+    reference_frame,
+    split_in_time,
+    takes_of,
+    velocities,
+)
 
 DEVICES = ["cpu"] + (["cuda", 0] if torch.cuda.is_available() else [])
 BODY = cl.Skeleton(
@@ -181,7 +189,7 @@ def test_a_last_batch_is_dropped_only_where_another_is_left():
 @given(begin=st.integers(0, 6), epoch=st.integers(0, 3))
 def test_an_epoch_goes_on_where_it_was_left(begin, epoch):
     augment = Augment(length=6)
-    windows = cut(cl.synthetic.duet("canon", frames=32), augment.reach)
+    windows = cut(cl.synthetic.duet("canon", frames=32), augment.required_length)
     ways = dict(size=4, seed=5, epoch=epoch, augment=augment)
     whole, rest = list(windows.batches(**ways)), list(windows.batches(**ways, begin=begin))
     assert len(rest) == max(len(whole) - begin, 0)
@@ -192,7 +200,7 @@ def test_the_order_and_every_batch_draw_from_generators_of_their_own():
     windows, seen = cut(counted(10), 4), []
 
     class Listen:
-        reach = length = 4
+        required_length = length = 4
 
         def __call__(self, batch, skeleton, generator):
             seen.append(generator.initial_seed())
@@ -219,7 +227,7 @@ def test_batches_say_what_they_need():
 @pytest.mark.parametrize("device", DEVICES)
 def test_batches_are_the_same_on_every_device(duet, device):
     augment = Augment(length=16)
-    windows = cut(duet, augment.reach)
+    windows = cut(duet, augment.required_length)
     here = list(windows.batches(16, seed=2, augment=augment))
     for there in (windows.batches(16, seed=2, augment=augment, device=device),
                   windows.to(device).batches(16, seed=2, augment=augment)):  # fmt: skip
@@ -257,7 +265,7 @@ def pair(*poses):
 def test_the_duets_frame_stands_between_and_looks_from_a_to_b():
     # a at (0, 0), b at (0, 2): midway is (0, 1), and b is along Y, a quarter turn from X.
     batch = pair(standing(0.3, (0, 0)), standing(1.0, (0, 2)))
-    frame = frame_of(batch, 0, BODY)
+    frame = reference_frame(batch, 0, BODY)
     np.testing.assert_allclose(frame.origin, [[0, 1, 0]], atol=1e-12)
     np.testing.assert_allclose(frame.heading, [np.pi / 2], atol=1e-12)
     seen = frame.to_local(batch)
@@ -269,7 +277,7 @@ def test_the_duets_frame_stands_between_and_looks_from_a_to_b():
 @pytest.mark.parametrize("facing", [0.0, 0.7, 2.9, -2.0])
 def test_a_dancers_frame_looks_where_the_dancer_faces(facing):
     batch = pair(standing(0.0), standing(facing, (3, -2)))
-    frame = frame_of(batch, 0, BODY, of="b")
+    frame = reference_frame(batch, 0, BODY, of="b")
     np.testing.assert_allclose(frame.heading, [facing], atol=1e-12)
     np.testing.assert_allclose(frame.origin, [[3, -2, 0]], atol=1e-12)
     seen = frame.to_local(batch)[0, 0, 1]
@@ -279,15 +287,15 @@ def test_a_dancers_frame_looks_where_the_dancer_faces(facing):
 
 def test_dancers_in_one_place_look_where_a_faces():
     close = pair(standing(1.0), standing(-2.0, (0.006, 0.003)))
-    np.testing.assert_allclose(frame_of(close, 0, BODY).heading, [1.0], atol=1e-12)
+    np.testing.assert_allclose(reference_frame(close, 0, BODY).heading, [1.0], atol=1e-12)
     apart = pair(standing(1.0), standing(-2.0, (0.012, 0.0)))
-    np.testing.assert_allclose(frame_of(apart, 0, BODY).heading, [0.0], atol=1e-12)
+    np.testing.assert_allclose(reference_frame(apart, 0, BODY).heading, [0.0], atol=1e-12)
 
 
 def test_dancers_who_hold_hands_face_each_other():
     duet = cl.synthetic.duet("contact", frames=120, seed=3)
     frames = torch.from_numpy(duet.positions)[:, None]  # each frame a window of its own
-    a, b, both = (frame_of(frames, 0, duet.a.skeleton, of).heading for of in ("a", "b", "duet"))
+    a, b, both = (reference_frame(frames, 0, duet.a.skeleton, of).heading for of in ("a", "b", "duet"))
     assert torch.cos(a - both).min() > 0.9 and torch.cos(b - both).max() < -0.9
 
 
@@ -304,13 +312,13 @@ def test_moving_the_world_changes_nothing_that_is_seen(of, turn, x, y, at, apart
     batch = torch.from_numpy(poses)
     cos, sin = np.cos(turn), np.sin(turn)
     moved = batch @ torch.tensor([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]]).T + torch.tensor([x, y, 0.0])
-    frame, other = frame_of(batch, at, BODY, of), frame_of(moved, at, BODY, of)
+    frame, other = reference_frame(batch, at, BODY, of), reference_frame(moved, at, BODY, of)
     torch.testing.assert_close(frame.to_local(batch), other.to_local(moved), atol=1e-9, rtol=0)
     torch.testing.assert_close(other.to_world(other.to_local(moved)), moved, atol=1e-9, rtol=0)
 
 
 def test_a_frame_serves_anything_that_belongs_to_the_window():
-    frame = Frame(torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 0.0]]), torch.tensor([np.pi / 2, 0.0]))
+    frame = ReferenceFrame(torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 0.0]]), torch.tensor([np.pi / 2, 0.0]))
     for shape in ((2, 3), (2, 5, 3), (2, 4, 5, 3), (2, 6, 2, 5, 3)):
         x = torch.zeros(shape)
         # the world's origin, seen from (1, 2) looking along Y: 2 m behind and 1 m to the left
@@ -321,20 +329,20 @@ def test_a_frame_serves_anything_that_belongs_to_the_window():
 def test_gradients_flow_through_the_frame():
     poses = pair(standing(0.4), standing(-1.1, (1, 0.5)))[0].requires_grad_()
     for of in ("duet", "a"):
-        assert torch.autograd.gradcheck(lambda x, of=of: frame_of(x[None], 0, BODY, of).to_local(x[None]), poses)
+        assert torch.autograd.gradcheck(lambda x, of=of: reference_frame(x[None], 0, BODY, of).to_local(x[None]), poses)
     near = pair(standing(0.4), standing(-1.1))[0].requires_grad_()  # pelvises in one place
-    frame_of(near[None], 0, BODY).to_local(near[None]).square().sum().backward()
+    reference_frame(near[None], 0, BODY).to_local(near[None]).square().sum().backward()
     assert torch.isfinite(near.grad).all()
 
 
 def test_frames_that_cannot_be_are_refused():
     solo = torch.zeros(1, 1, 1, 7, 3)
     with pytest.raises(ValueError, match="for 1 dancer"):
-        frame_of(solo, 0, BODY)
+        reference_frame(solo, 0, BODY)
     with pytest.raises(ValueError, match="no frame of 'c'"):
-        frame_of(pair(standing(), standing()), 0, BODY, "c")
+        reference_frame(pair(standing(), standing()), 0, BODY, "c")
     with pytest.raises(ValueError, match="no left and right hip"):
-        frame_of(torch.zeros(1, 1, 1, 2, 3), 0, cl.Skeleton(("hips", "head"), (-1, 0)), "a")
+        reference_frame(torch.zeros(1, 1, 1, 2, 3), 0, cl.Skeleton(("hips", "head"), (-1, 0)), "a")
 
 
 # Velocities
@@ -360,7 +368,7 @@ def test_turned_is_the_world_turned_about_the_dancers(duet):
     middle = batch[0, 0, :, 0].mean(0).double().numpy() * (1, 1, 0)
     for k, angle in enumerate(angles.tolist()):
         # to the origin, turn, and back, by Motion.moved
-        wanted = [m[10:30].moved(-middle).moved(turn=angle).moved(middle).positions for m in duet]
+        wanted = [m[10:30].transformed(-middle).transformed(turn=angle).transformed(middle).positions for m in duet]
         np.testing.assert_allclose(turned(batch, angles)[k], np.stack(wanted, 1), atol=2e-6)
 
 
@@ -372,7 +380,7 @@ def test_a_mirror_exchanges_left_and_right(duet):
         assert there[0, 7, 1, names.index(twin)].tolist() == [-x, y, z]
     assert torch.equal(mirrored(there, duet.a.skeleton), batch)
     # seen from the dancer, what was ahead stays ahead and what was left is right
-    seen = [frame_of(x, 7, duet.a.skeleton, "a").to_local(x) for x in (batch, there)]
+    seen = [reference_frame(x, 7, duet.a.skeleton, "a").to_local(x) for x in (batch, there)]
     back = mirrored(seen[0].flip(-1), duet.a.skeleton).flip(-1)  # a mirror across z ...
     flipped = back * torch.tensor([1.0, -1.0, -1.0])  # ... made one across y
     torch.testing.assert_close(seen[1], flipped, atol=1e-5, rtol=0)
@@ -382,7 +390,9 @@ def test_a_mirror_exchanges_left_and_right(duet):
 
 def test_exchanged_and_noisy(duet):
     batch = torch.from_numpy(duet.positions)[None]
-    assert torch.equal(exchanged(batch)[:, :, 0], batch[:, :, 1]) and torch.equal(exchanged(exchanged(batch)), batch)
+    assert torch.equal(swap_dancers(batch)[:, :, 0], batch[:, :, 1]) and torch.equal(
+        swap_dancers(swap_dancers(batch)), batch
+    )
     noise = noisy(batch, 0.002, torch.Generator().manual_seed(1)) - batch
     # 15,660 draws: the standard deviation's own error is 0.002 / sqrt(2 * 15,660) = 1.1e-5
     assert abs(noise.std().item() - 0.002) < 5e-5 and abs(noise.mean().item()) < 8e-5
@@ -392,42 +402,42 @@ def test_exchanged_and_noisy(duet):
 def test_another_tempo_is_interpolation_in_time(duet):
     batch = torch.from_numpy(duet.positions)[None, :24].repeat(3, 1, 1, 1, 1)
     factors = torch.tensor([0.85, 1.0, 1.15])
-    given = at_tempo(batch, factors, 20)
+    given = time_warp(batch, factors, 20)
     assert given.shape == (3, 20, 2, 29, 3)
     for k, factor in enumerate((0.85, 1.0, 1.15)):
         wanted = np.interp(np.arange(20) * factor, np.arange(24), duet.b.positions[:24, 20, 0])
         np.testing.assert_allclose(given[k, :, 1, 20, 0], wanted, atol=5e-3)  # near to straight lines, and not on them
     np.testing.assert_array_equal(given[1], batch[1, :20])
     parabola = (torch.arange(24.0) ** 2).reshape(1, -1, 1, 1, 1)
-    slow = at_tempo(parabola, torch.tensor([0.85]), 20)[0, :, 0, 0, 0]
+    slow = time_warp(parabola, torch.tensor([0.85]), 20)[0, :, 0, 0, 0]
     np.testing.assert_allclose(slow[2:], (0.85 * np.arange(20))[2:] ** 2, atol=1e-3)  # cubics know a parabola
     # 19 * 1.3 = 24.7 is past frame 23, and needs frames 0 to 25
     with pytest.raises(ValueError, match="windows of 26 frames; these have 24"):
-        at_tempo(batch, 1.3 * torch.ones(3), 20)
+        time_warp(batch, 1.3 * torch.ones(3), 20)
 
 
 @given(length=st.integers(1, 200), tempo=st.sampled_from([0.0, 0.05, 0.1, 0.15, 0.3, 0.5]))
 def test_the_reach_is_what_the_fastest_tempo_needs_and_no_more(length, tempo):
-    reach = Augment(length, tempo=tempo).reach
+    reach = Augment(length, tempo=tempo).required_length
     assert (length - 1) * (1 + tempo) <= reach - 1 + 1e-6 < (length - 1) * (1 + tempo) + 1 + 1e-5
     line = torch.arange(float(reach)).reshape(1, -1, 1, 1, 1)
-    fastest = at_tempo(line, torch.tensor([1 + tempo]), length)[0, :, 0, 0, 0]
+    fastest = time_warp(line, torch.tensor([1 + tempo]), length)[0, :, 0, 0, 0]
     np.testing.assert_allclose(fastest, (1 + tempo) * np.arange(length), rtol=1e-5, atol=1e-4)
 
 
 def test_augmentation_draws_by_the_generator_alone(duet):
     augment = Augment(length=20)
-    assert augment.reach == 23  # 19 * 1.15 = 21.85: frames 0 to 22
-    batch = cut(duet, augment.reach)[:16]
+    assert augment.required_length == 23  # 19 * 1.15 = 21.85: frames 0 to 22
+    batch = cut(duet, augment.required_length)[:16]
     draw = lambda seed, each=augment: each(batch, duet.a.skeleton, torch.Generator().manual_seed(seed))  # noqa: E731
     assert draw(1).shape == (16, 20, 2, 29, 3)
     assert torch.equal(draw(1), draw(1)) and not torch.equal(draw(1), draw(2))
     nothing = Augment(length=20, turn=False, mirror=0, exchange=0, noise=0, tempo=0)
-    assert nothing.reach == 20 and torch.equal(draw(1, nothing), batch)
+    assert nothing.required_length == 20 and torch.equal(draw(1, nothing), batch)
     # one at a time, each is the function of its name
     skeleton = duet.a.skeleton
     assert torch.equal(draw(1, replace(nothing, mirror=1.0)), mirrored(batch, skeleton))
-    assert torch.equal(draw(1, replace(nothing, exchange=1.0)), exchanged(batch))
+    assert torch.equal(draw(1, replace(nothing, exchange=1.0)), swap_dancers(batch))
     half = draw(1, replace(nothing, mirror=0.5))
     kinds = [torch.equal(x, y) - torch.equal(x, z) for x, y, z in zip(half, batch, mirrored(batch, skeleton))]
     assert set(kinds) == {1, -1}  # each window is itself or mirrored, and both occur among 16
@@ -450,7 +460,7 @@ def test_every_tempo_is_as_likely_and_none_is_outside():
 
 def test_a_solo_is_augmented_too(duet):
     augment = Augment(length=20)
-    windows = cut(duet.a, augment.reach)
+    windows = cut(duet.a, augment.required_length)
     (batch,) = windows.batches(100, seed=0, augment=augment)
     assert batch.shape == (len(windows), 20, 1, 29, 3) and torch.isfinite(batch).all()
 
@@ -485,7 +495,7 @@ def test_what_has_no_rotations_cannot_be_cut_with_them(duet):
 @pytest.mark.parametrize("change", [
     lambda x, body: turned(x, torch.linspace(-3, 3, len(x))),
     mirrored,
-    lambda x, body: exchanged(x),
+    lambda x, body: swap_dancers(x),
     lambda x, body: Augment(length=12, noise=0, tempo=0.0)(x, body, torch.Generator().manual_seed(3)),
 ])  # fmt: skip
 def test_transforms_are_augmented_as_positions_are(duet, change):
@@ -496,8 +506,10 @@ def test_transforms_are_augmented_as_positions_are(duet, change):
 
 def test_another_tempo_keeps_turns_turns_and_bones_bones(duet):
     augment = Augment(length=20, turn=False, mirror=0, exchange=0, noise=0, tempo=0.3)
-    turns, plain = (next(cut(duet, augment.reach, stride=9, rotations=kind).batches(8, seed=2, augment=augment))
-                    for kind in (True, False))
+    turns, plain = (
+        next(cut(duet, augment.required_length, stride=9, rotations=kind).batches(8, seed=2, augment=augment))
+        for kind in (True, False)
+    )
     assert torch.allclose(turns[..., 3:].norm(dim=-1), torch.ones(()), atol=1e-6)
     assert torch.allclose(turns[..., 1:, :3], turns[:, :1, :, 1:, :3], atol=1e-6)
     assert (positions_of(duet.a.skeleton, turns) - plain).norm(dim=-1).max() < 0.005  # a curve, drawn in two ways

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from test_formats import NAMES, OFFSETS, PARENTS, dancer, refused
 
 from choreo_lib import Duet, Motion, Skeleton, Source, read_duet, read_motion, write_motion
-from choreo_lib.formats import MotionFormatError, border, bvh_write, npz, sidecar
+from choreo_lib.io import MotionFormatError, bvh_write, conventions, npz, sidecar
 
 KINDS = [".bvh", ".npz", ".glb"]
 
@@ -35,7 +35,7 @@ def with_bones(times):
 def with_end(tip):
     """A Skeleton refuses such an end site itself: this one was changed behind its back."""
     motion = dancer()
-    object.__setattr__(motion.skeleton, "ends", ((2, tip),))
+    object.__setattr__(motion.skeleton, "end_sites", ((2, tip),))
     return motion
 
 
@@ -97,7 +97,7 @@ def test_files_grow_no_larger_than_they_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(npz, "MAX_ARRAY_BYTES", 60_000)
     refused(lambda: write_motion(dancer(4000), tmp_path / "y.npz"), "bytes of numbers", "60,000", "a file a dancer")
     pytest.importorskip("pygltflib")
-    from choreo_lib.formats import gltf
+    from choreo_lib.io import gltf
     monkeypatch.setattr(gltf, "MAX_BYTES", 60_000)
     refused(lambda: write_motion(dancer(4000), tmp_path / "x.glb"), "60,000", "fewer dancers")
     assert sorted(each.name for each in tmp_path.iterdir()) == ["small.bvh", "small.bvh.json"]
@@ -152,7 +152,7 @@ def motions(draw):
 
 
 @settings(max_examples=300)
-@given(motions(), st.sampled_from(sorted(border.TURNS)), st.sampled_from([1e-6, 0.01, 0.0254, 1]))
+@given(motions(), st.sampled_from(sorted(conventions.TO_Z_UP)), st.sampled_from([1e-6, 0.01, 0.0254, 1]))
 def test_whatever_is_written_is_read_back(tmp_path_factory, motion, up, scale):
     folder = tmp_path_factory.mktemp("back")
     for kind, more, slack in ((".npz", {}, 0), (".bvh", {"up": up, "scale": scale}, 1)):
@@ -169,7 +169,7 @@ def test_whatever_is_written_is_read_back(tmp_path_factory, motion, up, scale):
         np.testing.assert_allclose(again.positions, motion.positions, atol=slack * (1e-5 + 1e-6 * far), rtol=0)
         assert (again.fps, again.name, again.source) == (motion.fps, motion.name, motion.source)
         assert again.skeleton.names == motion.skeleton.names and again.skeleton.parents == motion.skeleton.parents
-        ends = [sorted(body.ends) for body in (again.skeleton, motion.skeleton)]
+        ends = [sorted(body.end_sites) for body in (again.skeleton, motion.skeleton)]
         assert [j for j, _ in ends[0]] == [j for j, _ in ends[1]]
         np.testing.assert_allclose([tip for _, tip in ends[0]], [tip for _, tip in ends[1]], rtol=1e-7, atol=1e-6)
     if motion.fps <= 10_000 and (folder / "x.npz").exists():

@@ -18,24 +18,14 @@ import wrong_calls
 from wrong_calls import BATCH, BODY, DUET, MOTION, PARTNER, SOLO, STRINGS, TRANSLATOR, WINDOWS
 
 import choreo_lib as cl
-from choreo_lib import (
-    augmentation,
-    checks,
-    cleaning,
-    formats,
-    metrics,
-    particles,
-    payload,
-    player,
-    plots,
-    skeleton,
-    synthetic,
-    training,
-    windows,
-)
-from choreo_lib.arguments import count, each, number, shown, takes, text
-from choreo_lib.drawable import label
-from choreo_lib.shapes import array, tensor
+from choreo_lib import checks, cleaning, io, training
+from choreo_lib.body import skeleton
+from choreo_lib.core.arguments import count, each, number, shown, takes, text
+from choreo_lib.core.shapes import array, tensor
+from choreo_lib.evaluation import metrics
+from choreo_lib.sets import augmentation, particles, synthetic, windows
+from choreo_lib.show import payload, player, plots
+from choreo_lib.show.drawable import label
 
 matplotlib.use("Agg")
 
@@ -148,7 +138,7 @@ LONG = cl.Motion(np.zeros((100_000, 29, 3), np.float32), 30, BODY)
     ("fps", lambda: cl.Motion(MOTION.positions, "30", BODY)),
     ("notes", lambda: cl.Motion(MOTION.positions, 30, BODY, notes="abc")),
     ("a", lambda: cl.Duet(MOTION.positions, MOTION.positions)),
-    ("shift", lambda: MOTION.moved([1, 2])),
+    ("shift", lambda: MOTION.transformed([1, 2])),
     ("motion", lambda: cl.play(LONG)),
     ("motion", lambda: cl.play(FAR)),
     ("motion", lambda: plots.seq(FAR)),
@@ -189,8 +179,8 @@ LONG = cl.Motion(np.zeros((100_000, 29, 3), np.float32), 30, BODY)
     ("motion", lambda: TRANSLATOR.translate(None)),
     ("size", lambda: STRINGS.find(DUET, size=0)),
     ("partner", lambda: PARTNER.predict(BATCH[:, :14], BATCH[:, 14:, 0, :5], (1,))),
-    ("predicted", lambda: metrics.joint_error(np.zeros((300, 29, 3)), np.zeros((1, 29, 3)))),
-    ("predicted", lambda: metrics.joint_error(np.zeros((5, 300, 29, 3)), np.zeros((5, 1, 29, 3)))),
+    ("predicted", lambda: metrics.mpjpe(np.zeros((300, 29, 3)), np.zeros((1, 29, 3)))),
+    ("predicted", lambda: metrics.mpjpe(np.zeros((5, 300, 29, 3)), np.zeros((5, 1, 29, 3)))),
     ("up", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", up=["y"])),
     ("fps", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", fps=True)),
     ("scale", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", scale=True)),
@@ -206,7 +196,7 @@ def test_what_is_right_is_taken_as_it_comes():
     assert cl.Motion(MOTION.positions.tolist(), np.float32(30), BODY, notes=["a", "b"]).notes == ("a", "b")
     assert len(windows.cut(MOTION, length=np.int64(20), stride=30.0)) == len(windows.cut(MOTION, length=20, stride=30))
     assert cl.play(DUET, edges=np.array([[0, 1], [2, 3]]), loop=np.array([0, 5]), height=np.int32(300)).html
-    assert metrics.joint_error(np.zeros((4, 7, 29, 3)), np.ones((7, 29, 3))).shape == (4, 7)
+    assert metrics.mpjpe(np.zeros((4, 7, 29, 3)), np.ones((7, 29, 3))).shape == (4, 7)
     assert cl.forward_kinematics(BODY, [[[0, 0, 0, 1]] * 29], [[0, 0, 0]])[0].shape == (1, 29, 3)
     assert synthetic.duet(frames=torch.tensor(5), seed=np.int64(3)).fps == 30
 
@@ -225,7 +215,7 @@ def test_a_motion_keeps_its_own_numbers():
 # The mechanism
 
 
-@takes(size=count(1, 9), share=number(0, 1), names=each(cl.arguments.text), x=array("n", 3), y=tensor("n"))
+@takes(size=count(1, 9), share=number(0, 1), names=each(cl.core.arguments.text), x=array("n", 3), y=tensor("n"))
 def verb(size, share=0.5, names=None, *, x=None, y=None):
     """What it does."""
     return size, share, names, x, y
@@ -371,7 +361,7 @@ def test_pairs_and_weights_of_edges_are_refused_by_name():
 
 def test_two_files_can_be_matched_only_as_motions():
     with pytest.raises(TypeError, match="^b must be a Motion; got 3"):
-        formats.match(MOTION, 3)
+        io.match_skeletons(MOTION, 3)
 
 
 def test_any_number_of_arguments_are_looked_at_one_by_one():
@@ -405,14 +395,15 @@ GROWING = torch.ones(3, requires_grad=True)
     ("count", lambda: particles.simulate("springs", Fraction(10**400), bodies=4, frames=12)),
     ("fps", lambda: metrics.speed(MOTION.positions, np.timedelta64(3, "s"))),
     ("speed", lambda: cl.play(DUET, speed=torch.empty((), device="meta"))),
-    ("shift", lambda: MOTION.moved(torch.empty(3, device="meta"))),
+    ("shift", lambda: MOTION.transformed(torch.empty(3, device="meta"))),
     ("places", lambda: cl.play(DUET, places=torch.empty(1, 2, device="meta"))),
-    ("lengths", lambda: skeleton.keep_bones(BODY, torch.tensor(MOTION.positions), torch.ones(3))),
+    ("lengths", lambda: skeleton.project_bone_lengths(BODY, torch.tensor(MOTION.positions), torch.ones(3))),
     ("share", lambda: skeleton.slerp(torch.ones(2, 4) / 2, torch.ones(2, 4) / 2, torch.zeros(3))),
-    ("angle", lambda: windows.about_vertical(torch.zeros(7), torch.ones(2, 4) / 2)),
+    ("angle", lambda: windows.rotate_z(torch.zeros(7), torch.ones(2, 4) / 2)),
     ("horizons", lambda: PARTNER.predict(BATCH[:, :14], BATCH[:, 14:, 0], (1000,))),
     ("codes", lambda: SOLO.dance(torch.zeros(3))),
-    ("joints", lambda: cl.baselines.evaluate({"still": cl.baselines.Repeat()}, WINDOWS, (1, 3), slice("a", None))),
+    ("joints", lambda: cl.baselines.evaluate(
+        {"still": cl.baselines.ZeroVelocity()}, WINDOWS, (1, 3), slice("a", None))),
     ("order", lambda: cl.baselines.granger_strings(wrong_calls.LONG, order=200)),
     ("whiten", lambda: cl.baselines.ridge_strings(wrong_calls.LONG, whiten=200)),
     ("focal", lambda: cl.clean(wrong_calls.PEOPLE, 30.0, focal="wide")),
@@ -420,11 +411,11 @@ GROWING = torch.ones(3, requires_grad=True)
     ("fps", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", fps=np.True_)),
     ("fps", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", fps=Unwilling())),
     ("path", lambda: cl.write_motion(MOTION, Unwilling())),
-    ("path", lambda: formats.read_pairs("a\0b")),
+    ("path", lambda: io.read_pairs("a\0b")),
     ("weights", lambda: cl.load_model("x" * 1000)),
     ("page", lambda: cl.play(DUET).save("x" * 1000)),
-    ("windows", lambda: SOLO.losses(BATCH, 0)),
-    ("train", lambda: training.fit(SOLO, [1], training.Plan(), wrong_calls.FOLDER / "none", progress=False)),
+    ("windows", lambda: SOLO.loss(BATCH, 0)),
+    ("train", lambda: training.fit(SOLO, [1], training.TrainConfig(), wrong_calls.FOLDER / "none", progress=False)),
     ("frame", lambda: PARTNER.stream(BATCH[0, :14], every=3)(BATCH[0, 0, 0] * 1j)),
     ("frame", lambda: PARTNER.stream(BATCH[0, :14], every=3)(np.full((29, 3), "2020", "M8[D]"))),
 ])  # fmt: skip
@@ -438,13 +429,13 @@ def test_strange_things_are_refused_in_words(argument, call):
 @pytest.mark.parametrize("call", [
     lambda: cl.play(DUET, speed=Fraction(1, 2)),
     lambda: cl.play(DUET, places=torch.zeros(1, 2, requires_grad=True)),
-    lambda: MOTION.moved(torch.ones(3, dtype=torch.bfloat16)),
-    lambda: MOTION.moved(GROWING),
+    lambda: MOTION.transformed(torch.ones(3, dtype=torch.bfloat16)),
+    lambda: MOTION.transformed(GROWING),
     lambda: cl.Motion(torch.tensor(MOTION.positions, requires_grad=True), np.float32(30), BODY),
     lambda: cl.Motion(torch.tensor(MOTION.positions).bfloat16(), 30, BODY),
     lambda: skeleton.forward_kinematics(BODY, MOTION.rotations.astype(">f4"), MOTION.positions[:, 0].astype(">f4")),
     lambda: metrics.auc(torch.tensor([0.1, 0.9], dtype=torch.bfloat16), [0, 1]),
-    lambda: cl.baselines.evaluate({"still": cl.baselines.Repeat()}, WINDOWS, torch.tensor([1.0, 3.0])),
+    lambda: cl.baselines.evaluate({"still": cl.baselines.ZeroVelocity()}, WINDOWS, torch.tensor([1.0, 3.0])),
     lambda: cl.clean(wrong_calls.PEOPLE, np.int64(30), ease=torch.tensor(8.0)),
     lambda: WINDOWS.subset(-1)[:],
     lambda: MOTION.resampled(Fraction(30000, 1001)),

@@ -13,30 +13,16 @@ import numpy as np
 import torch
 
 import choreo_lib as cl
-from choreo_lib import (
-    artifacts,
-    augmentation,
-    baselines,
-    checks,
-    cleaning,
-    datasets,
-    formats,
-    losses,
-    metrics,
-    models,
-    particles,
-    payload,
-    player,
-    plots,
-    skeleton,
-    synthetic,
-    training,
-    windows,
-)
+from choreo_lib import checks, cleaning, extensions, io, training
+from choreo_lib.body import joints, skeleton
 from choreo_lib.cleaning.upright import find_up
-from choreo_lib.formats.landmarks import records
-from choreo_lib.metrics import joints
-from choreo_lib.models import duet_vae, feet, phrases, solo_vae
+from choreo_lib.evaluation import baselines, metrics
+from choreo_lib.extensions import duet_vae, foot_skate, latent_sequence, solo_vae
+from choreo_lib.io.landmarks import records
+from choreo_lib.sets import augmentation, particles, registry, synthetic, windows
+from choreo_lib.show import payload, player, plots
+from choreo_lib.systems import losses
+from choreo_lib.training import artifacts
 
 FOLDER = Path(mkdtemp(prefix="wrong-calls-"))
 HOME = str(Path(cl.__file__).parent)
@@ -50,18 +36,18 @@ TURNS = windows.cut([DUET], length=20, stride=10, rotations=True)
 WORLDS = particles.simulate("springs", 30, bodies=4, frames=12)
 PEOPLE = [np.stack([a, b]) for a, b in zip(DUET.a.positions[:30], DUET.b.positions[:30])]
 REPORT = cl.clean(PEOPLE, 30.0)[1]
-FRAME = windows.frame_of(BATCH, -1, BODY)
+FRAME = windows.reference_frame(BATCH, -1, BODY)
 POSES = MOTION.positions[:20]
 SMALL = dict(past=14, ahead=6, features=8, heads=2, latent=4, units=8, layers=1, detail=2)
 torch.manual_seed(0)
-SOLO = models.SoloVAE(BODY, frames=20, latent=8, hidden=8, layers=1, detail=2)
-PARTNER = models.DuetVAE(BODY, **SMALL)
-PARTNER.prepare([BATCH])
-TRANSLATOR = models.VAERNN(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
-TRANSLATOR.prepare([TURNS[:]])
+SOLO = extensions.SoloVAE(BODY, frames=20, latent=8, hidden=8, layers=1, detail=2)
+PARTNER = extensions.DuetVAE(BODY, **SMALL)
+PARTNER.fit_statistics([BATCH])
+TRANSLATOR = extensions.VAERNN(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
+TRANSLATOR.fit_statistics([TURNS[:]])
 READ = TRANSLATOR.read(MOTION[:40])
-STRINGS = models.DanceNRI(BODY, frames=20, hidden=8, max_lag=0.1)
-SPRINGS = models.NRI(hidden=8, wide=8, frames=12)
+STRINGS = extensions.DanceNRI(BODY, frames=20, hidden=8, max_lag=0.1)
+SPRINGS = extensions.NRI(hidden=8, wide=8, frames=12)
 CODES = SOLO.draw(2)
 
 for motion, name in zip(DUET, "ab"):
@@ -74,7 +60,7 @@ one = {"image_id": "1.jpg", "category_id": 1, "score": 1.0, "box": [0, 0, 200, 2
 (FOLDER / "seen.json").write_text(json.dumps([one]), encoding="utf-8")
 (FOLDER / "run").mkdir()
 (FOLDER / "run" / "last.safetensors").touch()
-SEEN = formats.read_detections(FOLDER / "seen.json")
+SEEN = io.read_detections(FOLDER / "seen.json")
 
 VALUES = {  # what an argument of this name is given, if the verb has no default for it
     "motion": MOTION, "duet": DUET, "a": MOTION, "b": DUET.b, "other": DUET.b, "take": DUET, "takes": DUET, "fps": 30.0,
@@ -90,7 +76,7 @@ VALUES = {  # what an argument of this name is given, if the verb has no default
     "factor": torch.ones(2), "length": 10, "transforms": TURNS[:2], "at": -1, "kind": "springs", "count": 2,
     "mean": torch.zeros(2, 3), "log_variance": torch.zeros(2, 3), "per_unit": torch.ones(3), "means": torch.ones(4, 3),
     "one": torch.ones(2, 4) / 2, "past": BATCH[:, :14], "partner": BATCH[:, 14:, 0], "horizons": (1, 3),
-    "models": {"still": baselines.Repeat()}, "start": CODES[0], "end": CODES[1], "steps": 3, "codes": CODES,
+    "models": {"still": baselines.ZeroVelocity()}, "start": CODES[0], "end": CODES[1], "steps": 3, "codes": CODES,
     "phrases": MOTION[:20], "share": torch.zeros(20, len(BODY)), "rng": np.random.default_rng(0),
     "shift": (0.0, 0.0, 0.0), "signal": torch.zeros(3, 8, 3), "weights": torch.zeros(3, 3), "path": FOLDER / "a.bvh",
     "path_a": FOLDER / "a.bvh", "path_b": FOLDER / "b.bvh", "frames": 8, "edges": WORLDS.edges, "which": [0, 1],
@@ -102,7 +88,7 @@ VALUES = {  # what an argument of this name is given, if the verb has no default
 }
 SPECIAL = {  # of one verb, where the name alone does not say
     "slerp": {"start": torch.ones(2, 4) / 2, "end": torch.ones(2, 4) / 2, "share": torch.zeros(2)},
-    "keep_bones": {"positions": torch.tensor(POSES)}, "frechet_distance": {"x": np.eye(4), "y": np.eye(4)},
+    "project_bone_lengths": {"positions": torch.tensor(POSES)}, "frechet_distance": {"x": np.eye(4), "y": np.eye(4)},
     "to_local": {"x": BATCH}, "to_world": {"x": BATCH}, "edge_accuracy": {"true": WORLDS.edges},
     "smooth": {"positions": np.array(POSES)}, "Skeleton.index": {"name": "head"}, "Source": {"name": "me"},
     "load_motion": {"name": "synthetic/canon/a"}, "load_duet": {"name": "synthetic/canon"}, "splits": {"name": "salsa"},
@@ -110,11 +96,11 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "fetch": {"name": "synthetic/canon"}, "missing": {"name": "synthetic/canon"},
     "is_here": {"name": "synthetic/canon"}, "datasets.source": {"name": "synthetic"},
     "find_recipe": {"name": "springs5"}, "read_duet": {"path_b": FOLDER / "b.bvh"},
-    "about_vertical": {"rotations": torch.tensor(MOTION.rotations), "angle": torch.zeros(1)},
+    "rotate_z": {"rotations": torch.tensor(MOTION.rotations), "angle": torch.zeros(1)},
     "rotation_difference": {"one": torch.ones(2, 4) / 2, "other": torch.ones(2, 4) / 2},
     "animate": {"motion": MOTION[:2], "path": FOLDER / "film.gif", "size": (32, 32), "progress": False},
     "write_motion": {"path": FOLDER / "made.npz"},
-    "fit": {"model": SOLO, "train": WINDOWS, "plan": training.Plan(), "out": FOLDER / "run"},
+    "fit": {"model": SOLO, "train": WINDOWS, "plan": training.TrainConfig(), "out": FOLDER / "run"},
     "records": {"size": (100, 100)}, "sliced": {"frames": slice(0, 10), "length": 60},
     "plot": {"names": "train_loss"}, "conform": {"model": BODY}, "report.back": {"made": MOTION},
     "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"},
@@ -153,14 +139,22 @@ def verbs() -> dict:
     add(cl.conform, cl.read_markers)
     add("back", of=cl.conform(MOTION, BODY)[1], prefix="report.")
     add(cl.evaluate, prefix="model.")
-    add(artifacts.train, artifacts.find_recipe, datasets.fetch, datasets.missing, datasets.is_here)
-    add(datasets.source, prefix="datasets.")
-    add("from_rotations", of=cl.Motion), add("moved", "resampled", of=MOTION)
+    add(artifacts.train, artifacts.find_recipe, registry.fetch, registry.missing, registry.is_here)
+    add(registry.source, prefix="datasets.")
+    add("from_rotations", of=cl.Motion), add("transformed", "resampled", of=MOTION)
     add("index", "find", of=BODY, prefix="Skeleton.")
     add("join", of=cl.Source, prefix="Source.")
     add("save", of=player.Player("", "", ""))
-    add(skeleton.slerp, skeleton.keep_bones, synthetic.duet, synthetic.draw_drives, synthetic.body, synthetic.Drive,
-        synthetic.Coupling, particles.simulate)
+    add(
+        skeleton.slerp,
+        skeleton.project_bone_lengths,
+        synthetic.duet,
+        synthetic.draw_drives,
+        synthetic.body,
+        synthetic.Drive,
+        synthetic.Coupling,
+        particles.simulate,
+    )
     add("batches", "to", of=WORLDS, prefix="Particles.")
     add(*(name for name in metrics.__all__ if name[0].islower()), of=metrics)
     add(joints.joint, joints.joints, joints.hands)
@@ -170,26 +164,39 @@ def verbs() -> dict:
     add("timeline", of=REPORT)
     add("plot", of=training.History([{"epoch": 1, "train_loss": 1.0}]))
     add("matrix", "sliced", of=DUET.coupling)
-    for name, kind in (("repeat", baselines.Repeat()), ("damped", baselines.DampedVelocity()),
-                       ("ridge", baselines.Ridge(penalty=1.0, frames=2)), ("usual", baselines.UsualPartner())):
+    for name, kind in (("repeat", baselines.ZeroVelocity()), ("damped", baselines.DampedVelocity()),
+                       ("ridge", baselines.Ridge(penalty=1.0, frames=2)), ("usual", baselines.MeanPartner())):
         add("fit", of=kind, prefix=f"{name}.")
-    add("predict", of=baselines.Repeat(), prefix="repeat.")
+    add("predict", of=baselines.ZeroVelocity(), prefix="repeat.")
     add("predict", of=baselines.Ridge(penalty=1.0, frames=2).fit(WINDOWS, (1, 3)), prefix="ridge.")
-    add("predict", of=baselines.UsualPartner().fit(WINDOWS), prefix="usual.")
+    add("predict", of=baselines.MeanPartner().fit(WINDOWS), prefix="usual.")
     add("table", of=baselines.Scores({}, (1,), 30.0))
     add(plots.seq, plots.ghost, plots.strings, plots.leads, plots.arrows, plots.paths, plots.distance, plots.traces,
         plots.best_side, player.describe, payload.read_payload)
-    add(windows.cut, windows.split_in_time, windows.takes_of, windows.positions_of, windows.about_vertical,
-        windows.frame_of, windows.velocities)
+    add(windows.cut, windows.split_in_time, windows.takes_of, windows.positions_of, windows.rotate_z,
+        windows.reference_frame, windows.velocities)
     add("subset", "to", "order", "batches", "with_joints", "__getitem__", of=WINDOWS, prefix="Windows.")
     add("to_local", "to_world", of=FRAME)
-    add(augmentation.turned, augmentation.mirrored, augmentation.exchanged, augmentation.noisy, augmentation.at_tempo,
-        augmentation.Augment)
+    add(
+        augmentation.turned,
+        augmentation.mirrored,
+        augmentation.swap_dancers,
+        augmentation.noisy,
+        augmentation.time_warp,
+        augmentation.Augment,
+    )
     add(*(name for name in cleaning.__all__ if name[0].islower()), of=cleaning)
-    add(formats.match, formats.read_pairs, formats.joint_weights, formats.read_detections)
+    add(io.match_skeletons, io.read_pairs, io.joint_weights, io.read_detections)
     add(losses.kl_per_unit, losses.kl_loss, losses.active_units, losses.rotation_difference, losses.Schedule)
     add("at", of=losses.Schedule(1.0))
-    add(training.Plan, solo_vae.between, feet.standing, duet_vae.clock, phrases.blend, models.Wish)
+    add(
+        training.TrainConfig,
+        solo_vae.between,
+        foot_skate.standing,
+        duet_vae.clock,
+        latent_sequence.blend,
+        extensions.Guidance,
+    )
     add("draw", "with_detail", "read", "dance", of=SOLO, prefix="solo.")
     add("predict", "sample", "stream", "rollout", of=PARTNER, prefix="partner.")
     add("read", "write", "translate", of=TRANSLATOR, prefix="translator.")

@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 ROOT = Path(__file__).resolve().parents[1]
-atomic_write = runpy.run_path(str(ROOT / "choreo_lib" / "files.py"))["atomic_write"]
+atomic_write = runpy.run_path(str(ROOT / "choreo_lib" / "core" / "files.py"))["atomic_write"]
 TIMINGS = ROOT / "data" / "timings.json"
 WIDGETS = "application/vnd.jupyter.widget-state+json"
 
@@ -45,7 +45,7 @@ def join_streams(outputs: list) -> list:
     return joined
 
 
-def settle(notebook) -> str:
+def resolve_axes_and_units(notebook) -> str:
     """The notebook as text, without what differs from run to run."""
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3", "file_extension": ".py"}
@@ -78,7 +78,7 @@ def execute(path: Path) -> float:
                    resources={"metadata": {"path": str(path.parent)}}).execute()
     seconds = time.perf_counter() - started
     with atomic_write(path) as half:
-        half.write_text(settle(notebook), encoding="utf-8")
+        half.write_text(resolve_axes_and_units(notebook), encoding="utf-8")
     return seconds
 
 

@@ -5,7 +5,8 @@ Every recipe of the book, with the model and the batches of its full mode, on fe
 1. ten steps on the CPU and ten on the device, from the same weights, with the same batches and the same noise, TF32
    off and dropout off (cuDNN draws its own): how far apart are the losses? Some difference there must be: sums are
    taken in another order, and each Adam step amplifies what is left. TOLERANCE says how much is allowed;
-2. twenty steps by `choreo_lib.training.fit`, as `python -m choreo_lib train` takes them; then `finish`, and the model
+2. twenty steps by `choreo_lib.training.loop.fit`, as `python -m choreo_lib train` takes them; then `fit_residuals`, and
+the model
    is asked for what it is for: a partner, a translation, strings;
 3. four steps each in bfloat16 and (on CUDA) in float16 with a scaler.
 
@@ -37,7 +38,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from choreo_lib import datasets, models, precision, recipes, synthetic, training  # noqa: E402
+from choreo_lib import extensions, training
+from choreo_lib.core import precision
+from choreo_lib.sets import registry, synthetic
+from choreo_lib.training import recipes  # noqa: E402
 
 TOLERANCE = {"SoloVAE": 1e-3, "DuetVAE": 1e-3, "VAERNN": 1e-3, "NRI": 1e-3, "DanceNRI": 1e-3}
 """By how much a loss may differ between CPU and device, of its size, in the worst of ten steps. On one CPU, models
@@ -65,7 +69,7 @@ class SameNoise(TorchDispatchMode):
 def takes(salsa: bool) -> tuple:
     """Two short dances for every recipe of dancers: real salsa where it is asked for, else synthetic ones."""
     if salsa:
-        return tuple(datasets.load_duet(name)[:260] for name in datasets.splits("salsa")["train"][:2])
+        return tuple(registry.load_duet(name)[:260] for name in registry.splits("salsa")["train"][:2])
     return tuple(synthetic.duet("drives", 260, drives=6, seed=900 + k) for k in range(2))
 
 
@@ -86,10 +90,10 @@ def windows(name: str, augment, count: int = 0):
 
 def stand_in(name: str) -> bool:
     """Whether a recipe's set is not here, so that synthetic dances have to do."""
-    return any(datasets.missing(each) for each in recipes.RECIPES[name].data if each != "synthetic")
+    return any(registry.missing(each) for each in recipes.RECIPES[name].data if each != "synthetic")
 
 
-def prepared(name: str, mode: str = "full") -> tuple[torch.nn.Module, training.Plan]:
+def prepared(name: str, mode: str = "full") -> tuple[torch.nn.Module, training.TrainConfig]:
     """A recipe's model, ready to train, on the CPU; and its plan."""
     recipe = recipes.RECIPES[name]
     plan = recipe.plans[mode]
@@ -121,15 +125,15 @@ def without_dropout(model):
 def stepper(model, plan, dtype=torch.float32, pace=True):
     """A function that takes a training step on a batch and gives its loss, a float: what `fit` does, bare."""
     device = next(model.parameters()).device
-    optimiser = torch.optim.AdamW(model.parameters(), plan.rate, weight_decay=plan.decay)
+    optimiser = torch.optim.AdamW(model.parameters(), plan.lr, weight_decay=plan.weight_decay)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
     model.train()
 
     def step(batch, number):
         if pace:
-            optimiser.param_groups[0]["lr"] = plan.rate * training._pace(number, plan.warmup, 10_000)
+            optimiser.param_groups[0]["lr"] = plan.lr * training.lr_factor(number, plan.warmup, 10_000)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            loss = model.losses(batch, number)["loss"]
+            loss = model.loss(batch, number)["loss"]
         optimiser.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
         scaler.unscale_(optimiser)
@@ -163,7 +167,7 @@ def compare(name: str, model, plan, device, steps: int, size: int) -> float:
 
 def train(name: str, model, plan, device, steps: int, size: int) -> dict:
     """So many steps by `fit`: losses, the median time of a step in ms, memory at its highest in MB."""
-    told, losses = [], model.losses
+    told, losses = [], model.loss
 
     def watched(batch, step):
         given = losses(batch, step)
@@ -171,14 +175,14 @@ def train(name: str, model, plan, device, steps: int, size: int) -> dict:
             told.append((time.perf_counter(), given["loss"].detach()))
         return given
 
-    model.losses = watched
+    model.loss = watched
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     with tempfile.TemporaryDirectory() as out:
-        plan = replace(plan, epochs=1, batch=size)
+        plan = replace(plan, epochs=1, batch_size=size)
         training.fit(model, windows(name, plan.augment, steps * size), plan, out, windows(name, None, size),
                      str(device), progress=False)
-    del model.losses
+    del model.loss
     gone = [1000 * (b[0] - a[0]) for a, b in zip(told, told[1:])]
     memory = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else math.nan
     values = [float(loss) for _, loss in told]
@@ -208,22 +212,22 @@ def ask(name: str, model) -> None:
     """What the model is for, where it is: every number that comes of it is one."""
     few = windows(name, None, 4)
     device = next(model.parameters()).device
-    if hasattr(model, "finish"):
-        model.finish(few.batches(4))
-    if isinstance(model, models.SoloVAE):
+    if hasattr(model, "fit_residuals"):
+        model.fit_residuals(few.batches(4))
+    if isinstance(model, extensions.SoloVAE):
         made = [model.decode(model.encode(model.seen(few[:])[0])[0]), model.decode(model.draw(2))]
-    elif isinstance(model, models.DuetVAE):
+    elif isinstance(model, extensions.DuetVAE):
         batch, ahead = few[:], min(10, model.ahead)
         past, partner = batch[:, : model.past], batch[:, model.past :, 0]
         leader = takes("salsa" in recipes.RECIPES[name].data and not stand_in(name))[0].a[:40]
         made = [model.predict(past, partner, [1, ahead]), model.sample(past, partner, [1, ahead], count=2),
                 torch.from_numpy(model.rollout(leader, temperature=1.0).positions)]
-    elif isinstance(model, models.VAERNN):
+    elif isinstance(model, extensions.VAERNN):
         take = takes(not stand_in(name))[0].a[:96]
         made = [torch.from_numpy(model.translate(take, "ab").positions)]
-    elif isinstance(model, models.NRI):
+    elif isinstance(model, extensions.NRI):
         worlds = few.to(device)
-        refine = 0 if isinstance(model.decoder, models.nri_decoders.RecurrentDecoder) else 3
+        refine = 0 if isinstance(model.decoder, extensions.nri_decoders.RecurrentDecoder) else 3
         guess = model.infer(worlds.states, refine)
         made = [guess.probability, model.predict(worlds.states, guess.edges, 3)]
     else:
@@ -237,7 +241,7 @@ def ask(name: str, model) -> None:
 def check(name: str, device, asked) -> dict:
     """One recipe, all of it: a row of the table."""
     model, plan = prepared(name)
-    size = asked.batch or plan.batch
+    size = asked.batch or plan.batch_size
     row = {"recipe": name, "steps": asked.steps, "verdict": "ok", "note": "stand-in" if stand_in(name) else ""}
     row["off"] = compare(name, model, plan, device, min(10, asked.steps), min(8, size))
     halves(name, model, plan, device, min(4, asked.steps), min(32, size))
@@ -254,7 +258,7 @@ VICTIM = "solo-synthetic"
 def victim(out: str, device) -> torch.nn.Module:
     """A run that may be killed: it goes on from what it finds, and saves after every step."""
     model, plan = prepared(VICTIM, "quick")
-    plan = replace(plan, epochs=6, batch=16, save_every=0.0, augment=None)
+    plan = replace(plan, epochs=6, batch_size=16, save_every=0.0, augment=None)
     training.fit(model, windows(VICTIM, None, 128), plan, out, None, str(device), resume=True, progress=False)
     return model
 
@@ -291,7 +295,7 @@ def profile(name: str, device, asked) -> str:
     from torch.profiler import profile as profiler
 
     model, plan = prepared(name)
-    size = asked.batch or plan.batch
+    size = asked.batch or plan.batch_size
     take = stepper(model.to(device), plan)
     batch = batches_of(name, plan, size, 1)[0].to(device)
     for k in range(3):
@@ -313,7 +317,7 @@ def profile(name: str, device, asked) -> str:
 def bench(name: str, device, asked) -> str:
     """A step in float32, in float32 with TF32 products and in bfloat16, in turn: medians, ms."""
     model, plan = prepared(name)
-    size = asked.batch or plan.batch
+    size = asked.batch or plan.batch_size
     batch = batches_of(name, plan, size, 1)[0].to(device)
     arms = {"float32": torch.float32, "float32 + TF32": torch.float32, "bfloat16": torch.bfloat16}
     takers = {arm: stepper(copy.deepcopy(model).to(device), plan, dtype) for arm, dtype in arms.items()}

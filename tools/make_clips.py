@@ -1,6 +1,6 @@
 """Write the clips that every chapter runs on: python tools/make_clips.py
 
-Each is one call of `choreo_lib.synthetic.duet`; a test makes them again and compares.
+Each is one call of `choreo_lib.sets.synthetic.duet`; a test makes them again and compares.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import choreo_lib as cl
-from choreo_lib import synthetic
+from choreo_lib.sets import synthetic
 
 CLIPS = {
     "canon": dict(kind="canon", seed=1),

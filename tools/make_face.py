@@ -15,8 +15,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
 import choreo_lib as cl  # noqa: E402
-from choreo_lib import palette, plots  # noqa: E402
-from choreo_lib.files import atomic_write  # noqa: E402
+from choreo_lib.core.files import atomic_write  # noqa: E402
+from choreo_lib.show import palette, plots  # noqa: E402
 
 STATIC = Path(__file__).parents[1] / "book" / "_static"
 plt.rcParams["svg.hashsalt"] = "choreo"
@@ -47,7 +47,7 @@ def cover() -> None:
         place = duet.positions[frame, :, 0].mean(0) * (1, 1, 0)
         apart = duet.positions[frame, 1, 0] - duet.positions[frame, 0, 0]
         across = np.rad2deg(np.arctan2(apart[1], apart[0])) - 90  # look at the pair from the side
-        shifted = cl.Duet(duet.a.moved(-place), duet.b.moved(-place))
+        shifted = cl.Duet(duet.a.transformed(-place), duet.b.transformed(-place))
         plots.strings(shifted, frame, between(duet, joints), view=(across, 10), ax=ax)
         ax.set_xlim(-1.3, 1.3)
         ax.set_ylim(-0.2, 2.2)
@@ -90,30 +90,30 @@ def mark() -> None:
     plt.close(figure)
 
 
-def storeys() -> list[tuple[str, list[str]]]:
-    """The floors of the library and their modules, from the ground up, as the table of book/library.md has them."""
+def rooms() -> list[tuple[str, list[str]]]:
+    """The rooms of the library and their modules, from the ground up, as the table of book/library.md has them."""
     found = []
     for line in (STATIC.parent / "library.md").read_text(encoding="utf-8").splitlines():
         if row := re.match(r"\| (\w*) *\| (`[^|]+`) \|", line):
             if row[1]:
                 found.append((row[1], []))
-            found[-1][1].extend(name for name in re.findall(r"`(\w+)`", row[2]) if name != "__main__")
+            found[-1][1].extend(re.findall(r"`(\w+)`", row[2]))
     return found
 
 
 def floors() -> None:
     """The layout of the library as a house, for the page "How the library is laid out"."""
     wide, line = 620, 24  # a room's width and the height of a line of names, in pixels; a letter is 8.4 wide
-    rooms = []
-    for name, modules in reversed(storeys()):
+    stacked = []
+    for name, modules in reversed(rooms()):
         lines = [[]]
         for module in modules:
             if sum(len(each) + 3 for each in [*lines[-1], module]) * 8.4 > wide - 20:
                 lines.append([])
             lines[-1].append(module)
-        rooms.append((name, lines))
+        stacked.append((name, lines))
     drawn, top = [], 12
-    for name, lines in rooms:
+    for name, lines in stacked:
         high = line * len(lines) + 16
         drawn.append(f'<rect x="74" y="{top}" width="{wide}" height="{high}" fill="none" stroke="{palette.INK_SOFT}" '
                      'stroke-width="1.5"/>')

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # the module by itself: the publishing workflow has no torch yet when it writes the address
-atomic_write = runpy.run_path(str(ROOT / "choreo_lib" / "files.py"))["atomic_write"]
+atomic_write = runpy.run_path(str(ROOT / "choreo_lib" / "core" / "files.py"))["atomic_write"]
 NAME = r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_.-]*[A-Za-z0-9_-]"
 STATED = rf'(Repository = "https://github\.com/)({NAME})'
 PLACES = {  # which file, and what stands before the address there

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..datasets import load_duet
-from ..motion import Motion
+from ..body.motion import Motion
+from ..sets.registry import load_duet
 from .verdict import Verdict, forgiving
 
 

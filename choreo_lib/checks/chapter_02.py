@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
-from ..datasets import load_duet
+from ..sets.registry import load_duet
 from .verdict import Verdict, forgiving, trouble
 
 _LATE = 5  # frames

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .. import baselines, synthetic, windows
-from ..datasets import load_duet
+from ..evaluation import baselines
+from ..sets import synthetic, windows
+from ..sets.registry import load_duet
 from .verdict import Verdict, forgiving
 
 
@@ -37,7 +38,7 @@ def ex3_2(model) -> Verdict:
         return Verdict(False, "Hand over a forecaster, as in cl.checks.ex3_2(Mine()), with the brackets.")
     horizons = (6, 12, 18)
     asked = windows.cut(synthetic.duet("canon", 600, seed=32), length=40)
-    rivals = {"repeat": baselines.Repeat(), "going on": baselines.ConstantVelocity(), "yours": model}
+    rivals = {"repeat": baselines.ZeroVelocity(), "going on": baselines.ConstantVelocity(), "yours": model}
     errors = {row: 1000 * e.mean((0, 1)) for row, e in baselines.evaluate(rivals, asked, horizons).errors.items()}
     better = torch.stack([errors["yours"] < errors[rival] for rival in ("repeat", "going on")])  # [2, horizons]
     said = {row: ", ".join(f"{e:.1f}" for e in errors[row]) for row in rivals}

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import torch
 
-from .. import synthetic
-from ..artifacts import load_model
+from ..sets import synthetic
+from ..training.artifacts import load_model
 from .verdict import Verdict, forgiving
 
 

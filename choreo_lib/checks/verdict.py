@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..arguments import printable, shown
-from ..checkpoints import TrainingError
-from ..datasets import DatasetError
+from ..core.arguments import printable, shown
+from ..sets.registry import DatasetError
+from ..training.checkpoints import TrainingError
 
 _OURS = str(Path(__file__).parents[1])
 _NOT_THEIRS = (_OURS, *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}, "<frozen")

@@ -10,15 +10,15 @@ import os
 
 import numpy as np
 
-from ..arguments import a, shown, takes
-from ..formats.border import MAX_CELLS, TURNS, check_fps, fail
-from ..formats.detections import SMPL_24, Detections, is_detections, read_detections
-from ..formats.pointcloud import guess_tree
-from ..motion import Duet, Motion, Source
-from ..skeleton import HYBRIK_29, Skeleton
+from ..body.motion import Duet, Motion, Source
+from ..body.skeleton import HYBRIK_29, Skeleton
+from ..core.arguments import a, shown, takes
+from ..io.conventions import MAX_CELLS, TO_Z_UP, check_fps, fail
+from ..io.detections import SMPL_24, Detections, is_detections, read_detections
+from ..io.points import guess_tree
 from .camera import Placement, check_lens, place
+from .corruption import Spoiled, as_prototyped, spoil
 from .identity import Tracks, checked, track
-from .rehearsal import Spoiled, as_prototyped, spoil
 from .repairs import EASE, check_ease, fill_gaps, fix_bones, smooth
 from .report import RepairReport
 from .upright import find_up, turned
@@ -34,7 +34,7 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     """Make a Duet of what a pose estimator saw, and say what was repaired.
 
     ``detections`` is the path of a result file (or of a folder with a file a frame) that
-    `choreo_lib.formats.read_detections` reads, what it gave, or a list over frames of arrays [people, J, 3] (an empty
+    `choreo_lib.io.read_detections` reads, what it gave, or a list over frames of arrays [people, J, 3] (an empty
     array where nobody was seen).
     Units: ``fps`` frames per second of the video (where only every k-th image was searched, as their numbers tell, the
     duet has fps / k); a list in metres, ``up`` its up axis ('z', 'y', '-y' for a camera's frame, ...; None: 'z', unless
@@ -117,8 +117,8 @@ def _check(ease, up, focal, image_size) -> None:
     """Refuse arguments that are none, by name, also where nothing asks for them."""
     check_ease(ease)
     check_lens(focal, image_size)
-    if up is not None and (not isinstance(up, str) or up not in TURNS):
-        fail("detections", f"expected one of {', '.join(map(repr, TURNS))}, or None; got {shown(up)}", "up=")
+    if up is not None and (not isinstance(up, str) or up not in TO_Z_UP):
+        fail("detections", f"expected one of {', '.join(map(repr, TO_Z_UP))}, or None; got {shown(up)}", "up=")
 
 
 def _numbering(path, frame: np.ndarray, joints: int) -> tuple[int, int, int]:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arguments import a, each, number, shown, takes
-from ..formats.border import fail
-from ..formats.detections import Detections
+from ..core.arguments import a, each, number, shown, takes
+from ..io.conventions import fail
+from ..io.detections import Detections
 
 _SIZES = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 

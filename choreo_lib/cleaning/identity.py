@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..arguments import count, each, takes
-from ..formats.border import MAX_DISTANCE, check_counts, check_fps, fail
+from ..core.arguments import count, each, takes
+from ..io.conventions import MAX_DISTANCE, check_counts, check_fps, fail
 
 _MISS = 18.0  # nats: what it costs to say that a dancer was not seen in a frame that shows somebody
 _STRAY = 6.0  # nats: what it costs to say that somebody in the frame is neither dancer

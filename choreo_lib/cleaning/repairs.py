@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 
-from ..arguments import count, each, number, shown, takes
-from ..formats.border import MAX_DISTANCE, check_fps, fail
-from ..shapes import array
+from ..core.arguments import count, each, number, shown, takes
+from ..core.shapes import array
+from ..io.conventions import MAX_DISTANCE, check_fps, fail
 
 EASE = 0.1  # chosen on salsa's training takes, where it leaves the jerk of the result nearest to that of the dance
 _TENSION = 1.0  # seconds: over a longer stretch a path would be drawn straight rather than swung wide

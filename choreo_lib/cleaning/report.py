@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import palette
-from ..arguments import takes
-from ..drawable import AXES
+from ..core.arguments import takes
+from ..show import palette
+from ..show.drawable import AXES
 from .camera import Placement
 
 

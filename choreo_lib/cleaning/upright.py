@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..arguments import a, each, takes
-from ..formats.border import TURNS, fail
-from ..formats.upright import bone_lengths, landmarks
-from ..shapes import array
-from ..skeleton import Skeleton
+from ..body.skeleton import Skeleton
+from ..core.arguments import a, each, takes
+from ..core.shapes import array
+from ..io.conventions import TO_Z_UP, fail
+from ..io.upright import bone_lengths, landmarks
 
 _SURE = 0.7  # mean share of the way from feet to head that has to lie along one axis
 _TALL = 1.25  # times: how much taller than wide a body without names has to be
@@ -56,5 +56,5 @@ def find_up(path, people, skeleton: Skeleton) -> str:
 
 def turned(people, up: str) -> list[np.ndarray]:
     """The same people with Z up. Chapter: 2."""
-    matrix = np.array(TURNS[up], float)
+    matrix = np.array(TO_Z_UP[up], float)
     return [frame @ matrix.T for frame in people]

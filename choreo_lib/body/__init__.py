@@ -1,0 +1,1 @@
+"""What a body is: its skeleton, its motion, and whether it fits a model."""

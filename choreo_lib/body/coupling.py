@@ -1,0 +1,99 @@
+"""The ground truth of a duet that was made: which joints of one dancer move which of the other, how late, how much.
+
+Taught in chapter 1, "Seeing a duet"; graded by in chapter 9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..core.arguments import Rule, Wrong, a, count, each, share, takes, text
+from .skeleton import HYBRIK_29
+
+J = {name: j for j, name in enumerate(HYBRIK_29.names)}
+
+
+def _a_joint(value, axes):
+    if not isinstance(value, list | tuple) or len(value) != 2 or not all(isinstance(part, str) for part in value):
+        raise Wrong(TypeError)
+    if value[0] not in ("a", "b") or value[1] not in J:
+        raise Wrong(ValueError)
+    return tuple(value)
+
+
+_JOINT = Rule('a pair ("a" or "b", name of a joint of the synthetic body)', _a_joint)
+
+
+@takes(source=_JOINT, target=_JOINT, lag=count(0), strength=share)
+@dataclass(frozen=True)
+class Drive:
+    """One joint that moves another: the target's bone follows the source joint `lag` frames later.
+
+    ``source`` and ``target`` are (dancer, joint name), dancer "a" or "b"; ``strength`` 0 to 1 is the share of the
+    target's own movement (in amplitude) that comes from the source.
+    """
+
+    source: tuple[str, str]
+    target: tuple[str, str]
+    lag: int
+    strength: float
+
+
+@takes(kind=text, lag=count(0), strength=share, drives=each(a(Drive)))
+@dataclass(frozen=True)
+class Coupling:
+    """The planted truth of a synthetic duet: what ties dancer b to dancer a (or single joints, either way).
+
+    ``kind`` is one of `KINDS`; ``lag`` frames; ``strength`` 0 to 1; ``drives`` the single joint-to-joint ties.
+    """
+
+    kind: str
+    lag: int = 0
+    strength: float = 1.0
+    drives: tuple[Drive, ...] = ()
+
+    def __str__(self) -> str:
+        if self.kind == "drives":
+            return f"{len(self.drives)} joint-to-joint drives"
+        return (
+            self.kind
+            + (f", {self.lag} frames later" if self.lag else "")
+            + (f", strength {self.strength:g}" if self.strength != 1 else "")
+        )
+
+    @takes(frames=a(slice), length=count())
+    def sliced(self, frames: slice, length: int) -> Coupling:
+        """The same truth for every n-th frame: lags count the frames that are left."""
+        step = frames.step or 1
+        drives = tuple(replace(d, lag=round(d.lag / step)) for d in self.drives)
+        return replace(self, lag=round(self.lag / step), drives=drives)
+
+    def matrix(self) -> np.ndarray:
+        """Strength of every planted tie, float [58, 58]: row sends, column receives; a's 29 joints, then b's."""
+        truth = np.zeros((2 * len(J), 2 * len(J)))
+        for drive in self.drives:
+            row, column = (J[joint] + len(J) * (dancer == "b") for dancer, joint in (drive.source, drive.target))
+            truth[row, column] = drive.strength
+        return truth
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """The coupling as plain arrays, for NPZ files."""
+        return {
+            "kind": np.array(self.kind),
+            "lag": np.array(self.lag),
+            "strength": np.array(self.strength),
+            "ends": np.array([d.source + d.target for d in self.drives], dtype=str).reshape(-1, 4),
+            "lags": np.array([d.lag for d in self.drives], dtype=int),
+            "strengths": np.array([d.strength for d in self.drives], dtype=float),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Coupling:
+        """The inverse of `to_arrays`."""
+        drives = tuple(
+            Drive((str(e[0]), str(e[1])), (str(e[2]), str(e[3])), int(lag), float(strength))
+            for e, lag, strength in zip(arrays["ends"], arrays["lags"], arrays["strengths"], strict=True)
+        )
+        return cls(str(arrays["kind"]), int(arrays["lag"]), float(arrays["strength"]), drives)

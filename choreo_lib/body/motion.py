@@ -1,0 +1,295 @@
+"""Motion and Duet: what every reader gives, every model takes, and every player shows.
+
+Taught in chapter 1, "Seeing a duet".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import roma
+import torch
+
+from ..core.arguments import MAX_CELLS, MAX_FRAMES, a, each, flag, number, printable, shown, takes, text
+from ..core.shapes import array
+from .compatibility import same_rate
+from .skeleton import Skeleton, forward_kinematics, slerp
+
+_FPS = number(above=0, high=1e6, what="a number of frames per second")
+
+
+@takes(name=text, credit=text, terms=text, redistribute=flag, url=text)
+@dataclass(frozen=True)
+class Source:
+    """Where motion comes from and what its makers allow.
+
+    ``redistribute`` says whether its positions may be published in a notebook, a page or a file;
+    where it is False the published book shows a film instead. What is derived keeps its source.
+    ``verified`` is False where only a file says so of itself: then `choreo_lib.play` believes it, when outputs are made
+    for others to see, only of motion that a registered set holds. To vouch for a dance of your own, give it a Source.
+    Chapter: 1; the book's page "Data and ethics".
+    """
+
+    name: str
+    credit: str = ""
+    terms: str = ""
+    redistribute: bool = False
+    url: str = ""
+    verified: bool = field(default=True, compare=False, repr=False)
+
+    def __post_init__(self):
+        for name in ("name", "credit", "terms", "url"):
+            object.__setattr__(self, name, printable(getattr(self, name)))
+
+    @staticmethod
+    def join(*sources: Source | None) -> Source | None:
+        """One source for what was made from several: free only if every part is."""
+        for one in sources:
+            if one is not None:
+                a(Source)("sources", one)
+        parts = list(dict.fromkeys(sources))
+        verified = all(s.verified for s in sources if s is not None)  # what is equal may yet be one's own word only
+        if len(parts) == 1 or not parts:
+            only = parts[0] if parts else None
+            return only if only is None or only.verified == verified else replace(only, verified=verified)
+        known = [s for s in parts if s is not None]
+        every = lambda key: "; ".join(dict.fromkeys(  # noqa: E731
+            t for s in known for t in getattr(s, key).split("; ") if t))
+        return Source(
+            " + ".join(dict.fromkeys(name for s in parts for name in (s.name if s else "unknown").split(" + "))),
+            every("credit"),
+            every("terms"),
+            len(known) == len(parts) and all(s.redistribute for s in known),
+            every("url"),
+            verified,
+        )
+
+
+OURS = Source("choreo_lib", "AI Choreography: From Solos to Duets", "CC BY 4.0", redistribute=True)
+"""The source of motion that this project made itself: it may be published freely."""
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """One dancer over time.
+
+    Shapes: ``positions`` float32 [T, J, 3]; ``rotations`` float32 [T, J, 4], local unit quaternions
+    x y z w, or None where only points are known. ``motion[10:40]`` is those frames.
+    Units: metres, Z up; ``fps`` frames per second.
+    ``source`` says whose motion this is (None: unknown, so never published); ``name`` is what a
+    picture calls the dancer; ``notes`` is what a reader guessed or repaired, in words.
+    Errors: ValueError naming the field, and the frame and joint where a number is not finite.
+    Chapter: 1.
+    """
+
+    positions: np.ndarray
+    fps: float
+    skeleton: Skeleton
+    rotations: np.ndarray | None = None
+    source: Source | None = None
+    name: str = ""
+    notes: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self):
+        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen)
+        a(Skeleton)("skeleton", self.skeleton)
+        put("fps", float(_FPS("fps", self.fps)))
+        for name, rule in (("source", a(Source)), ("name", text), ("notes", each(text))):
+            if getattr(self, name) is not None:
+                rule(name, getattr(self, name))
+        put("name", printable(self.name or ""))
+        put("positions", self._array("positions", 3))
+        if self.rotations is not None:
+            rotations = self._array("rotations", 4)
+            if rotations.shape[0] != len(self.positions):
+                raise ValueError(
+                    f"rotations have {rotations.shape[0]} frames and positions "
+                    f"{len(self.positions)}; they must be equal"
+                )
+            length = np.linalg.norm(rotations, axis=-1, keepdims=True)
+            if (length < 1e-6).any():
+                frame, joint = (int(i) for i in np.argwhere(length[..., 0] < 1e-6)[0])
+                raise ValueError(
+                    f"the rotation in frame {frame}, joint {joint} "
+                    f"({self.skeleton.names[joint]!r}) is zero; a rotation is a unit quaternion"
+                )
+            if np.abs(length - 1).max() > 1e-6:  # unit already: keep the bits, so that a file read back is the file
+                put("rotations", rotations / length)
+            else:
+                put("rotations", rotations)
+        put("notes", () if self.notes is None else tuple(map(printable, self.notes)))
+
+    def _array(self, name: str, width: int) -> np.ndarray:
+        value = array(finite=False, empty=True, plain=True)(name, getattr(self, name))
+        # a copy: what the caller does with the array afterwards happens to the caller's array only
+        value = np.array(value, dtype=np.float32, order="C")
+        if value.ndim != 3 or value.shape[1:] != (len(self.skeleton), width):
+            raise ValueError(
+                f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); got {value.shape}"
+            )
+        if len(value) == 0:
+            raise ValueError(f"{name} hold no frames; a motion needs at least one")
+        if not np.isfinite(value).all():
+            frame, joint, _ = (int(i) for i in np.argwhere(~np.isfinite(value))[0])
+            raise ValueError(
+                f"{name} in frame {frame}, joint {joint} ({self.skeleton.names[joint]!r}) are not finite numbers"
+            )
+        return value
+
+    @classmethod
+    @takes(rotations=array("frames", "joints", 4, plain=True), root=array("frames", 3, plain=True), fps=_FPS,
+           skeleton=a(Skeleton, axis="joints"))
+    def from_rotations(cls, rotations, root, fps: float, skeleton: Skeleton, **more) -> Motion:
+        """A Motion from local rotations [T, J, 4] and the root's path [T, 3], by forward kinematics."""
+        rotations, root = np.asarray(rotations, np.float64), np.asarray(root, np.float64)
+        positions, _ = forward_kinematics(skeleton, rotations, root)
+        return cls(positions, fps, skeleton, rotations, **more)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, frames: slice) -> Motion:
+        if not isinstance(frames, slice):
+            raise TypeError("a Motion is sliced by frames, as in motion[10:40]; one frame is motion.positions[10]")
+        if frames.step is not None and frames.step <= 0:
+            raise ValueError("a slice of frames goes forward in time; its step must be positive")
+        rotations = None if self.rotations is None else self.rotations[frames]
+        return replace(self, positions=self.positions[frames], rotations=rotations, fps=self.fps / (frames.step or 1))
+
+    def __repr__(self) -> str:
+        turns = "rotations" if self.rotations is not None else "points only"
+        return (
+            f"Motion({self.name + ': ' if self.name else ''}{len(self)} frames, "
+            f"{len(self.skeleton)} joints, {self.fps:g} fps, {self.duration:.2f} s, {turns})"
+        )
+
+    @property
+    def duration(self) -> float:
+        """How long the motion is, in seconds: frames divided by frames per second."""
+        return len(self) / self.fps
+
+    @takes(shift=array(..., 3, plain=True), turn=number(what="an angle in radians"))
+    def transformed(self, shift=(0.0, 0.0, 0.0), turn: float = 0.0) -> Motion:
+        """The same dance elsewhere: turned about the vertical through the origin, then shifted.
+
+        Units: ``shift`` metres [3] or [T, 3]; ``turn`` radians, counter-clockwise seen from above.
+        """
+        spin = roma.rotvec_to_unitquat(torch.tensor([0.0, 0.0, turn], dtype=torch.float64))
+        matrix = roma.unitquat_to_rotmat(spin).numpy()
+        shift = np.asarray(shift, dtype=np.float64)
+        if shift.shape not in ((3,), (len(self), 3)):
+            raise ValueError(f"shift must have shape [3] or [{len(self)}, 3], one a frame; got {shift.shape}")
+        positions = self.positions @ matrix.T + (shift if shift.ndim == 1 else shift[:, None])
+        rotations = None
+        if self.rotations is not None:
+            rotations = self.rotations.copy()
+            root = torch.from_numpy(rotations[:, 0]).double()
+            rotations[:, 0] = roma.quat_product(spin.expand_as(root), root).numpy()
+        return replace(self, positions=positions, rotations=rotations)
+
+    @takes(fps=_FPS)
+    def resampled(self, fps: float) -> Motion:
+        """The same motion at another number of frames per second.
+
+        Positions are interpolated linearly, rotations by slerp along the shorter arc; where there are
+        rotations and offsets, positions follow from them, so bones keep their length.
+        Errors: TypeError or ValueError for an ``fps`` that is none, or that would make more than a million frames.
+        """
+        if fps == self.fps:
+            return self
+        last = len(self) - 1
+        frames = last / self.fps * fps + 1
+        if frames > MAX_FRAMES or frames * len(self.skeleton) > MAX_CELLS:
+            raise ValueError(f"fps {fps:g} would make {frames:,.0f} frames of this motion; a motion made here holds "
+                             f"{MAX_FRAMES:,} frames and {MAX_CELLS:,} frames x joints at most. Choose a smaller fps, "
+                             "or cut the motion first")
+        times = np.minimum(np.arange(int(np.floor(last / self.fps * fps + 1e-9)) + 1) / fps * self.fps, last)
+        before = np.minimum(times.astype(int), max(last - 1, 0))
+        after = np.minimum(before + 1, last)
+        share = (times - before)[:, None, None]
+        mix = lambda x: x[before] * (1 - share) + x[after] * share  # noqa: E731
+        if self.rotations is None:
+            return replace(self, positions=mix(self.positions.astype(np.float64)), fps=fps)
+        q0, q1 = (torch.from_numpy(self.rotations[i]).double() for i in (before, after))
+        turned = slerp(q0, q1, torch.from_numpy(share[..., 0])).numpy()
+        if self.skeleton.offsets is None:
+            return replace(self, positions=mix(self.positions.astype(np.float64)), rotations=turned, fps=fps)
+        root = mix(self.positions[:, :1].astype(np.float64))[:, 0]
+        positions, _ = forward_kinematics(self.skeleton, turned, root)
+        return replace(self, positions=positions, rotations=turned, fps=fps)
+
+
+@dataclass(frozen=True, eq=False)
+class Duet:
+    """Two dancers with one clock and one world.
+
+    Shapes: ``positions`` [T, 2, J, 3], dancer a first (where both have the same joints).
+    Units: metres, Z up. ``duet[10:40]`` is those frames of both. ``coupling`` is the planted truth of
+    a duet made by ``choreo_lib.sets.synthetic``, and None for dancers who were recorded.
+    Errors: ValueError where the two differ in length or in frames per second.
+    Chapter: 1.
+    """
+
+    a: Motion
+    b: Motion
+    coupling: object | None = None
+
+    def __post_init__(self):
+        a(Motion)("a", self.a), a(Motion)("b", self.b)
+        if self.coupling is not None and not callable(getattr(self.coupling, "sliced", None)):
+            raise TypeError(f"coupling must be a Coupling of choreo_lib.sets.synthetic; got {shown(self.coupling)}")
+        if len(self.a) != len(self.b):
+            raise ValueError(
+                f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "
+                "the same frames of both. Cut them with motion[start:stop]"
+            )
+        if not same_rate(self.a.fps, self.b.fps):
+            raise ValueError(
+                f"dancer a runs at {self.a.fps:g} frames per second and dancer b at "
+                f"{self.b.fps:g}; bring them together with motion.resampled(fps)"
+            )
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def __getitem__(self, frames: slice) -> Duet:
+        coupling = self.coupling
+        if coupling is not None and isinstance(frames, slice) and hasattr(coupling, "sliced"):
+            coupling = coupling.sliced(frames, len(self))
+        return Duet(self.a[frames], self.b[frames], coupling)
+
+    def __iter__(self):
+        return iter((self.a, self.b))
+
+    def __repr__(self) -> str:
+        planted = f", coupling: {self.coupling}" if self.coupling is not None else ""
+        return (
+            f"Duet({len(self)} frames, {len(self.a.skeleton)} + {len(self.b.skeleton)} joints, "
+            f"{self.fps:g} fps, {self.duration:.2f} s{planted})"
+        )
+
+    @property
+    def positions(self) -> np.ndarray:
+        """Both dancers' joints, float32 [T, 2, J, 3], metres."""
+        if len(self.a.skeleton) != len(self.b.skeleton):
+            raise ValueError(
+                f"dancer a has {len(self.a.skeleton)} joints and dancer b "
+                f"{len(self.b.skeleton)}; take duet.a.positions and duet.b.positions instead"
+            )
+        return np.stack([self.a.positions, self.b.positions], axis=1)
+
+    @property
+    def fps(self) -> float:
+        """Frames per second, the same for both."""
+        return self.a.fps
+
+    @property
+    def duration(self) -> float:
+        """How long the duet is, in seconds."""
+        return self.a.duration
+
+    @property
+    def source(self) -> Source | None:
+        """Whose motion this is: both dancers' sources, joined."""
+        return Source.join(self.a.source, self.b.source)

@@ -1,0 +1,1 @@
+"""What every room stands on: rules for arguments, float32, seeds, files written whole."""

@@ -1,0 +1,16 @@
+"""How a trained model is judged: measures of its own and every baseline's, on the same windows.
+
+Taught in chapters 4 to 7, one kind of model each.
+"""
+
+from .duet import ShuffledPartner, evaluate_duet
+from .particles import evaluate_particles
+from .rotations import IdentityClassifier, evaluate_deepfake, evaluate_translation, written
+from .solo import evaluate_solo
+from .strings import evaluate_strings
+
+__all__ = [
+    "IdentityClassifier", "ShuffledPartner", "evaluate_deepfake", "evaluate_duet", "evaluate_particles",
+    "evaluate_solo", "evaluate_strings",
+    "evaluate_translation", "written",
+]  # fmt: skip

@@ -1,0 +1,16 @@
+"""What a network has to beat: forecasts without one, and classical answers to who moves whom.
+
+Taught in chapter 3; forces by algebra in chapter 8.
+"""
+
+from .coupling import Strings, Swap, cross_correlation_strings, granger_strings, partner_swap, ridge_strings
+from .forces import Forces, correlation_edges, force_edges
+from .forecast import HORIZONS, ConstantVelocity, DampedVelocity, Forecaster, Ridge, Scores, ZeroVelocity, evaluate
+from .translation import MeanPartner, RidgeTranslation
+
+__all__ = [
+    "HORIZONS", "ConstantVelocity", "DampedVelocity", "Forces", "Forecaster", "ZeroVelocity",
+    "Ridge", "RidgeTranslation",
+    "Scores", "Strings", "Swap", "MeanPartner", "correlation_edges", "cross_correlation_strings", "evaluate",
+    "force_edges", "granger_strings", "partner_swap", "ridge_strings",
+]  # fmt: skip

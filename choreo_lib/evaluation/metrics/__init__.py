@@ -1,0 +1,26 @@
+"""What is measured: how far a prediction is from the truth, how a body moves, how two bodies belong together.
+
+Every function gives SI units (metres, m/s, m/s^3); tables turn them into millimetres. `errors` compares a prediction
+with what was danced, `movement` looks at one dancer, `pairs` at two, and `frechet` at many windows at once.
+`edges` counts what was found of a graph.
+`joints` knows the same joints under the names that different recordings give them. Taught in chapter 3.
+"""
+
+from .edges import EdgeScore, edge_accuracy
+from .errors import auc, average_precision, best_of, block_bootstrap, diversity, mpjpe
+from .frechet import (
+    cross_distance_features,
+    frechet_distance,
+    geometric_features,
+    kinetic_features,
+    split_half_distance,
+)
+from .movement import beats, bone_variation, foot_skate, jerk, mean_speed, speed, velocity
+from .pairs import CrossCorrelation, beat_echo, contact, coupling, cross_correlation, nearest, pelvis_distance
+
+__all__ = [
+    "CrossCorrelation", "EdgeScore", "pelvis_distance", "auc", "average_precision", "beat_echo", "beats", "best_of",
+    "block_bootstrap", "bone_variation", "contact", "coupling", "cross_correlation", "cross_distance_features",
+    "diversity", "edge_accuracy", "foot_skate", "frechet_distance", "geometric_features", "jerk", "mpjpe",
+    "kinetic_features", "nearest", "mean_speed", "split_half_distance", "speed", "velocity",
+]  # fmt: skip

@@ -1,0 +1,48 @@
+"""How many edges of a graph were found, where the names of their types are free.
+
+Taught in chapter 8, "Invisible springs".
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from ...core.arguments import count, takes
+from ...core.shapes import array
+
+
+class EdgeScore(NamedTuple):
+    """The share of pairs that were found, 0 to 1; twice its standard error; and what each found type is called.
+
+    ``names[k]`` is the true type that best matches type k of what was found, over all graphs together.
+    """
+
+    accuracy: float
+    two_sigma: float
+    names: tuple[int, ...]
+
+
+@takes(found=array("graphs", "bodies", "bodies"), true=array("graphs", "bodies", "bodies"), types=count(1, 7))
+def edge_accuracy(found, true, types: int = 2) -> EdgeScore:
+    """Of the pairs of bodies, how many have their true type, up to one renaming of the types for the whole set.
+
+    A model that was told no names cannot know which of its types is called "spring"; it has to mean the same by them
+    everywhere. The error is that of a mean over graphs, since the edges of one stand or fall together.
+    Shapes: ``found`` and ``true`` int [N, B, B], of which the pairs above the diagonal count.
+    Errors: ValueError for other shapes. Chapter: 8. Kipf et al., ICML 2018, section 5.1.
+    """
+    found, true = (np.asarray(torch.as_tensor(each).cpu()) for each in (found, true))
+    if found.shape != true.shape or found.ndim != 3 or found.shape[1] != found.shape[2] or found.shape[1] < 2:
+        raise ValueError(f"edges of shapes {found.shape} and {true.shape}: both must be [graphs, bodies, bodies]")
+    pairs = (slice(None), *np.triu_indices(found.shape[1], 1))
+    found, true = found[pairs], true[pairs]  # [N, P]
+    namings = list(permutations(range(types)))
+    right = np.stack([(np.array(names)[found] == true).mean(1) for names in namings])  # [namings, N]
+    best = right.mean(1).argmax()
+    right = right[best]
+    error = right.std(ddof=1) / len(right) ** 0.5 if len(right) > 1 else float("nan")
+    return EdgeScore(float(right.mean()), 2 * float(error), namings[best])

@@ -1,0 +1,186 @@
+"""Do many generated windows look like many real ones? Features of a window, and a distance between two clouds of them.
+
+Taught in chapter 3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...body.joints import COMMON
+from ...body.joints import joints as joint_indices
+from ...body.motion import Duet, Motion
+from ...core.arguments import a, count, seed, takes
+from ...core.shapes import array
+
+CROSS = ("pelvis", "left_ankle", "right_ankle", "left_toe", "right_toe", "head", "left_shoulder", "right_shoulder",
+         "left_wrist", "right_wrist")  # fmt: skip
+
+
+@takes(motion=a(Motion))
+def kinetic_features(motion: Motion) -> np.ndarray:
+    """How much energy each joint spends: mean squared speed across the floor, mean squared speed up and down, mean
+    length of the acceleration.
+
+    Shapes: [51], three for each of the 17 joints of `choreo_lib.body.joints.COMMON`. Units: m^2/s^2, m^2/s^2, m/s^2.
+    Errors: ValueError for fewer than three frames or joints without known names.
+    Chapter: 3. Onuma et al., "FMDistance", Eurographics 2008 (short papers), as used by Li et al. (ICCV 2021) and
+    Siyao et al. (ICLR 2024), who take 24 joints and smooth velocities over neighbouring frames; ours are plain
+    differences of 17 joints, so values are not comparable.
+    """
+    positions = _common(motion, 3)
+    velocity = np.diff(positions, axis=0) * motion.fps
+    acceleration = np.diff(velocity, axis=0) * motion.fps
+    across, up = (velocity[..., :2] ** 2).sum(-1).mean(0), (velocity[..., 2] ** 2).mean(0)
+    return np.stack([across, up, np.linalg.norm(acceleration, axis=-1).mean(0)], axis=-1).ravel()  # [17 * 3]
+
+
+@takes(motion=a(Motion))
+def geometric_features(motion: Motion) -> np.ndarray:
+    """Which simple things are true of the pose, in what share of the frames: a hand above the neck, feet crossed ...
+
+    Shapes: [29], the relations of `relations` in their order, each 0 to 1.
+    Errors: ValueError for fewer than two frames or joints without known names.
+    Chapter: 3. After the boolean features of Müller, Röder and Clausen (SIGGRAPH 2005), as used by Li et al. (ICCV
+    2021); ours are 29 of the same kind with thresholds of our own, so values are not comparable.
+    """
+    return np.array([true.mean() for true in relations(motion).values()])
+
+
+@takes(motion=a(Motion))
+def relations(motion: Motion) -> dict[str, np.ndarray]:
+    """The relations behind `geometric_features`, frame by frame: name -> boolean [T].
+
+    Lengths are measured in the dancer's own: upper arm, shank, breadth of shoulders and hips. Chapter: 3.
+    """
+    points = dict(zip(COMMON, _common(motion, 2).swapaxes(0, 1)))  # each [T, 3]
+    at = lambda name: points[name]  # noqa: E731
+    far = lambda i, j: np.linalg.norm(at(i) - at(j), axis=-1)  # noqa: E731
+    change = lambda x: np.gradient(x, axis=0) * motion.fps  # noqa: E731
+    quick = lambda name: np.linalg.norm(change(at(name) - at("pelvis")), axis=-1)  # noqa: E731
+    arm = far("left_shoulder", "left_elbow").mean()
+    shank = far("left_knee", "left_ankle").mean()
+    shoulders, hips = (far(f"left_{part}", f"right_{part}").mean() for part in ("shoulder", "hip"))
+    aside = _level(at("left_hip") - at("right_hip"))  # to the dancer's left
+    ahead = np.cross(aside, (0.0, 0.0, 1.0))
+    along = lambda vectors, direction: (vectors * direction).sum(-1)  # noqa: E731
+    found = {}
+    for side, other, sign in (("left", "right", 1), ("right", "left", -1)):
+        wrist, ankle = at(f"{side}_wrist"), at(f"{side}_ankle")
+        found |= {
+            f"{side} hand in front": along(wrist - at("neck"), ahead) > arm,
+            f"{side} hand above the neck": wrist[:, 2] > at("neck")[:, 2],
+            f"{side} hand rising": change(wrist - at("pelvis"))[:, 2] > arm,
+            f"{side} hand far aside": sign * along(wrist - at("neck"), aside) > 1.5 * arm,
+            f"{side} hand quick": quick(f"{side}_wrist") > 4 * arm,
+            f"{side} elbow bent": _angle(at(f"{side}_shoulder"), at(f"{side}_elbow"), wrist) < 110,
+            f"{side} knee bent": _angle(at(f"{side}_hip"), at(f"{side}_knee"), ankle) < 140,
+            f"{side} foot raised": ankle[:, 2] - at(f"{other}_ankle")[:, 2] > 0.2 * shank,
+            f"{side} foot quick": quick(f"{side}_ankle") > 2 * arm,
+            f"{side} foot in front": along(ankle - at(f"{other}_ankle"), ahead) > hips,
+        }
+    spread, heading = far("left_wrist", "right_wrist"), np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0]))
+    trunk = at("neck") - at("pelvis")
+    twist = along(_level(at("left_shoulder") - at("right_shoulder")), aside)
+    return found | {
+        "hands wide": spread > 2 * shoulders,
+        "hands together": spread < 0.5 * shoulders,
+        "hands closing": change(spread) < -arm,
+        "feet wide": far("left_ankle", "right_ankle") > 2 * hips,
+        "legs crossed": along(at("left_ankle") - at("right_ankle"), aside) < 0,
+        "trunk bent": trunk[:, 2] < np.cos(np.deg2rad(20)) * np.linalg.norm(trunk, axis=-1),
+        "trunk twisted": twist < np.cos(np.deg2rad(20)),
+        "travelling": np.linalg.norm(change(at("pelvis"))[:, :2], axis=-1) > 2 * arm,
+        "turning": np.abs(change(heading)) > np.deg2rad(60),
+    }
+
+
+@takes(duet=a(Duet))
+def cross_distance_features(duet: Duet) -> np.ndarray:
+    """How far ten joints of a are from ten joints of b, averaged over time: how the two stand to each other.
+
+    The ten: pelvis, ankles, toes, head, shoulders, wrists. Shapes: [100], row a, column b. Units: metres.
+    Chapter: 3. Cross-distance: Siyao et al., "Duolando", ICLR 2024 (the ten joints are those of their code).
+    """
+    a, b = (m.positions[:, joint_indices(m.skeleton, CROSS)].astype(np.float64) for m in duet)
+    return np.linalg.norm(a[:, :, None] - b[:, None], axis=-1).mean(0).ravel()
+
+
+@takes(x=array("windows", "features"), y=array("real windows", "features"))
+def frechet_distance(x, y) -> float:
+    """Squared Fréchet distance between two clouds of features, each taken as a Gaussian.
+
+    ``|m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``, after every feature is centred and scaled by the mean and
+    deviation of ``y``, the real set, so that no unit outweighs another (a feature that never varies there is
+    left unscaled). The trace of the root is the sum of the singular values of X Y^T for the centred clouds X and Y:
+    no matrix root, and no invented variance where there are fewer windows than features. Few windows still raise
+    the value: compare equal numbers of windows only, and with `split_half_distance`.
+    Shapes: ``x`` [N, F], ``y`` [M, F]. Units: none. Errors: ValueError for fewer than two rows, unequal F, or
+    values that are not finite. Chapter: 3. Heusel et al., "GANs trained by a two time-scale update rule", NeurIPS 2017.
+    """
+    x, y = (np.asarray(features, dtype=np.float64) for features in (x, y))
+    for cloud in (x, y):
+        if cloud.ndim != 2 or len(cloud) < 2 or cloud.shape[1] != y.shape[-1] or not np.isfinite(cloud).all():
+            raise ValueError(f"x {x.shape} and y {y.shape} must be finite, at least two windows by the same features")
+    return _gaussians_apart(*_standard(y, x, y))
+
+
+@takes(features=array("windows", "features"), groups=array("windows", finite=False), seed=seed, splits=count(1, 10_000))
+def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) -> tuple[float, float]:
+    """What "as good as real" means: the Fréchet distance of one half of the real windows from the other.
+
+    Windows of one take are not independent: neighbours are nearly the same dance, so that halves drawn window by window
+    are closer to each other than two evenings would be. With ``groups``, the take of each window, halves are made of
+    whole takes. A half has N / 2 windows: hold generated sets of that size against it.
+    Shapes: ``features`` [N, F], ``groups`` [N] -> (mean, standard deviation) over ``splits`` random halves.
+    Errors: ValueError for values that are not finite, fewer than two groups, or a half of fewer than two windows.
+    Chapter: 3.
+    """
+    features = np.asarray(features, dtype=np.float64)
+    groups = np.arange(len(features)) if groups is None else np.asarray(groups)
+    names, sizes = np.unique(groups, return_counts=True)
+    least = np.sort(sizes)[: len(names) // 2].sum()  # windows in the smallest half that could be drawn
+    if least < 2 or len(groups) != len(features) or not np.isfinite(features).all():
+        raise ValueError(f"features: {len(features)} windows in {len(names)} groups ({len(groups)} labels) cannot be "
+                         "halved; they must be finite, in two groups at least, and no half may have less than two "
+                         "windows")
+    (features,) = _standard(features, features)
+    rng = np.random.default_rng(seed)
+    found = []
+    while len(found) < splits:
+        first = np.isin(groups, rng.permutation(names)[: len(names) // 2])
+        found.append(_gaussians_apart(features[first], features[~first]))
+    return float(np.mean(found)), float(np.std(found))
+
+
+def _standard(real, *clouds):
+    deviation = real.std(0)
+    deviation = np.where(deviation > 1e-9, deviation, 1.0)
+    return [(cloud - real.mean(0)) / deviation for cloud in clouds]
+
+
+def _gaussians_apart(x, y) -> float:
+    means = x.mean(0) - y.mean(0)
+    # the triangular factor has the cloud's covariance and at most F rows
+    x, y = (np.linalg.qr((c - c.mean(0)) / np.sqrt(len(c) - 1), mode="r") for c in (x, y))
+    root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
+    return float(max(means @ means + (x**2).sum() + (y**2).sum() - 2 * root, 0.0))
+
+
+def _common(motion: Motion, least: int) -> np.ndarray:
+    if len(motion) < least:
+        raise ValueError(f"{len(motion)} frames are too few for these features; they need {least}")
+    return motion.positions[:, joint_indices(motion.skeleton)].astype(np.float64)  # [T, 17, 3]
+
+
+def _level(vectors):
+    """Unit vectors along the floor."""
+    flat = vectors * (1, 1, 0)
+    return flat / np.maximum(np.linalg.norm(flat, axis=-1, keepdims=True), 1e-9)
+
+
+def _angle(first, middle, last):
+    """The angle at the middle of three joints [T, 3], degrees: 180 is straight."""
+    u, v = first - middle, last - middle
+    size = np.maximum(np.linalg.norm(u, axis=-1) * np.linalg.norm(v, axis=-1), 1e-12)
+    return np.degrees(np.arccos(np.clip((u * v).sum(-1) / size, -1, 1)))

@@ -1,0 +1,110 @@
+"""How one body moves: how fast, how smoothly, on which beats, and whether its feet and bones behave.
+
+Taught in chapter 3.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
+
+from ...body.joints import joints as joint_indices
+from ...body.motion import Motion
+from ...core.arguments import a, count, each, number, rate, takes, text
+from ...core.shapes import array
+
+FLOOR_PERCENTILE = 5.0
+
+
+@takes(positions=array("frames", ...), fps=rate)
+def velocity(positions, fps: float):
+    """First difference: where everything goes from one frame to the next.
+
+    Shapes: [T, ..., 3] -> [T - 1, ..., 3]; float64 arrays for arrays, tensors for tensors. Units: m/s. Chapter: 3.
+    """
+    positions = positions if torch.is_tensor(positions) else np.asarray(positions, dtype=np.float64)
+    return (positions[1:] - positions[:-1]) * fps
+
+
+@takes(positions=array("frames", ...), fps=rate)
+def speed(positions, fps: float):
+    """How fast everything goes, whichever way. Shapes: [T, ..., 3] -> [T - 1, ...]. Units: m/s. Chapter: 3."""
+    return _length(velocity(positions, fps))
+
+
+@takes(positions=array("frames", ...), fps=rate)
+def jerk(positions, fps: float):
+    """How abruptly the acceleration changes: the length of the third difference.
+
+    Recorded salsa has a mean of 31 to 75 m/s^3, by take and dancer; far above is jitter, far below is sleep.
+    Shapes: [T, ..., 3] -> [T - 3, ...]. Units: m/s^3. Chapter: 3. Flash and Hogan, Journal of Neuroscience 1985.
+    """
+    return _length(velocity(velocity(velocity(positions, fps), fps), fps))
+
+
+def _length(vectors):
+    return torch.linalg.vector_norm(vectors, dim=-1) if torch.is_tensor(vectors) else np.linalg.norm(vectors, axis=-1)
+
+
+@takes(motion=a(Motion), joints=each(text | count(0), least=1))
+def mean_speed(motion: Motion, joints=None) -> np.ndarray:
+    """How fast a dancer moves at each frame: the mean speed of her joints, in the room.
+
+    By central differences, so that frame t speaks of frame t. ``joints``: names as in `choreo_lib.body.joints`, or
+    indices (default: all). Shapes: [T]. Units: m/s. Errors: ValueError for one frame or an unknown joint. Chapter: 3.
+    """
+    if len(motion) < 2:
+        raise ValueError("one frame has no pace; a motion needs at least two")
+    chosen = slice(None)
+    if joints is not None:
+        chosen = [*joint_indices(motion.skeleton, [j for j in joints if isinstance(j, str)]),
+                  *(j for j in joints if not isinstance(j, str))]
+    moved = np.gradient(motion.positions[:, chosen].astype(np.float64), axis=0) * motion.fps  # [T, joints, 3]
+    return np.linalg.norm(moved, axis=-1).mean(-1)
+
+
+@takes(motion=a(Motion), smooth=number(0.001, 60, what="a number of seconds"))
+def beats(motion: Motion, smooth: float = 1 / 6) -> np.ndarray:
+    """Frames at which a dancer nearly stops before going on: local minima of her `pace`, smoothed.
+
+    A pause is one beat, at its middle. Shapes: [beats] frame numbers; the first and the last frame are never beats.
+    Units: ``smooth`` seconds, the width of a Gaussian (5 frames at 30 a second, as in Duolando's code).
+    Chapter: 3. Kinematic beats: Li et al., "AI Choreographer", ICCV 2021.
+    """
+    return find_peaks(-gaussian_filter1d(mean_speed(motion), smooth * motion.fps))[0]
+
+
+@takes(motion=a(Motion), height=number(0, 10))
+def foot_skate(motion: Motion, height: float = 0.01) -> float:
+    """How fast a dancer's feet slide while they are on the floor: mean horizontal speed of both toe joints.
+
+    A toe is on the floor from one frame to the next if in both it is within ``height`` of that foot's own floor,
+    the 5th percentile of its height over the motion: give a whole take, since a foot that never comes down within
+    a short window would count as standing. The percentile forgives a floor that is off by some centimetres and a
+    few frames of noise. Definitions vary: Zhang et al. (SIGGRAPH 2018) weight speeds by height up to 2.5 cm;
+    Karunratanakul et al. (ICCV 2023) count frames below 5 cm in which a foot slides; compare numbers of one
+    definition only. Salsa skims the floor: its toes are below 5 cm in 98 % of all frames, so 5 cm would measure steps
+    (0.44 m/s) and not slides; below 1 cm, in 71 %, they do 0.04 m/s. That, not zero, is the value to meet.
+    Units: m/s, ``height`` metres; nan where no toe is on the floor twice in a row.
+    Errors: ValueError where the skeleton has no feet by name. Chapter: 3.
+    """
+    toes = motion.positions[:, joint_indices(motion.skeleton, ("left_toe", "right_toe"))].astype(np.float64)
+    down = toes[..., 2] < np.percentile(toes[..., 2], FLOOR_PERCENTILE, axis=0) + height
+    slides = speed(toes[..., :2], motion.fps)[down[1:] & down[:-1]]
+    return float(slides.mean()) if len(slides) else float("nan")
+
+
+@takes(motion=a(Motion))
+def bone_variation(motion: Motion) -> np.ndarray:
+    """How much each bone's length varies: standard deviation over mean; zero for a body, more for a video's guess.
+
+    Shapes: [bones], in the order of ``motion.skeleton.bones``; nan for bones shorter than 2 cm, whose share says
+    little. Chapter: 3.
+    """
+    parents, children = np.array(motion.skeleton.bones, dtype=int).reshape(-1, 2).T
+    positions = motion.positions.astype(np.float64)
+    length = np.linalg.norm(positions[:, children] - positions[:, parents], axis=-1)  # [T, bones]
+    mean = length.mean(0)
+    return np.where(mean < 0.02, np.nan, length.std(0) / np.maximum(mean, 0.02))

@@ -1,0 +1,176 @@
+"""Motion files in and out: `read_motion`, `read_duet` and `write_motion` choose by the suffix.
+
+Taught in chapter 1, "Seeing a duet". In: BVH, FBX, C3D, TRC, NPY, JSON, NPZ. Out: BVH, GLB, NPZ. Everything is
+metres and Z up once it is inside; what a file does not state is guessed aloud (`MotionGuessWarning`,
+``motion.notes``), and what cannot be read is refused with the place (`MotionFormatError`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..body.motion import Duet, Motion
+from ..core.arguments import path as any_path
+from ..core.arguments import shown
+from . import conventions
+from .body_models import PICKLES, names_parameters, pickle_advice
+from .conventions import MotionFormatError, MotionGuessWarning, fail
+from .detections import Detections, read_detections
+from .markers import Markers, read_markers
+from .pairs import each, joint_weights, match_skeletons, read_pairs
+
+_IN = (".bvh", ".c3d", ".fbx", ".json", ".npy", ".npz", ".trc")
+_MARKERS = (".c3d", ".trc")
+_OUT = (".bvh", ".glb", ".npz")
+
+
+def read_motion(path, up: str | None = None, scale: float | None = None, fps: float | None = None,
+                take: str | int | None = None) -> Motion:
+    """Read one dancer from a motion file.
+
+    Shapes: positions [T, J, 3]; rotations [T, J, 4] where the file has them (BVH, FBX, NPZ).
+    Units: ``up`` is the file's up axis ('x', 'y', 'z', '-x', '-y', '-z'; '-y' is a camera's frame), ``scale``
+    metres per file unit, ``fps`` frames per second (for FBX: the rate to sample at). None takes the
+    file's own word, else a guess that is warned of and noted. Our NPZ states all three. ``take``: which animation
+    stack of an FBX, by name or number from 0; None: the longest that moves.
+    Errors: MotionFormatError, naming file, line or field, and what was expected.
+    Chapter: 1.
+    """
+    suffix = _suffix(path, _IN, "read")
+    _check_take(path, suffix, take)
+    if suffix == ".bvh":
+        from .bvh import read_bvh
+        return read_bvh(path, up, scale, fps)
+    if suffix == ".fbx":
+        from .fbx import read_fbx
+        return read_fbx(path, up, scale, fps, take)
+    if suffix in _MARKERS:
+        from .markers import read_marker_motion
+        return read_marker_motion(path, up, scale, fps)
+    if suffix == ".npz":
+        motion = _read_npz(path, up, scale, fps)
+        if isinstance(motion, Duet):
+            fail(path, "this file holds a duet; take read_duet, then duet.a or duet.b")
+        return motion
+    from .points import read_marker_json, read_npy_motion
+    return (read_marker_json if suffix == ".json" else read_npy_motion)(path, up, scale, fps)
+
+
+def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None, layout: str | None = None,
+              take: str | int | None = None) -> Duet:
+    """Read two dancers, from one file a dancer or from one that holds both (NPZ, NPY, FBX, C3D, BVH with two ROOTs).
+
+    Shapes: a NPY may be [T, 2, J, 3], or [2T, J, 3] with ``layout`` "interleaved" (rows a, b, a, b in turn) or
+    "stacked" (all of a, then all of b); None takes what the rows show, since no body jumps, or refuses.
+    Units, guesses: as in `read_motion`; ``up`` and ``scale`` may be a pair, one a file, such as ``up=("y", "z")``. Both
+    dancers must come out of a guess alike. Rates that differ are brought to the slower one, and lengths by a fifth of
+    a second at most, with a note.
+    Errors: MotionFormatError, also where the two cannot be brought together.
+    Chapter: 1.
+    """
+    from . import duets
+
+    if path_b is not None:
+        if layout is not None:
+            fail(path_a, "two files are parted already; leave layout= away", "layout=")
+        ups, scales = each(path_a, up, "up"), each(path_a, scale, "scale")
+        a, b = (read_motion(path, *said, fps, take) for path, *said in zip((path_a, path_b), ups, scales))
+        return duets.join(a, b, (path_a, path_b), up, scale)
+    for name, value in (("up", up), ("scale", scale)):
+        if isinstance(value, tuple | list):
+            fail(path_a, "a pair says one for each of two files, and this is one file", f"{name}=")
+    suffix = _suffix(path_a, _IN, "read")
+    _check_take(path_a, suffix, take)
+    if suffix == ".npy":
+        from .points import read_npy_duet
+        return read_npy_duet(path_a, up, scale, fps, layout)
+    if layout is not None:
+        fail(path_a, f"how rows lie is said of a .npy, not of a {suffix}; leave layout= away", "layout=")
+    if suffix == ".fbx":
+        from .fbx import read_fbx_duet
+        return duets.join(*read_fbx_duet(path_a, up, scale, fps, take), (path_a, path_a))
+    if suffix in _MARKERS:
+        from .markers import read_marker_duet
+        return duets.join(*read_marker_duet(path_a, up, scale, fps), (path_a, path_a))
+    if suffix == ".npz":
+        duet = _read_npz(path_a, up, scale, fps)
+        if not isinstance(duet, Duet):
+            fail(path_a, "this file holds one dancer; pass the second dancer's file as well")
+        return duet
+    if suffix == ".bvh":
+        from .bvh import read_bvh_duet
+        return duets.join(*read_bvh_duet(path_a, up, scale, fps), (path_a, path_a))
+    if suffix == ".json":
+        read_motion(path_a, up, scale, fps)  # detections are refused there, with the way to clean them
+    fail(path_a, f"a {suffix} file holds one dancer; pass the second dancer's file as well")
+
+
+def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", scale: float = 1.0) -> None:
+    """Write a Motion or a Duet: BVH (one dancer), GLB (for Blender and viewers; several Motions too), NPZ (lossless).
+
+    Units: ``up`` and ``scale`` are a BVH's up axis and metres per file unit: ``up="y", scale=0.01`` for programs that
+    think in Y up and centimetres. GLB is Y up and metres by its standard, NPZ is ours.
+    The file appears whole or not at all. Source and terms go with it: inside NPZ and GLB, in ``NAME.bvh.json`` beside a
+    BVH, with the joints' names and order. Whatever is written as BVH or NPZ, `read_motion` takes back.
+    Errors: MotionFormatError where the suffix is not known, the file cannot be written, or would not be read back.
+    Chapter: 1.
+    """
+    suffix = _suffix(path, _OUT, "written")
+    if not isinstance(up, str) or up not in conventions.TO_Z_UP:
+        fail(path, f"expected one of {', '.join(map(repr, conventions.TO_Z_UP))}; got {shown(up)}", "up=")
+    scale = conventions.check_scale(path, scale)
+    if scale > 1:
+        fail(path, f"{scale:g} m is larger than a metre, and six decimals of such a unit lose the dance", "scale=")
+    if suffix != ".bvh" and (up, scale) != ("z", 1.0):
+        fail(path, f"up= and scale= are for .bvh; a {suffix} is "
+                   f"{'Y up and metres by its standard' if suffix == '.glb' else 'Z up and metres, as we are'}")
+    several = isinstance(motion, list | tuple) and motion and all(isinstance(each, Motion) for each in motion)
+    if not isinstance(motion, Motion | Duet) and not (several and suffix == ".glb"):
+        raise TypeError(f"write_motion takes a Motion or a Duet (a .glb a list of Motions too); got "
+                        f"{type(motion).__name__}")
+    if suffix == ".npz":
+        from .npz import write_npz
+        return write_npz(motion, path)
+    if suffix == ".glb":
+        from .gltf import write_glb
+        return write_glb(motion, path)
+    if isinstance(motion, Duet):
+        fail(path, "a BVH holds one dancer; write duet.a and duet.b to a file each, or the duet to .glb or .npz")
+    from .bvh_write import write_bvh
+    return write_bvh(motion, path, up, scale)
+
+
+def _suffix(path, known: tuple, verb: str) -> str:
+    try:
+        suffix = Path(any_path("path", path)).suffix.lower()
+    except (TypeError, ValueError):
+        raise MotionFormatError(f"path must be the path of a file; got {shown(path)}, {type(path).__name__}") from None
+    if verb == "read" and Path(path).name.lower().endswith(".bvh.json"):
+        fail(path, f"this is the side-car of a BVH, which is read with it; take {Path(path).stem}")
+    if suffix not in known:
+        if verb == "read":
+            from . import dialects, refusals
+            if Path(path).is_dir():
+                dialects.refuse_folder(path)
+            if suffix in PICKLES and (not dialects.is_pickle(path) or names_parameters(path)):
+                fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here "
+                           f"(AIST++ and InterHuman come so). {pickle_advice(path)}")
+            if dialects.is_pickle(path):
+                refusals.refuse_pickle(path)
+        fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
+    return suffix
+
+
+def _check_take(path, suffix: str, take):
+    if take is not None and suffix != ".fbx":
+        fail(path, f"an animation stack is chosen in a .fbx, not in a {suffix}; leave take= away", "take=")
+
+
+def _read_npz(path, up, scale, fps):
+    from .npz import read_npz
+    return read_npz(path, up, scale, fps)
+
+
+__all__ = ["Detections", "Markers", "MotionFormatError", "MotionGuessWarning", "joint_weights", "match_skeletons",
+           "read_detections", "read_duet", "read_markers", "read_motion", "read_pairs", "write_motion"]

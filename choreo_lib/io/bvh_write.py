@@ -1,0 +1,123 @@
+"""BVH out: a plain file that every program opens, and its side-car.
+
+Taught in chapter 1, "Seeing a duet". Plain means: no comment, names of one word without signs that a reader takes for
+its own, a root at offset zero. Readers differ where a joint has position channels: three.js adds the joint's OFFSET to
+them, the others put them in its place; so such a joint's OFFSET is zero, and they agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+
+import numpy as np
+
+from ..body.motion import Motion
+from . import conventions
+from .bvh_text import MAX_HEAD
+from .conventions import MAX_BYTES, TO_Z_UP, fail
+from .kinematics import local_transforms, quaternions_to_angles
+from .limits import check_writable
+from .sidecar import check_free, sidecar_text
+
+
+def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
+    """Write one dancer as plain BVH and side-car; Z Y X rotations, positions back within a micrometre.
+
+    Bones that change length, and bodies known only as points, get position channels on every joint.
+    Units: ``up`` the file's up axis, ``scale`` metres per file unit (0.01 writes centimetres).
+    ``NAME.bvh.json`` keeps up axis, unit, joint names, source and terms; the BVH is read without it too.
+    Errors: MotionFormatError where the file cannot be written, or would not be read back. Chapter: 1.
+    """
+    check_writable(path, motion, margin=10.0)  # angles of six digits: a metre at the end of a bone of 100 km
+    skeleton = motion.skeleton
+    to_file = np.array(TO_Z_UP[up], np.float64).T
+    rotations, local, steady = local_transforms(motion)  # [T, J, 4], [T, J, 3], [J]
+    angles = np.degrees(quaternions_to_angles(conventions.turn(to_file, rotations)))  # [T, J, 3] in the order Z Y X
+    local = local @ to_file.T / scale
+    offsets = local.mean(axis=0) if skeleton.offsets is None else skeleton.offsets @ to_file.T / scale  # [J, 3]
+    offsets[~steady] = 0.0
+    tips = [(j, np.array(tip) @ to_file.T / scale) for j, tip in skeleton.end_sites]
+    names = plain_names(skeleton.names)
+    order, head = _tree(skeleton, names, offsets, tips, steady)
+    if (size := len(head.encode())) > MAX_HEAD:
+        fail(path, f"its skeleton fills {size:,} bytes, more than the {MAX_HEAD:,} that are read back; it has "
+                   f"{len(skeleton.end_sites):,} end sites, and names of up to {max(map(len, names)):,} letters")
+    columns = []
+    for joint in order:
+        columns += [] if steady[joint] else [local[:, joint]]
+        columns += [angles[:, joint]]
+    head += f"MOTION\nFrames: {len(motion)}\nFrame Time: {1 / motion.fps:.9g}\n"
+    stated = {"up": up, "unit": scale}
+    if names != list(skeleton.names):
+        stated["names"] = skeleton.names
+    if order != sorted(order):
+        stated["order"] = order
+    beside = check_free(path)
+    # a stop between the two renames leaves a side-car that is not believed of the BVH beside it
+    with conventions.atomic_write(beside) as temporary, conventions.atomic_write(path) as half:
+        with open(half, "wb") as file:
+            sha256 = _pour(path, file, head, np.concatenate(columns, axis=1))
+        with open(temporary, "wb") as file:
+            file.write(sidecar_text(path, motion, sha256, **stated).encode())
+            file.flush()
+            os.fsync(file.fileno())  # both are on the disk before the first takes its name
+
+
+def plain_names(names) -> list[str]:
+    """Joint names that every reader takes whole and apart: ``mixamorig:Left Leg`` is written ``mixamorig_Left_Leg``.
+
+    A space ends a name in three.js, bvhio and pymotion; three.js parts tracks at ``. : / [ ]`` and then moves nothing;
+    pymotion skips a line that holds ``{``, MOTION or HIERARCHY. What becomes alike gets a number.
+    """
+    taken, plain = {"ENDSITE"}, []  # three.js calls every end site so
+    for name in names:
+        word = re.sub(r"[\s#{}\[\].:/\\\x00-\x1f\x7f\ud800-\udfff]+", "_", name) or "joint"
+        word = re.sub("MOTION|HIERARCHY", lambda found: found[0].title(), word)
+        count, free = 2, word
+        while free in taken:
+            free, count = f"{word}_{count}", count + 1
+        taken.add(free)
+        plain.append(free)
+    return plain
+
+
+def _tree(skeleton, names, offsets, tips, steady) -> tuple[list[int], str]:
+    """The joints in the order of the file, limb by limb, and the HIERARCHY block."""
+    triple = lambda numbers: " ".join(f"{x:.9g}" for x in numbers)  # noqa: E731
+    children, sites = [[] for _ in names], [[] for _ in names]
+    for parent, child in skeleton.bones:
+        children[parent].append(child)
+    for joint, tip in tips:
+        sites[joint].append(tip)
+    order, lines, todo = [], ["HIERARCHY"], [(0, 0)]
+    while todo:  # a stack in place of recursion: a chain of 500 joints is a tree too
+        joint, depth = todo.pop()
+        if joint is None:
+            lines.append("\t" * depth + "}")
+            continue
+        order.append(joint)
+        pad = "\t" * (depth + 1)
+        channels = "CHANNELS 3 " if steady[joint] else "CHANNELS 6 Xposition Yposition Zposition "
+        lines += ["\t" * depth + ("JOINT " if depth else "ROOT ") + names[joint], "\t" * depth + "{",
+                  f"{pad}OFFSET {triple(offsets[joint])}", f"{pad}{channels}Zrotation Yrotation Xrotation"]
+        for tip in sites[joint]:
+            lines += [pad + "End Site", pad + "{", f"{pad}\tOFFSET {triple(tip)}", pad + "}"]
+        todo.append((None, depth))
+        todo += [(child, depth + 1) for child in reversed(children[joint])]
+    return order, "\n".join(lines) + "\n"
+
+
+def _pour(path, file, head: str, table: np.ndarray) -> str:
+    """Write the head and a line a frame, six decimals a number; gives the SHA-256 of it all."""
+    digest, written, row = hashlib.sha256(), 0, " ".join(["%.6f"] * table.shape[1]) + "\n"
+    for k in range(-1000, len(table), 1000):
+        piece = (head if k < 0 else "".join(row % tuple(numbers) for numbers in table[k:k + 1000])).encode()
+        written += len(piece)
+        if written > MAX_BYTES:
+            fail(path, f"{len(table):,} frames of {table.shape[1]:,} numbers fill more than the {MAX_BYTES:,} bytes "
+                       f"that are read back; write it in parts, motion[:{max(k, 1)}] first, or as .npz")
+        digest.update(piece)
+        file.write(piece)
+    return digest.hexdigest()

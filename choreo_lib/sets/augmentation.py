@@ -1,0 +1,133 @@
+"""Augmentation: the same dance turned, mirrored, exchanged, blurred or at another tempo, and still a dance.
+
+Every function takes a batch [B, T, D, J, 3] and gives a new one, and all but `noisy` take one of transforms
+[B, T, D, J, 7] as well; chance comes from a generator on the CPU, so the same seed gives the same batch on every
+device. Only training data is augmented. Taught in chapter 3, "Before any network".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import normalize
+
+from ..body.skeleton import Skeleton
+from ..core.arguments import a, count, flag, number, share, takes
+from ..core.shapes import tensor
+from .windows import ReferenceFrame, rotate_z
+
+
+@takes(batch=tensor("windows", "frames", "dancers", "joints", (3, 7)), angle=tensor("windows"))
+def turned(batch: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
+    """Each window turned about the vertical midway between the dancers' roots at its first frame.
+
+    Shapes: ``angle`` [B]. Units: radians, counter-clockwise seen from above. Chapter: 3.
+    """
+    middle = batch[:, 0, :, 0, :3].mean(1)  # [B, 3]
+    to, of = ReferenceFrame(middle, angle), ReferenceFrame(middle, torch.zeros_like(angle))
+    if batch.shape[-1] == 3:
+        return to.to_world(of.to_local(batch))
+    batch = batch.clone()  # transforms: the root carries everything else along
+    batch[..., 0, :3] = to.to_world(of.to_local(batch[..., 0, :3]))
+    batch[..., 0, 3:] = rotate_z(angle[:, None, None], batch[..., 0, 3:])
+    return batch
+
+
+@takes(batch=tensor(..., "joints", (3, 7)), skeleton=a(Skeleton, axis="joints"))
+def mirrored(batch: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
+    """The dance in a mirror: x changes its sign, and left and right joints change places.
+
+    Of a rotation, what turns about y and z is turned the other way.
+    Errors: ValueError for a skeleton whose joint names know no left and right. Chapter: 3.
+    """
+    if not skeleton.pairs:
+        raise ValueError("these joints have no left and right, so a mirror cannot exchange them")
+    swapped = list(range(len(skeleton)))
+    for left, right in skeleton.pairs:
+        swapped[left], swapped[right] = right, left
+    return batch[..., swapped, :] * batch.new_tensor([-1.0, 1.0, 1.0, 1.0, -1.0, -1.0, 1.0][: batch.shape[-1]])
+
+
+@takes(batch=tensor("windows", "frames", "dancers", "joints", (3, 7)))
+def swap_dancers(batch: torch.Tensor) -> torch.Tensor:
+    """Dancer a dances b's part and b dances a's. Chapter: 3."""
+    return batch.flip(2)
+
+
+@takes(batch=tensor(), sigma=number(0), generator=a(torch.Generator))
+def noisy(batch: torch.Tensor, sigma: float, generator: torch.Generator) -> torch.Tensor:
+    """Gaussian noise of ``sigma`` metres on every coordinate. Chapter: 3."""
+    return batch + sigma * torch.randn(batch.shape, generator=generator).to(batch)
+
+
+@takes(batch=tensor("windows", "frames", ...), factor=tensor("windows"), length=count())
+def time_warp(batch: torch.Tensor, factor: torch.Tensor, length: int) -> torch.Tensor:
+    """The first ``length`` frames of each window danced ``factor`` times as fast, by cubic interpolation in time.
+
+    Straight lines between frames would do for poses, but not for what is made of their differences: at 30 frames a
+    second they put kinks of millimetres into a movement that is smooth to a tenth of that (Catmull and Rom, 1974).
+
+    Shapes: ``factor`` [B]; [B, T, ...] in, [B, length, ...] out.
+    Errors: ValueError where a window is too short to be danced so fast. Chapter: 3.
+    """
+    last = batch.shape[1] - 1
+    times = factor[:, None] * torch.arange(length, device=factor.device)  # [B, length], in old frames
+    if float(times.max()) > last + 1e-3:
+        raise ValueError(
+            f"{length} frames at {float(factor.max()):.3g} times the tempo need windows of "
+            f"{math.ceil(float(times.max()) - 1e-3) + 1} frames; these have {last + 1}"
+        )
+    before = times.floor().long().clamp(0, max(last - 1, 0))
+    share = (times - before).to(batch.dtype).reshape(*times.shape, *[1] * (batch.ndim - 2))
+    rows = torch.arange(len(batch), device=batch.device)[:, None]
+    near = batch[:, [min(1, last), max(last - 1, 0)]]
+    batch = torch.cat([2 * batch[:, :1] - near[:, :1], batch, 2 * batch[:, -1:] - near[:, 1:]], 1)  # both ends go on
+    a, b, c, d = (batch[rows, (before + k).clamp(max=last + 2)] for k in range(4))
+    return b + 0.5 * share * (c - a + share * (2 * a - 5 * b + 4 * c - d + share * (3 * (b - c) + d - a)))
+
+
+@takes(length=count(), turn=flag, mirror=share, exchange=share, noise=number(0), tempo=number(0, 0.99))
+@dataclass(frozen=True)
+class Augment:
+    """Every augmentation in one: what `Windows.batches` applies to each batch.
+
+    ``length`` frames come out of windows of ``reach`` frames, which a faster tempo uses up. ``turn``: by any angle;
+    ``mirror``, ``exchange``: the share of windows they befall; ``noise`` metres; ``tempo`` 0.15: from 0.85 to 1.15
+    times as fast. Chapter: 3.
+    """
+
+    length: int = 64
+    turn: bool = True
+    mirror: float = 0.5
+    exchange: float = 0.5
+    noise: float = 0.002
+    tempo: float = 0.15
+
+    @property
+    def required_length(self) -> int:
+        """How many frames a window must have so that ``length`` are left at the fastest tempo."""
+        return math.ceil((self.length - 1) * (1 + self.tempo) - 1e-9) + 1
+
+    def __call__(self, batch: torch.Tensor, skeleton: Skeleton, generator: torch.Generator) -> torch.Tensor:
+        """A batch [B, reach, D, J, 3] augmented, [B, length, D, J, 3]: the same for the same generator's state."""
+        # drawn whether used or not, so that switching one augmentation off leaves the others as they were
+        mirror, exchange, pace, angle = torch.rand(4, len(batch), generator=generator).to(batch)
+        if self.noise and batch.shape[-1] != 3:
+            raise ValueError("noise in metres is for positions; with rotations, use Augment(noise=0)")
+        if self.tempo:
+            batch = time_warp(batch, 1 + self.tempo * (2 * pace - 1), self.length)
+            if batch.shape[-1] == 7:  # between two quaternions whose signs agree lies a shorter one
+                batch = torch.cat([batch[..., :3], normalize(batch[..., 3:], dim=-1)], -1)
+        if self.mirror:
+            batch = torch.where(_each(mirror < self.mirror, batch), mirrored(batch, skeleton), batch)
+        if self.exchange and batch.shape[2] == 2:
+            batch = torch.where(_each(exchange < self.exchange, batch), swap_dancers(batch), batch)
+        if self.turn:
+            batch = turned(batch, 2 * math.pi * angle)
+        return noisy(batch, self.noise, generator) if self.noise else batch
+
+
+def _each(mask: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
+    return mask.reshape(-1, *[1] * (batch.ndim - 1))

@@ -1,0 +1,225 @@
+"""Duets whose truth is known: two synthetic dancers, and which of them moves which.
+
+No recorded duet says what couples its dancers; these do, because the coupling was planted. They are made by rules
+(steps on a beat, weight, turns, joint limits, feet that stay where they stand), so they may be published freely.
+Taught in chapter 1, "Seeing a duet"; graded against in chapter 9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...body.coupling import Coupling, Drive, J
+from ...body.motion import OURS, Duet, Motion
+from ...body.skeleton import Skeleton
+from ...core.arguments import a, choice, count, each, flag, number, rate, seed, share, takes
+from .body import Performance, body, perform, reach, rotation_between, unit
+from .score import Score
+
+KINDS = ("independent", "mirror", "canon", "counterbalance", "contact", "drives")
+SENDERS = tuple(
+    f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "middle", "knee", "ankle")
+) + ("head",)
+RECEIVERS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "middle")) + ("jaw",)
+
+
+@takes(kind=choice(*KINDS), frames=count(1, 100_000), seed=seed, fps=rate, lag=count(0), strength=share,
+       drives=count(0, 6) | each(a(Drive)), bodies=each(a(Skeleton), size=2),
+       tempo=number(20, 400, what="a number of beats per minute"), shared_beat=flag)
+def duet(
+    kind: str = "canon",
+    frames: int = 300,
+    seed: int = 0,
+    fps: float = 30.0,
+    lag: int | None = None,
+    strength: float = 1.0,
+    drives=6,
+    bodies: tuple[Skeleton, Skeleton] | None = None,
+    tempo: float | None = None,
+    shared_beat: bool | None = None,
+) -> Duet:
+    """Two dancers, coupled as you say; the truth goes with them as ``duet.coupling``.
+
+    ``kind``: "independent" (nothing ties them, not even the beat), "mirror", "canon" (b dances a's phrase ``lag``
+    frames later), "counterbalance" (hands held, both hang back), "contact" (a's left hand holds b's right), or "drives"
+    (single joints of one dancer move single joints of the other: a number of drives to draw, or a list of `Drive`).
+    Units: ``frames`` at ``fps``; ``lag`` frames (default: half a second for a canon, else 0); ``strength`` 0 to 1;
+    ``tempo`` beats per minute (default: drawn from 92 to 112). The same arguments give the same bytes.
+    Errors: ValueError for an unknown kind, a lag or strength out of range, or one that the kind does not have.
+    Chapter: 1.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"there is no coupling {kind!r}; choose from {', '.join(KINDS)}")
+    lag = (round(fps / 2) if kind == "canon" else 0) if lag is None else int(lag)
+    if not 0 <= lag <= 5 * fps or not 0 <= strength <= 1 or frames < 1:
+        raise ValueError(
+            f"lag {lag}, strength {strength}, frames {frames}: a lag is 0 to 5 seconds of frames, a strength "
+            "0 to 1, and there is at least one frame"
+        )
+    follows = kind in ("mirror", "canon")
+    if (lag and not follows) or (strength != 1 and not follows and kind != "counterbalance"):
+        raise ValueError(
+            f"lag {lag} and strength {strength} mean nothing for {kind!r}: a lag belongs to mirror and canon, a "
+            "strength to these and counterbalance, and each Drive has its own"
+        )
+    rng = np.random.default_rng([seed, KINDS.index(kind)])
+    bodies = bodies or (body(1.78, shoulders=1.06), body(1.66, legs=1.02, shoulders=0.94))
+    tempo = tempo or rng.uniform(92, 112)
+    early = 40  # frames danced before the first that is shown, so that delayed signals have a past
+    times = (np.arange(frames + early) - early) / fps
+    seconds = frames / fps
+    score_a = Score.compose(rng, seconds, tempo)
+    shared_beat = kind != "independent" if shared_beat is None else shared_beat
+    own = Score.compose(
+        rng, seconds, tempo if shared_beat else rng.uniform(92, 112), 0 if shared_beat else rng.uniform(0, 1)
+    )
+    score_b = own
+    if kind in ("mirror", "canon"):
+        followed = score_a.mirrored() if kind == "mirror" else score_a
+        score_b = followed.mixed(own, strength)
+    if kind in ("counterbalance", "contact"):
+        score_a, score_b = _held(score_a, rng, kind), _held(score_b, rng, kind)
+        if kind == "counterbalance":
+            score_b = replace(score_b, lean=strength * score_a.lean)
+    formation = _Formation(rng, kind, seconds)
+    parts = []
+    for who, (score, skeleton) in enumerate(zip((score_a, score_b), bodies, strict=True)):
+        late = lag / fps if who == 1 and kind in ("mirror", "canon") else 0.0
+        place, _ = formation.at(times, who)
+        partner, _ = formation.at(times, 1 - who)
+        look = np.arctan2((partner - place)[:, 0], -(partner - place)[:, 1])
+        hips = 1.25 * abs(skeleton.offsets[J["left_hip"], 0])
+        moves = score.at(times - late, lambda t, w=who, d=late: formation.at(t + d, w), look, hips)
+        parts.append(perform(skeleton, moves))
+    planted: tuple[Drive, ...] = ()
+    if kind == "counterbalance":
+        _hold_hands(parts, ((0, 1), (1, 0)), rng, times, free=0.02)
+    elif kind == "contact":
+        _hold_hands(parts, ((0, 1),), rng, times, free=0.12)
+    elif kind == "drives":
+        planted = draw_drives(rng, drives) if isinstance(drives, int) else tuple(drives)
+        _plant(parts, planted)
+    coupling = Coupling(kind, lag, float(strength) if kind != "drives" else 1.0, planted)
+    names = ("dancer a", "dancer b")
+    a, b = (
+        Motion.from_rotations(part.rotations()[early:], part.root[early:], fps, part.skeleton, source=OURS, name=name)
+        for part, name in zip(parts, names, strict=True)
+    )
+    return Duet(a, b, coupling)
+
+
+@takes(rng=a(np.random.Generator), count=count(0, 6), lags=each(count(0), size=2), strengths=each(share, size=2))
+def draw_drives(rng: np.random.Generator, count: int, lags=(3, 12), strengths=(0.5, 0.9)) -> tuple[Drive, ...]:
+    """Joint-to-joint drives at random: at most one receiver a limb, and no limb both sends and receives."""
+    limbs = [(dancer, limb) for dancer in "ab" for limb in ("left", "right", "jaw")]
+    if not 0 <= count <= len(limbs):
+        raise ValueError(f"there are {len(limbs)} limbs that can receive; asked for {count} drives")
+    chosen = [limbs[i] for i in rng.permutation(len(limbs))[:count]]
+    drives = []
+    for dancer, limb in chosen:
+        other = "b" if dancer == "a" else "a"
+        target = limb if limb == "jaw" else f"{limb}_{rng.choice(('elbow', 'wrist', 'middle'))}"
+        senders = [s for s in SENDERS if not any(d == other and _in_limb(s, taken) for d, taken in chosen)]
+        source = str(rng.choice(senders))
+        drives.append(
+            Drive(
+                (other, source),
+                (dancer, target),
+                int(rng.integers(lags[0], lags[1] + 1)),
+                float(np.round(rng.uniform(*strengths), 3)),
+            )
+        )
+    return tuple(drives)
+
+
+def _in_limb(joint: str, limb: str) -> bool:
+    if limb == "jaw":
+        return joint in ("jaw", "head")
+    return joint.startswith(limb) and joint.endswith(("elbow", "wrist", "middle"))
+
+
+class _Formation:
+    """Where the two stand and which way they face: a couple that drifts and circles slowly."""
+
+    APART = {"independent": 1.7, "mirror": 1.65, "canon": 1.7, "counterbalance": 0.9, "contact": 1.05, "drives": 1.7}
+
+    def __init__(self, rng, kind, seconds):
+        self.side_by_side = kind == "canon"
+        self.apart = self.APART[kind]
+        self.start, self.rate = rng.uniform(0, 2 * np.pi), rng.choice((-1, 1)) * rng.uniform(0.05, 0.14)
+        self.waves = rng.uniform(0, 2 * np.pi, (2, 2)), rng.uniform(0.12, 0.3, (2, 2))
+
+    def at(self, times, who):
+        """Place [T, 2] and facing [T] (0 looks along -Y) of dancer 0 or 1."""
+        angle = self.start + self.rate * times
+        phase, speed = self.waves
+        centre = 0.25 * np.sin(times[:, None, None] * speed + phase).sum(-1)
+        apart = self.apart * (1 + 0.04 * np.sin(0.4 * times + phase[0, 0]))
+        away = np.stack([np.cos(angle), np.sin(angle)], -1) * (1 - 2 * who)
+        facing = angle if self.side_by_side else angle - np.pi / 2 + np.pi * who
+        return centre + away * apart[:, None] / 2, facing
+
+
+def _held(score: Score, rng, kind: str) -> Score:
+    """A score for two who hold each other: no turns, small steps, and a lean that comes and goes if they hang back."""
+    lean = np.repeat(rng.uniform(0.02, 0.14, -(-len(score.beats) // 2)), 2)[: len(score.beats)]
+    lean = lean if kind == "counterbalance" else np.zeros(len(score.beats))
+    return replace(score, turn=np.zeros_like(score.turn), steps=score.steps * 0.5, spine=score.spine * 0.6, lean=lean)
+
+
+def _hold_hands(parts: list[Performance], pairs, rng, times, free: float) -> None:
+    """Let a's hand and b's hand meet at a point between them that wanders by `free` metres."""
+    chests = [part.positions()[:, J["spine3"]] for part in parts]
+    across = unit((chests[1] - chests[0]) * (1, 1, 0))
+    left = np.cross(across, (0.0, 0.0, 1.0)) * -1
+    for hand_a, hand_b in pairs:
+        sign = 1 if hand_a == 0 else -1
+        wave = np.stack(
+            [np.sin(times[:, None] * rng.uniform(0.8, 2.6, 3) + rng.uniform(0, 6, 3)).sum(-1) / 3 for _ in range(3)], -1
+        )
+        meet = (chests[0] + chests[1]) / 2 + left * sign * 0.16 + free * wave + (0, 0, 0.02)
+        for part, hand in zip(parts, (hand_a, hand_b), strict=True):
+            reach(part, hand, meet)
+
+
+def _plant(parts: list[Performance], drives: tuple[Drive, ...]) -> None:
+    """Make each target bone follow its source joint: own direction and the source's, both as wobbles about a mean."""
+    placed = [part.positions() for part in parts]
+    for drive in drives:
+        (sender, source), (receiver, target) = (
+            (("ab".index(d)), J[joint]) for d, joint in (drive.source, drive.target)
+        )
+        part = parts[receiver]
+        parent = part.skeleton.parents[target]
+        signal = _wobble(placed[sender][:, source] - placed[sender][:, 0])
+        signal = np.concatenate([np.repeat(signal[:1], drive.lag, 0), signal[: len(signal) - drive.lag]])
+        bone = unit(placed[receiver][:, target] - placed[receiver][:, parent])
+        # turn with the body, so that the bone's middle direction stays possible while the dancer turns
+        carrier = part.world[:, part.skeleton.parents[parent]]
+        middle = unit(carrier @ np.einsum("tji,tj->ti", carrier, bone).mean(0))
+        own = _wobble(bone - middle)
+        pushed = 0.27 * (drive.strength * signal + np.sqrt(1 - drive.strength**2) * own)
+        size = np.linalg.norm(pushed, axis=-1, keepdims=True)
+        pushed *= np.tanh(size / 0.9) * 0.9 / np.maximum(size, 1e-9)
+        _turn_limb(part, parent, bone, unit(middle + pushed))
+
+
+def _wobble(path: np.ndarray, radius: int = 30) -> np.ndarray:
+    """What is left of a path [T, 3] without its slow part (two seconds), scaled to a root mean square of one."""
+    kernel = np.hanning(2 * radius + 3)[1:-1]
+    padded = np.pad(path, ((radius, radius), (0, 0)), mode="reflect" if len(path) > radius else "edge")
+    slow = np.stack([np.convolve(axis, kernel / kernel.sum(), mode="valid") for axis in padded.T], -1)
+    quick = path - slow
+    return quick / max(np.sqrt((quick**2).sum(-1).mean()), 1e-6)
+
+
+def _turn_limb(part: Performance, joint: int, old: np.ndarray, new: np.ndarray) -> None:
+    """Turn one joint so that its bone goes from direction `old` to `new` [T, 3], and all that hangs from it too."""
+    moved = {joint}
+    for j, parent in enumerate(part.skeleton.parents):
+        if parent in moved:
+            moved.add(j)
+    for j in moved:
+        part.world[:, j] = rotation_between(part.world[:, j], old, new)

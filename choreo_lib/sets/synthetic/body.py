@@ -1,0 +1,253 @@
+"""A body that performs a score: from steps and angles to joint rotations.
+
+Legs reach for planned footprints by two-bone inverse kinematics, so a planted foot does not slide; the spine, the
+head and the arms turn inside joint limits. Everything is computed for all frames at once.
+Taught in chapter 1, "Seeing a duet".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import roma
+import torch
+
+from ...body.coupling import J
+from ...body.skeleton import HYBRIK_29, Skeleton
+from ...core.arguments import number, takes
+
+SIDES = (("left", 1.0), ("right", -1.0))  # the left side is +X in the rest pose, which looks along -Y
+ELBOW_LIMIT = np.deg2rad((4.0, 140.0))
+KNEE_LIMIT = np.deg2rad((2.0, 140.0))
+HEAD_TURN_LIMIT = np.deg2rad(65.0)
+
+
+_SHARE = number(0.7, 1.4, what="a share of an average body's")
+
+
+@takes(height=number(1.2, 2.2, what="a number of metres"), legs=_SHARE, arms=_SHARE, shoulders=_SHARE)
+def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: float = 1.0) -> Skeleton:
+    """A 29-joint skeleton with the proportions you ask for, resting in a T-pose that looks along -Y.
+
+    Units: ``height`` metres from sole to crown; the other three are factors on an average body.
+    Errors: ValueError for a height outside 1.2 to 2.2 m or a factor outside 0.7 to 1.4.
+    Chapter: 1. Thigh and shank are the shares of body height of Drillis and Contini (1966); the rest is
+    rounded to look right.
+    """
+    leg = 0.491 * legs  # hip to ankle, as a share of height
+    trunk = (1 - 0.039 - 0.028 - leg) / (1 - 0.039 - 0.028 - 0.491)  # what is left for the spine and the head
+    arm, wide = arms, shoulders
+    half = {
+        "pelvis": (0, 0, 0),
+        "spine1": (0, 0, 0.062 * trunk),
+        "spine2": (0, 0.004, 0.075 * trunk),
+        "spine3": (0, 0.004, 0.072 * trunk),
+        "neck": (0, 0.006, 0.130 * trunk),
+        "jaw": (0, -0.010, 0.051 * trunk),
+        "head": (0, -0.004, 0.080 * trunk),
+        "hip": (0.055, 0, -0.028),
+        "knee": (0, 0, -0.245 * legs),
+        "ankle": (0, 0, -0.246 * legs),
+        "foot": (0, -0.078, -0.030),
+        "bigtoe": (0, -0.040, -0.002),
+        "collar": (0.030 * wide, 0, 0.085 * trunk),
+        "shoulder": (0.085 * wide, 0, 0.010),
+        "elbow": (0.172 * arm, 0, 0),
+        "wrist": (0.152 * arm, 0, 0),
+        "thumb": (0.050 * arm, 0, 0),
+        "middle": (0.052 * arm, 0, 0),
+    }
+    offsets = []
+    for name in HYBRIK_29.names:
+        side, _, part = name.rpartition("_")
+        x, y, z = half[part]
+        offsets.append((-x if side == "right" else x, y, z))
+    return Skeleton(HYBRIK_29.names, HYBRIK_29.parents, height * np.array(offsets, dtype=np.float64))
+
+
+@dataclass(frozen=True)
+class Performance:
+    """What one dancer does with a score: world rotations [T, J, 3, 3] and the pelvis path [T, 3] in metres."""
+
+    skeleton: Skeleton
+    world: np.ndarray
+    root: np.ndarray
+
+    def positions(self) -> np.ndarray:
+        """Joint positions, float64 [T, J, 3]."""
+        placed = np.empty(self.world.shape[:2] + (3,))
+        placed[:, 0] = self.root
+        for parent, j in self.skeleton.bones:
+            placed[:, j] = placed[:, parent] + self.world[:, parent] @ self.skeleton.offsets[j]
+        return placed
+
+    def rotations(self) -> np.ndarray:
+        """Local unit quaternions x y z w, float64 [T, J, 4], without sign jumps from frame to frame."""
+        parents = list(self.skeleton.parents[1:])
+        local = self.world.copy()
+        local[:, 1:] = np.swapaxes(self.world[:, parents], -1, -2) @ self.world[:, 1:]
+        quats = roma.rotmat_to_unitquat(torch.from_numpy(local)).numpy()
+        flips = np.sign((quats[1:] * quats[:-1]).sum(-1, keepdims=True))
+        quats[1:] *= np.cumprod(np.where(flips == 0, 1.0, flips), axis=0)
+        return quats
+
+
+def about(axis: str, angle: np.ndarray) -> np.ndarray:
+    """Rotation matrices [..., 3, 3] about one axis by angles [...] in radians."""
+    c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
+    rows = {
+        "x": (one, zero, zero, zero, c, -s, zero, s, c),
+        "y": (c, zero, s, zero, one, zero, -s, zero, c),
+        "z": (c, -s, zero, s, c, zero, zero, zero, one),
+    }[axis]
+    return np.stack(rows, axis=-1).reshape(np.shape(angle) + (3, 3))
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """Vectors [..., 3] made one long."""
+    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
+
+
+def frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Rotation matrices [..., 3, 3] whose first column is `first` and whose second leans on `second`."""
+    x = unit(first)
+    z = unit(np.cross(x, second))
+    return np.stack([x, np.cross(z, x), z], axis=-1)
+
+
+def two_bone_ik(start, goal, upper: float, lower: float, bend, limit) -> tuple[np.ndarray, np.ndarray]:
+    """Directions of two bones [T, 3] that lead from `start` to `goal`, the joint between them pushed along `bend`.
+
+    Out of reach, the limb points at the goal as far as its joint limit allows. Source: the law of cosines.
+    """
+    line = goal - start
+    reach = lambda flexion: np.sqrt(upper**2 + lower**2 + 2 * upper * lower * np.cos(flexion))  # noqa: E731
+    distance = np.clip(np.linalg.norm(line, axis=-1), reach(limit[1]), reach(limit[0]))[..., None]
+    along = unit(line)
+    side = unit(bend - (bend * along).sum(-1, keepdims=True) * along)
+    near = (upper**2 - lower**2 + distance**2) / (2 * distance)
+    off = np.sqrt(np.maximum(upper**2 - near**2, 0))
+    middle = along * near + side * off
+    return unit(middle), unit(along * distance - middle)
+
+
+def rotation_between(rotations: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """World rotations [T, 3, 3] turned by the shortest way that brings directions `old` to `new` [T, 3]."""
+    cross, dot = np.cross(old, new), (old * new).sum(-1)[..., None, None]
+    skew = np.zeros(cross.shape[:-1] + (3, 3))
+    skew[..., 0, 1], skew[..., 0, 2], skew[..., 1, 2] = -cross[..., 2], cross[..., 1], -cross[..., 0]
+    skew -= np.swapaxes(skew, -1, -2)
+    return (np.eye(3) + skew + skew @ skew / np.maximum(1 + dot, 1e-6)) @ rotations
+
+
+def arm_directions(angles: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
+    """Upper arm and forearm directions [T, 3] in the chest's frame, from the angles [T, 4] of a score."""
+    up, out, swivel, flexion = np.moveaxis(angles, -1, 0)
+    arm = np.stack([side * np.sin(up) * np.sin(out), -np.sin(up) * np.cos(out), -np.cos(up)], -1)
+    rise = np.stack([side * np.cos(up) * np.sin(out), -np.cos(up) * np.cos(out), np.sin(up)], -1)
+    front = np.stack([-side * np.cos(out), -np.sin(out), np.zeros_like(out)], -1)
+    fold = np.cos(swivel)[:, None] * rise + np.sin(swivel)[:, None] * front
+    return arm, np.cos(flexion)[:, None] * arm + np.sin(flexion)[:, None] * fold
+
+
+def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
+    """Let a body dance what `choreo_lib.sets.synthetic.score.Score.at` says.
+
+    Shapes: the arrays of ``moves``, each [T, ...]; angles in radians, places in metres.
+    Gives a Performance; hands that hold something are placed afterwards by `reach`.
+    """
+    length = np.linalg.norm(skeleton.offsets, axis=-1)
+    feet, foot_yaw, foot_pitch = moves["feet"], moves["foot_yaw"], moves["foot_pitch"]
+    world = np.empty((len(feet), len(skeleton), 3, 3))
+    heading = about("z", moves["heading"])
+    world[:, 0] = heading @ about("z", moves["hip_twist"]) @ about("y", moves["hip_roll"])
+    root = np.concatenate([moves["pelvis"], np.zeros((len(feet), 1))], axis=-1)
+    sole = np.array([0.0, 0.0, -skeleton.offsets[J["left_foot"], 2] - skeleton.offsets[J["left_bigtoe"], 2]])
+    ankles = feet + sole
+    root[:, 2] = _pelvis_height(skeleton, world[:, 0], root, ankles, moves["bounce"])
+    for i, (side, _) in enumerate(SIDES):
+        hip, knee, ankle = (J[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
+        foot = about("z", foot_yaw[:, i]) @ about("x", foot_pitch[:, i])
+        forward = -(world[:, 0, :, 1] + about("z", foot_yaw[:, i])[..., 1])
+        start = root + world[:, 0] @ skeleton.offsets[hip]
+        thigh, shin = two_bone_ik(start, ankles[:, i], length[knee], length[ankle], forward, KNEE_LIMIT)
+        for j, bone in ((hip, thigh), (knee, shin)):  # rest legs hang along -Z, so the bone is minus the z column
+            world[:, j] = frame(-bone, -forward)[..., [2, 1, 0]] * np.array([-1.0, 1.0, 1.0])
+        world[:, ankle] = foot
+        world[:, J[f"{side}_foot"]] = world[:, J[f"{side}_bigtoe"]] = foot
+    bend, tilt, twist = np.moveaxis(moves["spine"], -1, 0)
+    turn = (
+        about("z", (twist - moves["hip_twist"]) / 3) @ about("y", (tilt - moves["hip_roll"]) / 3) @ about("x", bend / 3)
+    )
+    for joint, parent in (("spine1", "pelvis"), ("spine2", "spine1"), ("spine3", "spine2")):
+        world[:, J[joint]] = world[:, J[parent]] @ turn
+    chest = world[:, J["spine3"]]
+    look = moves["look"] - moves["heading"] - twist
+    look = HEAD_TURN_LIMIT * np.sin(look)  # towards the partner, and back to the front when the partner is behind
+    nod = about("x", moves["nod"] - 0.4 * bend)
+    world[:, J["neck"]] = chest @ about("z", 0.4 * look)
+    world[:, J["jaw"]] = world[:, J["head"]] = world[:, J["neck"]] @ about("z", 0.6 * look) @ nod
+    done = Performance(skeleton, world, root)
+    for i, (side, sign) in enumerate(SIDES):
+        angles = moves["arms"][:, i]
+        shrug = sign * -0.25 * np.clip(angles[:, 0] - 1.2, 0, None)
+        world[:, J[f"{side}_collar"]] = chest @ about("y", shrug)
+        arm, forearm = arm_directions(angles, sign)
+        place_arm(
+            done, i, np.einsum("tij,tj->ti", chest, arm), np.einsum("tij,tj->ti", chest, forearm), moves["wrists"][:, i]
+        )
+    return done
+
+
+def place_arm(done: Performance, i: int, arm: np.ndarray, forearm: np.ndarray, wrist: np.ndarray) -> None:
+    """Point one arm's bones along world directions [T, 3]; the hand bends by `wrist` [T] radians."""
+    side, sign = SIDES[i]
+    fold = forearm - (forearm * arm).sum(-1, keepdims=True) * arm
+    rest = frame(np.array([sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
+    hinge = frame(arm, fold)
+    done.world[:, J[f"{side}_shoulder"]] = hinge @ rest.T
+    elbow = np.stack([forearm, np.cross(hinge[..., 2], forearm), hinge[..., 2]], axis=-1) @ rest.T
+    done.world[:, J[f"{side}_elbow"]] = elbow
+    hand = elbow @ about("y", sign * wrist)
+    for joint in ("wrist", "thumb", "middle"):
+        done.world[:, J[f"{side}_{joint}"]] = hand
+
+
+def reach(done: Performance, i: int, goal: np.ndarray) -> None:
+    """Bring one hand's middle joint to world points [T, 3], or as near as the arm is long."""
+    side, sign = SIDES[i]
+    skeleton = done.skeleton
+    length = np.linalg.norm(skeleton.offsets, axis=-1)
+    shoulder, elbow, wrist = (J[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist"))
+    hand = length[J[f"{side}_thumb"]] + length[J[f"{side}_middle"]]
+    placed = done.positions()
+    chest = done.world[:, J["spine3"]]
+    out = np.einsum("tij,j->ti", chest, np.array([0.8 * sign, 0.4, -1.0]))
+    # the hand continues the forearm, so the chain has two bones: upper arm, and forearm with hand
+    arm, forearm = two_bone_ik(placed[:, shoulder], goal, length[elbow], length[wrist] + hand, out, ELBOW_LIMIT)
+    place_arm(done, i, arm, forearm, np.zeros(len(goal)))
+
+
+def _pelvis_height(skeleton, pelvis, root, ankles, bounce) -> np.ndarray:
+    """As high as both legs allow, less the bounce: a smoothed lower envelope, so no leg is ever too short."""
+    length = np.linalg.norm(skeleton.offsets, axis=-1)
+    bounds = []
+    for i, (side, _) in enumerate(SIDES):
+        leg = length[J[f"{side}_knee"]] + length[J[f"{side}_ankle"]]
+        hip = pelvis @ skeleton.offsets[J[f"{side}_hip"]]
+        across = np.linalg.norm((root + hip - ankles[:, i])[:, :2], axis=-1)
+        bounds.append(ankles[:, i, 2] + np.sqrt(np.maximum((0.985 * leg) ** 2 - across**2, 0.01)) - hip[:, 2])
+    return _smooth_below(np.minimum(*bounds)) - bounce
+
+
+def _smooth_below(bound: np.ndarray, radius: int = 9) -> np.ndarray:
+    """A smooth curve that never passes above `bound` [T]: the lowest value around, then a kernel as wide."""
+    padded = np.pad(bound, 2 * radius, mode="edge")
+    lowest = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1).min(-1)
+    return np.convolve(lowest, _kernel(radius), mode="valid")
+
+
+def _kernel(radius: int) -> np.ndarray:
+    bump = np.cos(np.linspace(-np.pi / 2, np.pi / 2, 2 * radius + 3)[1:-1]) ** 4
+    return bump / bump.sum()

@@ -1,0 +1,382 @@
+"""Windows: short pieces of long takes, as every model and every baseline is shown them.
+
+A window is two numbers, where it begins and which take it is from; its frames are copied only when a batch is asked
+for, and a batch is one gather. A frame of reference puts each window where the dancers are, so that a duet at the edge
+of the room is no special case. Taught in chapter 3, "Before any network".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import roma
+import torch
+
+from ..body.compatibility import rest_mismatch, same_rate, skeleton_mismatch
+from ..body.motion import Duet, Motion, Source
+from ..body.skeleton import Skeleton, forward_kinematics
+from ..core.arguments import MAX_FRAMES, a, count, device, each, flag, number, rate, seed, takes, text
+from ..core.seeding import chunks, generator, order
+from ..core.shapes import chosen, tensor, together
+
+_TAKES = a(Duet, Motion) | each(a(Duet, Motion))
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Windows of several takes, as indices into one tensor that holds every take once.
+
+    Shapes: ``frames`` float32 [F, D, J, 3], or [F, D, J, 7] where they were cut with rotations, all takes one after
+    another (a tensor over a memory map will do);
+    ``first`` [N] where in them each window begins; ``take`` [N] which of the takes it is from and ``start`` [N] at
+    which frame of it, all int64. ``windows[indices]`` is [B, T, D, J, 3], a copy: D is 2 for duets, 1 for solos;
+    indices are whole numbers, a slice or a mask.
+    Units: metres; ``fps`` counts the frames inside a window: a take at 30 fps cut with ``step`` 2 has 15.
+    ``skipped`` says which takes were too short. Of each take, the short ones too: ``spans``, its first row of
+    ``frames`` and the one after its last (None where it is too short), and ``couplings``, what was planted in it.
+    Chapter: 3.
+    """
+
+    frames: torch.Tensor
+    first: torch.Tensor
+    take: torch.Tensor
+    start: torch.Tensor
+    length: int
+    step: int
+    fps: float
+    skeleton: Skeleton
+    source: Source | None = None
+    skipped: tuple[str, ...] = ()
+    spans: tuple = ()
+    couplings: tuple = ()
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, indices) -> torch.Tensor:
+        return self._gather(chosen("indices", indices, len(self)))
+
+    def _gather(self, which) -> torch.Tensor:
+        """As ``windows[which]``, for indices that are known to be right: an epoch asks for thousands of batches."""
+        first = self.first[which].to(self.frames.device)
+        rows = first[..., None] + self.step * torch.arange(self.length, device=first.device)  # [B] -> [B, T]
+        if self.frames.device.type == "cpu":
+            # one thread of NumPy fills the memory bus; torch's threads wait for each other where the machine is busy
+            return torch.from_numpy(self.frames.numpy().take(rows.numpy(), 0))  # [B, T, D, J, 3]
+        return self.frames[rows]
+
+    def __repr__(self) -> str:
+        left_out = f", {len(self.skipped)} takes too short" if self.skipped else ""
+        return (
+            f"Windows({len(self)} of {self.length} frames from {len(self.take.unique())} takes, "
+            f"{self.frames.shape[1]} x {len(self.skeleton)} joints, {self.fps:g} fps{left_out})"
+        )
+
+    @takes(names=each(text))
+    def with_joints(self, names: Sequence[str]) -> Windows:
+        """The same windows of some of the joints, as `cut` would have made them. Chapter: 5."""
+        keep, skeleton = _kept(self.skeleton, names)
+        return replace(self, frames=self.frames[:, :, keep].contiguous(), skeleton=skeleton)
+
+    def subset(self, which) -> Windows:
+        """The windows that a mask [N] or indices choose; the frames are shared, not copied. Chapter: 3."""
+        which = chosen("which", which, len(self))
+        which = [which] if isinstance(which, int) else which
+        return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])
+
+    def summary(self) -> dict:
+        """What a card says of these windows: how many, of how many takes, and the fingerprint of their frames."""
+        frames = self.frames.contiguous().numpy().tobytes()
+        return {"windows": len(self), "takes": len(self.take.unique()), "frames": len(self.frames),
+                "sha256": hashlib.sha256(frames).hexdigest()}  # fmt: skip
+
+    @takes(device=device)
+    def to(self, device) -> Windows:
+        """The same windows with their frames on another device, where batches are then gathered. Chapter: 3."""
+        return replace(self, frames=self.frames.to(device))
+
+    @takes(seed=seed, epoch=count(0))
+    def order(self, seed: int | None = None, epoch: int = 0) -> torch.Tensor:
+        """In which order an epoch goes through the windows, int64 [N]; the same on every device. Chapter: 3."""
+        return order(len(self), seed, epoch)
+
+    @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag, device=device)
+    def batches(
+        self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None, device=None
+    ) -> Iterator[torch.Tensor]:
+        """One epoch of batches [B, T, D, J, 3]: in order, or shuffled where there is a seed.
+
+        Batch number k of an epoch depends on seed, epoch and k only, its augmentation too, so training that stopped
+        before batch k goes on with ``begin=k``. ``drop_last`` leaves out a last batch that is smaller than the others,
+        unless it is the only one. ``augment`` is an `augmentation.Augment`.
+        Errors: ValueError for a size below 1, no windows, chance without a seed, or windows too short to augment.
+        Chapter: 3.
+        """
+        parts = chunks(len(self), size, seed, epoch, drop_last)
+        if augment is not None and seed is None:
+            raise ValueError("augmentation draws by chance: give a seed, so that the same run can be had again")
+        if augment is not None and self.length != augment.required_length:
+            raise ValueError(
+                f"these windows have {self.length} frames and the augmentation needs {augment.required_length} to give "
+                f"{augment.length}; cut(..., length=augment.required_length)"
+            )
+        for k in range(begin, len(parts)):
+            batch = self._gather(parts[k]).to(self.frames.device if device is None else device)
+            yield batch if augment is None else augment(batch, self.skeleton, generator(seed, epoch, k))
+
+
+@takes(takes=_TAKES, length=count(), stride=count(), step=count(), joints=each(text), rotations=flag)
+def cut(
+    takes: Duet | Motion | Sequence[Duet] | Sequence[Motion],
+    length: int = 64,
+    stride: int = 1,
+    step: int = 1,
+    joints: Sequence[str] | None = None,
+    rotations: bool = False,
+) -> Windows:
+    """Windows of ``length`` frames, one every ``stride`` frames; none crosses from one take into the next.
+
+    ``step`` takes every step-th frame inside a window; ``joints`` keeps these only, in the skeleton's order (each
+    then hangs from its nearest ancestor that is kept). ``rotations``: in place of positions each joint's transform, as
+    BVH and glTF keep it: where it hangs, seen from its parent (the root: from the world), and how it is turned there, a
+    unit quaternion x y z w whose sign never jumps from one frame to the next. See `positions_of`.
+    Errors: ValueError naming the take that differs from the first in joints, dancers or fps, or that has no rotations,
+    or, where no take is long enough, how long the longest is. Takes that are too short beside others are listed in
+    ``.skipped``.
+    Chapter: 3; rotations: 6.
+    """
+    if rotations and joints is not None:
+        raise ValueError("a joint's rotation is seen from its parent, so none can be left out; leave joints= away")
+    takes = [takes] if isinstance(takes, Duet | Motion) else list(takes)
+    if not takes or min(length, stride, step) < 1:
+        raise ValueError(f"{len(takes)} takes, length {length}, stride {stride}, step {step}: each must be at least 1")
+    dancers = [tuple(take) if isinstance(take, Duet) else (take,) for take in takes]
+    lead = dancers[0][0]
+    for k, group in enumerate(dancers):
+        if len(group) != len(dancers[0]):
+            raise ValueError(f"take {k} has {len(group)} dancers and take 0 has {len(dancers[0])}; cut them apart")
+        if not same_rate(group[0].fps, lead.fps):
+            raise ValueError(
+                f"take {k} runs at {group[0].fps:g} frames per second and take 0 at {lead.fps:g}; bring them "
+                "together with motion.resampled(fps)"
+            )
+        for who, motion in zip("ab", group):
+            differs = skeleton_mismatch(motion.skeleton, lead.skeleton)
+            if differs or rotations and (differs := rest_mismatch(motion.skeleton, lead.skeleton)):
+                raise ValueError(
+                    f"dancer {who} of take {k} has other joints ({len(motion.skeleton)}: "
+                    f"{', '.join(motion.skeleton.names[:4])}, ...) than dancer a of take 0: {differs}. Windows need "
+                    "the same joints in every take, and of rotations the same rest bones; choreo_lib.conform(motion, "
+                    "skeleton) brings them together"
+                )
+    alike = all(motion.skeleton == lead.skeleton for group in dancers for motion in group)
+    skeleton = lead.skeleton if alike else Skeleton(lead.skeleton.names, lead.skeleton.parents)
+    keep, skeleton = _kept(skeleton, joints)
+    span, first, number, start, skipped, spans, at = (length - 1) * step + 1, [], [], [], [], [], 0
+    for k, group in enumerate(dancers):
+        frames = len(group[0])
+        if frames < span:
+            skipped.append(f"take {k}: {frames} frames, and a window spans {span}")
+            spans.append(None)
+            continue
+        spans.append((at, at + frames))
+        begins = torch.arange(0, frames - span + 1, stride)
+        first.append(at + begins)
+        start.append(begins)
+        number.append(torch.full_like(begins, k))
+        at += frames
+    if not first:
+        longest = max(len(group[0]) for group in dancers)
+        raise ValueError(f"a window spans {span} frames and the longest take has {longest}; use a shorter window")
+    long = [(k, group) for k, group in enumerate(dancers) if len(group[0]) >= span]
+    whole = [np.stack([_transforms(m, k) if rotations else m.positions[:, keep] for m in group], 1)
+             for k, group in long]
+    return Windows(
+        torch.from_numpy(np.concatenate(whole)),  # [F, D, J, 3 or 7]
+        torch.cat(first), torch.cat(number), torch.cat(start), length, step, lead.fps / step, skeleton,
+        Source.join(*(motion.source for group in dancers for motion in group)), tuple(skipped),
+        tuple(spans), tuple(take.coupling if isinstance(take, Duet) else None for take in takes),
+    )  # fmt: skip
+
+
+def _transforms(motion: Motion, take: int) -> np.ndarray:
+    """Every joint's place at its parent and its turn there, float32 [T, J, 7]."""
+    if motion.rotations is None or motion.skeleton.offsets is None:
+        raise ValueError(f"take {take} has no joint rotations, only points; read it from BVH or FBX, or leave "
+                         "rotations= away")
+    turns = motion.rotations  # [T, J, 4], of which q and -q are one rotation
+    jumps = (turns[1:] * turns[:-1]).sum(-1, keepdims=True) < 0
+    signs = np.cumprod(np.concatenate([np.ones_like(turns[:1, :, :1]), np.where(jumps, -1, 1)]), 0)
+    places = np.repeat(motion.skeleton.offsets[None].astype(np.float32), len(motion), 0)  # [T, J, 3]
+    places[:, 0] = motion.positions[:, 0]
+    return np.concatenate([places, signs * turns], -1).astype(np.float32)
+
+
+@takes(skeleton=a(Skeleton, axis="joints"), transforms=tensor(..., "joints", 7))
+def positions_of(skeleton: Skeleton, transforms: torch.Tensor) -> torch.Tensor:
+    """Where the joints are, [..., J, 3], from their transforms [..., J, 7] (see `cut`), each with its own bones.
+
+    Units: metres, world coordinates. Chapter: 6.
+    """
+    places, turns = transforms[..., :3], transforms[..., 3:]
+    return forward_kinematics(skeleton, turns, places[..., 0, :], places)[0]
+
+
+def _kept(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] | slice, Skeleton]:
+    """Which joints stay, and the skeleton they make."""
+    if joints is None:
+        return slice(None), skeleton
+    unknown = [name for name in joints if name not in skeleton.names]
+    if unknown or skeleton.names[0] not in joints:
+        raise ValueError(
+            f"joints (by their names) must be some of {', '.join(skeleton.names)}, the first among them"
+            + (f"; there is no {', '.join(unknown)}" if unknown else f"; {skeleton.names[0]} is missing")
+        )
+    keep = [j for j, name in enumerate(skeleton.names) if name in joints]
+    parents = []
+    for j in keep:
+        parent = skeleton.parents[j]
+        while parent not in keep and parent >= 0:
+            parent = skeleton.parents[parent]
+        parents.append(keep.index(parent) if parent >= 0 else -1)
+    return keep, Skeleton(tuple(skeleton.names[j] for j in keep), tuple(parents))
+
+
+@takes(take=a(Duet, Motion), shares=each(number(), least=1), gap=count(0))
+def split_in_time(take: Duet | Motion, shares: Sequence[float] = (0.7, 0.15, 0.15), gap: int = 64) -> list:
+    """Parts of one take, one after another, for training, validation and test.
+
+    ``gap`` frames between two parts belong to neither: neighbouring frames are nearly the same, so without it the end
+    of one part would be the answer to the beginning of the next.
+    Errors: ValueError where shares do not add up to 1, or a part would be empty. Chapter: 3.
+    """
+    left = len(take) - gap * (len(shares) - 1)
+    ends = np.rint(np.cumsum([0, *shares]) * left).astype(int)
+    if gap < 0 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        raise ValueError(f"shares {tuple(shares)} must be positive and add up to 1, and gap {gap} must not be negative")
+    if min(np.diff(ends)) < 1:
+        raise ValueError(f"{len(take)} frames are too few for {len(shares)} parts with {gap} frames between them")
+    return [take[int(a) + k * gap : int(b) + k * gap] for k, (a, b) in enumerate(zip(ends[:-1], ends[1:]))]
+
+
+@takes(windows=a(Windows))
+def takes_of(windows: Windows) -> list[Duet]:
+    """The takes that windows of duets were cut from, whole, with what was planted in them; and with their rotations,
+    where they were cut with them.
+
+    Chapter: 5.
+    """
+    duets = []
+    for take in windows.take.unique().tolist():
+        whole = windows.frames[slice(*windows.spans[take])].cpu()  # [T, D, J, 3 or 7]
+        duets.append(Duet(*(_motion(whole[:, who], windows) for who in (0, 1)), windows.couplings[take]))
+    return duets
+
+
+def _motion(frames: torch.Tensor, windows: Windows) -> Motion:
+    """One dancer's positions or transforms [T, J, 3 or 7] as a Motion."""
+    fps, skeleton = windows.fps * windows.step, windows.skeleton
+    if frames.shape[-1] == 3:
+        return Motion(frames.numpy(), fps, skeleton, source=windows.source)
+    bones = frames[0, :, :3].double().numpy() * (np.arange(len(skeleton)) > 0)[:, None]
+    body = Skeleton(skeleton.names, skeleton.parents, bones)
+    return Motion.from_rotations(frames[..., 3:], frames[:, 0, :3], fps, body, source=windows.source)
+
+
+class ReferenceFrame(NamedTuple):
+    """A place to look from: a point on the floor and a direction; one for every window of a batch.
+
+    Shapes: ``origin`` [B, 3] with z 0; ``heading`` [B]. Both verbs take positions [B, ..., 3].
+    Units: metres; radians counter-clockwise from the world's X axis, seen from above.
+    Seen from there, X is ahead, Y to the left, and Z still up. Chapter: 3.
+    """
+
+    origin: torch.Tensor
+    heading: torch.Tensor
+
+    @takes(x=tensor(..., 3))
+    def to_local(self, x: torch.Tensor) -> torch.Tensor:
+        """World positions as seen from the frame. Chapter: 3."""
+        origin, heading = self._beside(x)
+        return _turn(x - origin, -heading)
+
+    @takes(x=tensor(..., 3))
+    def to_world(self, x: torch.Tensor) -> torch.Tensor:
+        """The inverse of `to_local`. Chapter: 3."""
+        origin, heading = self._beside(x)
+        return _turn(x, heading) + origin
+
+    def _beside(self, x: torch.Tensor):
+        ones = [1] * (x.ndim - 1 - self.heading.ndim)
+        shape = (*self.heading.shape, *ones)
+        return self.origin.reshape(*shape, 3), self.heading.reshape(shape)  # [B, 1, ..., 3], [B, 1, ...]
+
+
+def _turn(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
+    cos, sin = torch.cos(angle), torch.sin(angle)
+    return torch.stack([cos * x[..., 0] - sin * x[..., 1], sin * x[..., 0] + cos * x[..., 1], x[..., 2]], -1)
+
+
+@takes(angle=tensor(), rotations=tensor(..., 4))
+def rotate_z(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
+    """World rotations [..., 4] (x y z w), turned by ``angle`` [...] radians about the vertical. Chapter: 6."""
+    together(rotations=rotations.shape[:-1], angle=angle.shape)
+    half = (angle / 2).expand(rotations.shape[:-1])
+    nothing = torch.zeros_like(half)
+    return roma.quat_product(torch.stack([nothing, nothing, half.sin(), half.cos()], -1), rotations)
+
+
+@takes(batch=tensor("windows", "frames", "dancers", "joints", 3), at=count(-MAX_FRAMES),
+       skeleton=a(Skeleton, axis="joints"), of=text)
+def reference_frame(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = "duet") -> ReferenceFrame:
+    """The frame of reference of each window at frame ``at``, which is as a rule the last one that was observed.
+
+    ``of``: "duet" stands midway between the two pelvises and looks from a's to b's (where they are within 1 cm of
+    each other above the floor: where a faces); "a" or "b" stands at that dancer's pelvis and looks where the
+    dancer faces, at right angles to the line from the right hip and shoulder to the left ones.
+    Shapes: ``batch`` [B, T, D, J, 3]; gives origin [B, 3] and heading [B]. Moving or turning the world moves and
+    turns the frame with it, so what is seen from it stays the same.
+    Errors: ValueError for another ``of``, one dancer where two are needed, or joints without left and right.
+    Chapter: 3.
+    """
+    if of not in ("duet", "a", "b") or (of != "a" and batch.shape[2] < 2):
+        raise ValueError(f'there is no frame of {of!r} for {batch.shape[2]} dancer(s): use "a", or "b", "duet" for two')
+    pose = batch[:, at]  # [B, D, J, 3]
+    if of != "duet":
+        who = "ab".index(of)
+        middle, ahead = pose[:, who, skeleton.pelvis], _facing(pose[:, who], skeleton)
+    else:
+        pelvis = pose[:, :, skeleton.pelvis]  # [B, D, 3]
+        middle, ahead = pelvis.mean(1), (pelvis[:, 1] - pelvis[:, 0])[:, :2]
+        close = ahead.norm(dim=-1, keepdim=True) < 0.01
+        if close.any():
+            ahead = torch.where(close, _facing(pose[:, 0], skeleton), ahead)
+    return ReferenceFrame(middle * middle.new_tensor([1.0, 1.0, 0.0]), torch.atan2(ahead[:, 1], ahead[:, 0]))
+
+
+def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
+    """The horizontal direction [B, 2] in which a body faces, from joints [B, J, 3]."""
+    found = [skeleton.limb(side, part) for part in ("hip", "shoulder") for side in ("left", "right")]
+    if None in found:
+        raise ValueError("no left and right hip and shoulder among the joints, so nobody knows where this body faces")
+    hip, other_hip, shoulder, other_shoulder = (pose[:, j] for j in found)
+    across = hip - other_hip + shoulder - other_shoulder  # [B, 3], from right to left
+    return torch.stack([across[:, 1], -across[:, 0]], -1)
+
+
+@takes(batch=tensor("windows", "frames", ...), fps=rate, gap=count())
+def velocities(batch: torch.Tensor, fps: float, gap: int = 1) -> torch.Tensor:
+    """How fast each joint moves, from the frame ``gap`` frames before; the first ``gap`` frames repeat the next one.
+
+    Those first frames thus know a later one: nothing that is scored on foretelling it may be shown them.
+    Shapes: [B, T, ...] in and out. Units: metres in, metres per second out.
+    Errors: ValueError where a window is not longer than the gap. Chapter: 3.
+    """
+    if not 1 <= gap < batch.shape[1]:
+        raise ValueError(f"gap {gap} in windows of {batch.shape[1]} frames: it must be at least 1 and below that")
+    change = (batch[:, gap:] - batch[:, :-gap]) * (fps / gap)
+    return torch.cat([change[:, :1].expand(-1, gap, *batch.shape[2:]), change], 1)

@@ -1,0 +1,79 @@
+"""What can be drawn: names that no plot mistakes for markup, and dances that are near enough to be seen.
+
+Taught in chapter 1, "Seeing a duet"; used by plots, films and the player.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from ..body.motion import Duet, Motion
+from ..core.arguments import Rule, Wrong, a, count, each, number, printable, shown
+
+REACH = 1000.0
+"""Metres from the origin: who is farther out is a file in another unit, and its floor would have a million lines."""
+
+
+def label(text) -> str:
+    """A name as a plot shows it: as it is spelled, on one line.
+
+    Matplotlib takes ``$`` for mathematics, leaves out of a legend what begins with an underscore, and stops at half a
+    character. Chapter: 1.
+    """
+    said = re.sub(r"\s+", " ", printable(str(text))).replace("$", r"\$")
+    return f" {said}" if not said or said.startswith("_") else said  # a space before it, and it is shown
+
+
+def _seen(value, axes):
+    a(Motion, Duet).test(value, axes)
+    for who, motion in zip("ab", value if isinstance(value, Duet) else (value,)):
+        far = np.abs(motion.positions).max(axis=(1, 2))
+        if far.max() > REACH:
+            raise Wrong(ValueError, f"dancer {who} {far.max():,.0f} m away in frame {int(far.argmax())}. Is it in "
+                                    "metres? Read it with scale=, or bring it nearer with .moved(shift)")
+    axes.setdefault("dancers", [len(motion.skeleton) for motion in (value if isinstance(value, Duet) else (value,))])
+    return value
+
+
+def _edges(value, axes):
+    each(each(count(0), size=2)).test(value, axes)
+    joints = axes.get("dancers", [0])
+    if len(joints) < 2:
+        raise Wrong(ValueError, "edges for one dancer; they tie dancer a to dancer b")
+    for k, pair in enumerate(value):
+        if any(int(joint) >= limit for joint, limit in zip(pair, joints)):
+            raise Wrong(ValueError, f"{shown(pair)} at place {k}, for {joints[0]} and {joints[1]} joints")
+    return [tuple(int(joint) for joint in pair) for pair in value]
+
+
+def joint_of(motion: Motion, name: str, argument: str) -> int:
+    """The index of a joint by name. Errors: KeyError that begins with the argument's name."""
+    name = printable(name)  # as the skeleton keeps it
+    if name not in motion.skeleton.names:
+        raise KeyError(f"{argument}: no joint {name!r}; this skeleton has {', '.join(motion.skeleton.names)}")
+    return motion.skeleton.names.index(name)
+
+
+def _axes_given(value, axes):
+    from matplotlib.axes import Axes
+
+    return a(Axes).test(value, axes)
+
+
+AXES = Rule("a matplotlib Axes", _axes_given)
+SEEN = Rule(f"a Motion or a Duet within {REACH:,.0f} m of the origin", _seen)
+SEEN_DUET = Rule(f"a Duet within {REACH:,.0f} m of the origin",
+                 lambda value, axes: _seen(a(Duet).test(value, axes), axes))
+VIEW = each(number(-36_000, 36_000), size=2)
+"""(azimuth, elevation) in degrees."""
+FRAME = count(0)
+EDGES = Rule("a list of pairs (joint of a, joint of b) of indices", _edges)
+
+
+def check_frame(motion: Motion | Duet, frame: int, name: str = "frame") -> None:
+    """Refuse a frame that the motion does not have."""
+    if frame >= len(motion):
+        raise ValueError(f"{name} must be from 0 to {len(motion) - 1}, since the motion has {len(motion)} frames; got "
+                         f"{frame}")

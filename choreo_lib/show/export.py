@@ -1,0 +1,161 @@
+"""Moving pictures as files: GIF and MP4, for slides, messages and pages that may not carry the data itself.
+
+Taught in chapter 1, "Seeing a duet".
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..body.motion import Duet, Motion
+from ..core.arguments import count, each, flag, number, path, seconds, takes
+from ..io.conventions import atomic_write
+from . import palette
+from .drawable import EDGES, SEEN, VIEW
+from .films import GIF_FPS, write_gif, write_mp4
+
+SUFFIXES = (".gif", ".mp4")
+MAX_FRAMES = 40_000
+"""Of a film: 22 minutes at 30 a second."""
+
+
+@takes(motion=SEEN, path=path, ghost=SEEN, edges=EDGES, seconds=seconds, size=each(count(16, 4096), size=2),
+       fps=number(0.01, 1000), view=VIEW, max_bytes=count(1, 10**12), progress=flag)
+def animate(
+    motion: Motion | Duet,
+    path: str | Path,
+    *,
+    ghost: Motion | Duet | None = None,
+    edges=None,
+    seconds: float | None = None,
+    size: tuple[int, int] = (640, 400),
+    fps: float | None = None,
+    view: tuple[float, float] | None = None,
+    max_bytes: int | None = None,
+    progress: bool = True,
+) -> Path:
+    """Draw a motion or a duet as a film; gives the path.
+
+    ``path`` ends in .gif or .mp4 (MP4 needs the extra ``video``: pip install 'choreo-lib[video]'). ``ghost`` is drawn
+    in grey behind; ``edges`` are index pairs (joint of a, joint of b). ``view`` is (azimuth,
+    elevation) in degrees (default: from the best side). Units: ``size`` pixels, 16 to 4,096 a side (of an MP4 an odd
+    one is rounded up, since its colours come in pairs); ``seconds`` cuts the film; ``fps`` of the film, 0.01 to 1,000:
+    of each moment the nearest frame is drawn. Default: every frame of the motion, or every second, third, ... so that
+    there are at most 30 a second. ``max_bytes`` makes it coarser until it fits.
+    A film lasts as long as the motion. An MP4 has the rate asked for; a GIF counts in hundredths of a second, of which
+    its frames last now one more, now one less, and shows at most 50 a second, so of more some are left out, with a
+    warning. Pictures are written as they are drawn, so a long film takes no more memory than a short one.
+    The file is written under a temporary name and renamed when complete, and of an MP4 the frames in it have been
+    counted, so a stop or a full disk leaves what was there before.
+    Errors: ValueError for another suffix, size, seconds or fps, for more than 40,000 frames, or where ``max_bytes``
+    cannot be met; ImportError naming the extra; MotionFormatError where the file cannot be written.
+    Chapter: 1.
+    """
+    from .plots import best_side
+
+    path = Path(path)
+    kind = path.suffix.lower()
+    if kind not in SUFFIXES:
+        raise ValueError(f"path {path.name}: a film ends in {' or '.join(SUFFIXES)}")
+    size = tuple(side + side % 2 if kind == ".mp4" else side for side in size)
+    frames, fps = _frames(motion, seconds, fps, GIF_FPS if kind == ".gif" else None)
+    if view is None:
+        view = (best_side(tuple(motion) if isinstance(motion, Duet) else (motion,)), 14.0)
+    write = write_gif if kind == ".gif" else write_mp4
+    with atomic_write(path) as half:
+        for quality in (24, 30, 36, 42):
+            pictures = _pictures(motion, ghost, edges, frames, size, view, progress)
+            write(half, pictures, len(frames), fps, size, quality)
+            if max_bytes is None or half.stat().st_size <= max_bytes:
+                break
+            size = tuple(max(int(s * 0.8) // 2 * 2, 2) for s in size)
+        else:
+            raise ValueError(
+                f"{path.name}: {len(frames)} frames do not fit into {max_bytes} bytes; ask for fewer seconds"
+            )
+    return path
+
+
+def _frames(motion, seconds, fps, most: float | None) -> tuple[np.ndarray, float]:
+    """Which frame of the motion each frame of the film shows, int64 [N], and how many it shows a second."""
+    length = len(motion) if seconds is None else min(max(round(seconds * motion.fps), 1), len(motion))
+    step = max(int(np.ceil(motion.fps / 30 - 1e-6)), 1)
+    asked, fps = fps, motion.fps / step if fps is None else float(fps)
+    if most is not None and fps > most:
+        warnings.warn(f"fps={asked:g}: a GIF shows at most {most:g} frames a second, so some are left out; it lasts as "
+                      "long. An .mp4 shows them all", UserWarning, stacklevel=3)
+        fps = most
+    count = max(round(length * fps / motion.fps), 1)
+    if count > MAX_FRAMES:
+        raise ValueError(f"{count:,} frames are more than the {MAX_FRAMES:,} of a film; ask for fewer with seconds= or "
+                         "fps=")
+    if asked is None:
+        return np.arange(0, length, step), fps
+    return np.minimum(np.floor(np.arange(count) * motion.fps / fps + 0.5).astype(np.int64), length - 1), fps
+
+
+def _pictures(motion, ghost, edges, frames, size, view, progress):
+    """Yield one RGB picture uint8 [height, width, 3] per frame, by Pillow: far quicker than matplotlib."""
+    from PIL import Image, ImageDraw
+
+    dancers = tuple(motion) if isinstance(motion, Duet) else (motion,)
+    ghosts = () if ghost is None else tuple(ghost) if isinstance(ghost, Duet) else (ghost,)
+    from .plots import _project
+
+    drawn = [(m, _project(m.positions, view), who) for who, m in [(None, g) for g in ghosts] + list(enumerate(dancers))]
+    now = lambda m, frame: min(round(frame * m.fps / motion.fps), len(m) - 1)  # noqa: E731 (a ghost has its own clock)
+    seen = [slice(now(m, int(frames[-1])) + 1) for m, _, _ in drawn]
+    everything = np.concatenate([p[part].reshape(-1, 2) for (_, p, _), part in zip(drawn, seen)])
+    low, high = everything.min(0), everything.max(0)
+    big = 2  # drawn at twice the size and scaled down, for smooth edges
+    width, height = size[0] * big, size[1] * big
+    scale = 0.88 * min(width / max(high[0] - low[0], 0.5), height / max(high[1] - low[1], 0.5))
+    place = lambda p: (p - (low + high) / 2) * (scale, -scale) + (width / 2, height / 2)  # noqa: E731
+    floor = [
+        place(_project(np.array(line, float), view))
+        for line in _floor([m.positions[part] for (m, _, _), part in zip(drawn, seen)])
+    ]
+    stroke = max(int(0.016 * scale), 2)
+    for frame in tqdm(frames, desc="drawing", unit="frame", disable=not progress, leave=False):
+        picture = Image.new("RGB", (width, height), palette.PAPER)
+        draw = ImageDraw.Draw(picture)
+        for line in floor:
+            draw.line([tuple(p) for p in line], fill=palette.GRID, width=2)
+        at = [place(p[now(m, int(frame))]) for m, p, _ in drawn]
+        for i, j in edges if edges is not None else ():
+            draw.line([tuple(at[-2][i]), tuple(at[-1][j])], fill=palette.STRING, width=max(stroke // 2, 1))
+        for (m, _, who), points in zip(drawn, at, strict=True):
+            colour = palette.GHOST if who is None else palette.DANCERS[who]
+            for p, c in m.skeleton.bones:
+                draw.line(
+                    [tuple(points[p]), tuple(points[c])],
+                    fill=colour,
+                    width=stroke + (who == 1) * stroke // 3,
+                    joint="curve",
+                )
+            if who == 1:
+                for p, c in m.skeleton.bones:
+                    draw.line([tuple(points[p]), tuple(points[c])], fill=palette.PAPER, width=max(stroke // 3, 1))
+            head = m.skeleton.find("head", "jaw", "neck")
+            if head is not None:
+                x, y, r = *points[head], 3 * stroke
+                draw.ellipse(
+                    [x - r, y - r, x + r, y + r],
+                    fill=colour if who != 1 else palette.PAPER,
+                    outline=colour,
+                    width=stroke,
+                )
+        yield np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
+
+
+def _floor(moves: list[np.ndarray]) -> list:
+    """Lines of a one-metre floor grid under everything that moves; of a coarser one under what goes very far."""
+    low = np.floor(np.min([p[..., :2].min((0, 1)) for p in moves], 0) - 0.3)
+    high = np.ceil(np.max([p[..., :2].max((0, 1)) for p in moves], 0) + 0.3)
+    step = max(1.0, np.ceil((high - low).max() / 100))
+    lines = [[(x, low[1], 0), (x, high[1], 0)] for x in np.arange(low[0], high[0] + step, step)]
+    return lines + [[(low[0], y, 0), (high[0], y, 0)] for y in np.arange(low[1], high[1] + step, step)]

@@ -1,0 +1,285 @@
+"""The player: a motion that can be orbited, slowed and stepped through, in one piece of HTML that needs no network.
+
+It stands inside an ``<iframe srcdoc>``, drawn by `player.js`; the same motion gives the same bytes. Where no script
+runs, a still picture and a text alternative remain. Taught in chapter 1, "Seeing a duet".
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import os
+import re
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from ..body.compatibility import same_rate
+from ..body.motion import Duet, Motion, Source
+from ..core.arguments import count, each, flag, number, path, printable, takes, text
+from ..core.shapes import array
+from ..io.conventions import atomic_write
+from ..sets.registry import vouched
+from . import palette
+from .drawable import SEEN, joint_of
+from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
+
+FILM_SECONDS, FILM_BYTES = 8.0, 400_000
+MOST_PLAYED = 2_000_000
+"""Frames x joints of all who are played: a page of 16 MB, which a browser still opens at once."""
+_COLOURS = {"light": dict(a=palette.DANCERS[0], b=palette.DANCERS[1], ghost=palette.GHOST, string=palette.STRING,
+                          ink=palette.INK, soft=palette.INK_SOFT, paper=palette.PAPER, grid=palette.GRID, shadow=0.3),
+            "dark": dict(a=palette.DANCERS_DARK[0], b=palette.DANCERS_DARK[1], ghost=palette.GHOST_DARK,
+                         string=palette.STRING_DARK, ink=palette.INK_DARK, soft=palette.INK_SOFT_DARK,
+                         paper=palette.PAPER_DARK, grid=palette.GRID_DARK, shadow=0.9)}
+
+
+@dataclass(frozen=True, repr=False)
+class Player:
+    """What `play` gives; a notebook shows it as it is. Chapter: 1.
+
+    ``html`` is the piece of HTML a page takes in, ``alt`` the same in words, ``page`` a page of its own.
+    """
+
+    html: str
+    alt: str
+    page: str
+
+    def _repr_html_(self) -> str:
+        return self.html
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        return {"text/html": self.html, "text/plain": self.alt}
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    @takes(path=path)
+    def save(self, path: str | Path) -> Path:
+        """Write the player as a page of its own; gives the path. A stop on the way leaves no half page."""
+        path = Path(path)
+        with atomic_write(path) as half:
+            half.write_text(self.page, encoding="utf-8", newline="\n")
+        return path
+
+
+def publishing() -> bool:
+    """Whether outputs are being made for others to see: the environment variable CHOREO_PUBLISH. Chapter: 1."""
+    return os.environ.get("CHOREO_PUBLISH", "").strip().lower() not in ("", "0", "no", "false")
+
+
+@takes(motion=SEEN, ghost=SEEN, title=text, speed=number(above=0, high=1000), loop=each(count(0), size=2),
+       height=count(80, 10_000), threshold=number(0, 1.01), camera=each(number()), autoplay=flag, publish=flag,
+       places=array(empty=True, plain=True))
+def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=None, trails=None,
+         title: str | None = None, speed: float = 1.0, loop: tuple[int, int] | None = None, height: int = 460,
+         threshold: float = 0.8, camera: tuple[float, ...] | None = None, autoplay: bool = True, places=None,
+         publish: bool | None = None) -> Player:
+    """Show a motion or a duet: drag to orbit, space to play, ? for the keys.
+
+    Shapes: ``edges`` are strings between the dancers: E pairs (joint of a, joint of b) of indices or names, or a tuple
+    ``(pairs, weights)`` or ``(pairs, weights, directions)`` with weights [E] or [T, E] from 0 to 1 and E directions
+    "a->b", "b->a" or "". A string is drawn while its weight is at least ``threshold``, which a slider moves.
+    ``ghost`` is a second motion drawn in grey; ``trails`` names the joints that leave a trail.
+    Units: ``loop`` (first, last) frames; ``camera`` (azimuth, elevation) in degrees, then metres away if a third is
+    given; ``height`` pixels.
+    ``places`` [N, 2] makes of the motion N phrases of equal length, one after another, and a map of N dots beside the
+    stage: click one, and its phrase is danced. A film has no map.
+    ``publish`` (default: `publishing`): motion that may not be passed on is shown as a film of at most 400 KB instead;
+    that a file allows it counts only where the file holds motion of a registered set (`choreo_lib.Source`).
+    Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
+    """
+    dancers = tuple(map(vouched, _dancers(motion)))
+    ghosts = () if ghost is None else tuple(map(vouched, _dancers(ghost)))
+    last = len(motion) - 1
+    spots = _map(places, len(motion))
+    if loop is None:
+        loop = (0, spots["length"] - 1 if spots else last)
+    loop = int(loop[0]), int(loop[1])
+    title = title and printable(title)
+    from .plots import best_side
+    camera = tuple(float(x) for x in ((best_side(dancers), 14) if camera is None else camera))
+    if ghosts and not same_rate(ghosts[0].fps, motion.fps):
+        raise ValueError(f"the ghost runs at {ghosts[0].fps:g} frames per second and the motion at {motion.fps:g}; "
+                         "bring them together with .resampled(fps)")
+    if not 0 <= loop[0] <= loop[1] <= last:
+        raise ValueError(f"loop {loop} must be (first, last) frames within 0 to {last}")
+    if len(camera) not in (2, 3) or not all(d > 0 for d in camera[2:]):
+        raise ValueError(f"camera must be (azimuth, elevation) in degrees, or with metres away; got {camera}")
+    ties = pack_edges(motion, edges, threshold)
+    trails = _trails(dancers, trails)
+    everyone = dancers + ghosts
+    source = everyone[0].source if len(everyone) == 1 else Source.join(*(m.source for m in everyone))
+    free = bool(source and source.redistribute)
+    alt = describe(motion, ghost=ghost, strings=len(ties["pairs"]) if ties else 0, title=title)
+    picture = _still(dancers, camera, last // 2)
+    if (publishing() if publish is None else publish) and not free:
+        return _film(motion, ghost, ties, alt, source, picture)
+    if (cells := sum(len(m) * len(m.skeleton) for m in everyone)) > MOST_PLAYED:
+        some, step = MOST_PLAYED * len(motion) // cells, -(-cells // MOST_PLAYED)
+        raise ValueError(f"motion has {len(motion):,} frames, a page of {8e-6 * cells:,.0f} MB, which browsers do not "
+                         f"open. Cut it, as in motion[:{some}], or take one frame in {step}, motion[::{step}]")
+    if spots:
+        alt += f" Beside it a map of {len(spots['at'])} dots, one a phrase."
+    names = _names(dancers)
+    payload = pack(dancers, ghosts, names + _names(ghosts), ties) | {
+        "title": title or "", "alt": alt, "credit": source.credit if source else "", "redistribute": free,
+        "trails": trails, "floor": _floor(dancers), "speed": speed, "loop": loop, "autoplay": bool(autoplay),
+        "camera": [*np.deg2rad(camera[:2]).round(6).tolist(), *camera[2:]], "palette": _COLOURS}
+    if spots:
+        payload["map"] = spots
+    heading = html.escape(title or " and ".join(names))
+    words = f"{picture}<p>{html.escape(alt)}</p>"
+    # The iframe lies over the still picture and the text: they stay where a viewer strips iframes or runs no script.
+    # Its colour scheme is stated because a frame that differs from its page in that is painted opaque white.
+    piece = (f'<div class="choreo-player" style="position:relative;height:{int(height)}px;max-width:960px;'
+             f'overflow:hidden">{words}<iframe title="{heading}" style="position:absolute;inset:0;width:100%;'
+             f'height:100%;border:0;color-scheme:normal" srcdoc="{_attribute(_document(payload, heading))}"></iframe>'
+             "</div>")
+    return Player(piece, alt, _document(payload, heading, f"<noscript>{words}</noscript>"))
+
+
+@takes(motion=SEEN, ghost=SEEN, strings=count(0), title=text)
+def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, strings: int = 0,
+             title: str | None = None) -> str:
+    """The motion in words: who, how long, how far apart, what moves most, how far they travel. Chapter: 1."""
+    dancers = _dancers(motion)
+    names = _names(dancers)
+    words = [printable(title).rstrip(".")] if title else []
+    words.append(f"{' and '.join(names)}, {motion.duration:.1f} seconds: {len(motion)} frames, "
+                 f"{motion.fps:g} a second")
+    if len(dancers) > 1:
+        gap = np.linalg.norm(dancers[0].positions[:, 0] - dancers[1].positions[:, 0], axis=-1)
+        words.append(f"they are {gap.min():.2f} to {gap.max():.2f} metres apart, {gap.mean():.2f} on average")
+    for m, name in zip(dancers, names):
+        steps = np.linalg.norm(np.diff(m.positions, axis=0), axis=-1).sum(0)  # [J]
+        travel = np.linalg.norm(np.diff(m.positions[:, 0, :2], axis=0), axis=-1).sum()
+        joint = _busiest(m)
+        words.append(f"{name} moves the {_in_words(m.skeleton.names[joint])} most ({steps[joint]:.1f} metres) and "
+                     f"travels {travel:.1f} metres over the floor")
+    if ghost is not None:
+        named = " and ".join(m.name for m in _dancers(ghost) if m.name and m.name not in names)
+        words.append(f"a grey ghost shows {named or 'a second motion'}")
+    if strings:
+        words.append(f"up to {strings} {'string ties' if strings == 1 else 'strings tie'} {names[0]} to {names[1]}")
+    return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in words)
+
+
+def _dancers(motion: Motion | Duet) -> tuple[Motion, ...]:
+    return tuple(motion) if isinstance(motion, Duet) else (motion,)
+
+
+def _names(dancers) -> list[str]:
+    names = [m.name or (f"dancer {'ab'[who]}" if len(dancers) > 1 else "dancer") for who, m in enumerate(dancers)]
+    return [f"{n} ({who})" for n, who in zip(names, "ab")] if len(set(names)) < len(names) else names
+
+
+def _in_words(joint: str) -> str:
+    """left_wrist and LeftWrist are both "left wrist"."""
+    words = re.sub(r"[_\-.:\s]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", joint)).lower().strip()
+    words = re.sub(r" end$|\d+$", "", words)
+    said = {"middle": "middle finger", "bigtoe": "big toe", "fore arm": "forearm", "up leg": "hip"}
+    return re.sub(rf"\b({'|'.join(said)})$", lambda found: said[found[0]], words)
+
+
+def _busiest(motion: Motion) -> int:
+    return int(np.linalg.norm(np.diff(motion.positions, axis=0), axis=-1).sum(0).argmax())
+
+
+def _trails(dancers, trails) -> dict:
+    if trails is None:  # the t key still has something to show
+        return {"joints": [[_busiest(m)] for m in dancers], "on": False}
+    trails = [trails] if isinstance(trails, str) else list(each(text)("trails", trails))
+    for name in trails:
+        if not any(name in m.skeleton.names for m in dancers):
+            joint_of(dancers[0], name, "trails")
+    return {"joints": [[m.skeleton.index(n) for n in trails if n in m.skeleton.names] for m in dancers], "on": True}
+
+
+def _floor(dancers) -> float:
+    """Zero where feet are near it; else (points from video) as low as the dancers usually come."""
+    low = min(float(np.median(m.positions[..., 2].min(axis=1))) for m in dancers)
+    return 0.0 if -0.25 < low < 0.35 else round(low, 3)
+
+
+def _map(places, frames: int) -> dict | None:
+    """Where the dots of a map stand, in percent of its width and height, and how many frames a phrase has."""
+    if places is None:
+        return None
+    places = np.asarray(places, dtype=np.float64)
+    if places.ndim != 2 or places.shape[1] != 2 or not len(places) or frames % len(places):
+        raise ValueError(f"places must be N finite points [N, 2] for N phrases of equal length; got {places.shape} for "
+                         f"{frames} frames")
+    low, high = places.min(0), places.max(0)
+    share = (places - low) / np.where(high > low, high - low, 1)
+    return {"at": np.round(8 + 84 * (share * (1, -1) + (0, 1)), 1).tolist(), "length": frames // len(places)}
+
+
+@lru_cache
+def _script(with_map: bool) -> str:
+    text = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
+    if not with_map:
+        text = re.sub(r"// ---- the map of phrases.*?// ---- end of the map[^\n]*", "", text, flags=re.DOTALL)
+    lines = text.splitlines()
+    return "\n".join(line for line in map(str.strip, lines) if line and not line.startswith("//"))
+
+
+def _document(payload: dict, heading: str, fallback: str = "") -> str:
+    return ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+            f"<title>{heading}</title><body>{fallback}{block(payload)}<script>{_script('map' in payload)}</script>"
+            "</body></html>")
+
+
+def _attribute(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+
+
+def _still(dancers, camera, frame: int, size=(640, 400)) -> str:
+    """One frame as a small SVG, in whole pixels: solid strokes for a, hollow ones for b."""
+    from .plots import _project
+    flat = [_project(m.positions[frame], camera[:2]) * (1, -1) for m in dancers]
+    low, high = np.min([p.min(0) for p in flat], 0), np.max([p.max(0) for p in flat], 0)
+    scale = 0.8 * min(size[0] / max(high[0] - low[0], 0.5), size[1] / max(high[1] - low[1], 0.5))
+    wide, drawn = max(round(0.05 * scale), 3), []
+    for who, (m, p) in enumerate(zip(dancers, flat)):
+        p = np.rint((p - (low + high) / 2) * scale + np.array(size) / 2).astype(int).tolist()
+        bones = "".join("M{} {}L{} {}".format(*p[i], *p[j]) for i, j in m.skeleton.bones)
+        head = m.skeleton.find("head")
+        skull = "" if head is None else '<circle cx="{}" cy="{}" r="{}"/>'.format(*p[head], round(0.09 * scale))
+        colour = palette.DANCERS[who]
+        drawn.append(f'<g fill="{palette.PAPER if who else colour}" stroke="{colour}" stroke-width="{wide}">'
+                     f'<path d="{bones}"/>' +
+                     (f'<path stroke="{palette.PAPER}" stroke-width="{wide // 2}" d="{bones}"/>' if who else "") +
+                     f"{skull}</g>")
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}" aria-hidden="true" '
+            'stroke-linecap="round" style="display:block;width:100%;height:85%;'
+            f'background:{palette.PAPER}">{"".join(drawn)}</svg>')
+
+
+def _film(motion, ghost, ties, alt: str, source: Source | None, picture: str) -> Player:
+    """The same as a film, for motion whose positions may not be passed on."""
+    from .export import animate
+    pairs = None
+    if ties and ties["pairs"]:  # a film has no slider: it shows the strings that are there on average
+        weights = np.frombuffer(base64.b64decode(ties["weights"]), np.uint8).reshape(-1, len(ties["pairs"]))
+        strong = weights.mean(0) / 255 >= ties["threshold"]
+        pairs = [pair for pair, shown in zip(ties["pairs"], strong) if shown] or None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        seconds = min(FILM_SECONDS, motion.duration)
+        animate(motion, path, ghost=ghost, edges=pairs, seconds=seconds,
+                max_bytes=FILM_BYTES, progress=False)
+        film = base64.b64encode(path.read_bytes()).decode()
+    credit = (source.credit or source.name) if source else "source unknown"
+    poster = base64.b64encode(picture.encode()).decode()
+    words = html.escape(alt)
+    part = f" of the first {seconds:g} seconds" if seconds < motion.duration else ""
+    piece = ('<figure class="choreo-film" style="margin:0;max-width:640px"><video controls muted loop playsinline '
+             f'preload="metadata" aria-label="{words}" poster="data:image/svg+xml;base64,{poster}" style="width:100%" '
+             f'src="data:video/mp4;base64,{film}"></video><figcaption>A film{part}; run this cell to orbit. {words} '
+             f"Motion: {html.escape(credit)}.</figcaption></figure>")
+    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>A film</title><body>{piece}</body></html>'
+    return Player(piece, alt, page)

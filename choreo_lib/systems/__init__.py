@@ -1,0 +1,1 @@
+"""The published systems, repaired, and nothing else."""

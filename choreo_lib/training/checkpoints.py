@@ -1,0 +1,230 @@
+"""Runs and weights on disk: safetensors and JSON, written whole or not at all, and never a pickle.
+
+Taught in chapter 4, "A dancer in 256 numbers".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import math
+import re
+from pathlib import Path
+
+import safetensors
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ..core import files
+from . import fingerprints
+
+
+class TrainingError(RuntimeError):
+    """A run that cannot start, go on or be read: says what is wrong, where, and what to do. Chapter: 4."""
+
+
+atomic_write = functools.partial(files.atomic_write, error=TrainingError)
+"""A temporary path beside the one given, moved over it when all went well; see `choreo_lib.core.files.atomic_write`."""
+
+
+def write_weights(path: Path, model: nn.Module, half: bool = False) -> None:
+    """A model's weights as safetensors, with its configuration; ``half``: in float16, at half the size.
+
+    Errors: TrainingError where the disk is full or the folder closed; what stood at ``path`` stays. Chapter: 4.
+    """
+    tensors = dict(model.state_dict())
+    if half:
+        tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+    _write(Path(path), tensors, {"config": json.dumps(model.config())} if hasattr(model, "config") else {})
+
+
+def read_weights(path: Path, model: nn.Module) -> None:
+    """Weights into a model.
+
+    Errors: TrainingError for a file that is none, whose weights are another model's or of other joints, not finite, or
+    whole numbers where the model has real ones. Chapter: 4.
+    """
+    tensors, meta = _read(Path(path))
+    _compare(path, tensors, model)
+    if "config" in meta and hasattr(model, "config"):
+        mine, theirs = model.config(), _json(path, meta, "config", dict)
+        if "names" in mine and list(mine["names"]) != theirs.get("names"):
+            raise TrainingError(f"{path} was trained on other joints, or on these in another order; bring the motion's "
+                                "joints into the order of the weights, or train again")
+    model.load_state_dict(tensors)
+
+
+def save(path: Path, model, optimiser, scaler, identity: str, state: dict, rank: int) -> None:
+    """Everything that a run needs to go on as if nothing had happened. Errors: as `write_weights`. Chapter: 4."""
+    tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
+    for number, slots in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser/{number}/{name}": value for name, value in slots.items()}
+    tensors["random/cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random/cuda"] = torch.cuda.get_rng_state()
+    _write(Path(path), tensors, {
+        "kind": "choreo run", "identity": identity, "state": json.dumps(state),
+        "scaler": json.dumps(scaler.state_dict()), "rank": str(rank), "parts": json.dumps(sorted(tensors))})
+
+
+def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict:
+    """The inverse of `save`; gives the state. Nothing is changed before all of the file has been looked at.
+
+    Errors: TrainingError for a truncated or foreign file, one without its parts, weights that are not finite, another
+    model, plan or data. Chapter: 4.
+    """
+    tensors, meta = _read(Path(path))
+    if meta.get("kind") != "choreo run":
+        raise TrainingError(f"{path} is no run of this library (it may be weights alone); choose the last.safetensors "
+                            "that training wrote")
+    mine, theirs = json.loads(identity), _json(path, meta, "identity", dict)
+    if "data" not in theirs:
+        raise TrainingError(f"{path} was written by an older version, which kept no fingerprint of its data, so nobody "
+                            "can tell whether these are the same. Start in another folder; --weights and its "
+                            "best.safetensors begin from what it has learned")
+    parts = _json(path, meta, "parts", list)
+    if missing := [str(name) for name in parts if not isinstance(name, str) or name not in tensors]:
+        raise _damaged(path, f"{', '.join(missing[:3])}{' and others are' if missing[3:] else ' is'} not there")
+    weights = {name[6:]: value for name, value in tensors.items() if name.startswith("model/")}
+    _compare(path, weights, model)
+    if changed := fingerprints.changes(mine, theirs):
+        raise TrainingError(f"{path} was made with another {', '.join(changed)}; go on with the same, or start in "
+                            "another folder")
+    slots = _slots(path, tensors, optimiser)
+    state, scale = _state(path, meta), _json(path, meta, "scaler", dict)
+    if scale.keys() != scaler.state_dict().keys() or not all(map(_number, scale.values())):
+        raise _damaged(path, "the state of its gradient scaler is not there, or another precision's")
+    if not re.fullmatch(r"\d{1,6}", meta.get("rank", "")):
+        raise _damaged(path, "the number of its process (rank) is not there")
+    here = {"random/cpu": torch.get_rng_state()}
+    if "random/cuda" in tensors and torch.cuda.is_available():
+        here["random/cuda"] = torch.cuda.get_rng_state()
+    for name, now in here.items():
+        if name not in tensors or (tensors[name].dtype, tensors[name].shape) != (now.dtype, now.shape):
+            raise _damaged(path, f"{name}, the state of its random numbers, is not there or of another kind")
+    model.load_state_dict(weights)
+    optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
+    if scale:
+        scaler.load_state_dict(scale)
+    if rank == int(meta["rank"]):  # the other processes keep noise of their own
+        torch.set_rng_state(tensors["random/cpu"])
+        if "random/cuda" in here:
+            torch.cuda.set_rng_state(tensors["random/cuda"])
+    return state
+
+
+def _write(path: Path, tensors: dict[str, torch.Tensor], meta: dict[str, str]) -> None:
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    with atomic_write(path) as half:
+        try:
+            save_file(tensors, half, meta)
+        except safetensors.SafetensorError as error:  # the system's own number stands in its text only
+            number = re.search(r"\(os error (\d+)\)", str(error))
+            raise OSError(int(number[1]) if number else 5, str(error)) from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path):
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            yield file
+    except (OSError, safetensors.SafetensorError, ValueError, TypeError, AttributeError, KeyError, RuntimeError,
+            OverflowError, MemoryError) as error:
+        raise TrainingError(f"{path} cannot be read as safetensors: {error}. It may be cut short or of another kind; "
+                            "use another checkpoint, or train again") from error
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+
+
+def _compare(path, tensors: dict[str, torch.Tensor], model: nn.Module) -> None:
+    """Refuse weights that are another model's, of another kind of number, or no numbers, naming the first."""
+    compare_shapes(path, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, model)
+    for name, value in model.state_dict().items():
+        given = tensors[name]
+        if (given.is_floating_point(), given.is_complex()) != (value.is_floating_point(), value.is_complex()):
+            raise _damaged(path, f"{name} is {str(given.dtype).removeprefix('torch.')}, and this model has "
+                                 f"{str(value.dtype).removeprefix('torch.')}")
+        if given.is_floating_point() and not given.float().isfinite().all():
+            raise _damaged(path, f"{name} holds numbers that are not finite")
+
+
+def shapes(path: Path) -> dict[str, tuple]:
+    """The shapes of a file's weights, which stay on the disk. Errors: TrainingError. Chapter: 4."""
+    with _opened(path) as file:
+        return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+
+
+def compare_shapes(path, held: dict[str, tuple], model: nn.Module) -> None:
+    """Refuse weights that are another model's, which may be one without memory (meta).
+
+    Errors: TrainingError naming the first that differs. Chapter: 4.
+    """
+    wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    for name in dict.fromkeys([*wanted, *held]):
+        if wanted.get(name) != held.get(name):
+            raise TrainingError(f"{path} holds weights of another model: {name} is {held.get(name, 'not there')}, and "
+                                f"this model has {wanted.get(name, 'no such weight')}. Do joints, frames and sizes "
+                                "agree?")
+
+
+def _slots(path, tensors: dict[str, torch.Tensor], optimiser) -> dict[int, dict]:
+    """The optimiser's running means, each beside the weight that it is of."""
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    slots: dict[int, dict] = {}
+    for name, value in tensors.items():
+        if not name.startswith("optimiser/"):
+            continue
+        found = re.fullmatch(r"optimiser/(\d{1,6})/(step|exp_avg|exp_avg_sq)", name)
+        number = int(found[1]) if found else len(weights)
+        if number >= len(weights):
+            raise _damaged(path, f"{name} belongs to no weight of this model")
+        shape = () if found[2] == "step" else tuple(weights[number].shape)
+        if tuple(value.shape) != shape or not value.is_floating_point() or not value.float().isfinite().all():
+            raise _damaged(path, f"{name} is not the finite numbers {shape} that its weight needs")
+        slots.setdefault(number, {})[found[2]] = value
+    for number, each in slots.items():
+        if lost := {"step", "exp_avg", "exp_avg_sq"} - each.keys():
+            raise _damaged(path, f"optimiser/{number}/{min(lost)} is not there")
+    return slots
+
+
+def _state(path, meta: dict[str, str]) -> dict:
+    """Where the run stood, each entry of the right kind."""
+    state = _json(path, meta, "state", dict)
+    kinds = {"epoch": _count, "step": _count, "waited": _count, "seconds": _number, "best": lambda x: type(x) is float,
+             "sums": lambda x: isinstance(x, dict) and all(type(each) in (int, float) for each in x.values()),
+             "rows": lambda x: isinstance(x, list) and all(isinstance(row, dict) and all(
+                 type(each) in (int, float) for each in row.values()) for row in x)}
+    for name, fits in kinds.items():
+        if name not in state or not fits(state[name]):
+            raise _damaged(path, f"{name}, where the run stood, is not there or {str(state.get(name))[:40]!r}")
+    if math.isnan(state["best"]):
+        raise _damaged(path, "best, where the run stood, is no number")
+    return state
+
+
+def _json(path, meta: dict[str, str], name: str, kind: type):
+    try:
+        words = json.loads(meta[name])
+    except (KeyError, ValueError, RecursionError):
+        words = None
+    if not isinstance(words, kind):
+        raise _damaged(path, f"its {name} is not there or cannot be read")
+    return words
+
+
+def _count(x) -> bool:
+    return type(x) is int and 0 <= x < 1 << 53
+
+
+def _number(x) -> bool:
+    return type(x) in (int, float) and abs(x) < 1e300
+
+
+def _damaged(path, what: str) -> TrainingError:
+    return TrainingError(f"{path} is damaged or was edited: {what}. Use another checkpoint, or train again")

@@ -13,6 +13,7 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
+from choreo_lib.body.skeleton import positions_of
 from choreo_lib.extensions import VAERNN
 from choreo_lib.extensions.latent_sequence import blend
 from choreo_lib.sets import windows
@@ -54,7 +55,7 @@ def steps(routes: tuple[str, ...], precision: torch.dtype) -> tuple[float, float
     def kinematics():
         turns = batch[:, :, 1, :, 3:].clone().requires_grad_()
         for _ in routes:
-            windows.positions_of(body, torch.cat([batch[:, :, 1, :, :3], turns], -1)).sum().backward()
+            positions_of(body, torch.cat([batch[:, :, 1, :, :3], turns], -1)).sum().backward()
 
     return times(step), times(lstms), times(kinematics)
 

@@ -71,7 +71,7 @@ def test_usual_names_have_an_up_a_facing_and_pairs(name):
     motion, said = heard(cl.read_motion, case(name + ".bvh"))
     assert "up='y'" in said and 1.4 < motion.positions[..., 2].max() < 1.9 and motion.positions[..., 2].min() > -0.1
     assert len(motion.skeleton.pairs) >= 8
-    cl.windows.reference_frame(torch.tensor(motion.positions[None, :, None]), 0, motion.skeleton, of="a")
+    cl.body.reference.reference_frame(torch.tensor(motion.positions[None, :, None]), 0, motion.skeleton, of="a")
 
 
 # ---- rest pose against motion

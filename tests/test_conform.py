@@ -15,6 +15,7 @@ from cases import CASES
 
 import choreo_lib as cl
 from choreo_lib.body.compatibility import body_size, rest_mismatch, same_rate, skeleton_mismatch
+from choreo_lib.body.reference import reference_frame
 from choreo_lib.evaluation import metrics
 from choreo_lib.extensions import Guidance, SoloVAE
 from choreo_lib.io.joint_roles import joint_roles
@@ -390,7 +391,7 @@ def test_the_pelvis_is_where_the_legs_meet():
     np.testing.assert_allclose(metrics.pelvis_distance(held), metrics.pelvis_distance(duet), atol=1e-6)
     assert cl.body.joints.joint(held.a.skeleton, "pelvis") == 1
     for of in ("a", "b", "duet"):
-        one, other = (windows.reference_frame(torch.from_numpy(d.positions)[None], 20, d.a.skeleton, of=of)
+        one, other = (reference_frame(torch.from_numpy(d.positions)[None], 20, d.a.skeleton, of=of)
                       for d in (duet, held))
         torch.testing.assert_close(one.origin, other.origin)
         torch.testing.assert_close(one.heading, other.heading)

@@ -7,8 +7,8 @@ import torch
 import choreo_lib as cl
 from choreo_lib.body.joint_names import PARTS, plain_name, sided_names, split_side, twins
 from choreo_lib.body.joints import joint
+from choreo_lib.body.reference import reference_frame
 from choreo_lib.io.joint_roles import joint_roles
-from choreo_lib.sets.windows import reference_frame
 
 SIDES = [  # name, side, stem
     ("LeftUpLeg", "left", "upleg"), ("mixamorig:RightFoot", "right", "foot"), ("mixamorig7:LeftHand", "left", "hand"),

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from choreo_lib import evaluation
+from choreo_lib.body.reference import reference_frame
 from choreo_lib.extensions import DuetVAE
 from choreo_lib.sets import synthetic, windows
 
@@ -70,11 +71,11 @@ def test_a_stranger_stands_where_the_true_partner_stands_and_dances_his_own_danc
     evaluation.ShuffledPartner(watched, train).predict(batch[:, :14], batch[:, 14:, 0], [30], "b")
     assert torch.equal(watched.past[:, :, 1], batch[:, :14, 1]) and watched.partner.shape == batch[:, 14:, 0].shape
     shown = torch.cat([watched.past, torch.stack([watched.partner] * 2, 2)], 1)
-    there, here = (windows.reference_frame(x, 13, train.skeleton, of="a") for x in (shown, batch))
+    there, here = (reference_frame(x, 13, train.skeleton, of="a") for x in (shown, batch))
     torch.testing.assert_close(there.origin, here.origin, atol=1e-4, rtol=0)
     torch.testing.assert_close((there.heading - here.heading).cos(), torch.ones(5), atol=1e-6, rtol=0)
     seen, known = (
-        windows.reference_frame(x, 13, train.skeleton, of="a").to_local(x[:, :, 0]) for x in (shown, train[:])
+        reference_frame(x, 13, train.skeleton, of="a").to_local(x[:, :, 0]) for x in (shown, train[:])
     )
     nearest = (seen[:, None] - known).abs().amax((2, 3, 4)).amin(1)  # [5]
     assert (nearest < 1e-4).all()

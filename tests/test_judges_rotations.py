@@ -8,6 +8,8 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib import evaluation
+from choreo_lib.body.reference import reference_frame
+from choreo_lib.body.skeleton import positions_of
 from choreo_lib.evaluation import baselines, rotations
 from choreo_lib.extensions import VAERNN
 from choreo_lib.sets import windows
@@ -101,11 +103,11 @@ def test_what_is_beyond_the_training_takes_is_counted(cuts):
 
 
 def test_a_translation_by_ridge_is_the_solution_of_its_equations(cuts):
-    train, asked = (replace(cut, frames=windows.positions_of(cut.skeleton, cut.frames)) for cut in cuts)
+    train, asked = (replace(cut, frames=positions_of(cut.skeleton, cut.frames)) for cut in cuts)
     ridge = baselines.RidgeTranslation().fit(train, "ba")
     xs, ys = [], []
     for batch in (train[:], cl.augmentation.mirrored(train[:], train.skeleton)):
-        frame = windows.reference_frame(batch, 8, train.skeleton, of="b")
+        frame = reference_frame(batch, 8, train.skeleton, of="b")
         seen = frame.to_local(batch).double()
         xs.append(torch.cat([torch.ones(len(seen), 1), seen[:, ::4, 1].flatten(1)], 1))
         ys.append(seen[:, :, 0].flatten(1))
@@ -114,7 +116,7 @@ def test_a_translation_by_ridge_is_the_solution_of_its_equations(cuts):
     price[0, 0] = 0
     torch.testing.assert_close(ridge.weights, torch.linalg.solve(x.T @ x + price, x.T @ y), rtol=1e-3, atol=1e-5)
     batch = asked[:5]
-    frame = windows.reference_frame(batch, 8, asked.skeleton, of="b")
+    frame = reference_frame(batch, 8, asked.skeleton, of="b")
     columns = torch.cat([torch.ones(5, 1), frame.to_local(batch)[:, ::4, 1].flatten(1)], 1).double()
     want = frame.to_world((columns @ ridge.weights).unflatten(1, (16, -1, 3)).float())
     torch.testing.assert_close(ridge.predict(batch), want, rtol=1e-3, atol=1e-3)
@@ -123,13 +125,13 @@ def test_a_translation_by_ridge_is_the_solution_of_its_equations(cuts):
 
 
 def test_the_usual_partner_is_the_mean(cuts):
-    train = replace(cuts[0], frames=windows.positions_of(cuts[0].skeleton, cuts[0].frames))
+    train = replace(cuts[0], frames=positions_of(cuts[0].skeleton, cuts[0].frames))
     usual = baselines.MeanPartner().fit(train)
     seen = []
     for batch in (train[:], cl.augmentation.mirrored(train[:], train.skeleton)):
-        seen.append(windows.reference_frame(batch, 8, train.skeleton, of="a").to_local(batch)[:, :, 1])
+        seen.append(reference_frame(batch, 8, train.skeleton, of="a").to_local(batch)[:, :, 1])
     want = torch.cat(seen).mean(0)
-    made = windows.reference_frame(train[:3], 8, train.skeleton, of="a").to_local(usual.predict(train[:3]))
+    made = reference_frame(train[:3], 8, train.skeleton, of="a").to_local(usual.predict(train[:3]))
     torch.testing.assert_close(made, want.expand(3, -1, -1, -1), rtol=1e-3, atol=1e-4)
 
 

@@ -20,6 +20,7 @@ from torch.overrides import TorchFunctionMode
 import choreo_lib as cl
 from choreo_lib import training
 from choreo_lib.__main__ import main
+from choreo_lib.body.reference import reference_frame
 from choreo_lib.body.skeleton import project_bone_lengths
 from choreo_lib.core import precision
 from choreo_lib.extensions import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE, dance_nri, nri_decoders, signals
@@ -445,7 +446,7 @@ def test_no_step_mixes_devices(name, monkeypatch):
     batch = gpu_check.batches_of(name, plan, 2, 1)[0].to("meta")
     # two places that ask for a number, of which there is none: whether anybody is beyond a wall, or the two stand close
     monkeypatch.setattr(nri_decoders, "walls", lambda place, pace: (place, pace))
-    monkeypatch.setattr(dance_nri, "reference_frame", partial(windows.reference_frame, of="a"))
+    monkeypatch.setattr(dance_nri, "reference_frame", partial(reference_frame, of="a"))
     model.to("meta").train()
     loss = model.loss(batch, 0)["loss"]
     loss.backward()

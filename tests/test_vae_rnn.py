@@ -10,7 +10,7 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
-from choreo_lib.body.skeleton import slerp
+from choreo_lib.body.skeleton import positions_of, slerp
 from choreo_lib.extensions import VAERNN
 from choreo_lib.extensions.latent_sequence import blend
 from choreo_lib.extensions.vae_rnn import gaussian_ot_map
@@ -147,7 +147,7 @@ def test_each_loss_is_what_it_says(cut):
     mean, log_variance = model.encode(heard, "a")
     raw, q, root = model.decode(mean, "b", heard[..., -3:])
     made = cl.forward_kinematics(cut.skeleton, q, root, body)[0]
-    true = frame.to_local(windows.positions_of(cut.skeleton, batch[:, :, 1]))  # each with its own dancer's bones
+    true = frame.to_local(positions_of(cut.skeleton, batch[:, :, 1]))  # each with its own dancer's bones
     off = (made - true).norm(dim=-1)
     torch.testing.assert_close(told["position"], (off * torch.tensor(weights)).sum(-1).mean() / sum(weights))
     torch.testing.assert_close(told["error_m"], off.mean())

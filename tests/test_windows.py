@@ -11,17 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import choreo_lib as cl
+from choreo_lib.body.reference import ReferenceFrame, reference_frame, velocities
+from choreo_lib.body.skeleton import positions_of
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.augmentation import Augment, mirrored, noisy, swap_dancers, time_warp, turned
-from choreo_lib.sets.windows import (
-    ReferenceFrame,
-    cut,
-    positions_of,
-    reference_frame,
-    split_in_time,
-    takes_of,
-    velocities,
-)
+from choreo_lib.sets.windows import cut, split_in_time, takes_of
 
 DEVICES = ["cpu"] + (["cuda", 0] if torch.cuda.is_available() else [])
 BODY = cl.Skeleton(

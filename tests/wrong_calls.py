@@ -15,6 +15,8 @@ import torch
 import choreo_lib as cl
 from choreo_lib import checks, cleaning, extensions, io, training
 from choreo_lib.body import joints, skeleton
+from choreo_lib.body.reference import reference_frame, rotate_z, velocities
+from choreo_lib.body.skeleton import positions_of
 from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
 from choreo_lib.extensions import duet_vae, foot_skate, latent_sequence, solo_vae
@@ -36,7 +38,7 @@ TURNS = windows.cut([DUET], length=20, stride=10, rotations=True)
 WORLDS = particles.simulate("springs", 30, bodies=4, frames=12)
 PEOPLE = [np.stack([a, b]) for a, b in zip(DUET.a.positions[:30], DUET.b.positions[:30])]
 REPORT = cl.clean(PEOPLE, 30.0)[1]
-FRAME = windows.reference_frame(BATCH, -1, BODY)
+FRAME = reference_frame(BATCH, -1, BODY)
 POSES = MOTION.positions[:20]
 SMALL = dict(past=14, ahead=6, features=8, heads=2, latent=4, units=8, layers=1, detail=2)
 torch.manual_seed(0)
@@ -173,8 +175,8 @@ def verbs() -> dict:
     add("table", of=baselines.Scores({}, (1,), 30.0))
     add(plots.seq, plots.ghost, plots.strings, plots.leads, plots.arrows, plots.paths, plots.distance, plots.traces,
         plots.best_side, player.describe, payload.read_payload)
-    add(windows.cut, windows.split_in_time, windows.takes_of, windows.positions_of, windows.rotate_z,
-        windows.reference_frame, windows.velocities)
+    add(windows.cut, windows.split_in_time, windows.takes_of, positions_of, rotate_z,
+        reference_frame, velocities)
     add("subset", "to", "order", "batches", "with_joints", "__getitem__", of=WINDOWS, prefix="Windows.")
     add("to_local", "to_world", of=FRAME)
     add(

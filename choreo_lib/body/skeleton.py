@@ -189,6 +189,16 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     return (positions.numpy(), world.numpy()) if as_arrays else (positions, world)
 
 
+@takes(skeleton=a(Skeleton, axis="joints"), transforms=tensor(..., "joints", 7))
+def positions_of(skeleton: Skeleton, transforms: torch.Tensor) -> torch.Tensor:
+    """Where the joints are, [..., J, 3], from their transforms [..., J, 7] (see `cut`), each with its own bones.
+
+    Units: metres, world coordinates. Chapter: 6.
+    """
+    places, turns = transforms[..., :3], transforms[..., 3:]
+    return forward_kinematics(skeleton, turns, places[..., 0, :], places)[0]
+
+
 @takes(start=tensor(..., 4), end=tensor(..., 4), share=tensor())
 def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     """Rotations on the way from one to another, at an even pace about one axis, the shorter way round.

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from ..body.motion import Duet, Motion
+from ..body.reference import reference_frame
 from ..extensions import DuetVAE
-from ..sets.windows import Windows, reference_frame, takes_of
+from ..sets.windows import Windows, takes_of
 from . import baselines, metrics
 
 

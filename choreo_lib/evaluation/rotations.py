@@ -13,11 +13,12 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits, normalize
 
 from ..body.motion import Motion
-from ..body.skeleton import forward_kinematics
+from ..body.reference import reference_frame
+from ..body.skeleton import forward_kinematics, positions_of
 from ..extensions import VAERNN
 from ..extensions.latent_sequence import blend
 from ..sets.augmentation import Augment
-from ..sets.windows import Windows, positions_of, reference_frame, takes_of
+from ..sets.windows import Windows, takes_of
 from ..systems.losses import active_units, kl_per_unit, rotation_difference
 from . import metrics
 from .baselines import MeanPartner, RidgeTranslation

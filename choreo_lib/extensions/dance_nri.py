@@ -18,11 +18,12 @@ from torch import nn
 
 from ..body.compatibility import require_fit
 from ..body.motion import Duet
+from ..body.reference import reference_frame, velocities
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, takes
 from ..core.precision import full_precision, in_full_precision
 from ..core.shapes import tensor
-from ..sets.windows import Windows, cut, reference_frame, velocities
+from ..sets.windows import Windows, cut
 from ..systems.losses import Schedule
 from .eval_mode import resting
 from .graph_cells import GCN, GCNLSTM, Encoder, graph_layer

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from ..body.reference import reference_frame
 from ..body.skeleton import Skeleton
 from ..core.precision import LSTM, in_full_precision
-from ..sets.windows import reference_frame
 from ..systems.losses import kl_per_unit
 from .duet_vae import clock
 

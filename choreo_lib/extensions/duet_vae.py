@@ -14,11 +14,11 @@ from torch.nn.functional import pad
 
 from ..body.compatibility import body_size, require_dancer, require_fit
 from ..body.motion import OURS, Motion, Source
+from ..body.reference import ReferenceFrame, reference_frame
 from ..body.skeleton import Skeleton, project_bone_lengths
 from ..core.arguments import a, choice, count, each, number, seed, shown, takes
 from ..core.precision import LSTM, in_full_precision, product
 from ..core.shapes import array, tensor
-from ..sets.windows import ReferenceFrame, reference_frame
 from ..systems.losses import kl_per_unit
 from .solo_vae import components
 from .stream import Guidance, Stream

@@ -10,10 +10,10 @@ from typing import NamedTuple
 import torch
 
 from ..body.motion import Motion
+from ..body.reference import ReferenceFrame
 from ..body.skeleton import slerp
 from ..core.arguments import a, count, number, seed, share, takes
 from ..core.shapes import tensor
-from ..sets.windows import ReferenceFrame
 
 
 class LatentSequence(NamedTuple):

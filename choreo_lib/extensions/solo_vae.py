@@ -13,11 +13,11 @@ from torch import nn
 
 from ..body.compatibility import misfit
 from ..body.motion import OURS, Motion, Source
+from ..body.reference import ReferenceFrame, reference_frame
 from ..body.skeleton import Skeleton, project_bone_lengths
 from ..core.arguments import a, count, each, seed, shown, takes
 from ..core.precision import LSTM, in_full_precision, product
 from ..core.shapes import tensor
-from ..sets.windows import ReferenceFrame, reference_frame
 from ..systems.losses import Schedule, kl_loss, kl_per_unit
 
 

@@ -18,10 +18,11 @@ from torch.nn.functional import interpolate, normalize, pad
 from ..body.compatibility import body_size, require_dancer, require_fit, rest_mismatch, skeleton_mismatch
 from ..body.joints import joint
 from ..body.motion import OURS, Motion, Source
-from ..body.skeleton import Skeleton, forward_kinematics, slerp
+from ..body.reference import ReferenceFrame, reference_frame, rotate_z
+from ..body.skeleton import Skeleton, forward_kinematics, positions_of, slerp
 from ..core.arguments import a, flag, number, takes, text
 from ..core.precision import LSTM, in_full_precision, product
-from ..sets.windows import ReferenceFrame, cut, positions_of, reference_frame, rotate_z
+from ..sets.windows import cut
 from ..systems.losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 from .foot_skate import standing
 from .latent_sequence import LatentSequence, blend

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import normalize
 
+from ..body.reference import ReferenceFrame, rotate_z
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, flag, number, share, takes
 from ..core.shapes import tensor
-from .windows import ReferenceFrame, rotate_z
 
 
 @takes(batch=tensor("windows", "frames", "dancers", "joints", (3, 7)), angle=tensor("windows"))

@@ -13,10 +13,11 @@ from typing import Protocol
 
 import torch
 
+from ...body.reference import reference_frame
 from ...core.arguments import Rule, Wrong, a, choice, count, each, flag, nothing, number, shown, takes, text
 from ...core.shapes import chosen, tensor
 from ...sets.augmentation import mirrored
-from ...sets.windows import Windows, reference_frame
+from ...sets.windows import Windows
 
 HORIZONS = (1, 3, 6, 12, 18, 30)
 """Frames ahead that the book's tables show: 33, 100, 200, 400, 600 and 1,000 ms at 30 frames per second."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from ...body.reference import reference_frame
 from ...core.arguments import a, choice, takes
 from ...core.shapes import tensor
 from ...sets.augmentation import mirrored
-from ...sets.windows import Windows, reference_frame
+from ...sets.windows import Windows
 from .forecast import FOLDS, regressed
 
 PENALTIES = tuple(10.0 ** (power / 2) for power in range(-8, 1))

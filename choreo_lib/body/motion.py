@@ -293,3 +293,13 @@ class Duet:
     def source(self) -> Source | None:
         """Whose motion this is: both dancers' sources, joined."""
         return Source.join(self.a.source, self.b.source)
+
+
+def dancer_index(who: str) -> int:
+    """Which of the two a dancer is, along the axis of dancers: 0 for "a", 1 for "b". Errors: ValueError for another."""
+    return ("a", "b").index(who)
+
+
+def other_dancer(who: str) -> str:
+    """The partner's name: "b" for "a", "a" for "b". Errors: ValueError for another."""
+    return ("b", "a")[dancer_index(who)]

@@ -35,7 +35,7 @@ def identity(index, spoiled):
 
 def one(name, seed):
     duet = cl.load_duet(name)
-    truth = duet.positions.astype(float)[:, order_of(spoiled := cleaning.spoil(duet, seed))]
+    truth = duet.positions.astype(float)[:, order_of(spoiled := cleaning.corrupt(duet, seed))]
     cleaned, report = cl.clean(spoiled.people, duet.fps)
     ours = cleaned.positions.astype(float)
     theirs, kept = cleaning.as_prototyped(spoiled.people, spoiled.scores)
@@ -73,7 +73,7 @@ if __name__ == "__main__":
     for key in everything[0]:
         values = np.array([row[key] for row in everything])
         print(f"    {key:38s} mean {values.mean():8.2f}   lowest {values.min():8.2f}   highest {values.max():8.2f}")
-    long = cleaning.spoil(cl.synthetic.duet("canon", frames=10_000, seed=1), 0)
+    long = cleaning.corrupt(cl.synthetic.duet("canon", frames=10_000, seed=1), 0)
     started = time.perf_counter()
     cl.clean(long.people, 30)
     print(f"10,000 frames of 29 joints: {time.perf_counter() - started:.1f} s")

@@ -58,7 +58,7 @@ def test_a_verdict_says_something(name):
 
 
 def test_ex2_1():
-    seen = cl.cleaning.spoil(cl.load_duet("synthetic/canon"), seed=0)
+    seen = cl.cleaning.corrupt(cl.load_duet("synthetic/canon"), seed=0)
     share = np.mean([len(people) != 2 for people in seen.people])
     assert checks.ex2_1(share)
     for wrong in (1 - share, 100 * share, 0.1, 0.15, None, True, np.nan, 57, -1):

@@ -52,7 +52,7 @@ def test_a_spoiled_take_is_put_right(real_data, name, seed):
     real_data(name)
     duet = cl.load_duet(name)
     truth = duet.positions.astype(float)
-    spoiled = cleaning.spoil(duet, seed)
+    spoiled = cleaning.corrupt(duet, seed)
     cleaned, report = cl.clean(spoiled.people, duet.fps)
     right = identity_right(report, spoiled)
     apart = np.linalg.norm(truth[:, 0, 0] - truth[:, 1, 0], axis=-1)
@@ -75,7 +75,7 @@ def test_a_spoiled_take_is_put_right(real_data, name, seed):
 
 def test_the_report_counts_what_was_spoiled():
     duet = cl.load_duet("synthetic/canon")
-    spoiled = cleaning.spoil(duet, seed=3)
+    spoiled = cleaning.corrupt(duet, seed=3)
     _, report = cl.clean(spoiled.people, 30)
     people = np.array([len(frame) for frame in spoiled.people])
     assert (report.seen == people).all() and (people == 0).sum() == 30
@@ -83,7 +83,7 @@ def test_the_report_counts_what_was_spoiled():
     assert identity_right(report, spoiled).all()
     order = [tuple(k for k in who if k < 2) for who in spoiled.who if {0, 1} <= set(who.tolist())]
     assert len(report.swaps) == sum(x != y for x, y in pairwise(order))
-    assert report.strays.sum() == 12 and report.filled.sum() == 2 * 30 + 15
+    assert report.clutter.sum() == 12 and report.filled.sum() == 2 * 30 + 15
     assert np.abs(report.noise - 0.02).max() < 0.002  # two centimetres were planted
     assert "dancer a filled" in repr(report) and "<table>" in report._repr_html_()
     assert len(report.timeline().axes) == 1
@@ -115,7 +115,7 @@ def test_smoothing_solves_the_equation_it_names():
     rng = np.random.default_rng(0)
     y = rng.normal(0, 0.02, (40, 1, 1)) + np.sin(np.arange(40) / 5)[:, None, None]
     y[12:17] = np.nan
-    ours, _ = cleaning.smooth(y, 30, ease=1.0)
+    ours, _ = cleaning.smooth(y, 30, smoothing=1.0)
     seen = np.isfinite(y[:, 0, 0])
     middle = y[seen, 0, 0].mean()
     third, first = np.diff(np.eye(40), 3, axis=0), np.diff(np.eye(40), 1, axis=0)
@@ -125,9 +125,9 @@ def test_smoothing_solves_the_equation_it_names():
         right = np.concatenate([y[seen, 0, 0] - middle, np.zeros(37 + 39)])
         z, *_ = np.linalg.lstsq(rows, right, rcond=None)
         variance = ((right - rows @ z) ** 2).sum() / seen.sum()
-        surprise = (seen.sum() * np.log(variance) + np.linalg.slogdet(rows.T @ rows)[1] - 40 * np.log(stiffness))
-        if surprise < best:
-            best, chosen = surprise, z + middle
+        nll = (seen.sum() * np.log(variance) + np.linalg.slogdet(rows.T @ rows)[1] - 40 * np.log(stiffness))
+        if nll < best:
+            best, chosen = nll, z + middle
     np.testing.assert_allclose(ours[:, 0, 0], chosen, atol=1e-6)
 
 
@@ -233,7 +233,7 @@ def records(tmp_path):
     return made
 
 
-@pytest.mark.parametrize("spoil, said", [
+@pytest.mark.parametrize("corrupt, said", [
     (lambda r: [], "at least one detection"),
     (lambda r: [x for x in r if x["idx"] == 1], "at most one person"),
     (lambda r: [r[k] for k in np.random.default_rng(0).permutation(len(r))], "not in order"),
@@ -242,9 +242,9 @@ def records(tmp_path):
     (lambda r: [{**x, "pred_xyz_jts": x["pred_xyz_jts"][:51]} for x in r], "24 x 3"),
     (lambda r: [*r[:-1], {**r[-1], "image_id": "99999999999.jpg"}], "frames, more than"),
 ])  # fmt: skip
-def test_a_bad_file_gets_one_clear_error(tmp_path, records, spoil, said):
+def test_a_bad_file_gets_one_clear_error(tmp_path, records, corrupt, said):
     path = tmp_path / "bad.json"
-    path.write_text(json.dumps(spoil(records)))
+    path.write_text(json.dumps(corrupt(records)))
     with pytest.raises(cl.MotionFormatError, match=f"(?s){said}"):
         cl.clean(path, fps=30)
 
@@ -411,7 +411,7 @@ def test_bones_are_fixed_even_where_all_joints_lie_in_one_place():
 @pytest.mark.parametrize("repair, said", [
     (lambda x: cleaning.smooth(x[:0], 30), "shape"),
     (lambda x: cleaning.smooth(x, 0), "frames per second"),
-    (lambda x: cleaning.smooth(x, 30, ease=0.0), "ease.*positive"),
+    (lambda x: cleaning.smooth(x, 30, smoothing=0.0), "smoothing.*positive"),
     (lambda x: cleaning.smooth(x * 1e200, 30), "frame 0.*metres"),
     (lambda x: cleaning.smooth(x * np.nan, 30), "0 frames were seen"),
     (lambda x: cleaning.fill_gaps("path", 30), "numbers"),
@@ -510,13 +510,13 @@ def test_landmarks_take_the_frame_number_that_opencv_gives():
 @pytest.mark.parametrize("faults", [{"dropped": 0.95}, {"swaps": 999}, {"longest": 400}])
 def test_more_faults_than_a_take_has_room_for_are_refused(faults):
     with pytest.raises(ValueError, match="too short for|cannot fill"):
-        cleaning.spoil(cl.load_duet("synthetic/canon"), **faults)
+        cleaning.corrupt(cl.load_duet("synthetic/canon"), **faults)
 
 
-def test_ease_makes_calmer():
+def test_smoothing_makes_calmer():
     duet = cl.load_duet("synthetic/canon")
-    people = cleaning.spoil(duet, seed=0).people
-    found = [jerk(cl.clean(people, duet.fps, duet.a.skeleton, ease=ease)[0].positions) for ease in (0.1, 1, 10)]
+    people = cleaning.corrupt(duet, seed=0).people
+    found = [jerk(cl.clean(people, duet.fps, duet.a.skeleton, smoothing=much)[0].positions) for much in (0.1, 1, 10)]
     assert found[0] > 1.2 * found[1] > 1.4 * found[2]
-    with pytest.raises(cl.MotionFormatError, match="ease"):
-        cl.clean(people, duet.fps, duet.a.skeleton, ease=0)
+    with pytest.raises(cl.MotionFormatError, match="smoothing"):
+        cl.clean(people, duet.fps, duet.a.skeleton, smoothing=0)

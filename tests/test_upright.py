@@ -106,9 +106,10 @@ def test_a_skeleton_of_ones_own_is_asked_for_its_head_and_feet():
 
 @pytest.mark.parametrize("more, error, said", [
     ({"up": "w"}, ValueError, "up=.*'-y'.*'w'"), ({"up": 5}, ValueError, "up="), ({"up": ["y"]}, ValueError, "up="),
-    ({"ease": "x"}, ValueError, "ease.*'x'"), ({"ease": None}, ValueError, "ease"), ({"ease": 0}, ValueError, "ease"),
-    ({"ease": float("nan")}, ValueError, "ease"), ({"ease": True}, ValueError, "ease"),
-    ({"ease": [1]}, ValueError, "ease"), ({"skeleton": "smpl"}, TypeError, "skeleton.*str"),
+    ({"smoothing": "x"}, ValueError, "smoothing.*'x'"), ({"smoothing": None}, ValueError, "smoothing"),
+    ({"smoothing": 0}, ValueError, "smoothing"),
+    ({"smoothing": float("nan")}, ValueError, "smoothing"), ({"smoothing": True}, ValueError, "smoothing"),
+    ({"smoothing": [1]}, ValueError, "smoothing"), ({"skeleton": "smpl"}, TypeError, "skeleton.*str"),
     ({"source": "me"}, TypeError, "source.*str"), ({"fps": None}, ValueError, "fps"),
     ({"fps": "x"}, ValueError, "fps"), ({"fps": [30]}, ValueError, "fps"),
     ({"detections": None}, ValueError, "expected a path"),

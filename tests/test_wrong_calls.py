@@ -187,7 +187,7 @@ LONG = cl.Motion(np.zeros((100_000, 29, 3), np.float32), 30, BODY)
     ("up", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", up=["y"])),
     ("fps", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", fps=True)),
     ("scale", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", scale=True)),
-    ("ease", lambda: cleaning.clean(wrong_calls.PEOPLE, 30, ease="x")),
+    ("smoothing", lambda: cleaning.clean(wrong_calls.PEOPLE, 30, smoothing="x")),
     ("fps", lambda: cleaning.clean(wrong_calls.PEOPLE, True)),
 ])  # fmt: skip
 def test_nonsense_is_refused_by_name(argument, call):
@@ -439,7 +439,7 @@ def test_strange_things_are_refused_in_words(argument, call):
     lambda: skeleton.forward_kinematics(BODY, MOTION.rotations.astype(">f4"), MOTION.positions[:, 0].astype(">f4")),
     lambda: metrics.auc(torch.tensor([0.1, 0.9], dtype=torch.bfloat16), [0, 1]),
     lambda: cl.baselines.evaluate({"still": cl.baselines.ZeroVelocity()}, WINDOWS, torch.tensor([1.0, 3.0])),
-    lambda: cl.clean(wrong_calls.PEOPLE, np.int64(30), ease=torch.tensor(8.0)),
+    lambda: cl.clean(wrong_calls.PEOPLE, np.int64(30), smoothing=torch.tensor(8.0)),
     lambda: WINDOWS.subset(-1)[:],
     lambda: MOTION.resampled(Fraction(30000, 1001)),
 ])  # fmt: skip

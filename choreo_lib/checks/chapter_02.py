@@ -13,7 +13,7 @@ _LATE = 5  # frames
 
 @forgiving
 def ex2_1(share) -> Verdict:
-    """Exercise 2.1: the share of frames that do not show exactly two people, when `spoil` is left as it is."""
+    """Exercise 2.1: the share of frames that do not show exactly two people, when `corrupt` is left as it is."""
     number = isinstance(share, (int, float, np.number)) and not isinstance(share, bool)
     if not number or not (0 <= share <= 1 or abs(share - 19) < 0.5):
         return Verdict(False, f"A share is a number from 0 to 1; got {share!r}.")

@@ -21,10 +21,10 @@ def ex4_1(answer) -> Verdict:
     mean, sigma = torch.randn(5, 3, generator=chance), 0.2 + torch.rand(5, 3, generator=chance)
     normal = torch.distributions.Normal
     want = float(torch.distributions.kl_divergence(normal(mean, sigma), normal(0.0, 1.0)).sum())
-    got = torch.as_tensor(answer(mean, sigma), dtype=torch.float32)
-    if got.numel() != 1:
-        return Verdict(False, f"It gives {got.numel()} numbers; the price of the whole cloud is one. Add them up.")
-    got = float(got)
+    given = torch.as_tensor(answer(mean, sigma), dtype=torch.float32)
+    if given.numel() != 1:
+        return Verdict(False, f"It gives {given.numel()} numbers; the KL of the whole posterior is one. Add them up.")
+    got = float(given)
     if math.isclose(got, want, rel_tol=1e-4):
         return Verdict(True, f"{want:.2f} nats for {mean.numel()} units that the check made up.")
     if math.isclose(got, want / mean.numel(), rel_tol=1e-4):

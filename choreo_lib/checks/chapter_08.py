@@ -44,6 +44,7 @@ def ex8_2(answer) -> Verdict:
     """Exercise 8.2: one renaming for the whole set."""
     if isinstance(answer, bool) or not isinstance(answer, Real):
         return Verdict(False, "Give one number, a share from 0 to 1.")
+    answer = float(answer)
     if abs(answer - 0.65) < 1e-6:
         return Verdict(True, "One renaming for all of them, and the better of the two.")
     if abs(answer - 0.35) < 1e-6:

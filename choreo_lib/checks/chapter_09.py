@@ -50,6 +50,7 @@ def ex9_2(answer) -> Verdict:
         answer = answer.item()
     if isinstance(answer, bool) or not isinstance(answer, Real):
         return Verdict(False, "Give one number, a share from 0 to 1.")
+    answer = float(answer)
     if 1 < answer <= 100:
         return Verdict(False, "A share, not per cent: a number from 0 to 1.")
     right = 0.99 * 6 / (0.99 * 6 + 0.01 * 1676)

@@ -39,7 +39,7 @@ def trouble(error: BaseException) -> str:
     said = f"{type(error).__name__}: {_words(error)}".rstrip(": ")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_NOT_THEIRS):
-            line = (frame.line or linecache.getline(frame.filename, frame.lineno)).strip()
+            line = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
             return said + f", on line {frame.lineno}" + (f" (`{line[:80]}`)" if line else "")
     return said
 
@@ -62,7 +62,7 @@ def forgiving(check: Callable[..., Verdict]) -> Callable[..., Verdict]:
                                        for frame in traceback.extract_tb(error.__traceback__)):
                 return Verdict(False, f"It could not answer: {printable(trouble(error))}")
             return Verdict(False, f"The check cannot read {shown(answer)} ({printable(trouble(error))}). "
-                                  f"{check.__doc__.splitlines()[0]}")
+                                  f"{(check.__doc__ or '').partition(chr(10))[0]}")
 
     return checked
 

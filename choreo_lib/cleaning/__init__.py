@@ -1,6 +1,6 @@
 """From what a camera saw to two dancers: people who come, go and change places become a Duet, and every repair is told.
 
-`clean` does all of it; `place`, `track`, `smooth`, `fill_gaps` and `fix_bones` do one thing each. `spoil` and
+`clean` does all of it; `place`, `track`, `smooth`, `fill_gaps` and `fix_bones` do one thing each. `corrupt` and
 `as_prototyped` are there to measure with. Taught in chapter 2, "From video to a duet".
 """
 
@@ -17,20 +17,20 @@ from ..io.conventions import MAX_CELLS, TO_Z_UP, check_fps, fail
 from ..io.detections import SMPL_24, Detections, is_detections, read_detections
 from ..io.points import guess_tree
 from .camera import Placement, check_lens, place
-from .corruption import Spoiled, as_prototyped, spoil
+from .corruption import Corrupted, as_prototyped, corrupt
 from .identity import Tracks, checked, track
-from .repairs import EASE, check_ease, fill_gaps, fix_bones, smooth
+from .repairs import SMOOTHING, check_smoothing, fill_gaps, fix_bones, smooth
 from .report import RepairReport
 from .upright import find_up, turned
 
-__all__ = ["Placement", "RepairReport", "Spoiled", "Tracks", "as_prototyped", "clean", "fill_gaps", "fix_bones",
-           "place", "smooth", "spoil", "track"]
+__all__ = ["Placement", "RepairReport", "Corrupted", "Tracks", "as_prototyped", "clean", "fill_gaps", "fix_bones",
+           "place", "smooth", "corrupt", "track"]
 
 
 @takes(skeleton=a(Skeleton), source=a(Source))
 def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float | None = None,
           image_size: tuple[int, int] | None = None, source: Source | None = None,
-          ease: float = EASE, up: str | None = None) -> tuple[Duet, RepairReport]:
+          smoothing: float = SMOOTHING, up: str | None = None) -> tuple[Duet, RepairReport]:
     """Make a Duet of what a pose estimator saw, and say what was repaired.
 
     ``detections`` is the path of a result file (or of a folder with a file a frame) that
@@ -41,14 +41,15 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     heads and feet show another beyond doubt, see `find_up`; what was turned stands in the report); ``focal`` and
     ``image_size`` in pixels, for a file (see `place`). ``skeleton`` names the joints of a list; None: HybrIK's for 29
     or 24 joints, else a tree guessed from the bones. ``source`` says whose dance it is (None: unknown).
-    ``ease`` is how calm the paths are made, as in `smooth`: 1 and more for a recording that still trembles.
+    ``smoothing`` is how calm the paths are made, as in `smooth`: 1 and more for a recording that still trembles.
     Dancer a is whoever is listed first in the first frame with both. Gives (Duet of every frame, RepairReport).
     Errors: MotionFormatError (a ValueError) for nobody, one person throughout, frames out of order, missing keys,
     joints that differ in number, joints about the pelvis without pixels, no axis that is up, key points in 2-D.
     Chapter: 2.
     """
-    path, placement, first, every, stated = "detections", None, 0, 1, up
-    _check(ease, up, focal, image_size)
+    path: str | os.PathLike = "detections"
+    placement, first, every, stated = None, 0, 1, up
+    _check(smoothing, up, focal, image_size)
     if isinstance(detections, (str, os.PathLike)):
         path = detections
         detections = read_detections(path, image_size)
@@ -93,7 +94,7 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
                    "duet has two")
     dancers, noise, bones = [], [], []
     for who in (0, 1):
-        path_of, jitter = smooth(found[:, who], fps, ease)
+        path_of, jitter = smooth(found[:, who], fps, smoothing)
         parents, children = np.array(skeleton.bones).T
         lengths = np.linalg.norm(found[:, who, children] - found[:, who, parents], axis=-1)
         bones.append(np.nanstd(lengths, axis=0) / np.maximum(np.nanmean(lengths, axis=0), 1e-9))
@@ -113,9 +114,9 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     return Duet(a, b), report
 
 
-def _check(ease, up, focal, image_size) -> None:
+def _check(smoothing, up, focal, image_size) -> None:
     """Refuse arguments that are none, by name, also where nothing asks for them."""
-    check_ease(ease)
+    check_smoothing(smoothing)
     check_lens(focal, image_size)
     if up is not None and (not isinstance(up, str) or up not in TO_Z_UP):
         fail("detections", f"expected one of {', '.join(map(repr, TO_Z_UP))}, or None; got {shown(up)}", "up=")

@@ -45,7 +45,8 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
     Errors: MotionFormatError (a ValueError), naming the detection whose pixels fit no place before the camera.
     Chapter: 2.
     """
-    if detections.keypoints is None:
+    keypoints = detections.keypoints
+    if keypoints is None:
         fail("detections", f"{detections.tool} leaves no pixels to place anybody by")
     if not len(detections) or detections.pred_xyz_jts.shape[1:] != (len(detections.skeleton), 3):
         fail("detections", f"expected pred_xyz_jts [N, {len(detections.skeleton)}, 3]; got shape "
@@ -54,17 +55,18 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
         good = np.isfinite(getattr(detections, name)).reshape(len(detections), -1).all(axis=1)
         _all(detections, good, f"expected finite numbers in {name}")
     joints = detections.pred_xyz_jts  # [N, 24, 3], camera frame: Y down, Z away
-    pixels, weight = detections.keypoints[:, : joints.shape[1], :2], detections.keypoints[:, : joints.shape[1], 2:]
+    pixels, weight = keypoints[:, : joints.shape[1], :2], keypoints[:, : joints.shape[1], 2:]
     _all(detections, np.ptp(pixels, axis=1).max(axis=1) >= 1, "its key points lie within one pixel; are they in pixels "
          "of the whole image? If only this one is wrong, leave it out")
     if image_size is None:
         far = (detections.box[:, :2] + detections.box[:, 2:]).max(axis=0)
         holds = (size for size in _SIZES if far[0] <= size[0] and far[1] <= size[1])
-        image_size = next(holds, tuple(np.ceil(far).tolist()))
+        image_size = next(holds, (int(np.ceil(far[0])), int(np.ceil(far[1]))))
     assumed = focal is None
     check_lens(focal, image_size)
-    focal = float(np.hypot(*map(float, image_size)) if assumed else focal)
-    off = pixels - np.array([float(side) for side in image_size]) / 2  # [N, J, 2]
+    wide, high = (float(side) for side in image_size)
+    focal = float(np.hypot(wide, high)) if focal is None else float(focal)
+    off = pixels - np.array([wide, high]) / 2  # [N, J, 2]
     weight = np.repeat(np.sqrt(np.maximum(weight, 1e-3)), 2, axis=2).reshape(len(joints), -1, 1)
     zeros, ones = np.zeros(off.shape[:2]), np.ones(off.shape[:2])
     rows = np.stack([np.stack([focal * ones, zeros, -off[..., 0]], axis=-1),
@@ -84,7 +86,7 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
     residual = np.sqrt(((seen - off) ** 2).sum(axis=2).mean(axis=1))
     upright = lambda x: np.stack([x[..., 0], x[..., 2], -x[..., 1]], axis=-1)  # noqa: E731
     return Placement(upright(placed), np.abs(upright(uncertainty)), residual, focal,
-                     tuple(int(n) for n in image_size), assumed)
+                     (int(wide), int(high)), assumed)
 
 
 def check_lens(focal, image_size) -> None:

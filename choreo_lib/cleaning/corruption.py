@@ -15,11 +15,11 @@ from ..core.arguments import a, count, each, number, seed, share, takes
 from ..core.shapes import array
 
 
-class Spoiled(NamedTuple):
+class Corrupted(NamedTuple):
     """Frames as a detector might give them, and the truth.
 
     ``people``: a list over frames of [people, J, 3], metres; ``who``: for each of them 0 for dancer a, 1 for dancer b,
-    2 for a stray; ``scores``: the detector's confidence, lowest for a stray. Chapter: 2.
+    2 for clutter; ``scores``: the detector's confidence, lowest for clutter. Chapter: 2.
     """
 
     people: list[np.ndarray]
@@ -29,8 +29,8 @@ class Spoiled(NamedTuple):
 
 @takes(duet=a(Duet), seed=seed, dropped=share, swaps=count(0), lone=share, third=share, jitter=number(0),
        longest=count())
-def spoil(duet: Duet, seed: int = 0, dropped: float = 0.10, swaps: int = 15, lone: float = 0.05, third: float = 0.04,
-          jitter: float = 0.02, longest: int = 15) -> Spoiled:
+def corrupt(duet: Duet, seed: int = 0, dropped: float = 0.10, swaps: int = 15, lone: float = 0.05, third: float = 0.04,
+          jitter: float = 0.02, longest: int = 15) -> Corrupted:
     """What a camera might have made of a duet, with the truth kept.
 
     ``dropped``, ``lone``, ``third``: shares of frames with nobody (in runs of up to ``longest``), with one dancer, and
@@ -64,17 +64,17 @@ def spoil(duet: Duet, seed: int = 0, dropped: float = 0.10, swaps: int = 15, lon
         bodies = [positions[t, k] for k in ids]
         if t in crowded:
             if rng.random() < 0.5:
-                stray = positions[rng.integers(frames), rng.integers(2)] + (*rng.normal(0, 1, 2), 0)
+                clutter = positions[rng.integers(frames), rng.integers(2)] + (*rng.normal(0, 1, 2), 0)
             else:
-                stray = bodies[rng.integers(2)] + rng.normal(0, 0.05, (joints, 3))
+                clutter = bodies[rng.integers(2)] + rng.normal(0, 0.05, (joints, 3))
             place = int(rng.integers(3))
-            bodies.insert(place, stray)
+            bodies.insert(place, clutter)
             ids.insert(place, 2)
-        bodies = np.reshape(bodies, (len(ids), joints, 3))
-        people.append(bodies + rng.normal(0, jitter, bodies.shape))
+        seen = np.reshape(bodies, (len(ids), joints, 3))
+        people.append(seen + rng.normal(0, jitter, seen.shape))
         who.append(np.array(ids, int))
         scores.append(np.where(who[-1] == 2, 2.4, 3.0) + rng.uniform(-0.2, 0.2, len(ids)))
-    return Spoiled(people, who, scores)
+    return Corrupted(people, who, scores)
 
 
 @takes(people=each(array(None, None, 3, empty=True, plain=True), least=1),
@@ -89,7 +89,8 @@ def as_prototyped(people, scores) -> tuple[np.ndarray, np.ndarray]:
     """
     if [len(one) for one in people] != [len(one) for one in scores]:
         raise ValueError("scores must have one number a person, frame by frame, as people have")
-    kept, frames = [], []
+    kept: list[np.ndarray] = []
+    frames: list[int] = []
     for t, (bodies, score) in enumerate(zip(people, scores)):
         if len(bodies) == 0 or (len(bodies) == 1 and not kept):
             continue

@@ -15,10 +15,10 @@ from ..core.arguments import count, each, takes
 from ..io.conventions import MAX_DISTANCE, check_counts, check_fps, fail
 
 _MISS = 18.0  # nats: what it costs to say that a dancer was not seen in a frame that shows somebody
-_STRAY = 6.0  # nats: what it costs to say that somebody in the frame is neither dancer
-_UNREST = 1.2  # times the cost of a stray's own movement is added, so that those who move are rather the dancers
-_KEPT = 24  # stories followed at once
-_MARGIN = 80.0  # nats: a story so much less likely than the best is given up
+_CLUTTER = 6.0  # nats: what it costs to say that somebody in the frame is neither dancer
+_MOVING_CLUTTER = 1.2  # times the cost of clutter's own movement is added: those who move are rather the dancers
+_KEPT = 24  # hypotheses followed at once: a beam
+_MARGIN = 80.0  # nats: a hypothesis so much less likely than the best is given up
 _CROWD = 50  # people in one frame: more is no picture of a duet, or all frames taken for one
 _BUILD = 3.0  # nats: the most that one frame's body lengths may say
 
@@ -30,7 +30,7 @@ class Tracks(NamedTuple):
     Chapter: 2.
     """
 
-    index: np.ndarray
+    index: np.ndarray  # type: ignore[assignment]  # hides tuple.index, which nobody asks of this
     built_apart: float
 
 
@@ -49,12 +49,12 @@ def track(people, fps: float, bones=()) -> Tracks:
 
     Units: metres. ``bones`` are pairs of joints whose lengths tell one build from the other; the order of people in a
     frame is not believed. Dancer a is whoever is listed first in the first frame that shows both.
-    The answer is one assignment over the whole of time, found by dynamic programming (Viterbi, 1967) over stories:
-    a story says who was who so far, and its cost adds up how far each dancer had to jump from where their own pace
-    would have brought them, how far the pose had to change, how well the build fits, each dancer not seen,
-    and each stray: where strays stay for long, the more the more they move, so that who stands still beside the two is
-    rather the stray.
-    Where both dancers leave the picture, and when one frame shows nobody, the stories wait.
+    The answer is one assignment over the whole of time, found by dynamic programming (Viterbi, 1967) over hypotheses:
+    one says who was who so far, and its cost adds up how far each dancer had to jump from where their own pace
+    would have brought them, how far the pose had to change, how well the build fits, each dancer not seen, and each
+    detection left over as clutter. Where a third person stays for long, clutter that moves costs more, so that whoever
+    stands still beside the two is rather the clutter.
+    Where both dancers leave the picture, and when one frame shows nobody, the hypotheses wait.
     Errors: MotionFormatError (a ValueError), naming the frame. Chapter: 2.
     """
     fps = check_fps("people", fps)
@@ -63,29 +63,29 @@ def track(people, fps: float, bones=()) -> Tracks:
     middles = [frame.mean(axis=1) for frame in people]
     poses = [frame - middle[:, None] for frame, middle in zip(people, middles)]
     scale = _steps(middles, poses)
-    stories = {(None, None): (0.0, None, (None, None))}  # key: places last seen; value: cost, trail, persons
+    hypotheses = {(None, None): (0.0, None, (None, None))}  # key: places last seen; value: cost, backpointers, persons
     counts = np.array([len(frame) for frame in people])
     reach = min(int(np.ceil(fps)), len(people))  # a second to either side
     around = lambda which: np.convolve(which, np.ones(2 * reach + 1))[reach : reach + len(which)]  # noqa: E731
     company = around(counts > 2) > 0.5 * around(counts > 0)  # somebody stays beside the two, more than now and then
-    last = [None]  # everybody as last seen within that second, where there is company
+    last: list[Person | None] = [None]  # everybody as last seen within that second, where there is company
     for t, frame in enumerate(people):
-        unrest = [0.0] * len(frame)
+        moving = [0.0] * len(frame)
         if not company[t]:
             last = [None]
         elif len(frame):
             moved = np.stack([_cost(person, t, middles[t], poses[t], scale, fps) for person in last])
             nearest = moved.argmin(axis=0)
-            gone = [person for i, person in enumerate(last) if i not in nearest and t - person.frame < reach]
+            gone = [person for i, person in enumerate(last) if person and i not in nearest and t - person.frame < reach]
             here = [_persons((last[i],), (j,), t, middles[t], poses[t], fps, {})[0] for j, i in enumerate(nearest)]
             last = gone + here
-            unrest = (_UNREST * np.minimum(moved.min(axis=0), _STRAY)).tolist()
+            moving = (_MOVING_CLUTTER * np.minimum(moved.min(axis=0), _CLUTTER)).tolist()
         if len(frame):
-            stories = _advance(stories, t, middles[t], poses[t], build[t], scale, fps, unrest)
-    _, trail, _ = min(stories.values(), key=lambda story: story[0])
+            hypotheses = _advance(hypotheses, t, middles[t], poses[t], build[t], scale, fps, moving)
+    _, backpointers, _ = min(hypotheses.values(), key=lambda hypothesis: hypothesis[0])
     index = np.full((len(people), 2), -1)
-    while trail is not None:
-        t, choice, trail = trail
+    while backpointers is not None:
+        t, choice, backpointers = backpointers
         index[t] = choice
     both = np.flatnonzero((index >= 0).all(axis=1))
     if len(both) and index[both[0], 0] > index[both[0], 1]:
@@ -93,36 +93,36 @@ def track(people, fps: float, bones=()) -> Tracks:
     return Tracks(index, apart)
 
 
-def _advance(stories, t, middles, poses, build, scale, fps, unrest):
-    """Every story, continued by everything frame t could mean."""
+def _advance(hypotheses, t, middles, poses, build, scale, fps, moving):
+    """Every hypothesis, continued by everything frame t could mean."""
     count = len(middles)
-    choices, strays = _choices(count), []
+    choices, clutter_costs = _choices(count), []
     for pair in choices:
-        left = sorted(unrest[k] for k in range(count) if k not in pair)
-        strays.append(_STRAY * len(left) + sum(left[: max(count - 2, 0)]))  # the rest may be a dancer not seen
+        left = sorted(moving[k] for k in range(count) if k not in pair)
+        clutter_costs.append(_CLUTTER * len(left) + sum(left[: max(count - 2, 0)]))  # the rest may be a dancer not seen
     best = np.inf
-    known = {}  # cost of "this dancer as last seen is that person", shared by the stories that agree on the dancer
+    known = {}  # cost of "this dancer as last seen is that person", shared by the hypotheses that agree on the dancer
     after = {}
-    for key, (cost, trail, persons) in stories.items():
+    for key, (cost, backpointers, persons) in hypotheses.items():
         costs = []
         for who in (0, 1):
             if (key[who], who) not in known:
                 row = _cost(persons[who], t, middles, poses, scale, fps) + build[who]
                 known[key[who], who] = [*row.tolist(), _MISS]  # the last, index -1, is "not seen"
             costs.append(known[key[who], who])
-        for choice, stray in zip(choices, strays):
+        for choice, clutter in zip(choices, clutter_costs):
             i, j = choice
-            total = cost + costs[0][i] + costs[1][j] + stray
+            total = cost + costs[0][i] + costs[1][j] + clutter
             if total >= best + _MARGIN:
                 continue
             best = min(best, total)
             place = ((t, i) if i >= 0 else key[0], (t, j) if j >= 0 else key[1])
             if place not in after or total < after[place][0]:
-                after[place] = (total, trail, persons, choice)
+                after[place] = (total, backpointers, persons, choice)
     ranked = sorted(after.items(), key=lambda item: item[1][0])[:_KEPT]
     made = {}
-    return {place: (total, (t, choice, trail), _persons(persons, choice, t, middles, poses, fps, made))
-            for place, (total, trail, persons, choice) in ranked if total < best + _MARGIN}
+    return {place: (total, (t, choice, backpointers), _persons(persons, choice, t, middles, poses, fps, made))
+            for place, (total, backpointers, persons, choice) in ranked if total < best + _MARGIN}
 
 
 @lru_cache
@@ -201,17 +201,17 @@ def _builds(people, bones):
     strain = [np.linalg.norm(each - middle - half * np.sign(x)[:, None] * direction, axis=1)
               for each, x in zip(lengths, along)]
     usual = max(np.median(np.concatenate(strain)), 1e-3)
-    lean = [np.clip(half * x / spread**2, -_BUILD, _BUILD) for x in along]
+    log_odds = [np.clip(half * x / spread**2, -_BUILD, _BUILD) for x in along]
     misfit = [3 * np.log1p((each / usual) ** 2 / 3) for each in strain]
-    return [np.stack([bad - x, bad + x]) for bad, x in zip(misfit, lean)], 2 * half / spread
+    return [np.stack([bad - x, bad + x]) for bad, x in zip(misfit, log_odds)], 2 * half / spread
 
 
-def _two_builds(along: np.ndarray, rounds: int = 50) -> tuple[float, float]:
+def _two_builds(along: np.ndarray, iterations: int = 50) -> tuple[float, float]:
     """Expectation maximisation for two Gaussians at +half and -half with one spread (Dempster et al., 1977)."""
     half, spread = np.abs(along).mean(), along.std() / 2 + 1e-6
-    for _ in range(rounds):
-        lean = np.tanh(half * along / spread**2)
-        half = (lean * along).mean()
+    for _ in range(iterations):
+        log_odds = np.tanh(half * along / spread**2)
+        half = (log_odds * along).mean()
         spread = np.sqrt(max(np.mean(along**2) - half**2, 1e-8))
     return float(half), float(spread)
 
@@ -221,7 +221,8 @@ def checked(path, frames, skeleton=None) -> list[np.ndarray]:
     if not isinstance(frames, (list, tuple, np.ndarray)) or (isinstance(frames, np.ndarray) and not frames.ndim) or (
             not len(frames)):
         fail(path, "expected a path, or a list with one array [people, joints, 3] a frame")
-    joints, people = None if skeleton is None else len(skeleton), []
+    joints = None if skeleton is None else len(skeleton)
+    people: list[np.ndarray | None] = []
     for t, frame in enumerate(frames):
         try:
             frame = np.asarray(frame, np.float64)

@@ -12,14 +12,14 @@ from ..core.arguments import count, each, number, shown, takes
 from ..core.shapes import array
 from ..io.conventions import MAX_DISTANCE, check_fps, fail
 
-EASE = 0.1  # chosen on salsa's training takes, where it leaves the jerk of the result nearest to that of the dance
+SMOOTHING = 0.1  # chosen on salsa's training takes, where it leaves the jerk of the result nearest to that of the dance
 _TENSION = 1.0  # seconds: over a longer stretch a path would be drawn straight rather than swung wide
 _LONG, _TAUT = 0.6, 0.1  # seconds: an absence beyond the first is drawn with the second as its tension
 _STIFFNESS = 10.0 ** np.arange(-3, 7, 0.5)
 
 
-@takes(ease=number(0, 1e9))
-def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.ndarray]:
+@takes(smoothing=number(0, 1e9))
+def smooth(positions, fps: float, smoothing: float = SMOOTHING) -> tuple[np.ndarray, np.ndarray]:
     """The calmest path near what was seen: jitter goes, gaps are filled at the pace of both ends, nothing lags.
 
     Shapes: ``positions`` [T, ..., 3], NaN in the frames where the dancer was not seen; gives the same shape, and the
@@ -27,7 +27,7 @@ def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.nd
     Each coordinate x of what was seen, y, becomes the path z that minimises
     sum over seen frames (z - y)^2 + stiffness * sum (third difference of z)^2: a Whittaker smoother (Eilers, 2003)
     whose penalty is jerk, the quantity that reaching hands keep small (Flash and Hogan, 1985). It looks forward as
-    far as back, so it has no lag. The stiffness of each coordinate is the most likely one times ``ease``, for
+    far as back, so it has no lag. The stiffness of each coordinate is the most likely one times ``smoothing``, for
     the most likely one rounds off accents. A second, slight penalty on speed keeps gaps from overshooting; it is
     strong where nothing was seen for over 0.6 s, for there the pace at the ends tells little of the middle.
     Errors: MotionFormatError (a ValueError) for fewer than 8 seen frames, infinite or huge numbers. Chapter: 2.
@@ -39,7 +39,7 @@ def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.nd
     seen = np.isfinite(y).all(axis=1).astype(float)
     if seen.sum() < 8:
         fail("positions", f"{int(seen.sum())} frames were seen; a path needs at least 8. Take a longer recording")
-    check_ease(ease)
+    check_smoothing(smoothing)
     y = np.where(seen[:, None] > 0, y, 0)
     middle = y.sum(axis=0) / seen.sum()
     y = (y - middle) * seen[:, None]
@@ -64,22 +64,22 @@ def smooth(positions, fps: float, ease: float = EASE) -> tuple[np.ndarray, np.nd
     for stiffness in _STIFFNESS:  # the marginal likelihood of each, as of a Gaussian process
         z, volume = solve(stiffness, y)
         variance = np.maximum((y * (y - z)).sum(axis=0) / seen.sum(), 1e-14)
-        surprise = seen.sum() * np.log(variance) + volume - frames * np.log(stiffness)
-        better = surprise < best
-        best[better], likely[better], noise[better] = surprise[better], stiffness, np.sqrt(variance[better])
+        nll = seen.sum() * np.log(variance) + volume - frames * np.log(stiffness)
+        better = nll < best
+        best[better], likely[better], noise[better] = nll[better], stiffness, np.sqrt(variance[better])
     out = np.empty_like(y)
     for stiffness in np.unique(likely):
         columns = likely == stiffness
-        out[:, columns] = solve(ease * stiffness, y[:, columns])[0]
+        out[:, columns] = solve(smoothing * stiffness, y[:, columns])[0]
     return (out + middle).reshape(positions.shape), noise.reshape(positions.shape[1:])
 
 
-def check_ease(ease) -> None:
-    """Refuse an ease that is no positive number."""
+def check_smoothing(smoothing) -> None:
+    """Refuse a smoothing that is no positive number."""
     try:
-        number(above=0)("ease", ease)
+        number(above=0)("smoothing", smoothing)
     except (TypeError, ValueError):
-        fail("positions", f"expected a positive number; got {shown(ease)}", "ease")
+        fail("positions", f"expected a positive number; got {shown(smoothing)}", "smoothing")
 
 
 def fill_gaps(positions, fps: float) -> np.ndarray:
@@ -92,8 +92,8 @@ def fill_gaps(positions, fps: float) -> np.ndarray:
     return np.where(np.isfinite(positions), positions, smooth(positions, fps)[0])
 
 
-@takes(bones=each(each(count(0), size=2)), rounds=count(0, 1000), seen=array(None, plain=True))
-def fix_bones(positions, bones, rounds: int = 8, seen=None) -> np.ndarray:
+@takes(bones=each(each(count(0), size=2)), iterations=count(0, 1000), seen=array(None, plain=True))
+def fix_bones(positions, bones, iterations: int = 8, seen=None) -> np.ndarray:
     """Give every bone one length, its median, with as little moved as possible.
 
     Shapes: ``positions`` [T, J, 3]; ``bones`` pairs (parent, child), parents first, as ``skeleton.bones``; ``seen``
@@ -118,12 +118,12 @@ def fix_bones(positions, bones, rounds: int = 8, seen=None) -> np.ndarray:
         fail("seen", f"expected True or False for each of {len(positions)} frames, and some True; got shape "
                      f"{seen.shape}")
     lengths = [np.median(np.sqrt(((x[c] - x[p]) ** 2).sum(axis=0))[seen]) for p, c in bones]
-    for step in range(rounds + 1):
+    for step in range(iterations + 1):
         for (parent, child), length in zip(bones, lengths):
             bone = x[child] - x[parent]
             bone[:, np.abs(bone).max(axis=0) < 1e-9] = [[0], [0], [1e-9]]  # both ends in one place: any way will do
             excess = bone * (1 - length / np.sqrt((bone**2).sum(axis=0)))
-            if step < rounds:
+            if step < iterations:
                 x[child] -= excess / 2
                 x[parent] += excess / 2
             else:

@@ -56,7 +56,7 @@ class RepairReport:
         return both[1:][order[1:] != order[:-1]]
 
     @property
-    def strays(self) -> np.ndarray:
+    def clutter(self) -> np.ndarray:
         """How many people in each frame are neither dancer, [T]."""
         return self.seen - (self.index >= 0).sum(axis=1)
 
@@ -74,7 +74,7 @@ class RepairReport:
             ("one person", *frames(self.seen == 1), "the other one filled"),
             ("three or more", *frames(self.seen > 2), "strays left out"),
             ("nobody", *frames(self.seen == 0), "both filled"),
-            ("strays", str(int(self.strays.sum())), _spans(self.strays > 0, self.first, self.every), "left out"),
+            ("strays", str(int(self.clutter.sum())), _spans(self.clutter > 0, self.first, self.every), "left out"),
             ("changed places", *frames(swapped), "followed"),
         ]
         for who in (0, 1):
@@ -114,8 +114,8 @@ class RepairReport:
             _bars(ax, ~self.filled[:, who], self.fps, level, facecolor=colour, label="seen" if who == 0 else None)
             _bars(ax, self.filled[:, who], self.fps, level, facecolor=palette.PAPER, edgecolor=colour, hatch="////",
                   label="filled" if who == 0 else None)
-        strays = np.flatnonzero(self.strays)
-        ax.plot(time[strays], np.full(len(strays), -0.75), "x", color=palette.INK_SOFT, ms=5, label="stray left out")
+        clutter = np.flatnonzero(self.clutter)
+        ax.plot(time[clutter], np.full(len(clutter), -0.75), "x", color=palette.INK_SOFT, ms=5, label="stray left out")
         ax.plot(time[self.swaps], np.full(len(self.swaps), 0.5), "|", color=palette.INK, ms=14, mew=1.6,
                 label="list changes places")
         ax.set_yticks([1, 0, -0.75], ["dancer a", "dancer b", "strays"])

@@ -35,6 +35,7 @@ def find_up(path, people, skeleton: Skeleton) -> str:
         spine = points[:, head] - points[:, feet].mean(axis=1)
         spine = (spine / np.maximum(np.linalg.norm(spine, axis=1, keepdims=True), 1e-9)).mean(axis=0)
         axis = int(np.abs(spine).argmax())
+        sign: str | None
         sure, sign = abs(spine[axis]) >= _SURE, "-" if spine[axis] < 0 else ""
     else:
         low, high = points.min(axis=1), points.max(axis=1)

@@ -61,7 +61,8 @@ def animate(
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
         raise ValueError(f"path {path.name}: a film ends in {' or '.join(SUFFIXES)}")
-    size = tuple(side + side % 2 if kind == ".mp4" else side for side in size)
+    if kind == ".mp4":
+        size = size[0] + size[0] % 2, size[1] + size[1] % 2
     frames, fps = _frames(motion, seconds, fps, GIF_FPS if kind == ".gif" else None)
     if view is None:
         view = (best_side(tuple(motion) if isinstance(motion, Duet) else (motion,)), 14.0)
@@ -72,7 +73,8 @@ def animate(
             write(half, pictures, len(frames), fps, size, quality)
             if max_bytes is None or half.stat().st_size <= max_bytes:
                 break
-            size = tuple(max(int(s * 0.8) // 2 * 2, 2) for s in size)
+            width, height = (max(int(side * 0.8) // 2 * 2, 2) for side in size)
+            size = width, height
         else:
             raise ValueError(
                 f"{path.name}: {len(frames)} frames do not fit into {max_bytes} bytes; ask for fewer seconds"
@@ -142,7 +144,7 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
                     draw.line([tuple(points[p]), tuple(points[c])], fill=palette.PAPER, width=max(stroke // 3, 1))
             head = m.skeleton.find("head", "jaw", "neck")
             if head is not None:
-                x, y, r = *points[head], 3 * stroke
+                (x, y), r = points[head], 3 * stroke
                 draw.ellipse(
                     [x - r, y - r, x + r, y + r],
                     fill=colour if who != 1 else palette.PAPER,

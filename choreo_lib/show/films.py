@@ -37,7 +37,7 @@ def write_gif(half: Path, pictures: Iterable[np.ndarray], count: int, fps: float
     first = list(itertools.islice(pictures, _LOOKED_AT))
     thin = max(size[0] // 640, 1)
     looked = Image.fromarray(np.concatenate([each[::thin, ::thin] for each in first]))
-    table = bytes(looked.quantize(colours, dither=Image.Dither.NONE).getpalette()[: 3 * colours])
+    table = bytes((looked.quantize(colours, dither=Image.Dither.NONE).getpalette() or [])[: 3 * colours])
     chosen = Image.new("P", (1, 1))
     chosen.putpalette(table)
     table = table.ljust(3 * (colours + 1), b"\0")
@@ -90,6 +90,7 @@ def write_mp4(half: Path, pictures: Iterable[np.ndarray], count: int, fps: float
              "-", "-an", "-vcodec", "libx264", "-pix_fmt", "yuv420p", "-v", "warning", "-crf", str(quality), "-preset",
              "slow", "-movflags", "+faststart", str(half)],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)  # fmt: skip
+        assert run.stdin is not None  # a pipe was asked for
         try:
             for picture in pictures:
                 run.stdin.write(np.ascontiguousarray(picture).data)

@@ -64,7 +64,8 @@ def seq(
 @takes(motion=SEEN, other=SEEN, frame=FRAME, view=VIEW, ax=AXES)
 def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None, ax=None):
     """One motion drawn through another at one frame: ``other`` in grey behind, ``motion`` in colour. Chapter: 1."""
-    check_frame(motion, frame), check_frame(other, frame)
+    check_frame(motion, frame)
+    check_frame(other, frame)
     view = _view(motion, view)
     ax = _axes(ax, (4, 4))
     for m in _dancers(other):

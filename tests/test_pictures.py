@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import choreo_lib as cl
-from choreo_lib.show import palette, plots
+from choreo_lib.show import camera, palette, plots
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -55,7 +55,7 @@ def test_every_view_draws_on_the_axes_it_is_given(duet):
 
 
 def test_a_projection_keeps_lengths_across_the_line_of_sight():
-    flat = plots._project(np.array([(0.0, 0, 0), (1, 0, 0), (0, 0, 1)]), view=(-90, 0))
+    flat = camera.project(np.array([(0.0, 0, 0), (1, 0, 0), (0, 0, 1)]), view=(-90, 0))
     np.testing.assert_allclose(flat, [(0, 0), (1, 0), (0, 1)], atol=1e-12)
 
 
@@ -63,7 +63,7 @@ def test_from_the_best_side_a_stands_left_or_both_show_their_front():
     for kind in ("canon", "mirror", "contact", "independent"):
         duet = cl.load_duet(f"synthetic/{kind}")
         azimuth = plots.best_side(tuple(duet))
-        across = plots._project(duet.positions[len(duet) // 2, :, 0], (azimuth, 0))[:, 0]
+        across = camera.project(duet.positions[len(duet) // 2, :, 0], (azimuth, 0))[:, 0]
         assert abs(across[1] - across[0]) > 0.9 * np.linalg.norm(
             np.ptp(duet.positions[len(duet) // 2, :, 0, :2], axis=0)
         )

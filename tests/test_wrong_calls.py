@@ -25,7 +25,7 @@ from choreo_lib.core.arguments import count, each, number, shown, takes, text
 from choreo_lib.core.shapes import array, tensor
 from choreo_lib.evaluation import metrics
 from choreo_lib.sets import augmentation, particles, synthetic, windows
-from choreo_lib.show import payload, player, plots
+from choreo_lib.show import captions, payload, plots
 from choreo_lib.show.drawable import label
 
 matplotlib.use("Agg")
@@ -339,7 +339,7 @@ def test_names_of_every_kind_can_be_drawn_played_printed_and_written(oddly_named
         shown_player.save(tmp_path / "page.html")
         (read,) = payload.read_payload((tmp_path / "page.html").read_text(encoding="utf-8"))
         assert read["dancers"][0]["joints"] == list(motion.skeleton.names)
-        for words in (repr(motion), repr(duet), str(motion.skeleton.names), player.describe(duet, title=NAMES[k])):
+        for words in (repr(motion), repr(duet), str(motion.skeleton.names), captions.describe(duet, title=NAMES[k])):
             words.encode("utf-8")
         with pytest.raises(KeyError) as caught:
             motion.skeleton.index(NAMES[k] + "?")

@@ -22,7 +22,7 @@ from choreo_lib.evaluation import baselines, metrics
 from choreo_lib.extensions import duet_vae, foot_skate, latent_sequence, solo_vae
 from choreo_lib.io.landmarks import records
 from choreo_lib.sets import augmentation, particles, registry, synthetic, windows
-from choreo_lib.show import payload, player, plots
+from choreo_lib.show import captions, payload, player, plots
 from choreo_lib.systems import losses
 from choreo_lib.training import artifacts
 
@@ -174,7 +174,7 @@ def verbs() -> dict:
     add("predict", of=baselines.MeanPartner().fit(WINDOWS), prefix="usual.")
     add("table", of=baselines.Scores({}, (1,), 30.0))
     add(plots.seq, plots.ghost, plots.strings, plots.leads, plots.arrows, plots.paths, plots.distance, plots.traces,
-        plots.best_side, player.describe, payload.read_payload)
+        plots.best_side, captions.describe, payload.read_payload)
     add(windows.cut, windows.split_in_time, windows.takes_of, positions_of, rotate_z,
         reference_frame, velocities)
     add("subset", "to", "order", "batches", "with_joints", "__getitem__", of=WINDOWS, prefix="Windows.")

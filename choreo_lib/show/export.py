@@ -15,6 +15,7 @@ from ..body.motion import Duet, Motion
 from ..core.arguments import count, each, flag, number, path, seconds, takes
 from ..io.conventions import atomic_write
 from . import palette
+from .camera import best_side, dancers_of, project
 from .drawable import EDGES, SEEN, VIEW
 from .films import GIF_FPS, write_gif, write_mp4
 
@@ -55,8 +56,6 @@ def animate(
     cannot be met; ImportError naming the extra; MotionFormatError where the file cannot be written.
     Chapter: 1.
     """
-    from .plots import best_side
-
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
@@ -65,7 +64,7 @@ def animate(
         size = size[0] + size[0] % 2, size[1] + size[1] % 2
     frames, fps = _frames(motion, seconds, fps, GIF_FPS if kind == ".gif" else None)
     if view is None:
-        view = (best_side(tuple(motion) if isinstance(motion, Duet) else (motion,)), 14.0)
+        view = (best_side(dancers_of(motion)), 14.0)
     write = write_gif if kind == ".gif" else write_mp4
     with atomic_write(path) as half:
         for quality in (24, 30, 36, 42):
@@ -106,9 +105,8 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
 
     dancers = tuple(motion) if isinstance(motion, Duet) else (motion,)
     ghosts = () if ghost is None else tuple(ghost) if isinstance(ghost, Duet) else (ghost,)
-    from .plots import _project
 
-    drawn = [(m, _project(m.positions, view), who) for who, m in [(None, g) for g in ghosts] + list(enumerate(dancers))]
+    drawn = [(m, project(m.positions, view), who) for who, m in [(None, g) for g in ghosts] + list(enumerate(dancers))]
     now = lambda m, frame: min(round(frame * m.fps / motion.fps), len(m) - 1)  # noqa: E731 (a ghost has its own clock)
     seen = [slice(now(m, int(frames[-1])) + 1) for m, _, _ in drawn]
     everything = np.concatenate([p[part].reshape(-1, 2) for (_, p, _), part in zip(drawn, seen)])
@@ -118,7 +116,7 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
     scale = 0.88 * min(width / max(high[0] - low[0], 0.5), height / max(high[1] - low[1], 0.5))
     place = lambda p: (p - (low + high) / 2) * (scale, -scale) + (width / 2, height / 2)  # noqa: E731
     floor = [
-        place(_project(np.array(line, float), view))
+        place(project(np.array(line, float), view))
         for line in _floor([m.positions[part] for (m, _, _), part in zip(drawn, seen)])
     ]
     stroke = max(int(0.016 * scale), 2)

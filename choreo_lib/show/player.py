@@ -24,6 +24,8 @@ from ..core.shapes import array
 from ..io.conventions import atomic_write
 from ..sets.registry import vouched
 from . import palette
+from .camera import best_side, dancers_of, project
+from .captions import busiest, describe, names_of
 from .drawable import SEEN, joint_of
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
 
@@ -92,15 +94,14 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     that a file allows it counts only where the file holds motion of a registered set (`choreo_lib.Source`).
     Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
     """
-    dancers = tuple(map(vouched, _dancers(motion)))
-    ghosts = () if ghost is None else tuple(map(vouched, _dancers(ghost)))
+    dancers = tuple(map(vouched, dancers_of(motion)))
+    ghosts = () if ghost is None else tuple(map(vouched, dancers_of(ghost)))
     last = len(motion) - 1
     spots = _map(places, len(motion))
     if loop is None:
         loop = (0, spots["length"] - 1 if spots else last)
     loop = int(loop[0]), int(loop[1])
     title = title and printable(title)
-    from .plots import best_side
     camera = tuple(float(x) for x in ((best_side(dancers), 14) if camera is None else camera))
     if ghosts and not same_rate(ghosts[0].fps, motion.fps):
         raise ValueError(f"the ghost runs at {ghosts[0].fps:g} frames per second and the motion at {motion.fps:g}; "
@@ -124,8 +125,8 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
                          f"open. Cut it, as in motion[:{some}], or take one frame in {step}, motion[::{step}]")
     if spots:
         alt += f" Beside it a map of {len(spots['at'])} dots, one a phrase."
-    names = _names(dancers)
-    payload = pack(dancers, ghosts, names + _names(ghosts), ties) | {
+    names = names_of(dancers)
+    payload = pack(dancers, ghosts, names + names_of(ghosts), ties) | {
         "title": title or "", "alt": alt, "credit": source.credit if source else "", "redistribute": free,
         "trails": trails, "floor": _floor(dancers), "speed": speed, "loop": loop, "autoplay": bool(autoplay),
         "camera": [*np.deg2rad(camera[:2]).round(6).tolist(), *camera[2:]], "palette": _COLOURS}
@@ -142,56 +143,9 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     return Player(piece, alt, _document(payload, heading, f"<noscript>{words}</noscript>"))
 
 
-@takes(motion=SEEN, ghost=SEEN, strings=count(0), title=text)
-def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, strings: int = 0,
-             title: str | None = None) -> str:
-    """The motion in words: who, how long, how far apart, what moves most, how far they travel. Chapter: 1."""
-    dancers = _dancers(motion)
-    names = _names(dancers)
-    words = [printable(title).rstrip(".")] if title else []
-    words.append(f"{' and '.join(names)}, {motion.duration:.1f} seconds: {len(motion)} frames, "
-                 f"{motion.fps:g} a second")
-    if len(dancers) > 1:
-        gap = np.linalg.norm(dancers[0].positions[:, 0] - dancers[1].positions[:, 0], axis=-1)
-        words.append(f"they are {gap.min():.2f} to {gap.max():.2f} metres apart, {gap.mean():.2f} on average")
-    for m, name in zip(dancers, names):
-        steps = np.linalg.norm(np.diff(m.positions, axis=0), axis=-1).sum(0)  # [J]
-        travel = np.linalg.norm(np.diff(m.positions[:, 0, :2], axis=0), axis=-1).sum()
-        joint = _busiest(m)
-        words.append(f"{name} moves the {_in_words(m.skeleton.names[joint])} most ({steps[joint]:.1f} metres) and "
-                     f"travels {travel:.1f} metres over the floor")
-    if ghost is not None:
-        named = " and ".join(m.name for m in _dancers(ghost) if m.name and m.name not in names)
-        words.append(f"a grey ghost shows {named or 'a second motion'}")
-    if strings:
-        words.append(f"up to {strings} {'string ties' if strings == 1 else 'strings tie'} {names[0]} to {names[1]}")
-    return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in words)
-
-
-def _dancers(motion: Motion | Duet) -> tuple[Motion, ...]:
-    return tuple(motion) if isinstance(motion, Duet) else (motion,)
-
-
-def _names(dancers) -> list[str]:
-    names = [m.name or (f"dancer {'ab'[who]}" if len(dancers) > 1 else "dancer") for who, m in enumerate(dancers)]
-    return [f"{n} ({who})" for n, who in zip(names, "ab")] if len(set(names)) < len(names) else names
-
-
-def _in_words(joint: str) -> str:
-    """left_wrist and LeftWrist are both "left wrist"."""
-    words = re.sub(r"[_\-.:\s]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", joint)).lower().strip()
-    words = re.sub(r" end$|\d+$", "", words)
-    said = {"middle": "middle finger", "bigtoe": "big toe", "fore arm": "forearm", "up leg": "hip"}
-    return re.sub(rf"\b({'|'.join(said)})$", lambda found: said[found[0]], words)
-
-
-def _busiest(motion: Motion) -> int:
-    return int(np.linalg.norm(np.diff(motion.positions, axis=0), axis=-1).sum(0).argmax())
-
-
 def _trails(dancers, trails) -> dict:
     if trails is None:  # the t key still has something to show
-        return {"joints": [[_busiest(m)] for m in dancers], "on": False}
+        return {"joints": [[busiest(m)] for m in dancers], "on": False}
     trails = [trails] if isinstance(trails, str) else list(each(text)("trails", trails))
     for name in trails:
         if not any(name in m.skeleton.names for m in dancers):
@@ -239,8 +193,7 @@ def _attribute(text: str) -> str:
 
 def _still(dancers, camera, frame: int, size=(640, 400)) -> str:
     """One frame as a small SVG, in whole pixels: solid strokes for a, hollow ones for b."""
-    from .plots import _project
-    flat = [_project(m.positions[frame], camera[:2]) * (1, -1) for m in dancers]
+    flat = [project(m.positions[frame], camera[:2]) * (1, -1) for m in dancers]
     low, high = np.min([p.min(0) for p in flat], 0), np.max([p.max(0) for p in flat], 0)
     scale = 0.8 * min(size[0] / max(high[0] - low[0], 0.5), size[1] / max(high[1] - low[1], 0.5))
     wide, drawn = max(round(0.05 * scale), 3), []

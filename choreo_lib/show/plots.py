@@ -10,9 +10,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..body.motion import Duet, Motion
-from ..core.arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, rate, takes, text
+from ..core.arguments import MAX_FRAMES, Rule, Wrong, count, each, number, rate, takes, text
 from ..core.shapes import array
 from . import palette
+from .camera import best_side, dancers_of, project
 from .drawable import AXES, FRAME, REACH, SEEN, SEEN_DUET, VIEW, check_frame, joint_of, label
 
 
@@ -40,24 +41,15 @@ def seq(
     view = _view(motion, view)
     ax = _axes(ax, (9, 2.6))
     frames = np.linspace(0, len(motion) - 1, count).astype(int)
-    points = [_project(m.positions[frames], view) for m in _dancers(motion)]
+    points = [project(m.positions[frames], view) for m in dancers_of(motion)]
     middle = np.mean([p.mean(axis=1) for p in points], axis=0)  # [count, 2]
     widest = max(np.abs(p[..., 0] - middle[:, None, 0]).max() for p in points)
     gap = 2 * widest * 0.92 if gap is None else gap
     for k, frame in enumerate(frames):
-        for who, (m, p) in enumerate(zip(_dancers(motion), points, strict=True)):
+        for who, (m, p) in enumerate(zip(dancers_of(motion), points, strict=True)):
             _body(ax, m, p[k] + (k * gap - middle[k, 0], 0), who)
-        ax.annotate(
-            f"{frame / motion.fps:.2f} s",
-            (k * gap, 0),
-            (0, -6),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            color=palette.INK_SOFT,
-            fontsize=8,
-            annotation_clip=False,
-        )
+        ax.annotate(f"{frame / motion.fps:.2f} s", (k * gap, 0), (0, -6), textcoords="offset points", ha="center",
+                    va="top", color=palette.INK_SOFT, fontsize=8, annotation_clip=False)
     return _bare(ax)
 
 
@@ -68,10 +60,10 @@ def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None
     check_frame(other, frame)
     view = _view(motion, view)
     ax = _axes(ax, (4, 4))
-    for m in _dancers(other):
-        _body(ax, m, _project(m.positions[frame], view), None)
-    for who, m in enumerate(_dancers(motion)):
-        _body(ax, m, _project(m.positions[frame], view), who)
+    for m in dancers_of(other):
+        _body(ax, m, project(m.positions[frame], view), None)
+    for who, m in enumerate(dancers_of(motion)):
+        _body(ax, m, project(m.positions[frame], view), who)
     return _bare(ax)
 
 
@@ -86,7 +78,7 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
     check_frame(duet, frame)
     view = _view(duet, view)
     ax = _axes(ax, (5, 4.5))
-    points = [_project(m.positions[frame], view) for m in duet]
+    points = [project(m.positions[frame], view) for m in duet]
     shape = (len(duet.a.skeleton), len(duet.b.skeleton))
     weights = np.full(shape, 0.06) if weights is None else np.asarray(weights, float)
     if weights.shape != shape:
@@ -122,7 +114,7 @@ def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
                          f"{both[1].shape}")
     size = 900 * np.stack(both) / max(*(each.max() for each in both), 1e-9)
     for who, m in enumerate(duet):
-        points = _project(m.positions[frame], view)
+        points = project(m.positions[frame], view)
         _body(ax, m, points, who)
         ax.scatter(*points.T, s=size[0, who], color=palette.STRING, alpha=0.55, lw=0, zorder=6)
         ax.scatter(*points.T, s=size[1, who], facecolors="none", edgecolors=palette.INK, lw=1.4, zorder=7)
@@ -141,24 +133,16 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=No
         )
     view = _view(motion, view)
     ax = _axes(ax, (5, 4.5))
-    for who, m in enumerate(_dancers(motion)):
-        now, before = (_project(m.positions[f], view) for f in (frame, frame - gap))
+    for who, m in enumerate(dancers_of(motion)):
+        now, before = (project(m.positions[f], view) for f in (frame, frame - gap))
         _body(ax, m, now, who)
         chosen = range(len(m.skeleton)) if joints is None else [joint_of(m, name, "joints") for name in joints]
         for j in chosen:
             step = now[j] - before[j]
             if np.linalg.norm(step) > 0.01:
                 ax.update_datalim([now[j] + step])
-                ax.annotate(
-                    "",
-                    now[j] + step,
-                    now[j],
-                    zorder=6,
-                    annotation_clip=False,
-                    arrowprops=dict(
-                        arrowstyle="-|>", color=palette.DANCERS[who], lw=0.9, shrinkA=0, shrinkB=0, mutation_scale=7
-                    ),
-                )
+                ax.annotate("", now[j] + step, now[j], zorder=6, annotation_clip=False, arrowprops=dict(
+                    arrowstyle="-|>", color=palette.DANCERS[who], lw=0.9, shrinkA=0, shrinkB=0, mutation_scale=7))
     return _bare(ax)
 
 
@@ -166,7 +150,7 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=No
 def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
     """Trajectories from above, in metres: the root's path (or one joint's), a dot where it starts. Chapter: 1."""
     ax = _axes(ax, (4.5, 4.5))
-    for who, m in enumerate(_dancers(motion)):
+    for who, m in enumerate(dancers_of(motion)):
         path = m.positions[:, 0 if joint is None else joint_of(m, joint, "joint"), :2]
         ax.plot(*path.T, palette.DASHES[who], color=palette.DANCERS[who], lw=1.4, label=_name(m, who))
         ax.plot(*path[0], "o", color=palette.DANCERS[who], mfc=palette.DANCERS[who] if who == 0 else palette.PAPER)
@@ -208,47 +192,12 @@ def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=N
     return _plain(ax)
 
 
-@takes(dancers=each(a(Motion), least=1))
-def best_side(dancers: tuple[Motion, ...]) -> float:
-    """The azimuth, in degrees, from which two dancers stand side by side, or one is seen half from the front.
-
-    Dancer a is at the left where that shows no backs. Chapter: 1.
-    """
-    middle = len(dancers[0]) // 2
-    facing = np.zeros(2)
-    for m in dancers:
-        if m.skeleton.pairs:
-            left, right = np.array(m.skeleton.pairs).T
-            x, y = (m.positions[middle, left] - m.positions[middle, right]).mean(0)[:2]
-            facing += np.array([y, -x]) / max(np.hypot(x, y), 1e-6)
-    if len(dancers) == 1:
-        return float(np.round(np.rad2deg(np.arctan2(facing[1], facing[0]) + 0.6))) if facing.any() else -60.0
-    one, other = (m.positions[middle, m.skeleton.pelvis] for m in dancers)
-    apart = other - one
-    azimuth = np.arctan2(apart[1], apart[0]) - np.pi / 2
-    if facing @ (np.cos(azimuth), np.sin(azimuth)) < -0.7:
-        azimuth += np.pi
-    return float(np.round(np.rad2deg(azimuth + 0.2)))  # a little aside, so that the depth is seen
-
-
-def _dancers(motion: Motion | Duet) -> tuple[Motion, ...]:
-    return tuple(motion) if isinstance(motion, Duet) else (motion,)
-
-
 def _view(motion: Motion | Duet, view: tuple[float, float] | None) -> tuple[float, float]:
-    return (best_side(_dancers(motion)), 12.0) if view is None else view
+    return (best_side(dancers_of(motion)), 12.0) if view is None else view
 
 
 def _name(motion: Motion, who: int) -> str:
     return label(motion.name or f"dancer {'ab'[who]}")
-
-
-def _project(points: np.ndarray, view: tuple[float, float]) -> np.ndarray:
-    """Points [..., 3] as seen by a camera at (azimuth, elevation) degrees: [..., 2], the vertical kept upright."""
-    azimuth, elevation = np.deg2rad(view)
-    right = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0])
-    up = np.array([-np.cos(azimuth) * np.sin(elevation), -np.sin(azimuth) * np.sin(elevation), np.cos(elevation)])
-    return np.stack([points @ right, points @ up], axis=-1)
 
 
 def _body(ax, motion: Motion, points: np.ndarray, who: int | None) -> None:
@@ -267,9 +216,8 @@ def _body(ax, motion: Motion, points: np.ndarray, who: int | None) -> None:
         ax.plot(*points.T, "o", ms=2.6, color=colour, mfc=colour if who == 0 else palette.PAPER, mew=0.8, zorder=order)
     head = motion.skeleton.find("head", "jaw", "neck")
     if head is not None:
-        ax.plot(
-            *points[head], "o", ms=7, color=colour, mfc=colour if who == 0 else palette.PAPER, mew=1.6, zorder=order
-        )
+        ax.plot(*points[head], "o", ms=7, color=colour, mfc=colour if who == 0 else palette.PAPER, mew=1.6,
+                zorder=order)
 
 
 def _axes(ax, size: tuple[float, float]):

@@ -60,7 +60,7 @@ def ex2_2(longest_absence) -> Verdict:
 
 
 def line_up_2_3() -> tuple[np.ndarray, list[np.ndarray]]:
-    """A hand's height as it was danced, and as three smoothers gave it back: exercise 2.3."""
+    """A hand's height as it was danced, and as three smoothers gave it back, [240] each: exercise 2.3."""
     motion = load_duet("synthetic/mirror").a
     danced = motion.positions[:240, motion.skeleton.index("left_wrist"), 2].astype(float)
     seen = danced + np.random.default_rng(23).normal(0, 0.01, len(danced))

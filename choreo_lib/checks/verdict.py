@@ -1,4 +1,4 @@
-"""What a check answers, and what it makes of an answer that raises."""
+"""What a check answers, and what it makes of an answer that raises. Every chapter's exercises use it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Verdict:
 
 
 def trouble(error: BaseException) -> str:
-    """What was raised and on which line of the learner's code, in one sentence; "" for a line of ours."""
+    """What was raised and on which line of the learner's code, in one sentence; "" for a line of ours. Chapters: all."""
     said = f"{type(error).__name__}: {_words(error)}".rstrip(": ")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_NOT_THEIRS):
@@ -47,7 +47,8 @@ def trouble(error: BaseException) -> str:
 def forgiving(check: Callable[..., Verdict]) -> Callable[..., Verdict]:
     """A check that gives a hint whatever it is handed: an answer that raises is neither a traceback nor right.
 
-    A missing data set is no answer's fault, and is told as such.
+    Errors: DatasetError for a missing set and TrainingError for missing weights, which are no answer's fault.
+    Chapters: all.
     """
 
     @functools.wraps(check)

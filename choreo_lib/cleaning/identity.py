@@ -217,7 +217,7 @@ def _two_builds(along: np.ndarray, iterations: int = 50) -> tuple[float, float]:
 
 
 def checked(path, frames, skeleton=None) -> list[np.ndarray]:
-    """A list of frames as float arrays, all of one number of joints, all within reach."""
+    """A list of frames as float arrays [people, J, 3], all of one number of joints, all within reach."""
     if not isinstance(frames, (list, tuple, np.ndarray)) or (isinstance(frames, np.ndarray) and not frames.ndim) or (
             not len(frames)):
         fail(path, "expected a path, or a list with one array [people, joints, 3] a frame")

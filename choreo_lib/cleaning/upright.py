@@ -56,6 +56,6 @@ def find_up(path, people, skeleton: Skeleton) -> str:
 
 
 def turned(people, up: str) -> list[np.ndarray]:
-    """The same people with Z up. Chapter: 2."""
+    """The same people, [people, J, 3] a frame, with Z up. Chapter: 2."""
     matrix = np.array(TO_Z_UP[up], float)
     return [frame @ matrix.T for frame in people]

@@ -32,7 +32,7 @@ def _seen(value, axes):
         far = np.abs(motion.positions).max(axis=(1, 2))
         if far.max() > REACH:
             raise Wrong(ValueError, f"dancer {who} {far.max():,.0f} m away in frame {int(far.argmax())}. Is it in "
-                                    "metres? Read it with scale=, or bring it nearer with .moved(shift)")
+                                    "metres? Read it with scale=, or bring it nearer with .transformed(shift)")
     axes.setdefault("dancers", [len(motion.skeleton) for motion in (value if isinstance(value, Duet) else (value,))])
     return value
 
@@ -73,7 +73,7 @@ EDGES = Rule("a list of pairs (joint of a, joint of b) of indices", _edges)
 
 
 def check_frame(motion: Motion | Duet, frame: int, name: str = "frame") -> None:
-    """Refuse a frame that the motion does not have."""
+    """Refuse a frame that the motion does not have. Errors: ValueError. Chapter: 1."""
     if frame >= len(motion):
         raise ValueError(f"{name} must be from 0 to {len(motion) - 1}, since the motion has {len(motion)} frames; got "
                          f"{frame}")

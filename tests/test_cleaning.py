@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.fft import dct
 
 import choreo_lib as cl
 from choreo_lib import cleaning
@@ -520,3 +521,9 @@ def test_smoothing_makes_calmer():
     assert found[0] > 1.2 * found[1] > 1.4 * found[2]
     with pytest.raises(cl.MotionFormatError, match="smoothing"):
         cl.clean(people, duet.fps, duet.a.skeleton, smoothing=0)
+
+
+def test_the_prototype_keeps_the_lowest_quarter_of_a_cosine_transform():
+    people = np.random.default_rng(0).normal(0, 1, (40, 2, 5, 3))
+    waves = dct(cleaning.as_prototyped(list(people), [np.ones(2)] * 40)[0], axis=0, norm="ortho")
+    assert np.abs(waves[9]).max() > 0.1 and np.abs(waves[10:]).max() < 1e-9

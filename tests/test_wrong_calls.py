@@ -20,7 +20,7 @@ from wrong_calls import BATCH, BODY, DUET, MOTION, PARTNER, SOLO, STRINGS, TRANS
 import choreo_lib as cl
 from choreo_lib import checks, cleaning, io, training
 from choreo_lib.body import skeleton
-from choreo_lib.body.reference import rotate_z
+from choreo_lib.body.rotations import rotate_z, slerp
 from choreo_lib.core.arguments import count, each, number, shown, takes, text
 from choreo_lib.core.shapes import array, tensor
 from choreo_lib.evaluation import metrics
@@ -401,7 +401,7 @@ GROWING = torch.ones(3, requires_grad=True)
     ("shift", lambda: MOTION.transformed(torch.empty(3, device="meta"))),
     ("places", lambda: cl.play(DUET, places=torch.empty(1, 2, device="meta"))),
     ("lengths", lambda: skeleton.project_bone_lengths(BODY, torch.tensor(MOTION.positions), torch.ones(3))),
-    ("share", lambda: skeleton.slerp(torch.ones(2, 4) / 2, torch.ones(2, 4) / 2, torch.zeros(3))),
+    ("share", lambda: slerp(torch.ones(2, 4) / 2, torch.ones(2, 4) / 2, torch.zeros(3))),
     ("angle", lambda: rotate_z(torch.zeros(7), torch.ones(2, 4) / 2)),
     ("horizons", lambda: PARTNER.predict(BATCH[:, :14], BATCH[:, 14:, 0], (1000,))),
     ("codes", lambda: SOLO.dance(torch.zeros(3))),

@@ -15,7 +15,8 @@ import torch
 import choreo_lib as cl
 from choreo_lib import checks, cleaning, extensions, io, training
 from choreo_lib.body import joints, skeleton
-from choreo_lib.body.reference import reference_frame, rotate_z, velocities
+from choreo_lib.body.reference import reference_frame, velocities
+from choreo_lib.body.rotations import rotate_z, slerp
 from choreo_lib.body.skeleton import positions_of
 from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
@@ -148,7 +149,7 @@ def verbs() -> dict:
     add("join", of=cl.Source, prefix="Source.")
     add("save", of=player.Player("", "", ""))
     add(
-        skeleton.slerp,
+        slerp,
         skeleton.project_bone_lengths,
         synthetic.duet,
         synthetic.draw_drives,

@@ -14,8 +14,9 @@ import torch
 
 from ..core.arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, printable, shown, takes, text
 from ..core.precision import in_full_precision
-from ..core.shapes import array, tensor, together
+from ..core.shapes import array, tensor
 from . import joint_names
+from .rotations import Numbers, arrays_too, continuous
 
 
 def _an_end(value, axes):
@@ -199,20 +200,15 @@ def positions_of(skeleton: Skeleton, transforms: torch.Tensor) -> torch.Tensor:
     return forward_kinematics(skeleton, turns, places[..., 0, :], places)[0]
 
 
-@takes(start=tensor(..., 4), end=tensor(..., 4), share=tensor())
-def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Rotations on the way from one to another, at an even pace about one axis, the shorter way round.
+@arrays_too
+def local_rotations(skeleton: Skeleton, world: Numbers) -> Numbers:
+    """Each joint's rotation relative to its parent, from world rotations: what `forward_kinematics` undoes.
 
-    Between rotations half a turn apart both ways are as short; then it is the one that the quaternions' signs say.
-
-    Shapes: unit quaternions [..., 4] each, ``share`` [...], from 0 to 1, of the same or a shape that fits -> [..., 4].
-    Chapter: 6. Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
+    Shapes: matrices [T, J, 3, 3] -> unit quaternions [T, J, 4] whose sign never jumps. Chapter: 5.
     """
-    together(start=start.shape[:-1], end=end.shape[:-1], share=share.shape)
-    turn = roma.quat_product(roma.quat_conjugation(start), end)
-    # not roma's own shortest_arc, which at half a turn goes against the sign
-    turn = roma.unitquat_to_rotvec(torch.where(turn[..., 3:] < 0, -turn, turn), shortest_arc=False)
-    return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
+    parents = list(skeleton.parents[1:])
+    local = torch.cat([world[:, :1], world[:, parents].mT @ world[:, 1:]], 1)
+    return continuous(roma.rotmat_to_unitquat(local))
 
 
 @takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(), doubt=number(0),

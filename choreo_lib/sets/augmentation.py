@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import normalize
 
-from ..body.reference import ReferenceFrame, rotate_z
+from ..body.reference import ReferenceFrame
+from ..body.rotations import rotate_z
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, flag, number, share, takes
 from ..core.shapes import tensor

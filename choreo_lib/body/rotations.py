@@ -12,10 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import roma
 import torch
 
 from ..core.arguments import takes
+from ..core.deferred import roma
 from ..core.shapes import tensor, together
 
 Numbers = Any

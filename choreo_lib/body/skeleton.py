@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import roma
 import torch
 
 from ..core.arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, printable, shown, takes, text
+from ..core.deferred import roma
 from ..core.precision import in_full_precision
 from ..core.shapes import array, tensor
 from . import joint_names

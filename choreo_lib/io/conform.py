@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import roma
 import torch
 
 from ..body.compatibility import rest_mismatch, same_rate, skeleton_mismatch
@@ -16,6 +15,7 @@ from ..body.motion import Duet, Motion
 from ..body.rotations import mean_rotation, rotation_between
 from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
 from ..core.arguments import a, takes
+from ..core.deferred import roma
 from .joint_map import JointMap, lengths_of, rest_body
 from .segments import Segments
 

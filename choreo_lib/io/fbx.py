@@ -7,11 +7,11 @@ A file may hold several animation stacks (takes) and several skeletons; which we
 from __future__ import annotations
 
 import numpy as np
-import roma
 import torch
 
 from ..body.motion import Motion
 from ..body.rotations import change_basis
+from ..core.deferred import roma
 from . import conventions
 from .conventions import check_counts, check_fps, fail
 from .fbx_bodies import Body, find_bodies

@@ -6,11 +6,11 @@ Taught in chapter 1, "Seeing a duet".
 from __future__ import annotations
 
 import numpy as np
-import roma
 import torch
 
 from ..body.motion import Motion
 from ..body.skeleton import forward_kinematics
+from ..core.deferred import roma
 
 
 def local_transforms(motion: Motion) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -74,7 +74,7 @@ def reference_frame(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = 
 
 def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     """The horizontal direction [B, 2] in which a body faces, from joints [B, J, 3]."""
-    found = [skeleton.limb(side, part) for part in ("hip", "shoulder") for side in ("left", "right")]
+    found = [skeleton.find(f"{side}_{part}") for part in ("hip", "shoulder") for side in ("left", "right")]
     if None in found:
         raise ValueError("no left and right hip and shoulder among the joints, so nobody knows where this body faces")
     hip, other_hip, shoulder, other_shoulder = (pose[:, j] for j in found)

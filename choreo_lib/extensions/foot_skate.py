@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from ..body.joints import joints
+from ..body.bones import project_bone_lengths
 from ..body.motion import Motion
 from ..body.rotations import rotation_between, two_bone_ik
-from ..body.skeleton import Skeleton, forward_kinematics, local_rotations, project_bone_lengths
+from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
 from ..core.arguments import a, takes
 from ..core.deferred import roma
 
@@ -39,7 +39,7 @@ class Feet:
         """``past`` [B, P, J, 3]: what was danced before, metres."""
         self.skeleton, self.fps = skeleton, fps
         try:
-            self.toes, self.ankles = (joints(skeleton, (f"left_{part}", f"right_{part}")) for part in ("toe", "ankle"))
+            self.toes, self.ankles = (skeleton.indices((f"left_{part}", f"right_{part}")) for part in ("toe", "ankle"))
         except ValueError:
             self.toes = self.ankles = []
         self.inverse_mass = torch.ones(len(skeleton))
@@ -58,7 +58,7 @@ class Feet:
             meant = poses[:, k, self.toes]
             poses[:, k, self.toes] = self._next(meant)
             poses[:, k, self.ankles] += self.at - meant
-        return project_bone_lengths(self.skeleton, poses, lengths, rounds=4, inverse_mass=self.inverse_mass)
+        return project_bone_lengths(self.skeleton, poses, lengths, iterations=4, inverse_mass=self.inverse_mass)
 
     def _next(self, meant) -> torch.Tensor:
         speed, self.meant = self.fps * (meant - self.meant), meant
@@ -91,7 +91,7 @@ def standing(motion: Motion) -> Motion:
     """
     skeleton = motion.skeleton
     try:
-        legs = [joints(skeleton, [f"{side}_{part}" for part in ("hip", "knee", "ankle", "toe")])
+        legs = [skeleton.indices([f"{side}_{part}" for part in ("hip", "knee", "ankle", "toe")])
                 for side in ("left", "right")]
     except ValueError:
         return motion

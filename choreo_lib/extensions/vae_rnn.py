@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn.functional import interpolate, normalize, pad
 
 from ..body.compatibility import body_size, require_dancer, require_fit, rest_mismatch, skeleton_mismatch
-from ..body.joints import joint
 from ..body.motion import OURS, Motion, Source
 from ..body.reference import ReferenceFrame, reference_frame
 from ..body.rotations import quaternions_from_6d, quaternions_to_6d, rotate_z, slerp
@@ -424,9 +423,8 @@ def gaussian_ot_map(spread: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
 
 def _legs(skeleton: Skeleton, bones: np.ndarray) -> float:
     """How long the bones [J, 3] from the root to an ankle are; 1 for a body without one by name."""
-    try:
-        at = joint(skeleton, "left_ankle")
-    except ValueError:
+    at = skeleton.find("left_ankle")
+    if at is None:
         return 1.0
     long = 0.0
     while at > 0:

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 import choreo_lib as cl
 from choreo_lib.body.bones import project_bone_lengths
-from choreo_lib.body.motion import OURS, Source
+from choreo_lib.body.source import OURS, Source
 
 
 def chain(seed=0, joints=6):

@@ -14,9 +14,10 @@ from torch.nn.functional import pad
 
 from ..body.bones import project_bone_lengths
 from ..body.compatibility import body_size, require_dancer, require_fit
-from ..body.motion import OURS, Motion, Source
+from ..body.motion import Motion
 from ..body.reference import ReferenceFrame, reference_frame
 from ..body.skeleton import Skeleton
+from ..body.source import OURS, Source
 from ..core.arguments import a, choice, count, each, number, seed, shown, takes
 from ..core.precision import LSTM, in_full_precision, product
 from ..core.shapes import array, tensor

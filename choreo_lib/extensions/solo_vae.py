@@ -13,9 +13,10 @@ from torch import nn
 
 from ..body.bones import project_bone_lengths
 from ..body.compatibility import misfit
-from ..body.motion import OURS, Motion, Source
+from ..body.motion import Motion
 from ..body.reference import ReferenceFrame, reference_frame
 from ..body.skeleton import Skeleton
+from ..body.source import OURS, Source
 from ..core.arguments import a, count, each, seed, shown, takes
 from ..core.precision import LSTM, in_full_precision, product
 from ..core.shapes import tensor

@@ -15,10 +15,11 @@ from torch import nn
 from torch.nn.functional import interpolate, normalize, pad
 
 from ..body.compatibility import body_size, require_dancer, require_fit, rest_mismatch, skeleton_mismatch
-from ..body.motion import OURS, Motion, Source
+from ..body.motion import Motion
 from ..body.reference import ReferenceFrame, reference_frame
 from ..body.rotations import quaternions_from_6d, quaternions_to_6d, rotate_z, slerp
 from ..body.skeleton import Skeleton, forward_kinematics, positions_of
+from ..body.source import OURS, Source
 from ..core.arguments import a, flag, number, takes, text
 from ..core.precision import LSTM, in_full_precision, product
 from ..sets.windows import cut

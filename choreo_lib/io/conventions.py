@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..body.motion import Motion, Source
+from ..body.motion import Motion
 from ..body.skeleton import Skeleton
+from ..body.source import Source
 from ..core import files
 from ..core.arguments import MAX_CELLS, MAX_FRAMES, printable, shown
 from ..core.arguments import number as any_number

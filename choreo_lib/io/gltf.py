@@ -11,8 +11,9 @@ from string import ascii_lowercase
 import numpy as np
 
 from ..body.compatibility import same_rate
-from ..body.motion import Duet, Motion, Source
+from ..body.motion import Duet, Motion
 from ..body.rotations import change_basis, continuous
+from ..body.source import Source
 from . import conventions
 from .conventions import TO_Z_UP
 from .kinematics import local_transforms

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from ..body.compatibility import rest_mismatch, same_rate, skeleton_mismatch
-from ..body.motion import Duet, Motion, Source
+from ..body.motion import Duet, Motion
 from ..body.rotations import continuous
 from ..body.skeleton import Skeleton
+from ..body.source import Source
 from ..core.arguments import a, count, device, each, flag, number, seed, takes, text
 from ..core.seeding import chunks, generator, order
 from ..core.shapes import chosen

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from ..body.compatibility import same_rate
-from ..body.motion import Duet, Motion, Source
+from ..body.motion import Duet, Motion
+from ..body.source import Source
 from ..core.arguments import count, each, flag, number, path, printable, takes, text
 from ..core.shapes import array
 from ..io.conventions import atomic_write

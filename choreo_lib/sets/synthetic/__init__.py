@@ -12,9 +12,10 @@ from dataclasses import replace
 import numpy as np
 
 from ...body.coupling import Coupling, Drive, J
-from ...body.motion import OURS, Duet, Motion
+from ...body.motion import Duet, Motion
 from ...body.rotations import rotation_between, unit
 from ...body.skeleton import Skeleton
+from ...body.source import OURS
 from ...core.arguments import a, choice, count, each, flag, number, rate, seed, share, takes
 from .body import Performance, body, perform, reach
 from .score import Score

@@ -95,11 +95,11 @@ def body_size(skeleton: Skeleton, positions: np.ndarray | None = None) -> float 
     Shapes: ``positions`` [T, J, 3], of whose frames the median counts; None: by the rest bones. Chapter: 5.
     """
     ankle, head = skeleton.find("left_ankle"), skeleton.find("head")
-    if ankle is None or head is None or (positions is None and skeleton.offsets is None):
+    if ankle is None or head is None:
         return None
     bones = list(set(skeleton.chain(ankle)) ^ set(skeleton.chain(head)))  # up to where the two chains meet
     if positions is None:
-        return float(np.linalg.norm(skeleton.offsets[bones], axis=-1).sum())
+        return None if skeleton.offsets is None else float(np.linalg.norm(skeleton.offsets[bones], axis=-1).sum())
     parents = [skeleton.parents[j] for j in bones]
     return float(np.median(np.linalg.norm(positions[:, bones] - positions[:, parents], axis=-1), axis=0).sum())
 

@@ -104,6 +104,11 @@ def split_side(name: str) -> tuple[str, str]:
     return side, _plain(name[_body_at(name):first] + " " + name[last:_tail_at(name)]) if side else plain_name(name)
 
 
+def _up_to_separator(text: str) -> str:
+    """What of a text stands before its last separator, and that separator; "" where it has none."""
+    return re.sub(r"[^\s_.\-:|]*$", "", text)
+
+
 @lru_cache(maxsize=256)
 def sided_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """`split_side` of a whole skeleton, without what all its joints' names begin or end with. Chapter: 1.
@@ -113,10 +118,10 @@ def sided_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     shared = tail = ""
     if len(names) > 2:
         common = os.path.commonprefix(names)
-        shared = re.match(r"(?:.*[\s_.\-:|])?", common)[0]
+        shared = _up_to_separator(common)
         if not shared and re.fullmatch("[a-z]+", common) and all(name[len(common):][:1].isupper() for name in names):
             shared = common
-        tail = re.match(r"(?:.*[\s_.\-:|])?", os.path.commonprefix([name[::-1] for name in names]))[0]
+        tail = _up_to_separator(os.path.commonprefix([name[::-1] for name in names]))
     shared, tail = ("" if split_side(part)[0] else part for part in (shared, tail[::-1]))
     return tuple(split_side(name[len(shared):len(name) - len(tail)] if len(name) > len(shared) + len(tail) else name)
                  for name in names)

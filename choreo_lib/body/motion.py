@@ -57,7 +57,7 @@ class Motion:
             if rotations.shape[0] != len(self.positions):
                 raise ValueError(f"rotations have {rotations.shape[0]} frames and positions {len(self.positions)}; "
                                  "they must be equal")
-            length = np.linalg.norm(rotations, axis=-1, keepdims=True)
+            length = np.sqrt(np.einsum("tjk,tjk->tj", rotations, rotations))[..., None]  # [T, J, 1]
             if (length < 1e-6).any():
                 frame, joint = (int(i) for i in np.argwhere(length[..., 0] < 1e-6)[0])
                 raise ValueError(f"the rotation in frame {frame}, joint {joint} ({self.skeleton.names[joint]!r}) is "

@@ -45,7 +45,7 @@ def chosen(name: str, value, count: int):
             raise TypeError(f"{name}: {error}") from None
         return value
     if isinstance(value, Integral) and not isinstance(value, bool | np.timedelta64):
-        if not -count <= value < count:
+        if not -count <= int(value) < count:
             raise IndexError(f"{name} must be from {-count} to {count - 1}; got {shown(value)}")
         return int(value)
     value = torch.as_tensor(array(None, finite=False, empty=True)(name, value))
@@ -66,8 +66,8 @@ def together(**shapes) -> None:
         torch.broadcast_shapes(*shapes.values())
     except RuntimeError:
         *others, last = shapes
-        told = " and ".join(f"{list(shapes[name])} of {name}" for name in others)
-        raise ValueError(f"{last} must be of a shape that fits {told}; got {list(shapes[last])}") from None
+        those = " and ".join(f"{list(shapes[name])} of {name}" for name in others)
+        raise ValueError(f"{last} must be of a shape that fits {those}; got {list(shapes[last])}") from None
 
 
 def stands_for(shape: Sequence[int], whole: Sequence[int]) -> bool:
@@ -78,8 +78,8 @@ def stands_for(shape: Sequence[int], whole: Sequence[int]) -> bool:
 def _shape_in_words(shape, what: str) -> str:
     if not shape:
         return what
-    said = {...: "...", None: "any"}
-    words = (said.get(one) or " or ".join(map(str, one if isinstance(one, tuple) else (one,))) for one in shape)
+    special = {...: "...", None: "any"}
+    words = (special.get(one) or " or ".join(map(str, one if isinstance(one, tuple) else (one,))) for one in shape)
     return f"{what} of shape [{', '.join(words)}]"
 
 

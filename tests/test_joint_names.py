@@ -123,6 +123,20 @@ def test_a_forehead_is_no_head_and_a_forearm_no_arm():
     assert body.find("head") == 2 and body.find("leftarm") == 4 and body.find("neck", "jaw") is None
 
 
+def test_an_index_is_by_the_own_name_or_a_common_one_and_never_by_a_likeness():
+    body = spelled("unreal")
+    assert body.index("foot_l") == body.index("left_ankle") == body.find("left_ankle") == 4
+    assert body.indices(("pelvis", "right_wrist", "head")) == [0, 13, 1]
+    for name in ("wrist", "foot", "left_jaw", "l"):
+        with pytest.raises(ValueError, match=f"trails: no joint '{name}'.*thigh_l.*left_ankle"):
+            body.index(name, "trails")
+    with pytest.raises(ValueError, match="names: no joint 'neck'"):
+        body.indices()
+    assert body.find("left_toe", "right_wrist") == 4  # a foot is the toe of a body without one
+    with pytest.raises(ValueError, match="left_wrist"):
+        cl.Skeleton(("a", "b"), (-1, 0)).hands  # noqa: B018
+
+
 def test_the_pelvis_is_where_the_legs_meet():
     legs = ("LeftUpLeg", "LeftFoot", "RightUpLeg", "RightFoot")
     under = lambda *top: cl.Skeleton((*top, *legs), (*range(-1, len(top) - 1), len(top) - 1, len(top),  # noqa: E731

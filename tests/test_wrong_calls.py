@@ -249,6 +249,29 @@ def test_a_message_names_the_argument_what_it_must_be_and_what_it_got(given, say
     assert says in str(caught.value)
 
 
+@takes(sizes=count(1, 9), name=text)
+def several(*sizes, name="nobody"):
+    return sizes, name
+
+
+def test_rules_of_many_and_of_what_comes_by_name_only():
+    assert several(1, 2.0, 3) == ((1, 2, 3), "nobody") and several(4, name="me") == ((4,), "me")
+    for call, words in ((lambda: several(1, 2, 10), "sizes must be"), (lambda: several(1, name=2), "name must be")):
+        with pytest.raises((TypeError, ValueError), match=words):
+            call()
+
+
+def test_of_two_rules_the_one_out_of_bounds_speaks():
+    rule = number(0, 1) | text
+    assert rule("x", 0.5) == 0.5 and rule("x", "word") == "word"
+    with pytest.raises(ValueError, match="x must be a number .*, or text; got 2"):
+        rule("x", 2)
+    with pytest.raises(ValueError):
+        (text | number(0, 1))("x", 2)
+    with pytest.raises(TypeError):
+        rule("x", [])
+
+
 class Hostile:
     """Raises whatever it is asked."""
 

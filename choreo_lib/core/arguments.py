@@ -65,6 +65,8 @@ class Rule:
             return self.test(value, axes)
         except (Wrong, MemoryError):
             raise
+        except OverflowError:  # a number that no float can hold
+            raise Wrong(ValueError) from None
         except Exception:
             raise Wrong(TypeError) from None
 
@@ -153,10 +155,7 @@ def number(low: float | None = None, high: float | None = None, above: float | N
 
     def test(value, axes):
         value = _real(value)
-        try:
-            size = float(value)
-        except OverflowError:
-            raise Wrong(ValueError) from None
+        size = float(value)
         need(math.isfinite(size) and (low is None or size >= low) and (high is None or size <= high)
              and (above is None or size > above), ValueError)
         # plain: a Fraction, a NumPy scalar or an int of 65 bits is no number to every torch operation or JSON file
@@ -228,11 +227,6 @@ def _path(value, axes):
     return value
 
 
-def _function(value, axes):
-    need(callable(value))
-    return value
-
-
 def _device(value, axes):
     try:
         found = torch.device(a(str, torch.device).test(value, axes))
@@ -248,7 +242,8 @@ def _device(value, axes):
 device = Rule('a device, such as "cpu" or "cuda"', _device)
 nothing = a(type(None), what="None")
 text, flag = a(str, what="text"), a(bool, np.bool_, what="True or False")
-path, function = Rule("the path of a file, as text or a Path", _path), Rule("a function", _function)
+path = Rule("the path of a file, as text or a Path", _path)
+function = a(Callable, what="a function")  # type: ignore[arg-type]
 seed = count(0, 2**63 - 1)
 rate = number(0.01, 10_000, what="a number of frames per second")
 seconds = number(above=0, high=86_400, what="a number of seconds")

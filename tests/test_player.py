@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from choreo_lib.body.motion import OURS, Duet, Motion, Source
+from choreo_lib.body.motion import Duet, Motion
 from choreo_lib.body.skeleton import HYBRIK_29, Skeleton
+from choreo_lib.body.source import OURS, Source
 from choreo_lib.io import MotionFormatError
 from choreo_lib.show.player import Player, describe, play, publishing, read_payload
 

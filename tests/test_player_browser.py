@@ -5,8 +5,9 @@ import pytest
 from browser import TEN_FRAMES, chromium, moves, player_frame, state, until, visit
 from test_player import EVIL, made_up, made_up_duet
 
-from choreo_lib.body.motion import OURS, Motion
+from choreo_lib.body.motion import Motion
 from choreo_lib.body.skeleton import Skeleton
+from choreo_lib.body.source import OURS
 from choreo_lib.show.player import play
 
 pytestmark = pytest.mark.browser

@@ -1,9 +1,12 @@
 """Does a motion fit what asks for it: the same joints, the same clock, the same rest bones, a dancer who stands?
 
-What does not fit is said in one way everywhere, with the verb that mends it. Taught in chapter 5, "A partner".
+Every misfit is described in one way, with the function that mends it. Taught in chapter 5, "A partner".
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +24,7 @@ def same_rate(one: float, other: float) -> bool:
     return abs(one - other) <= RATE_TOLERANCE * max(one, other) + 1e-9
 
 
-def _listed(names, most: int = 12) -> str:
+def _listed(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
@@ -33,8 +36,8 @@ def skeleton_mismatch(found: Skeleton, wanted: Skeleton) -> str:
     missing = [name for name in wanted.names if name not in found.names]
     extra = [name for name in found.names if name not in wanted.names]
     if missing or extra:
-        told = [f"it lacks {_listed(missing)}"] * bool(missing) + [f"it has besides {_listed(extra)}"] * bool(extra)
-        return " and ".join(told)
+        return " and ".join([f"it lacks {_listed(missing)}"] * bool(missing)
+                            + [f"it has besides {_listed(extra)}"] * bool(extra))
     if found.names != wanted.names:
         k = next(k for k, (one, other) in enumerate(zip(found.names, wanted.names)) if one != other)
         return f"the joints stand in another order: joint {k} is {found.names[k]} where {wanted.names[k]} is wanted"
@@ -47,28 +50,30 @@ def skeleton_mismatch(found: Skeleton, wanted: Skeleton) -> str:
 def rest_mismatch(found: Skeleton, wanted: Skeleton) -> str:
     """Which rest bones of two skeletons with the same joints point elsewhere, in words; "" if all agree.
 
-    A rotation is told from the rest pose: the same numbers on other rest bones are another pose. Bones shorter than
-    1 cm, and skeletons without bones, have no say. Chapter: 6.
+    A rotation is relative to the rest pose: the same numbers on other rest bones are another pose. Bones shorter than
+    1 cm, and skeletons without bones, do not count. Chapter: 6.
     """
     if found.offsets is None or wanted.offsets is None:
         return ""
-    lengths = [np.linalg.norm(each.offsets, axis=-1) for each in (found, wanted)]
-    chosen = (np.minimum(*lengths) > 0.01) & (np.arange(len(found)) > 0)
+    lengths = [np.linalg.norm(offsets, axis=-1) for offsets in (found.offsets, wanted.offsets)]
+    long_enough = (np.minimum(*lengths) > 0.01) & (np.arange(len(found)) > 0)
     cosine = (found.offsets * wanted.offsets).sum(-1) / np.maximum(lengths[0] * lengths[1], 1e-12)
-    off = np.where(chosen, np.degrees(np.arccos(np.clip(cosine, -1, 1))), 0.0)
-    astray = [found.names[j] for j in np.argsort(-off) if off[j] > REST_TOLERANCE]
-    if not astray:
+    degrees = np.where(long_enough, np.degrees(np.arccos(np.clip(cosine, -1, 1))), 0.0)
+    names = [found.names[j] for j in np.argsort(-degrees) if degrees[j] > REST_TOLERANCE]
+    if not names:
         return ""
-    return (f"its rest bones to {_listed(astray, 6)} point elsewhere (by up to {off.max():.0f} degrees), so its "
+    return (f"its rest bones to {_listed(names, 6)} point elsewhere (by up to {degrees.max():.0f} degrees), so its "
             "rotations mean other poses")
 
 
-def misfit(motion, wanted: Skeleton, fps: float | None = None, multiples: bool = False, rotations: bool = False) -> str:
-    """What of a motion is not as wanted (joints, rate and, where ``rotations`` count, rest bones), with the way on.
+def misfit(motion: Any, wanted: Skeleton, fps: float | None = None, multiples: bool = False,
+           rotations: bool = False) -> str:
+    """What of a motion is not as wanted (joints, rate and, where ``rotations`` count, rest bones), and what mends it.
 
     "" where it fits. ``multiples``: a whole multiple of the rate fits too. Chapter: 5.
     """
-    differs = skeleton_mismatch(motion.skeleton, wanted) or (rotations and rest_mismatch(motion.skeleton, wanted))
+    differs = skeleton_mismatch(motion.skeleton, wanted) or (
+        rest_mismatch(motion.skeleton, wanted) if rotations else "")
     step = max(round(motion.fps / fps), 1) if fps and multiples else 1
     if differs or fps is not None and not same_rate(motion.fps, step * fps):
         return (f"{f': {differs}' if differs else ''}. choreo_lib.conform(motion, model) brings a recording onto a "
@@ -76,46 +81,44 @@ def misfit(motion, wanted: Skeleton, fps: float | None = None, multiples: bool =
     return ""
 
 
-def require_fit(what: str, motion, wanted: Skeleton, fps: float, multiples: bool = False,
+def require_fit(what: str, motion: Any, wanted: Skeleton, fps: float, multiples: bool = False,
                 rotations: bool = False) -> None:
     """Refuse a motion that does not fit a model, as `misfit` says it. Errors: ValueError. Chapter: 5."""
-    if told := misfit(motion, wanted, fps, multiples, rotations):
+    if why := misfit(motion, wanted, fps, multiples, rotations):
         raise ValueError(f"{what} has {len(motion.skeleton)} joints at {motion.fps:g} frames a second; the model knows "
-                         f"{len(wanted)} at {fps:g}{' or a multiple of it' if multiples else ''}{told}")
+                         f"{len(wanted)} at {fps:g}{' or a multiple of it' if multiples else ''}{why}")
 
 
-def body_size(skeleton: Skeleton, positions=None) -> float | None:
+def body_size(skeleton: Skeleton, positions: np.ndarray | None = None) -> float | None:
     """Metres along the bones from an ankle to the head, whatever the pose; None for a body without these by name.
 
     Shapes: ``positions`` [T, J, 3], of whose frames the median counts; None: by the rest bones. Chapter: 5.
     """
-    ends = skeleton.limb("left", "ankle"), skeleton.find("head")
-    if None in ends:
+    ankle, head = skeleton.find("left_ankle"), skeleton.find("head")
+    if ankle is None or head is None:
         return None
-    chains = [skeleton.chain(end) for end in ends]
-    if chains[0][-1] != chains[1][-1]:
-        return None
-    way = [(j, skeleton.parents[j]) for chain, other in (chains, chains[::-1]) for j in chain if j not in other]
+    bones = list(set(skeleton.chain(ankle)) ^ set(skeleton.chain(head)))  # up to where the two chains meet
     if positions is None:
-        return float(np.linalg.norm(skeleton.offsets[[j for j, _ in way]], axis=-1).sum())
-    return float(sum(np.median(np.linalg.norm(positions[:, j] - positions[:, parent], axis=-1)) for j, parent in way))
+        return None if skeleton.offsets is None else float(np.linalg.norm(skeleton.offsets[bones], axis=-1).sum())
+    parents = [skeleton.parents[j] for j in bones]
+    return float(np.median(np.linalg.norm(positions[:, bones] - positions[:, parents], axis=-1), axis=0).sum())
 
 
-def require_dancer(what: str, skeleton: Skeleton, positions, size: float | None = None) -> None:
-    """Refuse a dancer who is many times too large or small, or who lies (or hangs head down) all along.
+def require_dancer(what: str, skeleton: Skeleton, positions: Any, size: float | None = None) -> None:
+    """Refuse a dancer who is many times too large or small, or who lies (or hangs head down) in nearly every frame.
 
-    Floor work for a part of a take is dance. Shapes: ``positions`` [T, J, 3], an array or a tensor. Units: ``size``
+    Floor work in a part of a take is dance. Shapes: ``positions`` [T, J, 3], an array or a tensor. Units: ``size``
     metres from ankle to head along the bones, as `body_size` gives it; None: a usual adult's.
     Errors: ValueError. Chapter: 5.
     """
     positions = np.asarray(positions.detach().cpu() if hasattr(positions, "detach") else positions, np.float64)
-    here, usual = body_size(skeleton, positions), size or BODY_SIZE
-    if not here:
+    here, usual, top = body_size(skeleton, positions), size or BODY_SIZE, skeleton.find("head")
+    if not here or top is None:
         return
     if not 1 / SIZE_TOLERANCE <= here / usual <= SIZE_TOLERANCE:
         raise ValueError(f"{what} measures {here:.3g} m from ankle to head along the bones, and the model knows "
                          f"dancers of about {usual:.2f} m: is the unit right? Read the file again with scale=")
-    head, pelvis = positions[:, skeleton.find("head"), 2], positions[:, skeleton.pelvis, 2]
+    head, pelvis = positions[:, top, 2], positions[:, skeleton.pelvis, 2]
     if (head - pelvis > 0.1 * here).mean() < UPRIGHT:
         raise ValueError(f"{what} lies, or stands head down, all along (the head is never above the pelvis): is the up "
                          "axis right? Read the file again with up=, for instance up='y'")

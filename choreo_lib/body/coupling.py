@@ -15,7 +15,7 @@ from .skeleton import HYBRIK_29
 J = {name: j for j, name in enumerate(HYBRIK_29.names)}
 
 
-def _a_joint(value, axes):
+def _joint(value, axes):
     if not isinstance(value, list | tuple) or len(value) != 2 or not all(isinstance(part, str) for part in value):
         raise Wrong(TypeError)
     if value[0] not in ("a", "b") or value[1] not in J:
@@ -23,16 +23,16 @@ def _a_joint(value, axes):
     return tuple(value)
 
 
-_JOINT = Rule('a pair ("a" or "b", name of a joint of the synthetic body)', _a_joint)
+_JOINT = Rule('a pair ("a" or "b", name of a joint of the synthetic body)', _joint)
 
 
 @takes(source=_JOINT, target=_JOINT, lag=count(0), strength=share)
 @dataclass(frozen=True)
 class Drive:
-    """One joint that moves another: the target's bone follows the source joint `lag` frames later.
+    """One joint that moves another: the target's bone follows the source joint ``lag`` frames later.
 
     ``source`` and ``target`` are (dancer, joint name), dancer "a" or "b"; ``strength`` 0 to 1 is the share of the
-    target's own movement (in amplitude) that comes from the source.
+    target's own movement (in amplitude) that comes from the source. Chapter: 9.
     """
 
     source: tuple[str, str]
@@ -44,9 +44,10 @@ class Drive:
 @takes(kind=text, lag=count(0), strength=share, drives=each(a(Drive)))
 @dataclass(frozen=True)
 class Coupling:
-    """The planted truth of a synthetic duet: what ties dancer b to dancer a (or single joints, either way).
+    """The ground truth of a synthetic duet: what couples dancer b to dancer a (or single joints, either way).
 
-    ``kind`` is one of `KINDS`; ``lag`` frames; ``strength`` 0 to 1; ``drives`` the single joint-to-joint ties.
+    ``kind`` is one of `choreo_lib.sets.synthetic.KINDS`; ``lag`` frames; ``strength`` 0 to 1; ``drives`` the single
+    joint-to-joint couplings. Chapter: 1.
     """
 
     kind: str
@@ -57,21 +58,18 @@ class Coupling:
     def __str__(self) -> str:
         if self.kind == "drives":
             return f"{len(self.drives)} joint-to-joint drives"
-        return (
-            self.kind
-            + (f", {self.lag} frames later" if self.lag else "")
-            + (f", strength {self.strength:g}" if self.strength != 1 else "")
-        )
+        later = f", {self.lag} frames later" if self.lag else ""
+        return self.kind + later + (f", strength {self.strength:g}" if self.strength != 1 else "")
 
     @takes(frames=a(slice), length=count())
     def sliced(self, frames: slice, length: int) -> Coupling:
-        """The same truth for every n-th frame: lags count the frames that are left."""
+        """The same coupling for every n-th frame: lags count the frames that are left. Chapter: 1."""
         step = frames.step or 1
         drives = tuple(replace(d, lag=round(d.lag / step)) for d in self.drives)
         return replace(self, lag=round(self.lag / step), drives=drives)
 
     def matrix(self) -> np.ndarray:
-        """Strength of every planted tie, float [58, 58]: row sends, column receives; a's 29 joints, then b's."""
+        """Strength of every drive, float [58, 58]: row sends, column receives; a's 29 joints, then b's. Chapter: 9."""
         truth = np.zeros((2 * len(J), 2 * len(J)))
         for drive in self.drives:
             row, column = (J[joint] + len(J) * (dancer == "b") for dancer, joint in (drive.source, drive.target))
@@ -79,7 +77,7 @@ class Coupling:
         return truth
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The coupling as plain arrays, for NPZ files."""
+        """The coupling as plain arrays, for NPZ files. Chapter: 1."""
         return {
             "kind": np.array(self.kind),
             "lag": np.array(self.lag),
@@ -91,7 +89,7 @@ class Coupling:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Coupling:
-        """The inverse of `to_arrays`."""
+        """Make a coupling of what `to_arrays` gave. Chapter: 1."""
         drives = tuple(
             Drive((str(e[0]), str(e[1])), (str(e[2]), str(e[3])), int(lag), float(strength))
             for e, lag, strength in zip(arrays["ends"], arrays["lags"], arrays["strengths"], strict=True)

@@ -21,6 +21,9 @@ PARTS = {
 }
 """Our name of a joint that stands on both sides: the stems under which recordings know it, the surer one first. A
 bone's name is the joint it starts from, so a BVH's LeftArm is the shoulder and its LeftShoulder the collar bone."""
+COMMON = ("pelvis", "neck", "head") + tuple(f"{side}_{part}" for side in ("left", "right") for part in PARTS)
+"""The 17 joints that every body in this book has, under the names that the measures use, in the order in which
+features count them."""
 
 _RIG = re.compile(
     r"(?:mixamorig\d*[\s_.\-]*|(?:valvebiped|bip\d+|bip|j_(?:bip|sec|adj)(?:_c(?=_))?|cc_base|character\d*|def|org|mch|"
@@ -101,6 +104,11 @@ def split_side(name: str) -> tuple[str, str]:
     return side, _plain(name[_body_at(name):first] + " " + name[last:_tail_at(name)]) if side else plain_name(name)
 
 
+def _up_to_separator(text: str) -> str:
+    """What of a text stands before its last separator, and that separator; "" where it has none."""
+    return re.sub(r"[^\s_.\-:|]*$", "", text)
+
+
 @lru_cache(maxsize=256)
 def sided_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     """`split_side` of a whole skeleton, without what all its joints' names begin or end with. Chapter: 1.
@@ -110,17 +118,17 @@ def sided_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     shared = tail = ""
     if len(names) > 2:
         common = os.path.commonprefix(names)
-        shared = re.match(r"(?:.*[\s_.\-:|])?", common)[0]
+        shared = _up_to_separator(common)
         if not shared and re.fullmatch("[a-z]+", common) and all(name[len(common):][:1].isupper() for name in names):
             shared = common
-        tail = re.match(r"(?:.*[\s_.\-:|])?", os.path.commonprefix([name[::-1] for name in names]))[0]
+        tail = _up_to_separator(os.path.commonprefix([name[::-1] for name in names]))
     shared, tail = ("" if split_side(part)[0] else part for part in (shared, tail[::-1]))
     return tuple(split_side(name[len(shared):len(name) - len(tail)] if len(name) > len(shared) + len(tail) else name)
                  for name in names)
 
 
 @lru_cache(maxsize=256)
-def twins(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+def left_right_pairs(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     """Pairs (left joint, right joint) of names that differ in their side alone; no joint is in two. Chapter: 1."""
     found: dict[str, dict[str, list[int]]] = {}
     for j, name in enumerate(names):
@@ -129,6 +137,12 @@ def twins(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
             found.setdefault(f"{name[:first]}\0{name[last:]}".lower(), {}).setdefault(side, []).append(j)
     return tuple(sorted((each["left"][0], each["right"][0]) for each in found.values()
                         if len(each.get("left", ())) == len(each.get("right", ())) == 1))
+
+
+def stems(name: str) -> list[str]:
+    """Under which stems a joint is known, the surer one first: "left_ankle" as "leftankle", "leftfoot". Chapter: 1."""
+    side, _, part = name.partition("_")
+    return [side + stem for stem in PARTS[part]] if part in PARTS else [name.replace("_", "")]
 
 
 def find(names: tuple[str, ...], candidates) -> int | None:

@@ -5,69 +5,21 @@ Taught in chapter 1, "Seeing a duet".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
-import roma
 import torch
 
-from ..core.arguments import MAX_CELLS, MAX_FRAMES, a, each, flag, number, printable, shown, takes, text
+from ..core.arguments import MAX_CELLS, MAX_FRAMES, a, each, number, printable, shown, takes, text
 from ..core.shapes import array
 from .compatibility import same_rate
-from .skeleton import Skeleton, forward_kinematics, slerp
+from .rotations import rotate_points_z, rotate_z, slerp
+from .skeleton import Skeleton, forward_kinematics
+from .source import Source
 
 _FPS = number(above=0, high=1e6, what="a number of frames per second")
-
-
-@takes(name=text, credit=text, terms=text, redistribute=flag, url=text)
-@dataclass(frozen=True)
-class Source:
-    """Where motion comes from and what its makers allow.
-
-    ``redistribute`` says whether its positions may be published in a notebook, a page or a file;
-    where it is False the published book shows a film instead. What is derived keeps its source.
-    ``verified`` is False where only a file says so of itself: then `choreo_lib.play` believes it, when outputs are made
-    for others to see, only of motion that a registered set holds. To vouch for a dance of your own, give it a Source.
-    Chapter: 1; the book's page "Data and ethics".
-    """
-
-    name: str
-    credit: str = ""
-    terms: str = ""
-    redistribute: bool = False
-    url: str = ""
-    verified: bool = field(default=True, compare=False, repr=False)
-
-    def __post_init__(self):
-        for name in ("name", "credit", "terms", "url"):
-            object.__setattr__(self, name, printable(getattr(self, name)))
-
-    @staticmethod
-    def join(*sources: Source | None) -> Source | None:
-        """One source for what was made from several: free only if every part is."""
-        for one in sources:
-            if one is not None:
-                a(Source)("sources", one)
-        parts = list(dict.fromkeys(sources))
-        verified = all(s.verified for s in sources if s is not None)  # what is equal may yet be one's own word only
-        if len(parts) == 1 or not parts:
-            only = parts[0] if parts else None
-            return only if only is None or only.verified == verified else replace(only, verified=verified)
-        known = [s for s in parts if s is not None]
-        every = lambda key: "; ".join(dict.fromkeys(  # noqa: E731
-            t for s in known for t in getattr(s, key).split("; ") if t))
-        return Source(
-            " + ".join(dict.fromkeys(name for s in parts for name in (s.name if s else "unknown").split(" + "))),
-            every("credit"),
-            every("terms"),
-            len(known) == len(parts) and all(s.redistribute for s in known),
-            every("url"),
-            verified,
-        )
-
-
-OURS = Source("choreo_lib", "AI Choreography: From Solos to Duets", "CC BY 4.0", redistribute=True)
-"""The source of motion that this project made itself: it may be published freely."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,21 +55,15 @@ class Motion:
         if self.rotations is not None:
             rotations = self._array("rotations", 4)
             if rotations.shape[0] != len(self.positions):
-                raise ValueError(
-                    f"rotations have {rotations.shape[0]} frames and positions "
-                    f"{len(self.positions)}; they must be equal"
-                )
-            length = np.linalg.norm(rotations, axis=-1, keepdims=True)
+                raise ValueError(f"rotations have {rotations.shape[0]} frames and positions {len(self.positions)}; "
+                                 "they must be equal")
+            length = np.sqrt(np.einsum("tjk,tjk->tj", rotations, rotations))[..., None]  # [T, J, 1]
             if (length < 1e-6).any():
                 frame, joint = (int(i) for i in np.argwhere(length[..., 0] < 1e-6)[0])
-                raise ValueError(
-                    f"the rotation in frame {frame}, joint {joint} "
-                    f"({self.skeleton.names[joint]!r}) is zero; a rotation is a unit quaternion"
-                )
-            if np.abs(length - 1).max() > 1e-6:  # unit already: keep the bits, so that a file read back is the file
-                put("rotations", rotations / length)
-            else:
-                put("rotations", rotations)
+                raise ValueError(f"the rotation in frame {frame}, joint {joint} ({self.skeleton.names[joint]!r}) is "
+                                 "zero; a rotation is a unit quaternion")
+            # unit already: keep the bits, so that a file read back is the file
+            put("rotations", rotations / length if np.abs(length - 1).max() > 1e-6 else rotations)
         put("notes", () if self.notes is None else tuple(map(printable, self.notes)))
 
     def _array(self, name: str, width: int) -> np.ndarray:
@@ -125,23 +71,21 @@ class Motion:
         # a copy: what the caller does with the array afterwards happens to the caller's array only
         value = np.array(value, dtype=np.float32, order="C")
         if value.ndim != 3 or value.shape[1:] != (len(self.skeleton), width):
-            raise ValueError(
-                f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); got {value.shape}"
-            )
+            raise ValueError(f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); got "
+                             f"{value.shape}")
         if len(value) == 0:
             raise ValueError(f"{name} hold no frames; a motion needs at least one")
         if not np.isfinite(value).all():
             frame, joint, _ = (int(i) for i in np.argwhere(~np.isfinite(value))[0])
-            raise ValueError(
-                f"{name} in frame {frame}, joint {joint} ({self.skeleton.names[joint]!r}) are not finite numbers"
-            )
+            raise ValueError(f"{name} in frame {frame}, joint {joint} ({self.skeleton.names[joint]!r}) are not finite "
+                             "numbers")
         return value
 
     @classmethod
     @takes(rotations=array("frames", "joints", 4, plain=True), root=array("frames", 3, plain=True), fps=_FPS,
            skeleton=a(Skeleton, axis="joints"))
     def from_rotations(cls, rotations, root, fps: float, skeleton: Skeleton, **more) -> Motion:
-        """A Motion from local rotations [T, J, 4] and the root's path [T, 3], by forward kinematics."""
+        """A Motion from local rotations [T, J, 4] and the root's path [T, 3], by forward kinematics. Chapter: 1."""
         rotations, root = np.asarray(rotations, np.float64), np.asarray(root, np.float64)
         positions, _ = forward_kinematics(skeleton, rotations, root)
         return cls(positions, fps, skeleton, rotations, **more)
@@ -158,34 +102,30 @@ class Motion:
         return replace(self, positions=self.positions[frames], rotations=rotations, fps=self.fps / (frames.step or 1))
 
     def __repr__(self) -> str:
-        turns = "rotations" if self.rotations is not None else "points only"
-        return (
-            f"Motion({self.name + ': ' if self.name else ''}{len(self)} frames, "
-            f"{len(self.skeleton)} joints, {self.fps:g} fps, {self.duration:.2f} s, {turns})"
-        )
+        known = "rotations" if self.rotations is not None else "points only"
+        return (f"Motion({self.name + ': ' if self.name else ''}{len(self)} frames, {len(self.skeleton)} joints, "
+                f"{self.fps:g} fps, {self.duration:.2f} s, {known})")
 
     @property
     def duration(self) -> float:
-        """How long the motion is, in seconds: frames divided by frames per second."""
+        """The length in seconds: frames divided by frames per second."""
         return len(self) / self.fps
 
     @takes(shift=array(..., 3, plain=True), turn=number(what="an angle in radians"))
     def transformed(self, shift=(0.0, 0.0, 0.0), turn: float = 0.0) -> Motion:
-        """The same dance elsewhere: turned about the vertical through the origin, then shifted.
+        """The same dance elsewhere: turned about the vertical through the origin, then shifted. Chapter: 1.
 
         Units: ``shift`` metres [3] or [T, 3]; ``turn`` radians, counter-clockwise seen from above.
         """
-        spin = roma.rotvec_to_unitquat(torch.tensor([0.0, 0.0, turn], dtype=torch.float64))
-        matrix = roma.unitquat_to_rotmat(spin).numpy()
         shift = np.asarray(shift, dtype=np.float64)
         if shift.shape not in ((3,), (len(self), 3)):
             raise ValueError(f"shift must have shape [3] or [{len(self)}, 3], one a frame; got {shift.shape}")
-        positions = self.positions @ matrix.T + (shift if shift.ndim == 1 else shift[:, None])
+        angle = torch.tensor(turn, dtype=torch.float64)
+        positions = rotate_points_z(angle, torch.tensor(self.positions).double()).numpy() + shift.reshape(-1, 1, 3)
         rotations = None
         if self.rotations is not None:
             rotations = self.rotations.copy()
-            root = torch.from_numpy(rotations[:, 0]).double()
-            rotations[:, 0] = roma.quat_product(spin.expand_as(root), root).numpy()
+            rotations[:, 0] = rotate_z(angle, torch.tensor(rotations[:, 0]).double()).numpy()
         return replace(self, positions=positions, rotations=rotations)
 
     @takes(fps=_FPS)
@@ -195,6 +135,7 @@ class Motion:
         Positions are interpolated linearly, rotations by slerp along the shorter arc; where there are
         rotations and offsets, positions follow from them, so bones keep their length.
         Errors: TypeError or ValueError for an ``fps`` that is none, or that would make more than a million frames.
+        Chapter: 1.
         """
         if fps == self.fps:
             return self
@@ -204,20 +145,18 @@ class Motion:
             raise ValueError(f"fps {fps:g} would make {frames:,.0f} frames of this motion; a motion made here holds "
                              f"{MAX_FRAMES:,} frames and {MAX_CELLS:,} frames x joints at most. Choose a smaller fps, "
                              "or cut the motion first")
-        times = np.minimum(np.arange(int(np.floor(last / self.fps * fps + 1e-9)) + 1) / fps * self.fps, last)
+        times = np.minimum(np.arange(int(np.floor(frames + 1e-9))) / fps * self.fps, last)  # in frames of this motion
         before = np.minimum(times.astype(int), max(last - 1, 0))
         after = np.minimum(before + 1, last)
         share = (times - before)[:, None, None]
-        mix = lambda x: x[before] * (1 - share) + x[after] * share  # noqa: E731
-        if self.rotations is None:
-            return replace(self, positions=mix(self.positions.astype(np.float64)), fps=fps)
-        q0, q1 = (torch.from_numpy(self.rotations[i]).double() for i in (before, after))
-        turned = slerp(q0, q1, torch.from_numpy(share[..., 0])).numpy()
-        if self.skeleton.offsets is None:
-            return replace(self, positions=mix(self.positions.astype(np.float64)), rotations=turned, fps=fps)
-        root = mix(self.positions[:, :1].astype(np.float64))[:, 0]
-        positions, _ = forward_kinematics(self.skeleton, turned, root)
-        return replace(self, positions=positions, rotations=turned, fps=fps)
+        exact = self.positions.astype(np.float64)
+        positions, rotations = exact[before] * (1 - share) + exact[after] * share, None
+        if self.rotations is not None:
+            start, end = (torch.from_numpy(self.rotations[i]).double() for i in (before, after))
+            rotations = slerp(start, end, torch.from_numpy(share[..., 0])).numpy()
+            if self.skeleton.offsets is not None:
+                positions, _ = forward_kinematics(self.skeleton, rotations, positions[:, 0])
+        return replace(self, positions=positions, rotations=rotations, fps=fps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,58 +164,48 @@ class Duet:
     """Two dancers with one clock and one world.
 
     Shapes: ``positions`` [T, 2, J, 3], dancer a first (where both have the same joints).
-    Units: metres, Z up. ``duet[10:40]`` is those frames of both. ``coupling`` is the planted truth of
-    a duet made by ``choreo_lib.sets.synthetic``, and None for dancers who were recorded.
+    Units: metres, Z up. ``duet[10:40]`` is those frames of both. ``coupling`` is the ground truth of a synthetic duet
+    (`choreo_lib.body.coupling.Coupling`), and None for dancers who were recorded.
     Errors: ValueError where the two differ in length or in frames per second.
     Chapter: 1.
     """
 
     a: Motion
     b: Motion
-    coupling: object | None = None
+    coupling: Any = None
 
     def __post_init__(self):
         a(Motion)("a", self.a), a(Motion)("b", self.b)
         if self.coupling is not None and not callable(getattr(self.coupling, "sliced", None)):
             raise TypeError(f"coupling must be a Coupling of choreo_lib.sets.synthetic; got {shown(self.coupling)}")
         if len(self.a) != len(self.b):
-            raise ValueError(
-                f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs "
-                "the same frames of both. Cut them with motion[start:stop]"
-            )
+            raise ValueError(f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs the same "
+                             "frames of both. Cut them with motion[start:stop]")
         if not same_rate(self.a.fps, self.b.fps):
-            raise ValueError(
-                f"dancer a runs at {self.a.fps:g} frames per second and dancer b at "
-                f"{self.b.fps:g}; bring them together with motion.resampled(fps)"
-            )
+            raise ValueError(f"dancer a runs at {self.a.fps:g} frames per second and dancer b at {self.b.fps:g}; bring "
+                             "them together with motion.resampled(fps)")
 
     def __len__(self) -> int:
         return len(self.a)
 
     def __getitem__(self, frames: slice) -> Duet:
-        coupling = self.coupling
-        if coupling is not None and isinstance(frames, slice) and hasattr(coupling, "sliced"):
-            coupling = coupling.sliced(frames, len(self))
-        return Duet(self.a[frames], self.b[frames], coupling)
+        a, b = self.a[frames], self.b[frames]
+        return Duet(a, b, None if self.coupling is None else self.coupling.sliced(frames, len(self)))
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Motion]:
         return iter((self.a, self.b))
 
     def __repr__(self) -> str:
         planted = f", coupling: {self.coupling}" if self.coupling is not None else ""
-        return (
-            f"Duet({len(self)} frames, {len(self.a.skeleton)} + {len(self.b.skeleton)} joints, "
-            f"{self.fps:g} fps, {self.duration:.2f} s{planted})"
-        )
+        return (f"Duet({len(self)} frames, {len(self.a.skeleton)} + {len(self.b.skeleton)} joints, {self.fps:g} fps, "
+                f"{self.duration:.2f} s{planted})")
 
     @property
     def positions(self) -> np.ndarray:
         """Both dancers' joints, float32 [T, 2, J, 3], metres."""
         if len(self.a.skeleton) != len(self.b.skeleton):
-            raise ValueError(
-                f"dancer a has {len(self.a.skeleton)} joints and dancer b "
-                f"{len(self.b.skeleton)}; take duet.a.positions and duet.b.positions instead"
-            )
+            raise ValueError(f"dancer a has {len(self.a.skeleton)} joints and dancer b {len(self.b.skeleton)}; take "
+                             "duet.a.positions and duet.b.positions instead")
         return np.stack([self.a.positions, self.b.positions], axis=1)
 
     @property
@@ -286,7 +215,7 @@ class Duet:
 
     @property
     def duration(self) -> float:
-        """How long the duet is, in seconds."""
+        """The length in seconds."""
         return self.a.duration
 
     @property
@@ -296,10 +225,10 @@ class Duet:
 
 
 def dancer_index(who: str) -> int:
-    """Which of the two a dancer is, along the axis of dancers: 0 for "a", 1 for "b". Errors: ValueError for another."""
+    """Where a dancer is on the axis of dancers: 0 for "a", 1 for "b". Errors: ValueError for another. Chapter: 5."""
     return ("a", "b").index(who)
 
 
 def other_dancer(who: str) -> str:
-    """The partner's name: "b" for "a", "a" for "b". Errors: ValueError for another."""
+    """The partner's name: "b" for "a", "a" for "b". Errors: ValueError for another. Chapter: 5."""
     return ("b", "a")[dancer_index(who)]

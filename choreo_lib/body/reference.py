@@ -1,4 +1,4 @@
-"""From where a motion is seen: a place and a heading of a dancer or of the pair; and how fast joints move.
+"""Frames of reference: a place and a heading of a dancer or of the pair; and how fast joints move.
 
 Taught in chapter 3, "Before any network".
 """
@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import roma
 import torch
 
 from ..core.arguments import MAX_FRAMES, a, count, rate, takes, text
-from ..core.shapes import tensor, together
+from ..core.shapes import tensor
+from .motion import dancer_index
+from .rotations import rotate_points_z
 from .skeleton import Skeleton
 
 
 class ReferenceFrame(NamedTuple):
-    """A place to look from: a point on the floor and a direction; one for every window of a batch.
+    """A point on the floor and a direction to look in; one for every window of a batch.
 
-    Shapes: ``origin`` [B, 3] with z 0; ``heading`` [B]. Both verbs take positions [B, ..., 3].
+    Shapes: ``origin`` [B, 3] with z 0; ``heading`` [B]. Both methods take positions [B, ..., 3].
     Units: metres; radians counter-clockwise from the world's X axis, seen from above.
     Seen from there, X is ahead, Y to the left, and Z still up. Chapter: 3.
     """
@@ -29,33 +30,19 @@ class ReferenceFrame(NamedTuple):
     @takes(x=tensor(..., 3))
     def to_local(self, x: torch.Tensor) -> torch.Tensor:
         """World positions as seen from the frame. Chapter: 3."""
-        origin, heading = self._beside(x)
-        return _turn(x - origin, -heading)
+        origin, heading = self._broadcast(x)
+        return rotate_points_z(-heading, x - origin)
 
     @takes(x=tensor(..., 3))
     def to_world(self, x: torch.Tensor) -> torch.Tensor:
         """The inverse of `to_local`. Chapter: 3."""
-        origin, heading = self._beside(x)
-        return _turn(x, heading) + origin
+        origin, heading = self._broadcast(x)
+        return rotate_points_z(heading, x) + origin
 
-    def _beside(self, x: torch.Tensor):
+    def _broadcast(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         ones = [1] * (x.ndim - 1 - self.heading.ndim)
         shape = (*self.heading.shape, *ones)
         return self.origin.reshape(*shape, 3), self.heading.reshape(shape)  # [B, 1, ..., 3], [B, 1, ...]
-
-
-def _turn(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
-    cos, sin = torch.cos(angle), torch.sin(angle)
-    return torch.stack([cos * x[..., 0] - sin * x[..., 1], sin * x[..., 0] + cos * x[..., 1], x[..., 2]], -1)
-
-
-@takes(angle=tensor(), rotations=tensor(..., 4))
-def rotate_z(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
-    """World rotations [..., 4] (x y z w), turned by ``angle`` [...] radians about the vertical. Chapter: 6."""
-    together(rotations=rotations.shape[:-1], angle=angle.shape)
-    half = (angle / 2).expand(rotations.shape[:-1])
-    nothing = torch.zeros_like(half)
-    return roma.quat_product(torch.stack([nothing, nothing, half.sin(), half.cos()], -1), rotations)
 
 
 @takes(batch=tensor("windows", "frames", "dancers", "joints", 3), at=count(-MAX_FRAMES),
@@ -75,7 +62,7 @@ def reference_frame(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = 
         raise ValueError(f'there is no frame of {of!r} for {batch.shape[2]} dancer(s): use "a", or "b", "duet" for two')
     pose = batch[:, at]  # [B, D, J, 3]
     if of != "duet":
-        who = "ab".index(of)
+        who = dancer_index(of)
         middle, ahead = pose[:, who, skeleton.pelvis], _facing(pose[:, who], skeleton)
     else:
         pelvis = pose[:, :, skeleton.pelvis]  # [B, D, 3]
@@ -88,7 +75,7 @@ def reference_frame(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = 
 
 def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     """The horizontal direction [B, 2] in which a body faces, from joints [B, J, 3]."""
-    found = [skeleton.limb(side, part) for part in ("hip", "shoulder") for side in ("left", "right")]
+    found = [skeleton.find(f"{side}_{part}") for part in ("hip", "shoulder") for side in ("left", "right")]
     if None in found:
         raise ValueError("no left and right hip and shoulder among the joints, so nobody knows where this body faces")
     hip, other_hip, shoulder, other_shoulder = (pose[:, j] for j in found)
@@ -100,7 +87,7 @@ def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
 def velocities(batch: torch.Tensor, fps: float, gap: int = 1) -> torch.Tensor:
     """How fast each joint moves, from the frame ``gap`` frames before; the first ``gap`` frames repeat the next one.
 
-    Those first frames thus know a later one: nothing that is scored on foretelling it may be shown them.
+    Those first frames thus know a later one: what is scored on predicting that one may not see them.
     Shapes: [B, T, ...] in and out. Units: metres in, metres per second out.
     Errors: ValueError where a window is not longer than the gap. Chapter: 3.
     """

@@ -10,8 +10,9 @@ import os
 
 import numpy as np
 
-from ..body.motion import Duet, Motion, Source
+from ..body.motion import Duet, Motion
 from ..body.skeleton import HYBRIK_29, Skeleton
+from ..body.source import Source
 from ..core.arguments import a, shown, takes
 from ..io.conventions import MAX_CELLS, TO_Z_UP, check_fps, fail
 from ..io.detections import SMPL_24, Detections, is_detections, read_detections

@@ -1,11 +1,11 @@
-"""What a verb may be given: a rule an argument, stated above the verb, and one kind of message where it is broken.
+"""What a function may be given: a rule an argument, stated above the function, and one kind of message.
 
     @takes(motion=a(Motion, Duet), fps=number(above=0), count=count(1, 100), frame=array("frames", "joints", 3))
-    def verb(motion, fps=30.0, count=8, frame=None): ...
+    def function(motion, fps=30.0, count=8, frame=None): ...
 
-An argument whose default is None may be None. What is wrong is told before anything is computed, by the argument's
-name: TypeError for another kind of thing, ValueError for a value out of bounds. Rules look at verbs that people call,
-once a call; nothing here runs inside a network or a loop over frames. Taught in chapter 1, "Seeing a duet".
+An argument whose default is None may be None. What is wrong is refused before anything is computed, by the argument's
+name: TypeError for another kind of thing, ValueError for a value out of bounds. Rules are for functions that people
+call, once a call; nothing here runs inside a network or a loop over frames. Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from numbers import Integral, Real
 from os import PathLike, fspath
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,11 +27,17 @@ MAX_FRAMES, MAX_CELLS = 1_000_000, 3_000_000
 
 
 class Wrong(Exception):
-    """What a rule raises inside; `Rule.__call__` says it with the argument's name."""
+    """What a rule raises inside; `Rule.__call__` makes of it an error with the argument's name."""
 
     def __init__(self, kind: type[Exception], got: str = ""):
         super().__init__(got)
         self.kind, self.got = kind, got
+
+
+def need(right: bool, kind: type[Exception] = TypeError) -> None:
+    """Refuse, inside a rule, what is not right."""
+    if not right:
+        raise Wrong(kind)
 
 
 @dataclass(frozen=True)
@@ -58,49 +65,54 @@ class Rule:
             return self.test(value, axes)
         except (Wrong, MemoryError):
             raise
+        except OverflowError:  # a number that no float can hold
+            raise Wrong(ValueError) from None
         except Exception:
             raise Wrong(TypeError) from None
 
     def __or__(self, other: Rule) -> Rule:
         def either(value, axes):
-            try:
-                return self.look(value, axes)
-            except Wrong as first:
+            refusals = []
+            for rule in (self, other):
                 try:
-                    return other.look(value, axes)
-                except Wrong as second:  # out of bounds tells more than another kind of thing
-                    raise (first if first.kind is ValueError else second) from None
+                    return rule.look(value, axes)
+                except Wrong as wrong:
+                    refusals.append(wrong)
+            # out of bounds says more than another kind of thing
+            raise next((wrong for wrong in refusals if wrong.kind is ValueError), refusals[-1])
 
         return Rule(f"{self.wanted}, or {other.wanted}", either)
 
 
-def takes(**rules: Rule):
-    """Decorate a verb, or a class and so its making, with a rule an argument; its name, signature and text stay."""
+def takes(**rules: Rule) -> Callable:
+    """Decorate a function, or a class and so its making, with a rule an argument; its name and signature stay.
 
-    def decorate(verb):
-        if isinstance(verb, type):
-            verb.__init__ = decorate(verb.__init__)
-            return verb
-        parameters = inspect.signature(verb).parameters
-        if strange := set(rules) - set(parameters):
-            raise TypeError(f"{verb.__qualname__} has no argument {', '.join(sorted(strange))}")
-        order = list(parameters)
-        may_be_none = {name for name, each in parameters.items() if each.default is None}
-        spread = {each.name for each in parameters.values() if each.kind is each.VAR_POSITIONAL}
+    Errors: TypeError for a rule whose argument the function does not have. Chapter: 1.
+    """
+    def decorate(function: Any) -> Any:
+        if isinstance(function, type):
+            function.__init__ = decorate(function.__init__)  # type: ignore[misc]
+            return function
+        parameters = inspect.signature(function).parameters
+        if unknown := set(rules) - set(parameters):
+            raise TypeError(f"{function.__qualname__} has no argument {', '.join(sorted(unknown))}")
+        checks = [(place, name, rules[name], each) for place, (name, each) in enumerate(parameters.items())
+                  if name in rules]
 
-        @functools.wraps(verb)
+        @functools.wraps(function)
         def checked(*given, **named):
-            axes, passed = {}, list(given)
-            for k, (name, value) in enumerate(zip(order, given)):
-                if name in spread:  # and so are all that follow: what comes after it in the signature comes by name
-                    passed[k:] = [rules[name](name, each, axes) for each in given[k:]] if name in rules else given[k:]
-                    break
-                if name in rules and not (value is None and name in may_be_none):
-                    passed[k] = rules[name](name, value, axes)
-            for name in order if named else ():
-                if name in named and name in rules and not (named[name] is None and name in may_be_none):
-                    named[name] = rules[name](name, named[name], axes)
-            return verb(*passed, **named)
+            axes: dict[str, int] = {}
+            passed = list(given)
+            for place, name, rule, each in checks:
+                if each.kind is each.VAR_POSITIONAL:
+                    passed[place:] = [rule(name, value, axes) for value in given[place:]]
+                elif name in named:
+                    if named[name] is not None or each.default is not None:
+                        named[name] = rule(name, named[name], axes)
+                elif place < len(given) and each.kind is not each.KEYWORD_ONLY and (
+                        given[place] is not None or each.default is not None):
+                    passed[place] = rule(name, given[place], axes)
+            return function(*passed, **named)
 
         return checked
 
@@ -108,7 +120,7 @@ def takes(**rules: Rule):
 
 
 def shown(value) -> str:
-    """A value in a message: short, on one line, with its kind; harmless whatever it is."""
+    """A value in a message: short, on one line, with its kind; harmless whatever it is. Chapter: 1."""
     kind = type(value).__name__
     if value is None or kind == "bool":
         return str(value)
@@ -116,11 +128,11 @@ def shown(value) -> str:
         if isinstance(value, np.ndarray | torch.Tensor):
             what = "an array" if isinstance(value, np.ndarray) else "a tensor"
             return f"{what} of shape {tuple(value.shape)}, {value.dtype}"
-        said = "a huge one" if isinstance(value, int) and abs(value) > 10**60 else " ".join(repr(value)[:200].split())
+        words = "a huge one" if isinstance(value, int) and abs(value) > 10**60 else " ".join(repr(value)[:200].split())
     except Exception:  # whatever a foreign object does when it is asked what it is
-        said = "something that cannot be printed"
-    said = printable(said)
-    return f"{said if len(said) <= 60 else said[:57] + '...'} ({kind})"
+        words = "something that cannot be printed"
+    words = printable(words)
+    return f"{words if len(words) <= 60 else words[:57] + '...'} ({kind})"
 
 
 def printable(text: str) -> str:
@@ -128,23 +140,24 @@ def printable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
+def _real(value):
+    """A number, or the one in an array or tensor without axes; True and False are none."""
+    if isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 0:
+        value = value.item()
+    need(isinstance(value, Real) and not isinstance(value, bool | np.bool_))
+    return value
+
+
 def number(low: float | None = None, high: float | None = None, above: float | None = None, what="a number") -> Rule:
-    """A finite real number, not True or False, from ``low`` to ``high``, or above ``above``."""
+    """A finite real number, not True or False, from ``low`` to ``high``, or above ``above``. Chapter: 1."""
     bounds = [f"above {above:g}" if above is not None else "", f"of at least {low:,g}" if low is not None else "",
               f"{'of ' if low is None else ''}at most {high:,g}" if high is not None else ""]
 
     def test(value, axes):
-        if isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 0:
-            value = value.item()
-        if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-            raise Wrong(TypeError)
-        try:
-            size = float(value)
-        except OverflowError:
-            raise Wrong(ValueError) from None
-        if not math.isfinite(size) or (low is not None and size < low) or (high is not None and size > high) or (
-                above is not None and size <= above):
-            raise Wrong(ValueError)
+        value = _real(value)
+        size = float(value)
+        need(math.isfinite(size) and (low is None or size >= low) and (high is None or size <= high)
+             and (above is None or size > above), ValueError)
         # plain: a Fraction, a NumPy scalar or an int of 65 bits is no number to every torch operation or JSON file
         return int(value) if isinstance(value, Integral) and abs(size) < 2**53 else size
 
@@ -152,31 +165,24 @@ def number(low: float | None = None, high: float | None = None, above: float | N
 
 
 def count(low: int = 1, high: int = MAX_FRAMES, what: str = "a whole number") -> Rule:
-    """A whole number, not True or False, from ``low`` to ``high``; 64.0 is 64."""
+    """A whole number, not True or False, from ``low`` to ``high``; 64.0 is 64. Chapter: 1."""
 
     def test(value, axes):
-        if isinstance(value, np.ndarray | torch.Tensor) and value.ndim == 0:
-            value = value.item()
-        if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-            raise Wrong(TypeError)
+        value = _real(value)
         if not isinstance(value, Integral):
-            if not -math.inf < value < math.inf:  # a Fraction may be too large for a float, which isfinite makes
-                raise Wrong(ValueError)
-            if value != int(value):
-                raise Wrong(TypeError)
-        if not low <= value <= high:
-            raise Wrong(ValueError)
+            need(-math.inf < value < math.inf, ValueError)  # a Fraction may be too large for a float, as isfinite makes
+            need(value == int(value))
+        need(low <= value <= high, ValueError)
         return int(value)
 
     return Rule(f"{what} of at least {low:,} and at most {high:,}", test)
 
 
 def a(*kinds: type, axis: str = "", what: str = "") -> Rule:
-    """One of these kinds of thing; with ``axis``, its length is that of an axis of the same name."""
+    """One of these kinds of thing; with ``axis``, as long as every axis of that name in the call. Chapter: 1."""
 
     def test(value, axes):
-        if not isinstance(value, kinds):
-            raise Wrong(TypeError)
+        need(isinstance(value, kinds))
         if axis and len(value) != axes.setdefault(axis, len(value)):
             raise Wrong(ValueError, f"one of {len(value)} {axis}, where there are {axes[axis]}")
         return value
@@ -185,29 +191,25 @@ def a(*kinds: type, axis: str = "", what: str = "") -> Rule:
 
 
 def choice(*options) -> Rule:
-    """One of these."""
+    """One of these values. Chapter: 1."""
 
     def test(value, axes):
-        if not isinstance(value, tuple({type(option) for option in options})):
-            raise Wrong(TypeError)
-        if value not in options:
-            raise Wrong(ValueError)
+        need(isinstance(value, tuple({type(option) for option in options})))
+        need(value in options, ValueError)
         return value
 
     return Rule(f"one of {', '.join(map(repr, options))}", test)
 
 
 def each(rule: Rule, least: int = 0, most: int = MAX_FRAMES, size: int | None = None) -> Rule:
-    """A list or tuple (any collection but text and dictionaries) of what ``rule`` says."""
+    """A list or tuple (any collection but text and dictionaries) of what ``rule`` allows. Chapter: 1."""
     how_many = f" of {size}" if size is not None else f" of at least {least}" if least else ""
 
     def test(value, axes):
         if isinstance(value, np.ndarray | torch.Tensor):
             value = value.tolist()
-        if isinstance(value, str | bytes | dict) or not isinstance(value, Collection):
-            raise Wrong(TypeError)
-        if not (least if size is None else size) <= len(value) <= (most if size is None else size):
-            raise Wrong(ValueError)
+        need(isinstance(value, Collection) and not isinstance(value, str | bytes | dict))
+        need((least if size is None else size) <= len(value) <= (most if size is None else size), ValueError)
         found = []
         for k, one in enumerate(value):
             try:
@@ -220,35 +222,28 @@ def each(rule: Rule, least: int = 0, most: int = MAX_FRAMES, size: int | None = 
 
 
 def _path(value, axes):
-    if not isinstance(value, str | PathLike) or not isinstance(said := fspath(value), str):
-        raise Wrong(TypeError)
-    if "\0" in said:
-        raise Wrong(ValueError)
+    need(isinstance(value, str | PathLike) and isinstance(fspath(value), str))
+    need("\0" not in fspath(value), ValueError)
     return value
 
 
-def _function(value, axes):
-    if not callable(value):
-        raise Wrong(TypeError)
-    return value
-
-
-nothing = a(type(None), what="None")
 def _device(value, axes):
     try:
         found = torch.device(a(str, torch.device).test(value, axes))
     except RuntimeError:
         raise Wrong(ValueError) from None
-    if found.type not in ("cpu", "cuda", "mps", "meta") or (
-            found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count()) or (
-            found.type == "mps" and not torch.backends.mps.is_available()):
+    have = {"cpu": math.inf, "meta": math.inf, "cuda": torch.cuda.device_count(),
+            "mps": int(torch.backends.mps.is_available())}
+    if (found.index or 0) >= have.get(found.type, 0):
         raise Wrong(ValueError, f"{shown(value)}, which this machine does not have")
     return value
 
 
 device = Rule('a device, such as "cpu" or "cuda"', _device)
+nothing = a(type(None), what="None")
 text, flag = a(str, what="text"), a(bool, np.bool_, what="True or False")
-path, function = Rule("the path of a file, as text or a Path", _path), Rule("a function", _function)
+path = Rule("the path of a file, as text or a Path", _path)
+function = a(Callable, what="a function")  # type: ignore[arg-type]
 seed = count(0, 2**63 - 1)
 rate = number(0.01, 10_000, what="a number of frames per second")
 seconds = number(above=0, high=86_400, what="a number of seconds")

@@ -60,7 +60,8 @@ def download(url: str, path: Path, most: int, exactly: bool, seconds: float, rig
 
 def _transfer(url: str, file, name: str, most: int, exactly: bool, until: float, seconds: float) -> None:
     """Write what a thread of its own reads: that may wait for a server as long as it likes, and this does not."""
-    came, stop = queue.Queue(16), threading.Event()
+    came: queue.Queue = queue.Queue(16)
+    stop = threading.Event()
     threading.Thread(target=_read, args=(url, came, stop, most), daemon=True).start()
     size = 0
     try:

@@ -19,7 +19,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # Windows, where an open file cannot be deleted or replaced: that is lock enough
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # no room left, a quota reached, a limit on the size of a file
 STALE_AFTER = 10.0  # seconds without a sign of life before a half file that nobody holds is taken for a dead one
@@ -185,7 +185,7 @@ def _lock(handle: int) -> bool | None:
             import msvcrt
 
             os.lseek(handle, 1 << 20, os.SEEK_SET)  # far past the words, which others may then still read
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
         return True
     except BlockingIOError:
         return False

@@ -7,7 +7,7 @@ Taught in chapter 1, "Seeing a duet".
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -45,7 +45,7 @@ def chosen(name: str, value, count: int):
             raise TypeError(f"{name}: {error}") from None
         return value
     if isinstance(value, Integral) and not isinstance(value, bool | np.timedelta64):
-        if not -count <= value < count:
+        if not -count <= int(value) < count:
             raise IndexError(f"{name} must be from {-count} to {count - 1}; got {shown(value)}")
         return int(value)
     value = torch.as_tensor(array(None, finite=False, empty=True)(name, value))
@@ -66,15 +66,20 @@ def together(**shapes) -> None:
         torch.broadcast_shapes(*shapes.values())
     except RuntimeError:
         *others, last = shapes
-        told = " and ".join(f"{list(shapes[name])} of {name}" for name in others)
-        raise ValueError(f"{last} must be of a shape that fits {told}; got {list(shapes[last])}") from None
+        those = " and ".join(f"{list(shapes[name])} of {name}" for name in others)
+        raise ValueError(f"{last} must be of a shape that fits {those}; got {list(shapes[last])}") from None
+
+
+def stands_for(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    """Whether a tensor of a shape can stand for one of another, axis by axis from the last. Chapter: 1."""
+    return len(shape) <= len(whole) and all(n in (1, all_of) for n, all_of in zip(shape[::-1], whole[::-1]))
 
 
 def _shape_in_words(shape, what: str) -> str:
     if not shape:
         return what
-    said = {...: "...", None: "any"}
-    words = (said.get(one) or " or ".join(map(str, one if isinstance(one, tuple) else (one,))) for one in shape)
+    special = {...: "...", None: "any"}
+    words = (special.get(one) or " or ".join(map(str, one if isinstance(one, tuple) else (one,))) for one in shape)
     return f"{what} of shape [{', '.join(words)}]"
 
 

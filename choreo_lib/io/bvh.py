@@ -15,13 +15,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..body.motion import Motion
+from ..body.rotations import change_basis, euler_to_quaternions
 from ..body.skeleton import forward_kinematics
 from . import conventions
 from .bvh_numbers import read_numbers
 from .bvh_text import load, motion_of
 from .bvh_tree import Tree, read_trees, rename_twins
 from .conventions import check_fps, fail
-from .kinematics import angles_to_quaternions
 from .sidecar import checked, read_sidecar
 
 
@@ -111,7 +111,7 @@ def _body(tree: Tree, values: np.ndarray, fps: float, step: float, notes) -> _Bo
             turned_by[joint][1].append(column)
         else:
             moved.setdefault(joint, {})[axis] = column
-    rotations = angles_to_quaternions(values, turned_by)
+    rotations = euler_to_quaternions(values, turned_by)
     places, per_frame = {}, None
     root = np.repeat(offsets[:1], frames, axis=0)  # [T, 3]
     # what six printed digits or single precision make of a bone that keeps its length is no stretching
@@ -153,7 +153,7 @@ def _placed(path, body: _Body, up, scale) -> Motion:
     with np.errstate(over="ignore"):
         end_sites = [(j, matrix @ np.array(tip) * scale) for j, tip in tree.end_sites]
         skeleton = conventions.make_skeleton(path, tree.names, tree.parents, offsets @ matrix.T * scale, end_sites)
-        positions, rotations = positions @ matrix.T * scale, conventions.turn(matrix, rotations)
+        positions, rotations = positions @ matrix.T * scale, change_basis(matrix, rotations)
     skeleton, positions, rotations = _restored(path, tree.stated, skeleton, positions, rotations)
     return conventions.build_motion(path, positions, body.fps, skeleton, rotations, notes,
                          tree.stated.get("source"), tree.stated.get("name"))

@@ -14,10 +14,11 @@ import re
 import numpy as np
 
 from ..body.motion import Motion
+from ..body.rotations import change_basis, quaternions_to_euler
 from . import conventions
 from .bvh_text import MAX_HEAD
 from .conventions import MAX_BYTES, TO_Z_UP, fail
-from .kinematics import local_transforms, quaternions_to_angles
+from .kinematics import local_transforms
 from .limits import check_writable
 from .sidecar import check_free, sidecar_text
 
@@ -34,7 +35,7 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
     skeleton = motion.skeleton
     to_file = np.array(TO_Z_UP[up], np.float64).T
     rotations, local, steady = local_transforms(motion)  # [T, J, 4], [T, J, 3], [J]
-    angles = np.degrees(quaternions_to_angles(conventions.turn(to_file, rotations)))  # [T, J, 3] in the order Z Y X
+    angles = np.degrees(quaternions_to_euler(change_basis(to_file, rotations)))  # [T, J, 3] in the order Z Y X
     local = local @ to_file.T / scale
     offsets = local.mean(axis=0) if skeleton.offsets is None else skeleton.offsets @ to_file.T / scale  # [J, 3]
     offsets[~steady] = 0.0

@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import roma
 import torch
 
 from ..body.compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from ..body.motion import Duet, Motion
-from ..body.skeleton import Skeleton, forward_kinematics
+from ..body.rotations import mean_rotation, rotation_between
+from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
 from ..core.arguments import a, takes
+from ..core.deferred import roma
 from .joint_map import JointMap, lengths_of, rest_body
-from .segments import Segments, local_turns, mean_rotation, swing
+from .segments import Segments
 
 FLOOR = 0.05  # of the frames: in so many a foot is at its lowest, which is where the floor is
 
@@ -124,7 +125,7 @@ def _body_of(motion: Motion) -> dict:
         lengths = lengths_of(motion.skeleton, motion.positions) if motion.skeleton.offsets is None else None
         return {"lengths": lengths, "rotations": False}
     local = roma.unitquat_to_rotmat(torch.from_numpy(motion.rotations).double())
-    return {"pose": roma.rotmat_to_unitquat(roma.special_procrustes(local.mean(0))).numpy()}
+    return {"pose": roma.rotmat_to_unitquat(mean_rotation(local)).numpy()}
 
 
 def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turned=None, pose=None,
@@ -156,7 +157,7 @@ def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turne
             local, matrices = motion.rotations, {}
         else:
             world, matrices = _turns(motion, found, wanted, turned, pose)
-            local = local_turns(wanted, world)
+            local = local_rotations(wanted, world)
         root = np.zeros((len(motion), 3))
         made, _ = forward_kinematics(wanted, np.asarray(local, np.float64), root)
         made = made - made[:, [wanted.pelvis]] + scale * found.points[:, [wanted.pelvis]]
@@ -221,7 +222,7 @@ def _turns(motion: Motion, found: JointMap, wanted: Skeleton, turned=None, pose=
             bone = wanted.offsets[child]
             if np.linalg.norm(bone) > 1e-6:
                 now = np.einsum("tab,b->ta", world[:, j], bone)
-                world[:, j] = swing(now, points[:, child] - points[:, j]) @ world[:, j]
+                world[:, j] = rotation_between(now, points[:, child] - points[:, j]) @ world[:, j]
     if theirs is None:
         world[:, segments.trunk[1:-1]] = segments.leaned(world, points) @ world[:, segments.trunk[1:-1]]
     return world @ frames, matrices

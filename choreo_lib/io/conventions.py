@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..body.motion import Motion, Source
+from ..body.motion import Motion
 from ..body.skeleton import Skeleton
+from ..body.source import Source
 from ..core import files
 from ..core.arguments import MAX_CELLS, MAX_FRAMES, printable, shown
 from ..core.arguments import number as any_number
@@ -117,15 +118,6 @@ def check_counts(path, frames: int, joints: int, where: str = ""):
     if frames * joints > MAX_CELLS:
         fail(path, f"{frames:,} frames of {joints} joints are more than the {MAX_CELLS:,} points this reader takes; "
                    "cut the take shorter", where)
-
-
-def turn(matrix, rotations: np.ndarray) -> np.ndarray:
-    """Local quaternions as seen in another world: R' = C R C^T, so the rest pose turns along.
-
-    Shapes: ``matrix`` [3, 3], ``rotations`` [..., 4]. A reflection (left-handed file) is undone too.
-    """
-    spin = np.asarray(matrix, np.float64) * np.linalg.det(matrix)
-    return np.concatenate([rotations[..., :3] @ spin.T, rotations[..., 3:]], axis=-1)
 
 
 def resolve_axes_and_units(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None, scale=None,

@@ -7,10 +7,11 @@ A file may hold several animation stacks (takes) and several skeletons; which we
 from __future__ import annotations
 
 import numpy as np
-import roma
 import torch
 
 from ..body.motion import Motion
+from ..body.rotations import change_basis
+from ..core.deferred import roma
 from . import conventions
 from .conventions import check_counts, check_fps, fail
 from .fbx_bodies import Body, find_bodies
@@ -190,7 +191,7 @@ def _build(path, body: Body, places, axes, rate, notes, up, scale, scene: Scene,
         matrix = matrix if up is None and stated else turned
         skeleton = conventions.make_skeleton(path, names, parents, offsets @ matrix.T * scale)
         return conventions.build_motion(path, places @ matrix.T * scale, rate, skeleton,
-                             conventions.turn(matrix, rotations.numpy()), notes, name=name)
+                             change_basis(matrix, rotations.numpy()), notes, name=name)
 
 
 def _axes(axes) -> tuple[np.ndarray, str | None]:

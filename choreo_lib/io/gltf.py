@@ -11,7 +11,9 @@ from string import ascii_lowercase
 import numpy as np
 
 from ..body.compatibility import same_rate
-from ..body.motion import Duet, Motion, Source
+from ..body.motion import Duet, Motion
+from ..body.rotations import change_basis, continuous
+from ..body.source import Source
 from . import conventions
 from .conventions import TO_Z_UP
 from .kinematics import local_transforms
@@ -77,9 +79,8 @@ def _add_dancer(gl, doc, pack, moves, times, dancer: Motion, i: int) -> int:
     """Append one dancer's nodes, skin and channels; gives the number of the node that holds them."""
     out = np.array(TO_Z_UP["y"], np.float64).T  # from our Z up to glTF's Y up
     rotations, local, steady = local_transforms(dancer)
-    rotations, local = conventions.turn(out, rotations), local @ out.T
-    flips = np.where((rotations[1:] * rotations[:-1]).sum(axis=-1) < 0, -1.0, 1.0)
-    rotations[1:] *= np.cumprod(flips, axis=0)[..., None]  # viewers blend numbers, so neighbours must be alike
+    rotations, local = change_basis(out, rotations), local @ out.T
+    rotations = continuous(rotations)  # viewers blend numbers, so neighbours must be alike
     skeleton, turns = dancer.skeleton, dancer.rotations is not None
     base = len(doc.nodes) + 1
     rest = local[0] if not turns else local.mean(axis=0) if skeleton.offsets is None else skeleton.offsets @ out.T

@@ -7,9 +7,8 @@ or knee; where a limb is straight, nothing does, and it keeps the turn of the pa
 from __future__ import annotations
 
 import numpy as np
-import roma
-import torch
 
+from ..body.rotations import axes_from, rotation_between, unit
 from ..body.skeleton import Skeleton
 
 T_POSE = {  # metres from the pelvis, a body of 1.70 m that looks along -Y; the left side, where there are two
@@ -33,33 +32,6 @@ def t_pose(role: str) -> np.ndarray:
         return np.array(T_POSE[role], float)
     side, part = role.split("_", 1)
     return np.array(T_POSE[part], float) * ([1, 1, 1] if side == "left" else [-1, 1, 1])
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    """Vectors [..., 3] at length 1; those without length stay."""
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
-
-
-def axes_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Right-handed axes [..., 3, 3] as columns: along the first vector [..., 3], then as near to the second as can."""
-    x = unit(first)
-    z = unit(np.cross(x, second))
-    return np.stack([x, np.cross(z, x), z], axis=-1)
-
-
-def swing(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """The smallest rotation [..., 3, 3] that brings one direction [..., 3] onto another. Chapter: 5."""
-    start, end = np.broadcast_arrays(unit(start), unit(end))
-    axis, cosine = np.cross(start, end), (start * end).sum(-1)
-    other = np.where(np.abs(start[..., :1]) < 0.9, [1.0, 0, 0], [0, 1.0, 0])  # to turn about, where they are opposite
-    half = unit(np.cross(start, other))
-    turned = 2 * half[..., :, None] * half[..., None, :] - np.eye(3)
-    cross = np.zeros((*cosine.shape, 3, 3))
-    for (i, j), k, sign in (((0, 1), 2, -1), ((0, 2), 1, 1), ((1, 2), 0, -1)):
-        cross[..., i, j], cross[..., j, i] = sign * axis[..., k], -sign * axis[..., k]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        matrix = np.eye(3) + cross + cross @ cross / (1 + cosine)[..., None, None]
-    return np.where((cosine < -1 + 1e-7)[..., None, None], turned, matrix)
 
 
 class Segments:
@@ -130,7 +102,7 @@ class Segments:
                 continue
             whole = {self.roles["pelvis"]: 0, self.chest: 1}.get(j)
             if whole is not None:
-                turns[:, j] = axes_of(across[1][whole], ups[1][whole]) @ axes_of(across[0][whole], ups[0][whole]).T
+                turns[:, j] = axes_from(across[1][whole], ups[1][whole]) @ axes_from(across[0][whole], ups[0][whole]).T
                 sure[:, j] = 1.0
                 continue
             child = self.main.get(j)
@@ -139,16 +111,16 @@ class Segments:
                 turns[:, j] = before
                 continue
             now = points[:, child] - points[:, j]
-            here = swing(np.einsum("tab,b->ta", before, bone), now) @ before
+            here = rotation_between(np.einsum("tab,b->ta", before, bone), now) @ before
             if j in self.trunk or (self.top in self.skeleton.chain(j) and j not in self.hinges):
                 u = shares.get(j, 1.0)
                 side, seen = ((1 - u) * unit(x[0]) + u * unit(x[1]) for x in across)
-                turns[:, j], sure[:, j] = axes_of(now, seen) @ axes_of(bone, side).T, 1.0
+                turns[:, j], sure[:, j] = axes_from(now, seen) @ axes_from(bone, side).T, 1.0
             elif j in self.hinges:
                 turns[:, j], sure[:, j] = self._hinged(j, points, bone, now, here, forward)
             elif j in self.thumbs and known[self.thumbs[j]]:  # a hand shows its turn by where its thumb is
                 thumb = self.thumbs[j]
-                turns[:, j] = axes_of(now, points[:, thumb] - points[:, j]) @ axes_of(
+                turns[:, j] = axes_from(now, points[:, thumb] - points[:, j]) @ axes_from(
                     bone, self.skeleton.offsets[thumb]).T
                 sure[:, j] = 1.0
             else:
@@ -164,7 +136,7 @@ class Segments:
         ways = np.einsum("tjab,jb->tja", turns[:, self.trunk[:-1]], bones)
         line = points[:, self.trunk]
         size = np.linalg.norm(bones, axis=-1).sum() / np.median(np.linalg.norm(np.diff(line, axis=1), axis=-1).sum(1))
-        return swing(ways[:, 1:].sum(1), size * (line[:, -1] - line[:, 0]) - ways[:, 0])[:, None]
+        return rotation_between(ways[:, 1:].sum(1), size * (line[:, -1] - line[:, 0]) - ways[:, 0])[:, None]
 
     def _hinged(self, j: int, points, bone, now, here, forward) -> tuple[np.ndarray, np.ndarray]:
         (first, middle, last), back = self.hinges[j]
@@ -183,7 +155,7 @@ class Segments:
         mixed = share[:, None] * unit(hinge) + (1 - share)[:, None] * carried
         # half-way between two opposite axes lies none: there the carried one counts
         mixed = np.where(np.linalg.norm(mixed, axis=-1, keepdims=True) < 0.1, carried, mixed)
-        return axes_of(now, mixed) @ axes_of(bone, axis).T, 0.05 + 0.95 * share
+        return axes_from(now, mixed) @ axes_from(bone, axis).T, 0.05 + 0.95 * share
 
     def _shares(self) -> dict[int, float]:
         """How far up the trunk each of its joints is, 0 to 1, by the lengths of the rest bones."""
@@ -203,19 +175,3 @@ def along(line: np.ndarray, shares: np.ndarray, share: float) -> np.ndarray:
         return line[..., 0, :]
     within = (share - shares[k]) / max(shares[k + 1] - shares[k], 1e-9)
     return line[..., k, :] + within * (line[..., k + 1, :] - line[..., k, :])
-
-
-def local_turns(skeleton: Skeleton, world: np.ndarray) -> np.ndarray:
-    """World rotations [T, J, 3, 3] as local unit quaternions [T, J, 4]. Chapter: 5."""
-    local = world.copy()
-    parents = list(skeleton.parents[1:])
-    local[:, 1:] = world[:, parents].swapaxes(-1, -2) @ world[:, 1:]
-    turns = roma.rotmat_to_unitquat(torch.from_numpy(local)).numpy()
-    same = (turns[1:] * turns[:-1]).sum(-1, keepdims=True) < 0  # of q and -q the one near the frame before
-    turns[1:] *= np.where(np.cumsum(same, axis=0) % 2 == 1, -1.0, 1.0)
-    return turns
-
-
-def mean_rotation(matrices: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The rotation nearest to many, [3, 3]: the projection of their mean (Markley et al., JGCD 2007). Chapter: 5."""
-    return roma.special_procrustes(torch.from_numpy(np.einsum("t,tab->ab", weights, matrices))).numpy()

@@ -18,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..body.motion import OURS, Duet, Motion, Source
+from ..body.motion import Duet, Motion
+from ..body.source import OURS, Source
 from ..core.arguments import takes, text
 from ..core.download import DiskError, DownloadError, download
 from ..core.files import FULL

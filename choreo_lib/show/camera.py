@@ -22,8 +22,8 @@ def best_side(dancers: tuple[Motion, ...]) -> float:
     middle = len(dancers[0]) // 2
     facing = np.zeros(2)
     for m in dancers:
-        if m.skeleton.pairs:
-            left, right = np.array(m.skeleton.pairs).T
+        if m.skeleton.left_right_pairs:
+            left, right = np.array(m.skeleton.left_right_pairs).T
             x, y = (m.positions[middle, left] - m.positions[middle, right]).mean(0)[:2]
             facing += np.array([y, -x]) / max(np.hypot(x, y), 1e-6)
     if len(dancers) == 1:

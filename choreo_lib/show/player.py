@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from ..body.compatibility import same_rate
-from ..body.motion import Duet, Motion, Source
+from ..body.motion import Duet, Motion
+from ..body.source import Source
 from ..core.arguments import count, each, flag, number, path, printable, takes, text
 from ..core.shapes import array
 from ..io.conventions import atomic_write
@@ -26,7 +27,7 @@ from ..sets.registry import vouched
 from . import palette
 from .camera import best_side, dancers_of, project
 from .captions import busiest, describe, names_of
-from .drawable import SEEN, joint_of
+from .drawable import SEEN
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
 
 FILM_SECONDS, FILM_BYTES = 8.0, 400_000
@@ -149,7 +150,7 @@ def _trails(dancers, trails) -> dict:
     trails = [trails] if isinstance(trails, str) else list(each(text)("trails", trails))
     for name in trails:
         if not any(name in m.skeleton.names for m in dancers):
-            joint_of(dancers[0], name, "trails")
+            dancers[0].skeleton.index(name, "trails")
     return {"joints": [[m.skeleton.index(n) for n in trails if n in m.skeleton.names] for m in dancers], "on": True}
 
 

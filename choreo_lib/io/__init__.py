@@ -14,11 +14,11 @@ from ..body.motion import Duet, Motion
 from ..core.arguments import path as any_path
 from ..core.arguments import shown
 from . import conventions
-from .body_models import PICKLES, names_parameters, pickle_advice
 from .conventions import MotionFormatError, MotionGuessWarning, fail
 from .detections import Detections, read_detections
 from .markers import Markers, read_markers
 from .pairs import each, joint_weights, match_skeletons, read_pairs
+from .refusals import PICKLES, names_parameters, pickle_advice
 
 _IN = (".bvh", ".c3d", ".fbx", ".json", ".npy", ".npz", ".trc")
 _MARKERS = (".c3d", ".trc")

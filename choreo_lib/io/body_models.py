@@ -13,6 +13,7 @@ import numpy as np
 from ..body.motion import Duet, Motion
 from . import conventions
 from .conventions import check_counts, check_fps, fail
+from .refusals import pickle_advice
 from .smpl import BODIES, LONGER
 
 JOINTS = ("joints", "joints3d", "joints_3d", "jtr", "keypoints3d", "keypoints3d_optim", "keypoints_3d", "j3d",
@@ -20,7 +21,6 @@ JOINTS = ("joints", "joints3d", "joints_3d", "jtr", "keypoints3d", "keypoints3d_
 _RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "framerate", "frame_rate")
 _POSES = ("poses", "pose", "smpl_poses", "fullpose", "full_pose", "root_orient", "global_orient", "pose_body",
           "body_pose", "thetas")
-PICKLES = (".pkl", ".pk", ".pickle", ".pt", ".pth", ".joblib")
 _PERSON = ("person1", "person2")
 
 
@@ -173,34 +173,3 @@ def _lines(path, model: str, plain: dict, poses: str, key_of=None, out="joints.n
         "    out = model(" + ",\n                ".join(given) + ")\n"
         f'    numpy.savez("{out}", joints=out.joints[:, :{own}].detach().numpy(), fps={_rate(plain)})\n'
         f'    motion = choreo_lib.read_motion("{out}"{up})')
-
-
-def names_parameters(path) -> bool:
-    """Whether a pickle's bytes name a body model's parameters; it is looked at, and not opened."""
-    data = conventions.load_bytes(path)
-    return any(key in data for key in (b"smpl_poses", b"person1", b"pose_body", b"root_orient"))
-
-
-def pickle_advice(path) -> str:
-    """What to do with a pickle whose maker you trust."""
-    stem = Path(path).stem
-    return ("If you trust who made it, save its numbers once, in a session of your own: "
-            f'data = numpy.load("{Path(path).name}", allow_pickle=True) (a .pkl: pickle.load), then '
-            f'numpy.savez("{stem}_numbers.npz", **dict(data)), a dictionary in it as keys of its own, such as '
-            'person1_trans and person1_pose_body; then choreo_lib.read_motion says how to go on')
-
-
-def flat_advice(shape) -> str:
-    """What a table [frames, width] of a known data set is, and how to take its joints out; "" where it is unknown."""
-    if len(shape) != 2:
-        return ""
-    if shape[1] in (262, 192, 312):
-        return (f"; {shape[1]} numbers a frame are InterGen's and InterHuman's layout, of which the first 66 are 22 "
-                "SMPL joints: numpy.save('joints.npy', array[:, :66].reshape(-1, 22, 3)), and read that")
-    if shape[1] == 263:
-        return ("; 263 numbers a frame are HumanML3D's features, relative from frame to frame: its recover_from_ric "
-                "turns them into joints [frames, 22, 3]; save and read those")
-    if shape[1] in (72, 156, 165):
-        return (f"; {shape[1]} numbers a frame may be poses of a body model, or {shape[1] // 3} joints: these are "
-                f"array.reshape(-1, {shape[1] // 3}, 3), and poses go through the smplx package first")
-    return "" if shape[1] % 3 or not shape[1] else f"; if these are joints, save array.reshape(-1, {shape[1] // 3}, 3)"

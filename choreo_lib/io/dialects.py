@@ -12,11 +12,10 @@ import re
 from pathlib import Path
 
 from . import landmarks
-from .body_models import PICKLES
 from .conventions import MAX_FRAMES, MotionFormatError, fail
 from .detections import Detections, frame_number, read_json, read_records
 from .estimators import named, read_mediapipe, read_mmpose, read_openpose, read_phalp
-from .refusals import refuse_flat
+from .refusals import PICKLES, refuse_flat
 
 _HYBRIK = "AlphaPose/HybrIK"
 _READ = ("AlphaPose/HybrIK (pred_xyz_jts), MMPose 3-D (instance_info), OpenPose --3d (people), 4DHumans/PHALP saved as "

@@ -14,11 +14,11 @@ import numpy as np
 from ..body.motion import Duet, Motion
 from ..body.skeleton import HYBRIK_29, Skeleton
 from . import conventions
-from .body_models import flat_advice
 from .conventions import MAX_CELLS, check_counts, check_fps, fail
 from .detections import SMPL_24, is_detections, read_dancer, read_json
 from .layout import check_layout, layout_of, two_dancers
 from .npz import read_array
+from .refusals import flat_advice
 
 _FPS = 30.0
 

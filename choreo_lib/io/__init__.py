@@ -15,7 +15,8 @@ from ..core.arguments import path as any_path
 from ..core.arguments import shown
 from . import conventions
 from .conventions import MotionFormatError, MotionGuessWarning, fail
-from .detections import Detections, read_detections
+from .detections import read_detections
+from .estimators import Detections
 from .markers import Markers, read_markers
 from .pairs import each, joint_weights, match_skeletons, read_pairs
 from .refusals import PICKLES, names_parameters, pickle_advice
@@ -150,13 +151,13 @@ def _suffix(path, known: tuple, verb: str) -> str:
         fail(path, f"this is the side-car of a BVH, which is read with it; take {Path(path).stem}")
     if suffix not in known:
         if verb == "read":
-            from . import dialects, refusals
+            from . import detections, refusals
             if Path(path).is_dir():
-                dialects.refuse_folder(path)
-            if suffix in PICKLES and (not dialects.is_pickle(path) or names_parameters(path)):
+                detections.refuse_folder(path)
+            if suffix in PICKLES and names_parameters(path):
                 fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here "
                            f"(AIST++ and InterHuman come so). {pickle_advice(path)}")
-            if dialects.is_pickle(path):
+            if suffix in PICKLES:
                 refusals.refuse_pickle(path)
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
     return suffix

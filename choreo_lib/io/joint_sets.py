@@ -63,3 +63,17 @@ def mirrored(points: np.ndarray, skeleton: Skeleton) -> bool:
         return bool((bent * forward).sum() <= 0)
     except (KeyError, ValueError):
         return False
+
+
+def guess_tree(points: np.ndarray) -> Skeleton:
+    """The tree over unnamed joints that keeps their order: each hangs from the earlier joint that is steadiest near it.
+
+    Shapes: ``points`` [T, J, 3]. The cost of a bone is that of `choreo_lib.io.points.infer_skeleton`, which is
+    free to change the order.
+    Chapter: 2.
+    """
+    few = points[:: max(1, len(points) // 100)]
+    length = np.linalg.norm(few[:, :, None] - few[:, None], axis=-1)  # [T, J, J]
+    cost = length.std(axis=0) + 0.1 * length.mean(axis=0)
+    parents = [-1, *(int(cost[j, :j].argmin()) for j in range(1, cost.shape[0]))]
+    return Skeleton([f"joint_{j:02d}" for j in range(len(parents))], parents)

@@ -18,7 +18,7 @@ from ..body.motion import Duet, Motion
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, each, path, takes, text
 from .conventions import MotionFormatError, check_fps, fail
-from .points import read_json
+from .estimators import read_json
 
 SLACK = 0.2  # seconds by which two takes of one dance may differ in length: somebody pressed stop a little later
 

@@ -15,7 +15,8 @@ from ..body.motion import Duet, Motion
 from ..body.skeleton import HYBRIK_29, Skeleton
 from . import conventions
 from .conventions import MAX_CELLS, check_counts, check_fps, fail
-from .detections import SMPL_24, is_detections, read_dancer, read_json
+from .detections import is_detections, read_dancer
+from .estimators import SMPL_24, read_json
 from .layout import check_layout, layout_of, two_dancers
 from .npz import read_array
 from .refusals import flat_advice
@@ -141,19 +142,6 @@ def _from_points(path, array, up, scale, fps, always_turned=False, turnable=True
     fps = check_fps(path, fps)
     matrix, scale = conventions.resolve_axes_and_units(path, skeleton, points, notes, up, scale)
     return conventions.build_motion(path, points @ matrix.T * scale, fps, skeleton, notes=notes)
-
-
-def guess_tree(points: np.ndarray) -> Skeleton:
-    """The tree over unnamed joints that keeps their order: each hangs from the earlier joint that is steadiest near it.
-
-    Shapes: ``points`` [T, J, 3]. The cost of a bone is as for `infer_skeleton`, which is free to change the order.
-    Chapter: 2.
-    """
-    few = points[:: max(1, len(points) // 100)]
-    length = np.linalg.norm(few[:, :, None] - few[:, None], axis=-1)  # [T, J, J]
-    cost = length.std(axis=0) + 0.1 * length.mean(axis=0)
-    parents = [-1, *(int(cost[j, :j].argmin()) for j in range(1, cost.shape[0]))]
-    return Skeleton([f"joint_{j:02d}" for j in range(len(parents))], parents)
 
 
 def infer_skeleton(points: np.ndarray) -> tuple[Skeleton, list[int]]:

@@ -15,9 +15,10 @@ from ..core.arguments import path as any_path
 from ..core.arguments import shown
 from . import conventions
 from .conventions import MotionFormatError, MotionGuessWarning, fail
-from .detections import Detections, read_detections
+from .detections import read_detections
+from .estimators import Detections
 from .markers import Markers, read_markers
-from .pairs import each, joint_weights, match_skeletons, read_pairs
+from .pairs import join, joint_weights, match_skeletons, per_file, read_pairs
 from .refusals import PICKLES, names_parameters, pickle_advice
 
 _IN = (".bvh", ".c3d", ".fbx", ".json", ".npy", ".npz", ".trc")
@@ -69,14 +70,12 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
     Errors: MotionFormatError, also where the two cannot be brought together.
     Chapter: 1.
     """
-    from . import duets
-
     if path_b is not None:
         if layout is not None:
             fail(path_a, "two files are parted already; leave layout= away", "layout=")
-        ups, scales = each(path_a, up, "up"), each(path_a, scale, "scale")
+        ups, scales = per_file(path_a, up, "up"), per_file(path_a, scale, "scale")
         a, b = (read_motion(path, *said, fps, take) for path, *said in zip((path_a, path_b), ups, scales))
-        return duets.join(a, b, (path_a, path_b), up, scale)
+        return join(a, b, (path_a, path_b), up, scale)
     for name, value in (("up", up), ("scale", scale)):
         if isinstance(value, tuple | list):
             fail(path_a, "a pair says one for each of two files, and this is one file", f"{name}=")
@@ -89,10 +88,10 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
         fail(path_a, f"how rows lie is said of a .npy, not of a {suffix}; leave layout= away", "layout=")
     if suffix == ".fbx":
         from .fbx import read_fbx_duet
-        return duets.join(*read_fbx_duet(path_a, up, scale, fps, take), (path_a, path_a))
+        return join(*read_fbx_duet(path_a, up, scale, fps, take), (path_a, path_a))
     if suffix in _MARKERS:
         from .markers import read_marker_duet
-        return duets.join(*read_marker_duet(path_a, up, scale, fps), (path_a, path_a))
+        return join(*read_marker_duet(path_a, up, scale, fps), (path_a, path_a))
     if suffix == ".npz":
         duet = _read_npz(path_a, up, scale, fps)
         if not isinstance(duet, Duet):
@@ -100,7 +99,7 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
         return duet
     if suffix == ".bvh":
         from .bvh import read_bvh_duet
-        return duets.join(*read_bvh_duet(path_a, up, scale, fps), (path_a, path_a))
+        return join(*read_bvh_duet(path_a, up, scale, fps), (path_a, path_a))
     if suffix == ".json":
         read_motion(path_a, up, scale, fps)  # detections are refused there, with the way to clean them
     fail(path_a, f"a {suffix} file holds one dancer; pass the second dancer's file as well")
@@ -150,13 +149,13 @@ def _suffix(path, known: tuple, verb: str) -> str:
         fail(path, f"this is the side-car of a BVH, which is read with it; take {Path(path).stem}")
     if suffix not in known:
         if verb == "read":
-            from . import dialects, refusals
+            from . import detections, refusals
             if Path(path).is_dir():
-                dialects.refuse_folder(path)
-            if suffix in PICKLES and (not dialects.is_pickle(path) or names_parameters(path)):
+                detections.refuse_folder(path)
+            if suffix in PICKLES and names_parameters(path):
                 fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here "
                            f"(AIST++ and InterHuman come so). {pickle_advice(path)}")
-            if dialects.is_pickle(path):
+            if suffix in PICKLES:
                 refusals.refuse_pickle(path)
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
     return suffix

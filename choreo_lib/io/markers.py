@@ -16,6 +16,7 @@ from ..body.skeleton import Skeleton
 from ..core.arguments import path, takes
 from . import conventions, marker_labels, plausible
 from .conventions import check_counts, check_fps, fail, guess
+from .joint_sets import guess_tree
 from .marker_labels import parted, subject_of, told
 
 _UNITS = {"mm": 0.001, "cm": 0.01, "m": 1.0, "in": 0.0254, "ft": 0.3048, "millimeters": 0.001, "millimetres": 0.001,
@@ -107,7 +108,6 @@ class Markers:
 
     def motion(self) -> Motion:
         """A Motion with the labels for joint names. Errors: MotionFormatError where there are gaps, naming them."""
-        from .points import guess_tree
         if gaps := self.gaps:
             raise conventions.MotionFormatError(
                 f"{self.name or 'these markers'}: {told(gaps)}; a Motion has none. Fill the "

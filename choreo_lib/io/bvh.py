@@ -37,7 +37,7 @@ def read_bvh(path, up: str | None = None, scale: float | None = None, fps: float
         fail(path, f"a second {second.begun}; this file holds {len(dancers)} skeletons, a dancer each. "
                    + ("Take read_duet(path), then duet.a or duet.b" if len(dancers) == 2 else "Split the file"),
              f"line {second.line}")
-    return _build(dancers[0][1], up, scale)
+    return _build(dancers[0][1], up, scale, fps)
 
 
 def read_bvh_duet(path, up: str | None = None, scale: float | None = None,
@@ -50,16 +50,16 @@ def read_bvh_duet(path, up: str | None = None, scale: float | None = None,
     if len(dancers) != 2:
         fail(path, "a .bvh file with one ROOT holds one dancer; pass the second dancer's file as well"
              if len(dancers) == 1 else f"this file holds {len(dancers)} skeletons, and a duet has two. Split the file")
-    a, b = (_build(record, up, scale) for _, record in dancers)
+    a, b = (_build(record, up, scale, fps) for _, record in dancers)
     return replace(a, name=f"{a.name} a"), replace(b, name=f"{b.name} b")
 
 
-def _build(record: Recording, up, scale) -> Motion:
+def _build(record: Recording, up, scale, fps) -> Motion:
     unknown = None in (up or record.up, scale or record.unit)
     if unknown and len(record.names) > 1 and not (np.any(record.offsets) or np.any(record.translations[:, 1:])):
         fail(record.path, "every OFFSET is 0 0 0: bones without length, so there is no body to see. Export the take "
                           "again with its rest pose, or pass up= and scale= to read it as it is")
-    return build_motion(record, up, scale)
+    return build_motion(record, up, scale, fps)
 
 
 def _dancers(path, fps) -> list[tuple[Tree, Recording]]:

@@ -49,11 +49,11 @@ class Recording:
     path: Any
     names: Any
     parents: Any
-    positions: np.ndarray | None
+    positions: Any
     fps: float | None
-    rotations: np.ndarray | None = None
-    translations: np.ndarray | None = None
-    offsets: np.ndarray | None = None
+    rotations: Any = None
+    translations: Any = None
+    offsets: Any = None
     end_sites: Any = ()
     up: str | None = None
     unit: float | None = None

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from ..body.motion import Duet, Motion
-from . import conventions
-from .conventions import check_counts, check_fps, fail
+from .conventions import fail
+from .points import finite, points_recording, stacked
+from .record import Recording, build_motion, split_duet
 from .refusals import pickle_advice
 from .smpl import BODIES, LONGER
 
@@ -37,41 +38,29 @@ def read_foreign_npz(path, arrays: dict, up=None, scale=None, fps=None) -> Motio
                   and plain[key].shape[-1] == 3 and plain[key].dtype.kind in "fiu" and plain[key].size), None)
     if found is None:
         _advise(path, arrays, plain)
-    points, notes = plain[found], []
+    points, where = plain[found], f"array {found!r}"
     if points.ndim == 3:
-        return _dancer(path, points, found, plain, notes, up, scale, fps)
+        return build_motion(_recording(path, finite(path, points, f"{where}, "), plain), up, scale, fps)
     if points.shape[1] != 2:
-        fail(path, f"expected [frames, joints, 3] or two people as [frames, 2, joints, 3]; got {points.shape}",
-             f"array {found!r}")
-    frames = len(points)  # one guess for both: they stand in one world
-    both = _dancer(path, np.concatenate([points[:, 0], points[:, 1]]), found, plain, notes, up, scale, fps)
-    return Duet(*(conventions.build_motion(path, both.positions[k * frames:(k + 1) * frames], both.fps, both.skeleton,
-                                notes=both.notes, name=f"{both.name} {'ab'[k]}") for k in range(2)))
+        fail(path, f"expected [frames, joints, 3] or two people as [frames, 2, joints, 3]; got {points.shape}", where)
+    both = stacked(path, finite(path, points, f"{where}, "))
+    return split_duet(build_motion(_recording(path, both, plain), up, scale, fps))
 
 
-def _dancer(path, points, found: str, plain: dict, notes: list, up, scale, fps) -> Motion:
-    from .points import _finite, _from_points
-    where = f"array {found!r}"
-    check_counts(path, len(points), points.shape[1], where)
-    points = _finite(path, points)
+def _recording(path, points: np.ndarray, plain: dict) -> Recording:
+    """The recording of joints [T, J, 3], at the rate that stands beside them."""
     stated = next((plain[key] for key in _RATES if plain.get(key) is not None), None)
-    if fps is None and stated is not None and stated.size == 1 and stated.dtype.kind in "fiu":
-        fps = check_fps(path, stated.item(), "its frame rate")
+    fps = stated.item() if stated is not None and stated.size == 1 and stated.dtype.kind in "fiu" else None
+    notes = []
     if points.shape[1] in LONGER:
-        kept = LONGER[points.shape[1]]
-        notes.append(f"{points.shape[1]} joints; the first {kept} are the body model's, and the others, points on the "
+        own = LONGER[points.shape[1]]
+        notes.append(f"{points.shape[1]} joints; the first {own} are the body model's, and the others, points on the "
                      "skin, were left out")
-        points = points[:, :kept]
-    if points.shape[1] not in BODIES:
-        return _from_points(path, points, up, scale, fps, turnable=False)
-    skeleton = BODIES[points.shape[1]]
-    if fps is None:
-        fps = 30.0
-        conventions.guess(
-            path, notes, f"frames per second guessed: {fps:g}", f"pass fps={fps:g} to say so, or what it is"
-        )
-    matrix, scale = conventions.resolve_axes_and_units(path, skeleton, points, notes, up, scale)
-    return conventions.build_motion(path, points @ matrix.T * scale, check_fps(path, fps), skeleton, notes=notes)
+        points = points[:, :own]
+    body = BODIES.get(points.shape[1])
+    if body is None:
+        return points_recording(path, points, notes, fps)
+    return Recording(path, body.names, body.parents, points, fps, notes=notes)
 
 
 def _advise(path, arrays: dict, plain: dict):

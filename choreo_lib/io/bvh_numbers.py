@@ -25,12 +25,12 @@ _COMMENT = re.compile(rb"(?:#|//)[^\n]*")
 
 @dataclass
 class Block:
-    """``values`` [T, channels]; ``fps``, None where Frame Time makes no sense; ``step``: the worth of the last digit
-    that was printed, below which differences mean nothing."""
+    """``values`` [T, channels]; ``fps``, None where Frame Time makes no sense; ``resolution``: the worth of the last
+    digit that was printed, below which differences mean nothing."""
 
     values: np.ndarray
     fps: float | None
-    step: float
+    resolution: float
 
 
 def read_numbers(path, data: bytes, motion_at, trees: list[Tree], notes: list, timed: bool = True) -> Block:

@@ -19,15 +19,15 @@ _WIDE = {codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32", codecs.BO
          codecs.BOM_UTF16_BE: "utf-16"}
 
 
-def load(path) -> tuple[bytes, re.Match]:
+def load_text(path) -> tuple[bytes, re.Match]:
     """The file as UTF-8 with line feeds, and where its line MOTION stands."""
     data = _utf8(path, conventions.load_bytes(path))
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
-    return data, motion_of(path, data)
+    return data, find_motion(path, data)
 
 
-def motion_of(path, data: bytes) -> re.Match:
+def find_motion(path, data: bytes) -> re.Match:
     """Where the first line MOTION stands."""
     motion_at = re.search(rb"^[ \t]*MOTION[ \t\r]*(?:(?:#|//)[^\n]*)?$", data, re.M | re.I)
     if motion_at is None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -51,9 +52,9 @@ class MotionGuessWarning(UserWarning):
     """
 
 
-def fail(path, message: str, where: str = ""):
-    """Raise a MotionFormatError that names the file, then the place, then the trouble."""
-    raise MotionFormatError(printable(f"{Path(path).name}: {where + ': ' if where else ''}{message}"))
+def fail(path, message: str, where: str = "", kind: type[MotionFormatError] = MotionFormatError) -> NoReturn:
+    """Raise a MotionFormatError that names the file, then the place, then the trouble. Chapter: 1."""
+    raise kind(printable(f"{Path(path).name}: {where + ': ' if where else ''}{message}"))
 
 
 def guess(path, notes: list, message: str, remedy: str):

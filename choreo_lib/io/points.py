@@ -7,21 +7,17 @@ gets the tree of short bones that change length least (a minimum spanning tree, 
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 
 from ..body.motion import Duet, Motion
 from ..body.skeleton import HYBRIK_29, Skeleton
-from . import conventions
-from .conventions import MAX_CELLS, check_counts, check_fps, fail
+from .arrays import load_array
+from .conventions import MAX_CELLS, check_counts, fail, guess, load_bytes
 from .detections import is_detections, read_dancer
 from .estimators import SMPL_24, read_json
 from .layout import check_layout, layout_of, two_dancers
-from .npz import read_array
+from .record import Recording, build_motion, split_duet
 from .refusals import flat_advice
-
-_FPS = 30.0
 
 
 def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
@@ -46,40 +42,54 @@ def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
                 fail(path, f"expected three numbers; got {str(point)[:40]}", f"entry {i}, {k}")
             if not all(abs(x) <= 1e9 for x in point):
                 fail(path, f"expected finite numbers; got {str(point)[:60]}", f"entry {i}, {k}")
-    return _from_points(path, np.array(lists, np.float64), up, scale, fps, always_turned=len(lists) < len(lists[0]))
+    points, notes = np.array(lists, np.float64), list[str]()
+    if len(lists) < len(lists[0]):
+        points = frames_first(points, notes)
+    return build_motion(points_recording(path, points, notes), up, scale, fps)
 
 
 def read_npy(path) -> np.ndarray:
-    """A plain array of numbers from an npy file; pickled objects are refused."""
-    data = conventions.load_bytes(path)
-    array = read_array(path, io.BytesIO(data), len(data), "")
+    """Read a plain array of finite numbers from an NPY file, [N, J, 3] or [N, M, J, 3].
+
+    Errors: MotionFormatError, naming the entry; pickled objects are refused. Chapter: 1.
+    """
+    array = load_array(path, load_bytes(path))
     if array.dtype.kind not in "fiu" or array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
         fail(path, f"expected numbers [frames, joints, 3] or [frames, 2, joints, 3]; got {array.dtype} {array.shape}"
                    + flat_advice(array.shape))
     if array.size > 6 * MAX_CELLS:
         fail(path, f"shape {array.shape} holds more than {MAX_CELLS:,} points a dancer; cut the take shorter")
-    return array
+    return finite(path, array)
 
 
-def read_npy_motion(path, up=None, scale=None, fps=None) -> Motion:
-    """Read one dancer from an array [T, J, 3], or [J, T, 3] where that is plain from the sizes."""
+def read_npy_motion(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Motion:
+    """Read one dancer from an array [T, J, 3], or [J, T, 3] where that is plain from the sizes.
+
+    Units, errors: as for `choreo_lib.read_motion`. Chapter: 1.
+    """
     array = read_npy(path)
     if array.ndim == 4:
         fail(path, f"shape {array.shape} holds one dancer in an axis too many; save array[{'0' * (array.shape[0] == 1)}"
                    f"{':, 0' * (array.shape[0] != 1)}]" if 1 in array.shape[:2] else
                    f"shape {array.shape} holds {array.shape[0 if array.shape[0] == 2 else 1]} dancers; take read_duet")
-    found = layout_of(_finite(path, array)) if array.shape[0] >= array.shape[1] else None
+    found = layout_of(array) if array.shape[0] >= array.shape[1] else None
     if found == "interleaved":
         fail(path, "rows jump to and fro, as where two dancers take turns (row 0 a, row 1 b, ...); take read_duet")
-    notes = []
+    notes: list[str] = []
     if found == "stacked":
-        conventions.guess(path, notes, "read as one dancer, who jumps once, in the middle",
-                     "if all rows of a come before all rows of b, take read_duet")
-    return _from_points(path, array, up, scale, fps, notes=notes)
+        guess(path, notes, "read as one dancer, who jumps once, in the middle",
+              "if all rows of a come before all rows of b, take read_duet")
+    if array.shape[0] <= 200 < array.shape[1]:
+        array = frames_first(array, notes)
+    return build_motion(points_recording(path, array, notes), up, scale, fps)
 
 
-def read_npy_duet(path, up=None, scale=None, fps=None, layout=None) -> Duet:
-    """Read two dancers from [T, 2, J, 3], or [2T, J, 3] whose rows lie as ``layout`` says (see `layout.LAYOUTS`)."""
+def read_npy_duet(path, up: str | None = None, scale: float | None = None, fps: float | None = None,
+                  layout: str | None = None) -> Duet:
+    """Read two dancers from [T, 2, J, 3], or [2T, J, 3] whose rows lie as ``layout`` says (see `layout.LAYOUTS`).
+
+    Units, errors: as for `choreo_lib.read_duet`. Chapter: 1.
+    """
     array = read_npy(path)
     check_layout(path, layout)
     if array.ndim == 4 and array.shape[1] != 2:
@@ -87,61 +97,47 @@ def read_npy_duet(path, up=None, scale=None, fps=None, layout=None) -> Duet:
                    + (", which swapaxes(0, 1) would make so" if array.shape[0] == 2 else ""))
     if array.ndim == 4 and layout is not None:
         fail(path, f"the dancers of {array.shape} are parted already; leave layout= away", "layout=")
-    array = _finite(path, array)
     if array.ndim == 3:
         array = two_dancers(path, array, layout)  # [T, 2, J, 3]
-    frames, _, joints, _ = array.shape
-    check_counts(path, frames, joints)
-    # one guess for both: they stand in one world
-    rows = array.transpose(1, 0, 2, 3).reshape(2 * frames, joints, 3)
-    both = _from_points(path, rows, up, scale, fps, turnable=False)
-    a, b = (
-        conventions.build_motion(
-            path,
-            both.positions[i * frames : (i + 1) * frames],
-            both.fps,
-            both.skeleton,
-            notes=both.notes,
-            name=f"{both.name} {'ab'[i]}",
-        )
-        for i in range(2)
-    )
-    return Duet(a, b)
+    return split_duet(build_motion(points_recording(path, stacked(path, array)), up, scale, fps))
 
 
-def _finite(path, array: np.ndarray) -> np.ndarray:
+def stacked(path, array: np.ndarray) -> np.ndarray:
+    """Both dancers' rows one behind the other, [T, 2, J, 3] -> [2T, J, 3]: one guess for both, who share a world."""
+    check_counts(path, len(array), array.shape[2])
+    return array.swapaxes(0, 1).reshape(-1, *array.shape[2:])
+
+
+def finite(path, array: np.ndarray, where: str = "") -> np.ndarray:
+    """The array in float64. Errors: MotionFormatError, naming the first entry that is not finite. Chapter: 1."""
     with np.errstate(all="ignore"):
         points = array.astype(np.float64)
     bad = np.argwhere(~(np.abs(points) <= 1e9))
     if len(bad):
-        fail(path, f"expected finite numbers; got {points[tuple(bad[0])]:g}", f"entry [{', '.join(map(str, bad[0]))}]")
+        fail(path, f"expected finite numbers; got {points[tuple(bad[0])]:g}",
+             f"{where}entry [{', '.join(map(str, bad[0]))}]")
     return points
 
 
-def _from_points(path, array, up, scale, fps, always_turned=False, turnable=True, notes=()) -> Motion:
-    notes = [*notes]
-    points = _finite(path, array)
-    if always_turned or turnable and points.shape[0] <= 200 < points.shape[1]:
-        points = points.transpose(1, 0, 2)
-        notes.append(f"axes turned round: the file holds {points.shape[1]} joints x {points.shape[0]} frames")
-    frames, joints, _ = points.shape
-    check_counts(path, frames, joints)
-    known = {29: HYBRIK_29, 24: SMPL_24}
-    if joints in known:
-        skeleton = known[joints]
-    else:
+def frames_first(points: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Joints first to frames first, [J, T, 3] -> [T, J, 3], and say so."""
+    notes.append(f"axes turned round: the file holds {points.shape[0]} joints x {points.shape[1]} frames")
+    return points.transpose(1, 0, 2)
+
+
+def points_recording(path, points: np.ndarray, notes=(), fps: float | None = None) -> Recording:
+    """The recording of points [T, J, 3]: of a body that is known by its number of joints, else of an inferred tree.
+
+    Chapter: 1.
+    """
+    check_counts(path, *points.shape[:2])
+    notes, skeleton = [*notes], {29: HYBRIK_29, 24: SMPL_24}.get(points.shape[1])
+    if skeleton is None:
         skeleton, order = infer_skeleton(points)
         points = points[:, order]
         notes.append("the joints have no names; their tree is the one whose bones change length least, "
                      "and joint_07 is number 7 of the file")
-    if fps is None:
-        fps = _FPS
-        conventions.guess(
-            path, notes, f"frames per second guessed: {fps:g}", f"pass fps={fps:g} to say so, or what it is"
-        )
-    fps = check_fps(path, fps)
-    matrix, scale = conventions.resolve_axes_and_units(path, skeleton, points, notes, up, scale)
-    return conventions.build_motion(path, points @ matrix.T * scale, fps, skeleton, notes=notes)
+    return Recording(path, skeleton.names, skeleton.parents, points, fps, notes=notes)
 
 
 def infer_skeleton(points: np.ndarray) -> tuple[Skeleton, list[int]]:

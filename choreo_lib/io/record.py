@@ -83,18 +83,20 @@ def build_motion(record: Recording, up: str | None = None, scale: float | None =
     Errors: MotionFormatError, naming the frame and joint of a number that cannot be.
     Chapter: 1.
     """
-    path, skeleton = record.path, record.skeleton
+    path = record.path
+    rotations, positions = record.rotations, record.positions
+    check_counts(path, len(record.translations if positions is None else positions), len(record.names))
+    skeleton = record.skeleton
+    stated_by = "its frame rate" if fps is None else "fps="
     fps = record.fps if fps is None else fps
     if fps is None:
         fps = DEFAULT_FPS
         guess(path, record.notes, f"frames per second guessed: {fps:g}",
               f"pass fps={fps:g} to say so, or what it is")
-    fps = check_fps(path, fps)
-    rotations, positions = record.rotations, record.positions
+    fps = check_fps(path, fps, stated_by)
     if positions is None:
         positions, _ = forward_kinematics(skeleton, rotations, record.translations[:, 0], record.translations)
         record.positions = positions
-    check_counts(path, *positions.shape[:2])
     if not record.ours:
         with np.errstate(all="ignore"):
             matrix, scale = resolve_axes_and_units(record, up, scale)

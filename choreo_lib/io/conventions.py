@@ -209,3 +209,16 @@ def source_from_dict(words) -> Source | None:
         return None
     texts = {key: words[key] for key in ("credit", "terms", "url") if isinstance(words.get(key), str)}
     return Source(words["name"], redistribute=words.get("redistribute") is True, verified=False, **texts)
+
+
+def unique_names(names: list[str], notes: list[str], what: str = "joint name") -> list[str]:
+    """Names, each once: a name that stands twice gets a suffix (``Hand``, ``Hand_2``), and a note. Chapter: 1."""
+    taken, unique = set(names), []
+    for name in names:
+        fresh, count = name, 2
+        while fresh in unique or fresh != name and fresh in taken:
+            fresh, count = f"{name}_{count}", count + 1
+        if fresh != name:
+            notes.append(f"{what} {name!r} stood twice; the later one is now {fresh!r}")
+        unique.append(fresh)
+    return unique

@@ -15,6 +15,7 @@ from .arrays import load_array
 from .conventions import MAX_CELLS, check_counts, fail, guess, load_bytes
 from .detections import is_detections, read_dancer
 from .estimators import SMPL_24, read_json
+from .joint_sets import bone_costs
 from .layout import check_layout, layout_of, two_dancers
 from .record import Recording, build_motion, split_duet
 from .refusals import flat_advice
@@ -141,30 +142,25 @@ def points_recording(path, points: np.ndarray, notes=(), fps: float | None = Non
 
 
 def infer_skeleton(points: np.ndarray) -> tuple[Skeleton, list[int]]:
-    """The tree over unnamed joints whose bones change length least, and the order that puts parents first.
+    """Infer the tree over unnamed joints whose bones change length least, and the order that puts parents first.
 
-    Shapes: ``points`` [T, J, 3]; the order lists the file's joints. Prim's algorithm from the joint
-    nearest the body's middle; the cost of a bone is the spread of its length plus a tenth of the
-    length, for a long reach that happens to stay even is rarely a bone.
-    Chapter: 1.
+    Shapes: ``points`` [T, J, 3]; the order lists the file's joints. Prim's algorithm from the joint nearest the body's
+    middle, with the costs of `choreo_lib.io.joint_sets.bone_costs`.
+    Chapter: 1. Prim, "Shortest connection networks and some generalizations", Bell System Technical Journal 1957.
     """
     few = points[:: max(1, len(points) // 100)]
     middle = few.mean(axis=1, keepdims=True)
     root = int(np.linalg.norm(few - middle, axis=-1).mean(axis=0).argmin())
     order, parents = [root], [-1]
-    best, host = np.full(few.shape[1], np.inf), np.zeros(few.shape[1], int)
-    left = np.ones(few.shape[1], dtype=bool)
-    left[root] = False
-    while left.any():
-        length = np.linalg.norm(few - few[:, order[-1:]], axis=-1)  # [T, J]
-        cost = length.std(axis=0) + 0.1 * length.mean(axis=0)
-        closer = cost < best
-        best[closer], host[closer] = cost[closer], len(order) - 1
-        nearest = int(np.where(left, best, np.inf).argmin())
-        if not left[nearest]:
-            nearest = int(left.argmax())
+    cheapest, host = np.full(points.shape[1], np.inf), np.zeros(points.shape[1], int)
+    outside = np.ones(points.shape[1], dtype=bool)
+    outside[root] = False
+    while outside.any():
+        costs = bone_costs(points, order[-1])  # [J]
+        closer = costs < cheapest
+        cheapest[closer], host[closer] = costs[closer], len(order) - 1
+        nearest = int(np.where(outside, cheapest, np.inf).argmin())
         parents.append(int(host[nearest]))
         order.append(nearest)
-        left[nearest] = False
+        outside[nearest] = False
     return Skeleton([f"joint_{j:02d}" for j in order], parents), order
-

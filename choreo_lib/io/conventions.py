@@ -120,18 +120,6 @@ def check_counts(path, frames: int, joints: int, where: str = ""):
                    "cut the take shorter", where)
 
 
-def change_basis(matrix, rotations: np.ndarray) -> np.ndarray:
-    """Local quaternions as seen in another world: R' = C R C^T, so the rest pose turns along.
-
-    Shapes: ``matrix`` [3, 3], ``rotations`` [..., 4]. A reflection (left-handed file) is undone too.
-    """
-    spin = np.asarray(matrix, np.float64) * np.linalg.det(matrix)
-    return np.concatenate([rotations[..., :3] @ spin.T, rotations[..., 3:]], axis=-1)
-
-
-turn = change_basis  # until every reader gives a Recording
-
-
 def resolve_axes_and_units(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None, scale=None,
            stated_up=None, stated_scale=None) -> tuple[np.ndarray, float]:
     """The matrix to Z up and the scale to metres: the caller's word, else the file's, else a guess.

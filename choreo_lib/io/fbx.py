@@ -9,10 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import roma
 import torch
 
 from ..body.motion import Motion
+from ..body.skeleton import Skeleton, local_rotations
+from ..core.deferred import roma
 from .conventions import check_counts, check_fps, fail, load_bytes
 from .fbx_scene import Body, Scene, Stack, find_bodies
 from .record import Recording, build_motion
@@ -160,12 +161,10 @@ def _recording(path, scene: Scene, body: Body, notes: list[str], matrices: np.nd
     axes = axes / length
     if (np.linalg.det(axes) < 0).any():
         fail(path, "a bone is mirrored by a negative scale; apply the scale before exporting")
-    world = roma.rotmat_to_unitquat(roma.special_gramschmidt(torch.from_numpy(axes)))  # [T, J, 4]
-    parents = list(body.parents[1:])
-    undo = roma.quat_conjugation(world[:, parents])
-    rotations, offsets = world.clone(), np.zeros((len(body.names), 3))
-    rotations[:, 1:] = roma.quat_product(undo, world[:, 1:])
-    bones = roma.quat_action(undo, torch.from_numpy(places[:, 1:] - places[:, parents])).numpy()  # [T, J - 1, 3]
+    world = roma.special_gramschmidt(torch.from_numpy(axes)).numpy()  # [T, J, 3, 3]
+    parents, offsets = list(body.parents[1:]), np.zeros((len(body.names), 3))
+    rotations = local_rotations(Skeleton(body.names, body.parents), world)
+    bones = np.einsum("tjba,tjb->tja", world[:, parents], places[:, 1:] - places[:, parents])  # [T, J - 1, 3]
     offsets[1:] = bones.mean(axis=0)
     change = np.abs(bones - offsets[1:]).max(axis=(0, 2))
     rest = np.maximum(np.linalg.norm(offsets[1:], axis=-1), 1e-9)
@@ -173,7 +172,7 @@ def _recording(path, scene: Scene, body: Body, notes: list[str], matrices: np.nd
         some = ", ".join(stretched[:3]) + (" ..." if len(stretched) > 3 else "")
         notes.append(f"bones change length: {len(stretched)} ({some}); the skeleton holds their mean")
     basis, up = _basis(scene.axes)
-    return Recording(path, body.names, body.parents, places, rate, rotations.numpy(), offsets=offsets, up=up,
+    return Recording(path, body.names, body.parents, places, rate, rotations, offsets=offsets, up=up,
                      unit=scene.unit if 1e-6 <= scene.unit <= 1e6 else None, basis=basis, notes=notes)
 
 

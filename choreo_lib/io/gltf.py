@@ -13,6 +13,7 @@ import numpy as np
 
 from ..body.compatibility import same_rate
 from ..body.motion import Duet, Motion, Source
+from ..body.rotations import continuous
 from .conventions import atomic_write, fail, source_to_dict
 from .record import Recording
 from .writable import recording_of, steady_bones
@@ -83,8 +84,7 @@ class _Scene:
         """
         gl, doc, base, bones = self.gl, self.doc, len(self.doc.nodes) + 1, record.skeleton.bones
         rotations, local, steady = record.rotations, record.translations, steady_bones(record)
-        flips = np.where((rotations[1:] * rotations[:-1]).sum(axis=-1) < 0, -1.0, 1.0)
-        rotations[1:] *= np.cumprod(flips, axis=0)[..., None]  # viewers blend numbers, so neighbours must be alike
+        rotations = continuous(rotations)  # viewers blend numbers, so neighbours must be alike
         rest = record.offsets if turning else local[0]
         bind = _bind_pose(bones, rest, turning)
         mesh = self._mesh(bones, bind, record.end_sites if turning else [], turning, i)

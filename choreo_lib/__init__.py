@@ -5,11 +5,11 @@ quaternions x y z w; axes in the order [batch, time, dancer, joint, xyz]; dancer
 think otherwise are converted where they are read (`choreo_lib.io`) and nowhere else.
 """
 
-from . import checks, cleaning
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from .body.motion import OURS, Duet, Motion, Source
 from .body.skeleton import HYBRIK_29, Skeleton, forward_kinematics
-from .cleaning import RepairReport, clean
-from .evaluation import baselines, metrics
 from .io import Markers, MotionFormatError, MotionGuessWarning, read_duet, read_markers, read_motion, write_motion
 from .io.conform import ConformReport, conform
 from .sets import augmentation, synthetic, windows
@@ -17,7 +17,37 @@ from .sets.registry import DatasetError, data_path, list_datasets, load_duet, lo
 from .show import palette, plots
 from .show.export import animate
 from .show.player import Player, play
-from .training.artifacts import evaluate, list_models, load_model
-from .training.checkpoints import TrainingError
+
+if TYPE_CHECKING:
+    from . import checks, cleaning, evaluation, extensions, systems, training
+    from .cleaning import RepairReport, clean
+    from .evaluation import baselines, metrics
+    from .training.artifacts import evaluate, list_models, load_model
+    from .training.checkpoints import TrainingError
 
 __version__ = "0.1.0"
+
+_LATER = {  # rooms, and names with the module that has them: loaded when first used, since they need SciPy
+    **dict.fromkeys(("checks", "cleaning", "evaluation", "extensions", "systems", "training"), ""),
+    **dict.fromkeys(("RepairReport", "clean"), "cleaning"),
+    **dict.fromkeys(("baselines", "metrics"), "evaluation"),
+    **dict.fromkeys(("evaluate", "list_models", "load_model"), "training.artifacts"),
+    "TrainingError": "training.checkpoints",
+}
+
+
+def _load(name: str):
+    """A name of `_LATER`, from the module that has it. Errors: AttributeError for another."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(f"{__name__}.{_LATER[name] or name}")
+    value = globals()[name] = getattr(home, name) if _LATER[name] else home
+    return value
+
+
+if not TYPE_CHECKING:  # a type checker shall go on telling which names there are
+    __getattr__ = _load
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER} - {"TYPE_CHECKING", "import_module"})

@@ -62,7 +62,7 @@ def test_every_spelling_stands_where_the_truth_stands(tmp_path, style, up):
     np.testing.assert_allclose(motion.positions, kinematics(root, turns), atol=1e-4)
     assert not told(motion) and f"up='{up}'" in said and "scale=0.01" in said
     if style != "unknown":
-        assert motion.skeleton.pairs == tuple((j, j + 4) for j in (5, 6, 7, 8, 13, 14, 15, 16))
+        assert motion.skeleton.left_right_pairs == tuple((j, j + 4) for j in (5, 6, 7, 8, 13, 14, 15, 16))
         assert motion.skeleton.pelvis == 0
 
 
@@ -70,7 +70,7 @@ def test_every_spelling_stands_where_the_truth_stands(tmp_path, style, up):
 def test_usual_names_have_an_up_a_facing_and_pairs(name):
     motion, said = heard(cl.read_motion, case(name + ".bvh"))
     assert "up='y'" in said and 1.4 < motion.positions[..., 2].max() < 1.9 and motion.positions[..., 2].min() > -0.1
-    assert len(motion.skeleton.pairs) >= 8
+    assert len(motion.skeleton.left_right_pairs) >= 8
     cl.body.reference.reference_frame(torch.tensor(motion.positions[None, :, None]), 0, motion.skeleton, of="a")
 
 

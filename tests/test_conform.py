@@ -389,7 +389,7 @@ def test_the_pelvis_is_where_the_legs_meet():
     held = cl.Duet(*(reference(each) for each in duet))
     assert held.a.skeleton.pelvis == 1
     np.testing.assert_allclose(metrics.pelvis_distance(held), metrics.pelvis_distance(duet), atol=1e-6)
-    assert cl.body.joints.joint(held.a.skeleton, "pelvis") == 1
+    assert held.a.skeleton.index("pelvis") == 1
     for of in ("a", "b", "duet"):
         one, other = (reference_frame(torch.from_numpy(d.positions)[None], 20, d.a.skeleton, of=of)
                       for d in (duet, held))

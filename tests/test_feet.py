@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib.body.joints import joints
 from choreo_lib.evaluation import metrics
 from choreo_lib.extensions.foot_skate import standing
 from choreo_lib.sets import synthetic
@@ -49,7 +48,7 @@ def test_the_body_stays_a_body_and_what_is_above_the_hips_follows_the_pelvis(dan
 
 
 def test_no_knee_snaps(danced):
-    legs = joints(danced.skeleton, ("left_hip", "left_knee", "right_hip", "right_knee"))
+    legs = danced.skeleton.indices(("left_hip", "left_knee", "right_hip", "right_knee"))
     turns = danced.rotations.copy()
     turns[:, legs] = (0.0, 0.0, 0.0, 1.0)  # straight, so that they do not say which way to bend
     stiff = cl.Motion.from_rotations(turns, danced.positions[:, 0], 30, danced.skeleton)
@@ -60,7 +59,7 @@ def test_no_knee_snaps(danced):
 
 def test_feet_that_stand_already_stay(danced):
     after = standing(danced)
-    toes = joints(danced.skeleton, ("left_toe", "right_toe"))
+    toes = danced.skeleton.indices(("left_toe", "right_toe"))
     low = danced.positions[:, toes, 2] < np.percentile(danced.positions[:, toes, 2], 5, axis=0) + 0.005
     moved = np.linalg.norm(after.positions[:, toes] - danced.positions[:, toes], axis=-1)
     assert np.median(moved[low]) < 0.02
@@ -82,7 +81,7 @@ def test_a_leg_held_up_is_no_floor(danced):
     root = danced.positions[:, 0].copy()
     root[:144, 2] += 0.5
     motion = cl.Motion.from_rotations(danced.rotations, root, 30, danced.skeleton)
-    toes = joints(danced.skeleton, ("left_toe", "right_toe"))
+    toes = danced.skeleton.indices(("left_toe", "right_toe"))
     lowest = [each.positions[160:, toes, 2].min(0) for each in (motion, standing(motion))]
     assert np.abs(lowest[1] - lowest[0]).max() < 0.03
 

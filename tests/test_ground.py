@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 import choreo_lib as cl
+from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.motion import OURS, Source
-from choreo_lib.body.skeleton import project_bone_lengths
 
 
 def chain(seed=0, joints=6):
@@ -74,8 +74,8 @@ def test_a_broken_skeleton_is_refused_by_name(names, parents, word):
 
 def test_pairs_are_found_by_their_names():
     skeleton = cl.Skeleton(("root", "LeftArm", "RightArm", "l_toe", "r_toe", "collar"), (-1, 0, 0, 0, 0, 0))
-    assert skeleton.pairs == ((1, 2), (3, 4))
-    assert {len({a, b}) for a, b in cl.HYBRIK_29.pairs} == {2} and len(cl.HYBRIK_29.pairs) == 11
+    assert skeleton.left_right_pairs == ((1, 2), (3, 4))
+    assert {len({a, b}) for a, b in cl.HYBRIK_29.left_right_pairs} == {2} and len(cl.HYBRIK_29.left_right_pairs) == 11
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_kept_bones_take_lengths_and_let_gradients_through():
         drawn[:, :, 3] = drawn[:, :, 2]  # a bone without length is left alone
     lengths = torch.stack([_lengths(skeleton, drawn.detach())[..., 0].mean(1, keepdim=True),
                            _lengths(skeleton, drawn.detach())[..., 1].mean(1, keepdim=True), torch.zeros(2, 1)], -1)
-    kept = project_bone_lengths(skeleton, drawn, lengths, rounds=12)
+    kept = project_bone_lengths(skeleton, drawn, lengths, iterations=12)
     torch.testing.assert_close(_lengths(skeleton, kept)[..., :2], lengths[..., :2].expand(-1, 5, -1), atol=1e-3, rtol=0)
     kept.square().sum().backward()
     assert torch.isfinite(drawn.grad).all() and drawn.grad.abs().sum() > 0
@@ -186,11 +186,12 @@ def test_a_limb_drawn_through_itself_does_not_whirl():
     drawn[:, 1, 0], drawn[:, 2, 0], drawn[:, 2, 1] = 0.3, 0.3 + across, 0.002
     lengths = torch.tensor([[0.3, 0.3]])
     whirl, calm = (
-        project_bone_lengths(skeleton, drawn, lengths, doubt=doubt).diff(dim=0).norm(dim=-1).max() for doubt in (0, 8)
+        project_bone_lengths(skeleton, drawn, lengths, compliance=compliance).diff(dim=0).norm(dim=-1).max()
+        for compliance in (0, 8)
     )
     assert whirl > 0.1 and calm < 0.05
     near = drawn[:1] * 0.98  # nearly right, so hardly doubted
-    assert (_lengths(skeleton, project_bone_lengths(skeleton, near, lengths, doubt=8)) - 0.3).abs().max() < 0.006
+    assert (_lengths(skeleton, project_bone_lengths(skeleton, near, lengths, compliance=8)) - 0.3).abs().max() < 0.006
 
 
 def test_what_is_made_of_what_was_made_names_each_source_once():

@@ -5,8 +5,7 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib.body.joint_names import PARTS, plain_name, sided_names, split_side, twins
-from choreo_lib.body.joints import joint
+from choreo_lib.body.joint_names import PARTS, left_right_pairs, plain_name, sided_names, split_side
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.io.joint_roles import joint_roles
 
@@ -62,7 +61,7 @@ KNOWN = [cl.HYBRIK_29.names,
 
 @pytest.mark.parametrize("names", KNOWN, ids=len)
 def test_pairs_of_known_skeletons_are_what_they_were(names):
-    assert set(twins(tuple(names))) == old_pairs(list(names))
+    assert set(left_right_pairs(tuple(names))) == old_pairs(list(names))
 
 
 BODIES = {  # hips, head, then hip, knee, ankle, shoulder, elbow, wrist of a side as {} spells it
@@ -103,19 +102,20 @@ def spelled(kind):
 def test_every_spelling_has_limbs_pairs_a_pelvis_and_a_facing(kind):
     body = spelled(kind)
     parts = ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
-    assert [body.limb(side, part) for side in ("left", "right") for part in parts] == list(range(2, 14))
-    assert body.pairs == tuple((j, j + 6) for j in range(2, 8)) and body.pelvis == 0 and body.find("head") == 1
+    assert [body.find(f"{side}_{part}") for side in ("left", "right") for part in parts] == list(range(2, 14))
+    assert body.left_right_pairs == tuple((j, j + 6) for j in range(2, 8))
+    assert body.pelvis == body.find("pelvis", "hips") == 0 and body.find("head") == 1
     pose = torch.zeros(1, 1, 1, 14, 3)
     pose[..., 2:8, 0], pose[..., 8:, 0] = -1.0, 1.0  # left is -X: this body looks along +Y
     assert reference_frame(pose, 0, body, of="a").heading.item() == pytest.approx(np.pi / 2)
-    assert [joint(body, f"left_{part}") for part in parts] == list(range(2, 8))
+    assert [body.index(f"left_{part}") for part in parts] == list(range(2, 8))
 
 
 def test_no_joint_is_in_two_pairs_and_a_doubtful_twin_is_in_none():
     names = ("hips", "L_Foot", "R_Foot", "Foot_L", "Foot_R", "LeftFoot", "foot_l.001", "foot_r.001", "Lfoot", "r_hair")
-    pairs = twins(names)
+    pairs = left_right_pairs(names)
     assert pairs == ((1, 2), (3, 4), (6, 7)) and len({j for pair in pairs for j in pair}) == 6
-    assert twins(("left_toe", "Left_toe", "right_toe")) == ()  # which of the two lefts?
+    assert left_right_pairs(("left_toe", "Left_toe", "right_toe")) == ()  # which of the two lefts?
 
 
 def test_a_forehead_is_no_head_and_a_forearm_no_arm():

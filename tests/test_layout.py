@@ -81,7 +81,7 @@ def test_the_layout_page_and_its_picture_name_every_module():
 
 def test_public_names_say_their_chapter():
     """Every public name has a docstring that says in which chapter it is met."""
-    public = {name: value for name, value in vars(cl).items() if name[0] != "_" and callable(value)}
+    public = {name: getattr(cl, name) for name in dir(cl) if name[0] != "_" and callable(getattr(cl, name))}
     assert not [name for name, value in public.items() if "hapter" not in (value.__doc__ or "")]
 
 

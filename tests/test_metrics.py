@@ -11,7 +11,7 @@ from scipy.linalg import sqrtm
 from scipy.spatial.transform import Rotation
 
 import choreo_lib as cl
-from choreo_lib.body import joints
+from choreo_lib.body.joint_names import COMMON
 from choreo_lib.evaluation import metrics
 from choreo_lib.evaluation.metrics.frechet import relations
 from choreo_lib.sets import synthetic
@@ -175,23 +175,23 @@ def test_foot_skate_counts_slides_on_the_floor_only(floor):
 
 
 def test_names_are_found_in_every_kind_of_skeleton():
-    body = dict(zip(joints.COMMON, range(17)))
+    body = dict(zip(COMMON, range(17)))
     assert len(body) == 17
     salsa = cl.Skeleton(tuple(SALSA), (-1,) + tuple(range(26)))
     wanted = ["Hips", "Neck", "Head"] + [
         side + bone for side in ("Left", "Right")
         for bone in ("Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase")]  # fmt: skip
-    assert [SALSA[j] for j in joints.joints(salsa)] == wanted
+    assert [SALSA[j] for j in salsa.indices()] == wanted
     prefixed = cl.Skeleton(tuple("Neo_" + name for name in SALSA), (-1,) + tuple(range(26)))
-    assert joints.joints(prefixed) == joints.joints(salsa)
+    assert prefixed.indices() == salsa.indices()
     hybrik = ["pelvis", "neck", "head"] + [
         f"{side}_{part}" for side in ("left", "right")
         for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "foot")]  # fmt: skip
-    assert [cl.HYBRIK_29.names[j] for j in joints.joints(cl.HYBRIK_29)] == hybrik
-    assert [cl.HYBRIK_29.names[j] for j in joints.hands(cl.HYBRIK_29)] == [
+    assert [cl.HYBRIK_29.names[j] for j in cl.HYBRIK_29.indices()] == hybrik
+    assert [cl.HYBRIK_29.names[j] for j in cl.HYBRIK_29.hands] == [
         f"{side}_{part}" for part in ("wrist", "thumb", "middle") for side in ("left", "right")]  # fmt: skip
     with pytest.raises(ValueError, match="left_wrist.*joint_01"):
-        joints.joint(cl.Skeleton(("joint_00", "joint_01"), (-1, 0)), "left_wrist")
+        cl.Skeleton(("joint_00", "joint_01"), (-1, 0)).index("left_wrist")
 
 
 def test_bone_variation_by_hand():
@@ -389,7 +389,7 @@ def test_geometric_features_belong_to_the_body():
 def test_a_mirrored_dance_exchanges_left_and_right():
     motion = synthetic.duet("drives", 200, seed=4).a
     flipped = motion.positions * (-1, 1, 1)
-    for left, right in motion.skeleton.pairs:
+    for left, right in motion.skeleton.left_right_pairs:
         flipped[:, [left, right]] = flipped[:, [right, left]]
     one, two = (relations(m) for m in (motion, cl.Motion(flipped, 30.0, motion.skeleton)))
     other = {"left": "right", "right": "left"}

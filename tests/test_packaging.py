@@ -36,9 +36,28 @@ def python(code, cwd, **more):
 
 
 def test_an_import_brings_in_nothing_heavy():
-    heavy = ["torch_geometric", "matplotlib.pyplot", "pooch", "ufbx", "ezc3d", "pygltflib", "imageio_ffmpeg", "IPython"]
+    heavy = ["torch_geometric", "matplotlib.pyplot", "pooch", "ufbx", "ezc3d", "pygltflib", "imageio_ffmpeg", "IPython",
+             "scipy", "sklearn", "ipywidgets", "torch._dynamo"]
     code = f"import sys, choreo_lib; print([name for name in {heavy} if name in sys.modules])"
     assert python(code, ROOT) == "[]"
+
+
+def test_what_comes_later_comes_by_its_name():
+    code = """
+import choreo_lib as cl
+shown, there = dir(cl), set(vars(cl))
+for name in ("checks", "cleaning", "evaluation", "extensions", "systems", "training", "clean", "RepairReport",
+             "metrics", "baselines", "evaluate", "list_models", "load_model", "TrainingError"):
+    assert name in shown and name not in there, name
+    assert getattr(cl, name) is vars(cl)[name], name
+from choreo_lib.training.artifacts import load_model
+assert cl.load_model is load_model and cl.metrics is cl.evaluation.metrics
+try:
+    cl.nothing_of_this_name
+except AttributeError as error:
+    print(error)
+"""
+    assert python(code, ROOT) == "module 'choreo_lib' has no attribute 'nothing_of_this_name'"
 
 
 @pytest.fixture(scope="module")

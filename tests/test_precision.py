@@ -20,8 +20,8 @@ from torch.overrides import TorchFunctionMode
 import choreo_lib as cl
 from choreo_lib import training
 from choreo_lib.__main__ import main
+from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.reference import reference_frame
-from choreo_lib.body.skeleton import project_bone_lengths
 from choreo_lib.core import precision
 from choreo_lib.extensions import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE, dance_nri, nri_decoders, signals
 from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded

@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
-from choreo_lib.body.skeleton import slerp
+from choreo_lib.body.rotations import slerp
 from choreo_lib.extensions import DuetVAE
 from choreo_lib.systems import losses
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from choreo_lib.body.joints import joints
 from choreo_lib.body.motion import Motion
 from choreo_lib.body.skeleton import Skeleton
 from choreo_lib.evaluation import metrics
@@ -40,13 +39,13 @@ def test_a_body_that_slides_stands_and_then_steps(duet):
     pose = duet.b.positions[40]
     slides = pose + np.arange(60, dtype=np.float32)[:, None, None] * np.float32([0.2 / 30, 0, 0])  # 0.2 m/s
     made = on_feet(duet.b, slides)
-    toes = made.positions[:, joints(made.skeleton, ("left_toe", "right_toe"))]
+    toes = made.positions[:, made.skeleton.indices(("left_toe", "right_toe"))]
     pace = 30 * np.linalg.norm(np.diff(toes[..., :2], axis=0), axis=-1)
     assert (pace[:10] < 0.02).all() and pace.max() > 0.5  # it stands, and catches up in steps
     assert toes[..., 2].max() > toes[0, :, 2].max() + 0.02
     assert np.linalg.norm(made.positions[-1, 0] - slides[-1, 0]) < 0.05
     assert metrics.bone_variation(made).max() < 1e-3
-    foot = made.positions[:, joints(made.skeleton, ("left_ankle", "right_ankle"))] - toes
+    foot = made.positions[:, made.skeleton.indices(("left_ankle", "right_ankle"))] - toes
     assert np.linalg.norm(foot - foot[0], axis=-1).mean() < 0.03  # the foot goes along with its toe
 
 
@@ -54,7 +53,7 @@ def test_a_leg_that_is_held_in_the_air_stays_there(duet):
     raised = np.repeat(duet.b.positions[40:41], 40, 0)
     leg = [duet.b.skeleton.index(name) for name in ("left_ankle", "left_foot", "left_bigtoe")]
     raised[PAST:, leg, 2] += np.minimum(np.arange(28) / 10, 1)[:, None] * 0.3
-    toe = joints(duet.b.skeleton, ("left_toe",))[0]
+    toe = duet.b.skeleton.indices(("left_toe",))[0]
     made = on_feet(duet.b, raised)
     assert made.positions[-10:, toe, 2].min() > raised[-1, toe, 2] - 0.1
 

@@ -10,7 +10,8 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
-from choreo_lib.body.skeleton import positions_of, slerp
+from choreo_lib.body.rotations import slerp
+from choreo_lib.body.skeleton import positions_of
 from choreo_lib.extensions import VAERNN
 from choreo_lib.extensions.latent_sequence import blend
 from choreo_lib.extensions.vae_rnn import gaussian_ot_map

@@ -14,8 +14,9 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib import checks, cleaning, extensions, io, training
-from choreo_lib.body import joints, skeleton
-from choreo_lib.body.reference import reference_frame, rotate_z, velocities
+from choreo_lib.body.bones import project_bone_lengths
+from choreo_lib.body.reference import reference_frame, velocities
+from choreo_lib.body.rotations import rotate_z, slerp
 from choreo_lib.body.skeleton import positions_of
 from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
@@ -93,6 +94,7 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "project_bone_lengths": {"positions": torch.tensor(POSES)}, "frechet_distance": {"x": np.eye(4), "y": np.eye(4)},
     "to_local": {"x": BATCH}, "to_world": {"x": BATCH}, "edge_accuracy": {"true": WORLDS.edges},
     "smooth": {"positions": np.array(POSES)}, "Skeleton.index": {"name": "head"}, "Source": {"name": "me"},
+    "Skeleton.indices": {"names": ["head"]}, "Skeleton.find": {"names": "head"},
     "load_motion": {"name": "synthetic/canon/a"}, "load_duet": {"name": "synthetic/canon"}, "splits": {"name": "salsa"},
     "data_path": {"name": "synthetic/canon"}, "load_model": {"name": "springs5"}, "Coupling": {"kind": "canon"},
     "fetch": {"name": "synthetic/canon"}, "missing": {"name": "synthetic/canon"},
@@ -144,12 +146,12 @@ def verbs() -> dict:
     add(artifacts.train, artifacts.find_recipe, registry.fetch, registry.missing, registry.is_here)
     add(registry.source, prefix="datasets.")
     add("from_rotations", of=cl.Motion), add("transformed", "resampled", of=MOTION)
-    add("index", "find", of=BODY, prefix="Skeleton.")
+    add("index", "indices", "find", of=BODY, prefix="Skeleton.")
     add("join", of=cl.Source, prefix="Source.")
     add("save", of=player.Player("", "", ""))
     add(
-        skeleton.slerp,
-        skeleton.project_bone_lengths,
+        slerp,
+        project_bone_lengths,
         synthetic.duet,
         synthetic.draw_drives,
         synthetic.body,
@@ -159,7 +161,6 @@ def verbs() -> dict:
     )
     add("batches", "to", of=WORLDS, prefix="Particles.")
     add(*(name for name in metrics.__all__ if name[0].islower()), of=metrics)
-    add(joints.joint, joints.joints, joints.hands)
     add(*(name for name in baselines.__all__ if name[0].islower() and name != "evaluate"), of=baselines)
     add(baselines.evaluate, prefix="baselines.")
     add(baselines.Ridge, metrics.frechet.relations, find_up, records, training.fit)

@@ -89,7 +89,7 @@ def body_size(skeleton: Skeleton, positions=None) -> float | None:
 
     Shapes: ``positions`` [T, J, 3], of whose frames the median counts; None: by the rest bones. Chapter: 5.
     """
-    ends = skeleton.limb("left", "ankle"), skeleton.find("head")
+    ends = skeleton.find("left_ankle"), skeleton.find("head")
     if None in ends:
         return None
     chains = [skeleton.chain(end) for end in ends]

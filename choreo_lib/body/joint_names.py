@@ -21,6 +21,9 @@ PARTS = {
 }
 """Our name of a joint that stands on both sides: the stems under which recordings know it, the surer one first. A
 bone's name is the joint it starts from, so a BVH's LeftArm is the shoulder and its LeftShoulder the collar bone."""
+COMMON = ("pelvis", "neck", "head") + tuple(f"{side}_{part}" for side in ("left", "right") for part in PARTS)
+"""The 17 joints that every body in this book has, under the names that the measures use, in the order in which
+features count them."""
 
 _RIG = re.compile(
     r"(?:mixamorig\d*[\s_.\-]*|(?:valvebiped|bip\d+|bip|j_(?:bip|sec|adj)(?:_c(?=_))?|cc_base|character\d*|def|org|mch|"
@@ -120,7 +123,7 @@ def sided_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 
 @lru_cache(maxsize=256)
-def twins(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+def left_right_pairs(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     """Pairs (left joint, right joint) of names that differ in their side alone; no joint is in two. Chapter: 1."""
     found: dict[str, dict[str, list[int]]] = {}
     for j, name in enumerate(names):
@@ -129,6 +132,12 @@ def twins(names: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
             found.setdefault(f"{name[:first]}\0{name[last:]}".lower(), {}).setdefault(side, []).append(j)
     return tuple(sorted((each["left"][0], each["right"][0]) for each in found.values()
                         if len(each.get("left", ())) == len(each.get("right", ())) == 1))
+
+
+def stems(name: str) -> list[str]:
+    """Under which stems a joint is known, the surer one first: "left_ankle" as "leftankle", "leftfoot". Chapter: 1."""
+    side, _, part = name.partition("_")
+    return [side + stem for stem in PARTS[part]] if part in PARTS else [name.replace("_", "")]
 
 
 def find(names: tuple[str, ...], candidates) -> int | None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import roma
 import torch
 
 from ..core.arguments import MAX_CELLS, MAX_FRAMES, a, each, flag, number, printable, shown, takes, text
 from ..core.shapes import array
 from .compatibility import same_rate
-from .skeleton import Skeleton, forward_kinematics, slerp
+from .rotations import rotate_points_z, rotate_z, slerp
+from .skeleton import Skeleton, forward_kinematics
 
 _FPS = number(above=0, high=1e6, what="a number of frames per second")
 
@@ -175,17 +175,15 @@ class Motion:
 
         Units: ``shift`` metres [3] or [T, 3]; ``turn`` radians, counter-clockwise seen from above.
         """
-        spin = roma.rotvec_to_unitquat(torch.tensor([0.0, 0.0, turn], dtype=torch.float64))
-        matrix = roma.unitquat_to_rotmat(spin).numpy()
         shift = np.asarray(shift, dtype=np.float64)
         if shift.shape not in ((3,), (len(self), 3)):
             raise ValueError(f"shift must have shape [3] or [{len(self)}, 3], one a frame; got {shift.shape}")
-        positions = self.positions @ matrix.T + (shift if shift.ndim == 1 else shift[:, None])
+        angle = torch.tensor(turn, dtype=torch.float64)
+        positions = rotate_points_z(angle, torch.tensor(self.positions).double()).numpy() + shift.reshape(-1, 1, 3)
         rotations = None
         if self.rotations is not None:
             rotations = self.rotations.copy()
-            root = torch.from_numpy(rotations[:, 0]).double()
-            rotations[:, 0] = roma.quat_product(spin.expand_as(root), root).numpy()
+            rotations[:, 0] = rotate_z(angle, torch.tensor(rotations[:, 0]).double()).numpy()
         return replace(self, positions=positions, rotations=rotations)
 
     @takes(fps=_FPS)

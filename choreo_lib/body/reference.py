@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import roma
 import torch
 
 from ..core.arguments import MAX_FRAMES, a, count, rate, takes, text
-from ..core.shapes import tensor, together
+from ..core.shapes import tensor
+from .rotations import rotate_points_z
 from .skeleton import Skeleton
 
 
@@ -30,32 +30,18 @@ class ReferenceFrame(NamedTuple):
     def to_local(self, x: torch.Tensor) -> torch.Tensor:
         """World positions as seen from the frame. Chapter: 3."""
         origin, heading = self._beside(x)
-        return _turn(x - origin, -heading)
+        return rotate_points_z(-heading, x - origin)
 
     @takes(x=tensor(..., 3))
     def to_world(self, x: torch.Tensor) -> torch.Tensor:
         """The inverse of `to_local`. Chapter: 3."""
         origin, heading = self._beside(x)
-        return _turn(x, heading) + origin
+        return rotate_points_z(heading, x) + origin
 
     def _beside(self, x: torch.Tensor):
         ones = [1] * (x.ndim - 1 - self.heading.ndim)
         shape = (*self.heading.shape, *ones)
         return self.origin.reshape(*shape, 3), self.heading.reshape(shape)  # [B, 1, ..., 3], [B, 1, ...]
-
-
-def _turn(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
-    cos, sin = torch.cos(angle), torch.sin(angle)
-    return torch.stack([cos * x[..., 0] - sin * x[..., 1], sin * x[..., 0] + cos * x[..., 1], x[..., 2]], -1)
-
-
-@takes(angle=tensor(), rotations=tensor(..., 4))
-def rotate_z(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
-    """World rotations [..., 4] (x y z w), turned by ``angle`` [...] radians about the vertical. Chapter: 6."""
-    together(rotations=rotations.shape[:-1], angle=angle.shape)
-    half = (angle / 2).expand(rotations.shape[:-1])
-    nothing = torch.zeros_like(half)
-    return roma.quat_product(torch.stack([nothing, nothing, half.sin(), half.cos()], -1), rotations)
 
 
 @takes(batch=tensor("windows", "frames", "dancers", "joints", 3), at=count(-MAX_FRAMES),
@@ -88,7 +74,7 @@ def reference_frame(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = 
 
 def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     """The horizontal direction [B, 2] in which a body faces, from joints [B, J, 3]."""
-    found = [skeleton.limb(side, part) for part in ("hip", "shoulder") for side in ("left", "right")]
+    found = [skeleton.find(f"{side}_{part}") for part in ("hip", "shoulder") for side in ("left", "right")]
     if None in found:
         raise ValueError("no left and right hip and shoulder among the joints, so nobody knows where this body faces")
     hip, other_hip, shoulder, other_shoulder = (pose[:, j] for j in found)

@@ -5,37 +5,39 @@ Taught in chapter 1, "Seeing a duet".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import roma
 import torch
 
-from ..core.arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, printable, shown, takes, text
-from ..core.precision import in_full_precision
-from ..core.shapes import array, tensor, together
+from ..core.arguments import MAX_FRAMES, Rule, Wrong, a, count, each, printable, shown, takes, text
+from ..core.deferred import roma
+from ..core.shapes import array, stands_for, tensor
 from . import joint_names
+from .joint_names import COMMON
+from .rotations import Numbers, arrays_too, continuous
 
 
-def _an_end(value, axes):
+def _end_site(value, axes):
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise Wrong(TypeError)
     count(0, MAX_FRAMES).test(value[0], axes), array(3).test(value[1], axes)
     return value
 
 
-_ENDS = each(Rule("a pair (joint index, offset [3])", _an_end))
+_END_SITES = each(Rule("a pair (joint index, offset [3])", _end_site))
 
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
     """Names, parents and rest offsets of a body's joints.
 
-    Shapes: ``names`` J strings, all different; ``parents`` J indices, -1 for the one root, which
-    comes first, and every parent before its children; ``offsets`` float64 [J, 3], each joint seen
-    from its parent in the rest pose, or None for a body known only as points. ``ends`` are BVH's
-    end sites, the tips of the last bones: pairs (joint index, offset [3]).
+    Shapes: ``names`` J strings, all different; ``parents`` J indices, -1 for the one root, which comes first, and
+    every parent before its children; ``offsets`` float64 [J, 3], each joint seen from its parent in the rest pose,
+    or None for a body known only as points. ``end_sites`` are the tips of the last bones, as BVH has them: pairs
+    (joint index, offset [3]).
     Units: metres, Z up.
     Errors: ValueError, naming the joint, where a rule above is broken.
     Chapter: 1.
@@ -50,22 +52,20 @@ class Skeleton:
         put = lambda field, value: object.__setattr__(self, field, value)  # noqa: E731 (frozen)
         each(text)("names", self.names)
         each(count(-1))("parents", self.parents)
+        tips = _END_SITES("end_sites", self.end_sites)
         put("names", tuple(printable(str(name)) for name in self.names))
         put("parents", tuple(int(parent) for parent in self.parents))
-        put("end_sites", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in _ENDS("end_sites", self.end_sites)))
+        put("end_sites", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in tips))
         if len(self.names) != len(self.parents) or not self.names:
-            raise ValueError(
-                f"a skeleton needs one parent a name; got {len(self.names)} names and {len(self.parents)} parents"
-            )
+            raise ValueError(f"a skeleton needs one parent a name; got {len(self.names)} names and "
+                             f"{len(self.parents)} parents")
         if len(set(self.names)) != len(self.names):
             twice = next(n for i, n in enumerate(self.names) if n in self.names[:i])
             raise ValueError(f"joint name {twice!r} stands twice; every joint needs a name of its own")
         for j, parent in enumerate(self.parents):
             if (parent != -1) if j == 0 else not 0 <= parent < j:
-                raise ValueError(
-                    f"joint {j} ({self.names[j]!r}) has parent {parent}; the root comes "
-                    "first with parent -1, and every parent before its children"
-                )
+                raise ValueError(f"joint {j} ({self.names[j]!r}) has parent {parent}; the root comes first with parent "
+                                 "-1, and every parent before its children")
         for j, _ in self.end_sites:
             if not 0 <= j < len(self.names):
                 raise ValueError(f"an end site hangs from joint {j}; there are {len(self.names)} joints")
@@ -90,23 +90,38 @@ class Skeleton:
     def __hash__(self) -> int:
         return hash((self.names, self.parents))
 
-    def index(self, name: str) -> int:
-        """The index of a joint by name; KeyError lists the names there are."""
+    def index(self, name: str, argument: str = "name") -> int:
+        """The index of a joint, by the skeleton's own name or by one of `choreo_lib.body.joint_names.COMMON`.
+
+        "left_toe" is the ball of the foot (ToeBase, HybrIK's left_foot), "left_ankle" the ankle (LeftFoot).
+        Errors: ValueError, listing the names there are, which begins with the name of the caller's ``argument``.
+        Chapter: 1.
+        """
         if not isinstance(name, str):
-            raise TypeError(f"name must be the name of a joint; got {shown(name)}")
-        name = printable(name)  # as it was kept
-        if name not in self.names:
-            raise KeyError(f"name: no joint {name!r}; this skeleton has {', '.join(self.names)}")
-        return self.names.index(name)
+            raise TypeError(f"{argument} must be the name of a joint; got {shown(name)}")
+        name = printable(name)  # as this skeleton keeps it
+        if name in self.names:
+            return self.names.index(name)
+        found = self.find(name) if name in COMMON else None
+        if found is None:
+            raise ValueError(f"{argument}: no joint {name!r}; this skeleton has {', '.join(self.names)}, and some of "
+                             f"these joints by their common names: {', '.join(COMMON)}")
+        return found
 
-    @takes(candidates=text)
-    def find(self, *candidates: str) -> int | None:
-        """The joint that a candidate names ("leftfoot", "head"), however its side is spelled; the surer one first."""
-        return joint_names.find(self.names, candidates)
+    @takes(names=each(text))
+    def indices(self, names: Sequence[str] = COMMON) -> list[int]:
+        """The indices of several joints, as `index`. Chapter: 3."""
+        return [self.index(name, "names") for name in names]
 
-    def limb(self, side: str, part: str) -> int | None:
-        """The "hip", "knee", "ankle", "toe", "shoulder", "elbow" or "wrist" of a side, or None."""
-        return self.find(*(side + stem for stem in joint_names.PARTS[part]))
+    @takes(names=text)
+    def find(self, *names: str) -> int | None:
+        """The first joint that is one of these, however a program spells it, or None: "left_ankle", "head", "jaw".
+
+        The surer name comes first. Chapter: 1.
+        """
+        if names[:1] == ("pelvis",):
+            return self.pelvis
+        return joint_names.find(self.names, [stem for name in names for stem in joint_names.stems(name)])
 
     @property
     def bones(self) -> tuple[tuple[int, int], ...]:
@@ -114,9 +129,15 @@ class Skeleton:
         return tuple((parent, j) for j, parent in enumerate(self.parents) if parent >= 0)
 
     @property
-    def pairs(self) -> tuple[tuple[int, int], ...]:
+    def left_right_pairs(self) -> tuple[tuple[int, int], ...]:
         """Pairs (left joint, right joint), found by their names: what a mirror exchanges."""
-        return joint_names.twins(self.names)
+        return joint_names.left_right_pairs(self.names)
+
+    @property
+    def hands(self) -> list[int]:
+        """Both hands: the wrists and every joint that hangs from them. Errors: ValueError for a body without wrists."""
+        wrists = set(self.indices(("left_wrist", "right_wrist")))
+        return [j for j in range(len(self)) if not wrists.isdisjoint(self.chain(j))]
 
     @cached_property
     def pelvis(self) -> int:
@@ -124,18 +145,17 @@ class Skeleton:
 
         A root may stand still at the origin and only carry the hips.
         """
-        legs = [next((j for part in ("hip", "knee", "ankle") if (j := self.limb(side, part)) is not None), None)
+        legs = [next((j for part in ("hip", "knee", "ankle") if (j := self.find(f"{side}_{part}")) is not None), None)
                 for side in ("left", "right")]
-        if None in legs:
-            found = self.find("pelvis", "hips")
-            return 0 if found is None else found
-        left, right = (self.chain(j) for j in legs)
+        if legs[0] is None or legs[1] is None:
+            return joint_names.find(self.names, ("pelvis", "hips")) or 0
+        left, right = self.chain(legs[0]), self.chain(legs[1])
         above = [j for j in left if j in right]  # what carries both legs, the nearest first
         sided = joint_names.sided_names(self.names)
         return next((j for name in ("pelvis", "hips") for j in above if sided[j] == ("", name)), above[0])
 
     def chain(self, joint: int) -> list[int]:
-        """A joint and what carries it, up to the root."""
+        """A joint and its ancestors, up to the root."""
         found = []
         while joint >= 0:
             found.append(joint)
@@ -144,7 +164,7 @@ class Skeleton:
 
 
 @takes(skeleton=a(Skeleton), rotations=array(..., "joints", 4), root=array(..., 3), offsets=array(..., 3))
-def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
+def forward_kinematics(skeleton: Skeleton, rotations: Numbers, root: Numbers, offsets: Numbers = None):
     """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
 
     Shapes: ``rotations`` [..., J, 4] local unit quaternions x y z w; ``root`` [..., 3], where the root
@@ -159,25 +179,18 @@ def forward_kinematics(skeleton: Skeleton, rotations, root, offsets=None):
     rotations = torch.as_tensor(np.array(rotations) if as_arrays else rotations)
     if not rotations.is_floating_point():
         rotations = rotations.double()
-    root = torch.as_tensor(root, dtype=rotations.dtype, device=rotations.device)
     offsets = skeleton.offsets if offsets is None else offsets
     if offsets is None:
-        raise ValueError(
-            "this skeleton has no offsets (it was read from points), so there are no "
-            "bones for its joints to turn; pass offsets="
-        )
-    offsets = torch.as_tensor(
-        np.array(offsets) if isinstance(offsets, np.ndarray) else offsets,
-        dtype=rotations.dtype,
-        device=rotations.device,
-    )
+        raise ValueError("this skeleton has no offsets (it was read from points), so there are no bones for its joints "
+                         "to turn; pass offsets=")
+    offsets = torch.as_tensor(np.array(offsets) if isinstance(offsets, np.ndarray) else offsets).to(rotations)
+    root = torch.as_tensor(root).to(rotations)
     if rotations.shape[-2:] != (len(skeleton), 4):
         raise ValueError(f"rotations must end in ({len(skeleton)}, 4); got {tuple(rotations.shape)}")
     lead = rotations.shape[:-2]
     if root.shape[:-1] != lead:
         raise ValueError(f"root must have shape {(*lead, 3)}, a place for each pose; got {tuple(root.shape)}")
-    if offsets.shape[-2:] != (len(skeleton), 3) or offsets.ndim > rotations.ndim or any(
-            mine not in (1, all_of) for mine, all_of in zip(offsets.shape[-3::-1], lead[::-1])):
+    if offsets.shape[-2:] != (len(skeleton), 3) or not stands_for(offsets.shape[:-2], lead):
         raise ValueError(f"offsets must have shape {(len(skeleton), 3)} or {(*lead, len(skeleton), 3)}; got "
                          f"{tuple(offsets.shape)}")
     turned, placed = [rotations[..., 0, :]], [root]
@@ -199,107 +212,23 @@ def positions_of(skeleton: Skeleton, transforms: torch.Tensor) -> torch.Tensor:
     return forward_kinematics(skeleton, turns, places[..., 0, :], places)[0]
 
 
-@takes(start=tensor(..., 4), end=tensor(..., 4), share=tensor())
-def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Rotations on the way from one to another, at an even pace about one axis, the shorter way round.
+@arrays_too
+def local_rotations(skeleton: Skeleton, world: Numbers) -> Numbers:
+    """Each joint's rotation relative to its parent, from world rotations: what `forward_kinematics` undoes.
 
-    Between rotations half a turn apart both ways are as short; then it is the one that the quaternions' signs say.
-
-    Shapes: unit quaternions [..., 4] each, ``share`` [...], from 0 to 1, of the same or a shape that fits -> [..., 4].
-    Chapter: 6. Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
+    Shapes: matrices [T, J, 3, 3] -> unit quaternions [T, J, 4] whose sign never jumps. Chapter: 5.
     """
-    together(start=start.shape[:-1], end=end.shape[:-1], share=share.shape)
-    turn = roma.quat_product(roma.quat_conjugation(start), end)
-    # not roma's own shortest_arc, which at half a turn goes against the sign
-    turn = roma.unitquat_to_rotvec(torch.where(turn[..., 3:] < 0, -turn, turn), shortest_arc=False)
-    return roma.quat_product(start, roma.rotvec_to_unitquat(turn * share[..., None]))
-
-
-@takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(), doubt=number(0),
-       rounds=count(0, 1000), inverse_mass=tensor("joints"))
-@in_full_precision
-def project_bone_lengths(
-    skeleton: Skeleton,
-    positions: torch.Tensor,
-    lengths: torch.Tensor | None = None,
-    doubt: float = 0.0,
-    rounds: int = 2,
-    inverse_mass: torch.Tensor | None = None,
-):
-    """Positions at which every bone has its length: a body again, where a network drew points.
-
-    All joints share the move, and it is within a hundredth as small as can be (Newton's method on the bones' lengths;
-    after two rounds an error of 5 mm is below 0.1 mm). Gradients flow through it. Where a limb is drawn through itself
-    its bones shrink and turn round, and kept at their length they would whirl: with ``doubt``, a bone drawn at a share
-    of its length is brought back only by that share to the power of ``doubt``. ``inverse_mass``: how willingly each
-    joint moves; None: all alike; one near 0 is held, and the others make room.
-    Shapes: ``positions`` [..., T, J, 3], a tensor, float32 out; ``lengths`` [..., 1 or T, J - 1] in the order of
-    ``skeleton.bones``; None: each bone's own mean over the T frames; ``inverse_mass`` [J]. Units: metres.
-    Chapter: 4. Matrix form of SHAKE: Ryckaert, Ciccotti and Berendsen, Journal of Computational Physics 1977.
-    """
-    bones = torch.zeros(len(skeleton) - 1, len(skeleton), device=positions.device)
-    for k, (parent, child) in enumerate(skeleton.bones):
-        bones[k, parent], bones[k, child] = -1.0, 1.0
-    moved = bones.T if inverse_mass is None else inverse_mass.to(bones)[:, None] * bones.T  # [J, K]
-    shared = bones @ moved  # [K, K]: which bones meet at a joint
-    aside = 1e-6 * torch.eye(len(bones), device=positions.device)  # a bone without length has no direction to move in
-    positions = positions.float()
-    for turn in range(rounds):
-        along = bones @ positions  # [..., T, K, 3]
-        now = along.norm(dim=-1)
-        if turn == 0:
-            if lengths is not None and not _fits(lengths.shape, now.shape):
-                raise ValueError(f"lengths must be one a bone, of a shape that fits {list(now.shape)}; got "
-                                 f"{list(lengths.shape)}")
-            lengths = now.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
-        if turn == 0 and doubt:
-            share = (now / lengths.clamp_min(1e-6)).clamp(max=1) ** doubt
-            lengths = now + share * (lengths - now)
-        along = along / now.clamp_min(1e-6)[..., None]
-        pull = torch.linalg.solve(along @ along.mT * shared + aside, now - lengths)  # [..., T, K]
-        positions = positions - moved @ (pull[..., None] * along)
-    return positions
-
-
-def _fits(shape, whole) -> bool:
-    """Whether a tensor of a shape can stand for one of another, axis by axis from the last."""
-    return len(shape) <= len(whole) and shape[-1:] == whole[-1:] and all(
-        n in (1, all_of) for n, all_of in zip(shape[::-1], whole[::-1]))
+    parents = list(skeleton.parents[1:])
+    local = torch.cat([world[:, :1], world[:, parents].mT @ world[:, 1:]], 1)
+    return continuous(roma.rotmat_to_unitquat(local))
 
 
 HYBRIK_29 = Skeleton(
-    names=(
-        "pelvis",
-        "left_hip",
-        "right_hip",
-        "spine1",
-        "left_knee",
-        "right_knee",
-        "spine2",
-        "left_ankle",
-        "right_ankle",
-        "spine3",
-        "left_foot",
-        "right_foot",
-        "neck",
-        "left_collar",
-        "right_collar",
-        "jaw",
-        "left_shoulder",
-        "right_shoulder",
-        "left_elbow",
-        "right_elbow",
-        "left_wrist",
-        "right_wrist",
-        "left_thumb",
-        "right_thumb",
-        "head",
-        "left_middle",
-        "right_middle",
-        "left_bigtoe",
-        "right_bigtoe",
-    ),
+    names=("pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
+           "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "jaw",
+           "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_thumb",
+           "right_thumb", "head", "left_middle", "right_middle", "left_bigtoe", "right_bigtoe"),
     parents=(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21, 15, 22, 23, 10, 11),
-)
+)  # fmt: skip
 """The 29 joints that HybrIK (Li et al., CVPR 2021) finds in a video, without bone lengths. The synthetic dancers use
 the same joints, so that what is learned on them can meet what a camera saw."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import roma
 import torch
 
+from ..core.deferred import roma
 from .verdict import Verdict, forgiving
 
 

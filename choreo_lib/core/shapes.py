@@ -7,7 +7,7 @@ Taught in chapter 1, "Seeing a duet".
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
@@ -68,6 +68,11 @@ def together(**shapes) -> None:
         *others, last = shapes
         told = " and ".join(f"{list(shapes[name])} of {name}" for name in others)
         raise ValueError(f"{last} must be of a shape that fits {told}; got {list(shapes[last])}") from None
+
+
+def stands_for(shape: Sequence[int], whole: Sequence[int]) -> bool:
+    """Whether a tensor of a shape can stand for one of another, axis by axis from the last. Chapter: 1."""
+    return len(shape) <= len(whole) and all(n in (1, all_of) for n, all_of in zip(shape[::-1], whole[::-1]))
 
 
 def _shape_in_words(shape, what: str) -> str:

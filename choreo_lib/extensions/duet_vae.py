@@ -12,10 +12,11 @@ import torch
 from torch import nn
 from torch.nn.functional import pad
 
+from ..body.bones import project_bone_lengths
 from ..body.compatibility import body_size, require_dancer, require_fit
 from ..body.motion import OURS, Motion, Source
 from ..body.reference import ReferenceFrame, reference_frame
-from ..body.skeleton import Skeleton, project_bone_lengths
+from ..body.skeleton import Skeleton
 from ..core.arguments import a, choice, count, each, number, seed, shown, takes
 from ..core.precision import LSTM, in_full_precision, product
 from ..core.shapes import array, tensor
@@ -207,7 +208,7 @@ class DuetVAE(nn.Module):
             poses, places = torch.cat(poses), torch.cat(places)[::2]  # [N, J, 3], [N / 2, 5]
             parents, children = zip(*self.skeleton.bones)
             lengths = (poses[:, children] - poses[:, parents]).norm(dim=-1).mean(0)
-            pose = project_bone_lengths(self.skeleton, poses.mean(0)[None], lengths[None], rounds=30)
+            pose = project_bone_lengths(self.skeleton, poses.mean(0)[None], lengths[None], iterations=30)
             x, y, z, cos, sin = places[torch.cdist(places, places).sum(1).argmin()]
             usual.append(ReferenceFrame(torch.stack([x, y, z])[None], torch.atan2(sin, cos)[None]).to_world(pose)[0])
         return torch.stack(usual)

@@ -9,15 +9,15 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import roma
 import torch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from ..body.joints import joints
+from ..body.bones import project_bone_lengths
 from ..body.motion import Motion
-from ..body.skeleton import Skeleton, forward_kinematics, project_bone_lengths
+from ..body.rotations import rotation_between, two_bone_ik
+from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
 from ..core.arguments import a, takes
-from ..sets.synthetic.body import rotation_between, two_bone_ik
+from ..core.deferred import roma
 
 STRAIGHT = 0.995  # of a leg's length: no foot is asked to be farther from its hip
 SINK = 0.12  # metres by which the pelvis may give way for that
@@ -39,7 +39,7 @@ class Feet:
         """``past`` [B, P, J, 3]: what was danced before, metres."""
         self.skeleton, self.fps = skeleton, fps
         try:
-            self.toes, self.ankles = (joints(skeleton, (f"left_{part}", f"right_{part}")) for part in ("toe", "ankle"))
+            self.toes, self.ankles = (skeleton.indices((f"left_{part}", f"right_{part}")) for part in ("toe", "ankle"))
         except ValueError:
             self.toes = self.ankles = []
         self.inverse_mass = torch.ones(len(skeleton))
@@ -58,7 +58,7 @@ class Feet:
             meant = poses[:, k, self.toes]
             poses[:, k, self.toes] = self._next(meant)
             poses[:, k, self.ankles] += self.at - meant
-        return project_bone_lengths(self.skeleton, poses, lengths, rounds=4, inverse_mass=self.inverse_mass)
+        return project_bone_lengths(self.skeleton, poses, lengths, iterations=4, inverse_mass=self.inverse_mass)
 
     def _next(self, meant) -> torch.Tensor:
         speed, self.meant = self.fps * (meant - self.meant), meant
@@ -87,11 +87,11 @@ def standing(motion: Motion) -> Motion:
     is not reached. Both feet share a floor: where the lower of them is in a fifth of the take. A take without
     rotations, one whose places are not those of its rotations, or a body without two-bone legs by name comes back as
     it is.
-    Chapter: 6. The two bones of a leg by the law of cosines, as in `choreo_lib.sets.synthetic.body.two_bone_ik`.
+    Chapter: 6. The two bones of a leg by the law of cosines, as in `choreo_lib.body.rotations.two_bone_ik`.
     """
     skeleton = motion.skeleton
     try:
-        legs = [joints(skeleton, [f"{side}_{part}" for part in ("hip", "knee", "ankle", "toe")])
+        legs = [skeleton.indices([f"{side}_{part}" for part in ("hip", "knee", "ankle", "toe")])
                 for side in ("left", "right")]
     except ValueError:
         return motion
@@ -127,11 +127,9 @@ def standing(motion: Motion) -> Motion:
         # a knee bends where it did; a straight one, which cannot tell, where the toes point
         bend = upper - (places[:, ankle] - places[:, hip]) * long / full + 0.3 * (places[:, toe] - places[:, ankle])
         thigh, shank = two_bone_ik(places[:, hip], aim, long, short, bend, KNEE)
-        world[:, hip] = rotation_between(world[:, hip], upper / long, thigh)
-        world[:, knee] = rotation_between(world[:, knee], lower / short, shank)
-    turned = roma.rotmat_to_unitquat(torch.from_numpy(world))
-    local = turned.clone()
-    local[:, 1:] = roma.quat_product(roma.quat_conjugation(turned[:, list(parents[1:])]), turned[:, 1:])
+        world[:, hip] = rotation_between(upper, thigh) @ world[:, hip]
+        world[:, knee] = rotation_between(lower, shank) @ world[:, knee]
+    local = torch.from_numpy(local_rotations(skeleton, world))
     root[:, 2] -= torch.from_numpy(sunk).float()
     made = Motion.from_rotations(local.float(), root, motion.fps, skeleton, source=motion.source, name=motion.name)
     return replace(made, notes=motion.notes)

@@ -11,7 +11,7 @@ import torch
 
 from ..body.motion import Motion
 from ..body.reference import ReferenceFrame
-from ..body.skeleton import slerp
+from ..body.rotations import slerp
 from ..core.arguments import a, count, number, seed, share, takes
 from ..core.shapes import tensor
 

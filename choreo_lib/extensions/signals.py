@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 
+from ..body.rotations import swing
 from ..body.skeleton import Skeleton
 from ..core.precision import in_full_precision
 
@@ -113,7 +114,7 @@ def local_displacements(skeleton: Skeleton, positions: torch.Tensor) -> torch.Te
     bones = _bones(skeleton, positions)
     before, after = bones[..., :-1, :, :], bones[..., 1:, :, :]
     above = torch.tensor([max(parent, 0) for parent in skeleton.parents], device=positions.device)
-    steps = after - _swung(before, before[..., above, :], after[..., above, :])
+    steps = after - swing(before, before[..., above, :], after[..., above, :])
     root = positions[..., 1:, :1, :] - positions[..., :-1, :1, :]
     return torch.cat([root, steps[..., 1:, :]], -2)
 
@@ -127,7 +128,7 @@ def next_pose(skeleton: Skeleton, pose: torch.Tensor, steps: torch.Tensor) -> to
     bones = _bones(skeleton, pose)
     placed, turned = [pose[..., 0, :] + steps[..., 0, :]], [torch.zeros_like(pose[..., 0, :])]
     for j, parent in enumerate(skeleton.parents[1:], start=1):
-        turned.append(_swung(bones[..., j, :], bones[..., parent, :], turned[parent]) + steps[..., j, :])
+        turned.append(swing(bones[..., j, :], bones[..., parent, :], turned[parent]) + steps[..., j, :])
         placed.append(placed[parent] + turned[j])
     return torch.stack(placed, -2)
 
@@ -141,16 +142,3 @@ def _bones(skeleton: Skeleton, positions: torch.Tensor) -> torch.Tensor:
     """Each joint seen from its parent, [..., J, 3]; the root has none."""
     parents = torch.tensor([max(parent, 0) for parent in skeleton.parents], device=positions.device)
     return positions - positions[..., parents, :]
-
-
-def _swung(bone: torch.Tensor, old: torch.Tensor, new: torch.Tensor) -> torch.Tensor:
-    """A bone [..., 3] after the shortest turn that takes the direction ``old`` to ``new``; none, where they have none.
-
-    Rodrigues' formula, in the form that needs no angle.
-    """
-    sizes = [x.norm(dim=-1, keepdim=True) for x in (old, new)]
-    known = (sizes[0] > 1e-6) & (sizes[1] > 1e-6)
-    old, new = (x / size.clamp_min(1e-6) for x, size in zip((old, new), sizes))
-    cosine, axis = (old * new).sum(-1, keepdim=True), torch.linalg.cross(old, new)
-    along = (axis * bone).sum(-1, keepdim=True) / (1 + cosine).clamp_min(1e-3)
-    return torch.where(known, bone * cosine + torch.linalg.cross(axis, bone) + axis * along, bone)

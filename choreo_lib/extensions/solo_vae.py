@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..body.bones import project_bone_lengths
 from ..body.compatibility import misfit
 from ..body.motion import OURS, Motion, Source
 from ..body.reference import ReferenceFrame, reference_frame
-from ..body.skeleton import Skeleton, project_bone_lengths
+from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, each, seed, shown, takes
 from ..core.precision import LSTM, in_full_precision, product
 from ..core.shapes import tensor
@@ -29,7 +30,7 @@ class SoloVAE(nn.Module):
     as many LSTM layers, and a convolution of three frames that smooths along time. ``shortcut`` adds a straight way
     through both: the principal components of the training set (`prepare`), which training leaves alone, so that the
     LSTMs learn what a linear code leaves over. ``whole`` keeps the bones of what is decoded at their lengths, but for
-    limbs drawn through themselves (`choreo_lib.body.skeleton.project_bone_lengths`, with doubt). ``heading`` False:
+    limbs drawn through themselves (`choreo_lib.body.bones.project_bone_lengths`, with compliance). ``heading`` False:
     phrases are seen from the dancer's place, but not turned, as with bodies that have no left and right by name.
     ``dropout`` silences that share of what both LSTMs say, while training. ``detail``: how many directions of what the
     decoder leaves out are kept (`finish`), to be drawn by chance.
@@ -157,7 +158,7 @@ class SoloVAE(nn.Module):
         x = x * self.scale + self.middle
         if not (self.whole if whole is None else whole):
             return x
-        return project_bone_lengths(self.skeleton, x.unflatten(2, (-1, 3)), doubt=8).flatten(2)
+        return project_bone_lengths(self.skeleton, x.unflatten(2, (-1, 3)), compliance=8).flatten(2)
 
     def loss(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """What training makes small: squared error, in units of the set's spread, and the KL at its price.

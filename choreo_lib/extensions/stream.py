@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..body.skeleton import Skeleton, project_bone_lengths
+from ..body.bones import project_bone_lengths
+from ..body.skeleton import Skeleton
 from ..core.arguments import Wrong, a, choice, count, each, number, share, takes, text
 from ..core.arguments import seed as any_seed
 from ..core.precision import product
@@ -132,7 +133,7 @@ class Stream:
         step = model.answer(self.own, model.watched(frames, self.frames), self.who, kept=self.kept)[0]  # [B, f, J * 3]
         step = step + self.noise[:, self.made : self.made + frames.shape[1]]
         pose = self.frames[0].to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))
-        pose = project_bone_lengths(model.skeleton, pose, self.lengths, rounds=3)
+        pose = project_bone_lengths(model.skeleton, pose, self.lengths, iterations=3)
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
         self.made += frames.shape[1]
@@ -164,7 +165,7 @@ class Stream:
         done = []
         for k in range(poses.shape[1]):
             pulled = self.wish(poses[:, k] + self.moved, frames[:, k], self.model.skeleton)
-            done.append(project_bone_lengths(self.model.skeleton, pulled[:, None], self.lengths, rounds=3))
+            done.append(project_bone_lengths(self.model.skeleton, pulled[:, None], self.lengths, iterations=3))
             self.moved = done[-1][:, 0] - poses[:, k]
         return torch.cat(done, 1)
 

@@ -10,16 +10,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
-import roma
 import torch
 from torch import nn
 from torch.nn.functional import interpolate, normalize, pad
 
 from ..body.compatibility import body_size, require_dancer, require_fit, rest_mismatch, skeleton_mismatch
-from ..body.joints import joint
 from ..body.motion import OURS, Motion, Source
-from ..body.reference import ReferenceFrame, reference_frame, rotate_z
-from ..body.skeleton import Skeleton, forward_kinematics, positions_of, slerp
+from ..body.reference import ReferenceFrame, reference_frame
+from ..body.rotations import quaternions_from_6d, quaternions_to_6d, rotate_z, slerp
+from ..body.skeleton import Skeleton, forward_kinematics, positions_of
 from ..core.arguments import a, flag, number, takes, text
 from ..core.precision import LSTM, in_full_precision, product
 from ..sets.windows import cut
@@ -363,7 +362,7 @@ class VAERNN(nn.Module):
         if self.form == "quaternion":  # of q and -q the one that turns by less, in the middle of the window
             turns = turns * torch.where(turns[:, self.frames // 2, None, :, 3:] < 0, -1.0, 1.0)
         else:
-            turns = roma.unitquat_to_rotmat(turns)[..., :2].flatten(-2)  # the first two axes' x, x, y, y, z, z
+            turns = quaternions_to_6d(turns)
         return torch.cat([turns.flatten(2), frame.to_local(dancer[:, :, 0, :3])], 2)
 
     def rotations(self, x: torch.Tensor) -> torch.Tensor:
@@ -371,7 +370,7 @@ class VAERNN(nn.Module):
         x = x[..., :-3].unflatten(-1, (len(self.skeleton), -1))
         if self.form == "quaternion":
             return normalize(x, dim=-1)
-        return roma.rotmat_to_unitquat(roma.special_gramschmidt(x.unflatten(-1, (3, 2))))
+        return quaternions_from_6d(x)
 
     def _unlike_units(self, x: torch.Tensor) -> torch.Tensor:
         """How far what is said is from what a rotation is: of length 1, and, of two axes, perpendicular."""
@@ -424,9 +423,8 @@ def gaussian_ot_map(spread: torch.Tensor, onto: torch.Tensor) -> torch.Tensor:
 
 def _legs(skeleton: Skeleton, bones: np.ndarray) -> float:
     """How long the bones [J, 3] from the root to an ankle are; 1 for a body without one by name."""
-    try:
-        at = joint(skeleton, "left_ankle")
-    except ValueError:
+    at = skeleton.find("left_ankle")
+    if at is None:
         return 1.0
     long = 0.0
     while at > 0:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ..body.motion import Motion
+from ..body.rotations import euler_to_quaternions
 from .bvh_numbers import read_numbers
 from .bvh_text import find_motion, load_text
 from .bvh_tree import Tree, read_trees, rename_twins
@@ -128,7 +128,8 @@ def _recording(path, tree: Tree, values: np.ndarray, resolution: float, notes: l
         notes.append(f"bones change length: {len(stretching)} joints have position channels that vary "
                      f"({', '.join([*stretching][:3])}{' ...' if len(stretching) > 3 else ''}); the skeleton holds "
                      "their mean")
-    return Recording(path, tree.names, tree.parents, None, None, angles_to_quaternions(values, axes_of, columns_of),
+    rotations = euler_to_quaternions(values, list(zip(axes_of, columns_of)))
+    return Recording(path, tree.names, tree.parents, None, None, rotations,
                      translations, offsets, tree.end_sites, tree.stated.get("up"), tree.stated.get("unit"),
                      notes=notes, source=tree.stated.get("source"), name=tree.stated.get("name"))
 
@@ -144,24 +145,3 @@ def _as_written(record: Recording, stated: dict) -> Recording:
         parents=[-1 if record.parents[i] < 0 else order[record.parents[i]] for i in place],
         rotations=record.rotations[:, place], translations=record.translations[:, place], offsets=record.offsets[place],
         end_sites=sorted(((order[j], tip) for j, tip in record.end_sites), key=lambda end: end[0]))
-
-
-def angles_to_quaternions(values: np.ndarray, axes_of: list, columns_of: list) -> np.ndarray:
-    """Local quaternions from degrees: each channel turns about an axis that those before it have turned.
-
-    Shapes: ``values`` [T, channels]; ``axes_of`` and ``columns_of`` a list a joint -> [T, J, 4].
-    Written out, since it is twice as fast as `roma.euler_to_unitquat`. Chapter: 1.
-    """
-    half = np.radians(np.fmod(values, 720.0)) / 2
-    quaternions = np.zeros((len(values), len(axes_of), 4))
-    for axes in {tuple(axes) for axes in axes_of}:  # joints with the same order of axes are turned together
-        joints = [j for j, own in enumerate(axes_of) if tuple(own) == axes]
-        columns = np.array([columns_of[j] for j in joints], dtype=int)
-        q: list[Any] = [0.0, 0.0, 0.0, 1.0]
-        for step, i in enumerate(axes):
-            angle = half[:, columns[:, step]]  # [T, joints of this group]
-            c, s, j, k = np.cos(angle), np.sin(angle), (i + 1) % 3, (i + 2) % 3
-            # q times (s e_i, c): the Hamilton product with a quaternion of two components
-            q[i], q[j], q[k], q[3] = c * q[i] + s * q[3], c * q[j] + s * q[k], c * q[k] - s * q[j], c * q[3] - s * q[i]
-        quaternions[:, joints] = np.stack(np.broadcast_arrays(*q), axis=-1)
-    return quaternions

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .bvh_text import decimal_comma, provenance, text_of, without_comment
-from .conventions import MAX_JOINTS, fail
+from .conventions import MAX_JOINTS, fail, unique_names
 
 LARGEST = 1e12
 _CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for kind in ("position", "rotation")}
@@ -144,15 +144,6 @@ def _channels(path, words, joint, tree, where) -> list:
 
 def rename_twins(tree: Tree) -> list[str]:
     """Give a name that stands twice a suffix, and say so."""
-    taken, notes = set(tree.names), []
-    seen = set()
-    for j, name in enumerate(tree.names):
-        if name in seen:
-            count = 2
-            while f"{name}_{count}" in taken:
-                count += 1
-            tree.names[j] = f"{name}_{count}"
-            taken.add(tree.names[j])
-            notes.append(f"joint name {name!r} stood twice; the later one is now {tree.names[j]!r}")
-        seen.add(tree.names[j])
+    notes: list[str] = []
+    tree.names = unique_names(tree.names, notes)
     return notes

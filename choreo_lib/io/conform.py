@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import roma
 import torch
 
 from ..body.compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from ..body.motion import Duet, Motion
-from ..body.skeleton import Skeleton, forward_kinematics
+from ..body.rotations import mean_rotation, rotation_between
+from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
 from ..core.arguments import a, takes
+from ..core.deferred import roma
 from .joint_map import JointMap, rest_body
 from .joint_roles import chest
-from .segments import Segments, local_rotations, rotation_between
+from .segments import Segments
 from .upright import bone_lengths
 
 FLOOR = 0.05  # of the frames: in so many a foot is at its lowest, which is where the floor is
@@ -150,7 +151,7 @@ def _body_of(motion: Motion) -> dict[str, Any]:
         lengths = bone_lengths(motion.skeleton, motion.positions) if motion.skeleton.offsets is None else None
         return {"lengths": lengths, "rotations": False}
     local = roma.unitquat_to_rotmat(torch.from_numpy(motion.rotations).double())
-    return {"pose": roma.rotmat_to_unitquat(roma.special_procrustes(local.mean(0))).numpy()}
+    return {"pose": roma.rotmat_to_unitquat(mean_rotation(local)).numpy()}
 
 
 def _conform(motion: Motion, target: _Target, scale: float | None = None,
@@ -227,7 +228,7 @@ def _world_rotations(motion: Motion, joint_map: JointMap, body: Skeleton, rest_r
             names, own = (body.names[j], motion.skeleton.names[pairs[j]]), source_world[:, pairs[j]]
             matrix = (rest_rotations or {}).get(names)
             if matrix is None:  # from the whole take: what differs between two rest frames does not change
-                matrix = _mean_rotation(own.swapaxes(-1, -2) @ shown[:, j], evidence[:, j] + 1e-3) @ frames[j]
+                matrix = mean_rotation(own.swapaxes(-1, -2) @ shown[:, j], evidence[:, j] + 1e-3) @ frames[j]
             matrices[names] = matrix
             world[:, j] = own @ matrix @ frames[j].T
         elif parent >= 0 and evidence[:, j].max() < 0.1:
@@ -241,8 +242,3 @@ def _world_rotations(motion: Motion, joint_map: JointMap, body: Skeleton, rest_r
     if source_world is None:
         world[:, segments.trunk[1:-1]] = segments.lean(world, points) @ world[:, segments.trunk[1:-1]]
     return world @ frames, matrices
-
-
-def _mean_rotation(matrices: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The rotation nearest to many [T, 3, 3], [3, 3]: the projection of their mean (Markley et al., JGCD 2007)."""
-    return roma.special_procrustes(torch.from_numpy(np.einsum("t,tab->ab", weights, matrices))).numpy()

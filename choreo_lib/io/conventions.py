@@ -120,18 +120,6 @@ def check_counts(path, frames: int, joints: int, where: str = ""):
                    "cut the take shorter", where)
 
 
-def change_basis(matrix, rotations: np.ndarray) -> np.ndarray:
-    """Local quaternions as seen in another world: R' = C R C^T, so the rest pose turns along.
-
-    Shapes: ``matrix`` [3, 3], ``rotations`` [..., 4]. A reflection (left-handed file) is undone too.
-    """
-    spin = np.asarray(matrix, np.float64) * np.linalg.det(matrix)
-    return np.concatenate([rotations[..., :3] @ spin.T, rotations[..., 3:]], axis=-1)
-
-
-turn = change_basis  # until every reader gives a Recording
-
-
 def resolve_axes_and_units(path, skeleton: Skeleton, positions: np.ndarray, notes: list, up=None, scale=None,
            stated_up=None, stated_scale=None) -> tuple[np.ndarray, float]:
     """The matrix to Z up and the scale to metres: the caller's word, else the file's, else a guess.
@@ -209,3 +197,16 @@ def source_from_dict(words) -> Source | None:
         return None
     texts = {key: words[key] for key in ("credit", "terms", "url") if isinstance(words.get(key), str)}
     return Source(words["name"], redistribute=words.get("redistribute") is True, verified=False, **texts)
+
+
+def unique_names(names: list[str], notes: list[str], what: str = "joint name") -> list[str]:
+    """Names, each once: a name that stands twice gets a suffix (``Hand``, ``Hand_2``), and a note. Chapter: 1."""
+    taken, unique = set(names), []
+    for name in names:
+        fresh, count = name, 2
+        while fresh in unique or fresh != name and fresh in taken:
+            fresh, count = f"{name}_{count}", count + 1
+        if fresh != name:
+            notes.append(f"{what} {name!r} stood twice; the later one is now {fresh!r}")
+        unique.append(fresh)
+    return unique

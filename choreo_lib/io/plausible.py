@@ -56,7 +56,8 @@ def standing_elsewhere(skeleton: Skeleton, positions: np.ndarray, up: str) -> tu
 
 def mirrored(skeleton: Skeleton, positions: np.ndarray) -> tuple[str, str] | None:
     """A body whose toes point backwards, by its left and right: exported left-handed, or with sides exchanged."""
-    parts = [skeleton.limb(side, part) for part in ("hip", "shoulder", "ankle", "toe") for side in ("left", "right")]
+    parts = [skeleton.find(f"{side}_{part}") for part in ("hip", "shoulder", "ankle", "toe")
+             for side in ("left", "right")]
     if None in parts or len(set(parts)) < 8:
         return None
     left_hip, right_hip, left_arm, right_arm, *feet = np.moveaxis(upright.sample(positions)[:, parts], 1, 0)  # [T, 3]

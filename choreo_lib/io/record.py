@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..body.motion import Duet, Motion, Source
+from ..body.rotations import change_basis
 from ..body.skeleton import Skeleton, forward_kinematics
 from ..core.arguments import shown
 from . import plausible, upright
@@ -20,7 +21,6 @@ from .conventions import (
     MAX_DISTANCE,
     TO_Z_UP,
     MotionFormatError,
-    change_basis,
     check_counts,
     check_fps,
     check_scale,

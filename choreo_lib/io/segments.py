@@ -7,34 +7,12 @@ knee how a limb is; where a limb is straight nothing does, and it turns with the
 from __future__ import annotations
 
 import numpy as np
-import roma
-import torch
 
+from ..body.rotations import axes_from, rotation_between, unit
 from ..body.skeleton import Skeleton
 from .joint_roles import MAIN, SIDES, chest, with_sides
 
 BENT = (0.1, 0.4)  # sines of the bend from which, and above which alone, a hinge says how a limb is turned
-
-
-def unit(x: np.ndarray) -> np.ndarray:
-    """Vectors [..., 3] at length 1; those without length stay."""
-    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
-
-
-def axes_of(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Right-handed axes [..., 3, 3] as columns: along the first vector [..., 3], then as near to the second as can."""
-    both = np.stack(np.broadcast_arrays(first, second), axis=-1)  # [..., 3, 2]
-    return roma.special_gramschmidt(torch.from_numpy(both), epsilon=1e-9).numpy()
-
-
-def rotation_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """The smallest rotation [..., 3, 3] that brings one direction [..., 3] onto another. Chapter: 5."""
-    start, end = np.broadcast_arrays(unit(start), unit(end))
-    axis, cosine = np.cross(start, end), (start * end).sum(-1, keepdims=True)
-    opposite = cosine < -1 + 1e-7  # then half a turn about any axis across them
-    across = np.cross(start, np.where(np.abs(start[..., :1]) < 0.9, [1.0, 0, 0], [0, 1.0, 0]))
-    quaternions = np.concatenate([np.where(opposite, across, axis), np.where(opposite, 0, 1 + cosine)], axis=-1)
-    return roma.unitquat_to_rotmat(torch.from_numpy(unit(quaternions))).numpy()
 
 
 def point_along(line: np.ndarray, shares: np.ndarray, share: float) -> np.ndarray:
@@ -50,16 +28,6 @@ def shares_of(lengths: np.ndarray) -> np.ndarray:
     """How far along a chain its joints are, 0 to 1: of the lengths [N - 1] of its bones, [N]."""
     far = np.concatenate([[0.0], np.cumsum(lengths)])
     return far / max(far[-1], 1e-9)
-
-
-def local_rotations(skeleton: Skeleton, world: np.ndarray) -> np.ndarray:
-    """World rotations [T, J, 3, 3] as local unit quaternions [T, J, 4], without jumps of sign in time. Chapter: 5."""
-    local = world.copy()
-    local[:, 1:] = world[:, list(skeleton.parents[1:])].swapaxes(-1, -2) @ world[:, 1:]
-    quaternions = roma.rotmat_to_unitquat(torch.from_numpy(local)).numpy()
-    flips = np.where((quaternions[1:] * quaternions[:-1]).sum(-1, keepdims=True) < 0, -1.0, 1.0)
-    quaternions[1:] *= np.cumprod(flips, axis=0)
-    return quaternions
 
 
 class Segments:
@@ -126,7 +94,7 @@ class Segments:
                 continue
             if j in girdles:
                 k = girdles[j]
-                world[:, j] = axes_of(across[k], up[k]) @ axes_of(rest_across[k], rest_up[k]).T
+                world[:, j] = axes_from(across[k], up[k]) @ axes_from(rest_across[k], rest_up[k]).T
                 evidence[:, j] = 1.0
                 continue
             before, child = world[:, max(parent, 0)], self.main.get(j)
@@ -139,13 +107,13 @@ class Segments:
             if j in self.trunk or (self.top in self.skeleton.chain(j) and j not in self.hinges):
                 u = shares.get(j, 1.0)
                 rest_side, side = ((1 - u) * unit(x[0]) + u * unit(x[1]) for x in (rest_across, across))
-                world[:, j], evidence[:, j] = axes_of(now, side) @ axes_of(bone, rest_side).T, 1.0
+                world[:, j], evidence[:, j] = axes_from(now, side) @ axes_from(bone, rest_side).T, 1.0
             elif j in self.hinges:
                 world[:, j], evidence[:, j] = self._by_hinge(j, points, bone, now, carried, forward)
             elif j in self.thumbs and known[self.thumbs[j]]:  # a hand shows its turn by where its thumb is
                 thumb = self.thumbs[j]
-                rest_axes = axes_of(bone, self.offsets[thumb])
-                world[:, j] = axes_of(now, points[:, thumb] - points[:, j]) @ rest_axes.T
+                rest_axes = axes_from(bone, self.offsets[thumb])
+                world[:, j] = axes_from(now, points[:, thumb] - points[:, j]) @ rest_axes.T
                 evidence[:, j] = 1.0
             else:
                 world[:, j], evidence[:, j] = carried, 0.05
@@ -179,7 +147,7 @@ class Segments:
         mixed = share[:, None] * unit(hinge) + (1 - share)[:, None] * kept_axis
         # half-way between two opposite axes lies none: there the carried one counts
         mixed = np.where(np.linalg.norm(mixed, axis=-1, keepdims=True) < 0.1, kept_axis, mixed)
-        return axes_of(now, mixed) @ axes_of(bone, axis).T, 0.05 + 0.95 * share
+        return axes_from(now, mixed) @ axes_from(bone, axis).T, 0.05 + 0.95 * share
 
     def _hips_and_shoulders(self, x: np.ndarray) -> list[np.ndarray]:
         """Of points [..., J, 3] the hips and the shoulders, left before right, [..., 2, 3] each."""

@@ -28,7 +28,7 @@ def bone_lengths(skeleton: Skeleton, positions: np.ndarray) -> np.ndarray:
 def landmarks(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:
     """Head and feet: by name, else by the shape of the tree; (None, []) where neither shows them."""
     head = skeleton.find("head", "headtop", "headend", "jaw", "neck")
-    feet = [next((j for part in ("ankle", "toe", "knee") if (j := skeleton.limb(side, part)) is not None), None)
+    feet = [next((j for part in ("ankle", "toe", "knee") if (j := skeleton.find(f"{side}_{part}")) is not None), None)
             for side in ("left", "right")]
     feet = [j for j in feet if j is not None]
     return (head, feet) if head is not None and feet else _by_shape(skeleton, bones)
@@ -104,7 +104,7 @@ def guess_up(skeleton: Skeleton, positions: np.ndarray) -> tuple[str | None, str
             return rested, f"the rest pose stands along {rested}; the dancer mostly lies, along {danced}"
         if rested:
             return rested, ""
-    named = _named(skeleton)
+    named = is_named(skeleton)
     if danced and share >= _MOST and (named or _sole(points, danced)):
         return danced, ""
     return _clear(spine.mean(axis=0), reach, STANDS) if named else None, ""
@@ -123,9 +123,10 @@ def stands_along(skeleton: Skeleton, positions: np.ndarray, up: str) -> str | No
     return danced if stands else None
 
 
-def _named(skeleton: Skeleton) -> bool:
+def is_named(skeleton: Skeleton) -> bool:
+    """Whether names show a body's head and feet. Chapter: 1."""
     return skeleton.find("head", "headtop", "headend", "jaw", "neck") is not None and any(
-        skeleton.limb(side, part) is not None for side in ("left", "right") for part in ("ankle", "toe", "knee"))
+        skeleton.find(f"{side}_{part}") is not None for side in ("left", "right") for part in ("ankle", "toe", "knee"))
 
 
 def _clear(spine: np.ndarray, reach: float, need: float) -> str | None:

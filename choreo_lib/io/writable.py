@@ -10,8 +10,9 @@ import roma
 import torch
 
 from ..body.motion import Motion
+from ..body.rotations import change_basis
 from ..body.skeleton import forward_kinematics
-from .conventions import MAX_CELLS, MAX_DISTANCE, MAX_FRAMES, MAX_JOINTS, TO_Z_UP, change_basis, fail
+from .conventions import MAX_CELLS, MAX_DISTANCE, MAX_FRAMES, MAX_JOINTS, TO_Z_UP, fail
 from .record import Recording, place_of
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import normalize
 
-from ..body.reference import ReferenceFrame, rotate_z
+from ..body.reference import ReferenceFrame
+from ..body.rotations import rotate_z
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, flag, number, share, takes
 from ..core.shapes import tensor
@@ -42,10 +43,10 @@ def mirrored(batch: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     Of a rotation, what turns about y and z is turned the other way.
     Errors: ValueError for a skeleton whose joint names know no left and right. Chapter: 3.
     """
-    if not skeleton.pairs:
+    if not skeleton.left_right_pairs:
         raise ValueError("these joints have no left and right, so a mirror cannot exchange them")
     swapped = list(range(len(skeleton)))
-    for left, right in skeleton.pairs:
+    for left, right in skeleton.left_right_pairs:
         swapped[left], swapped[right] = right, left
     return batch[..., swapped, :] * batch.new_tensor([-1.0, 1.0, 1.0, 1.0, -1.0, -1.0, 1.0][: batch.shape[-1]])
 

@@ -16,6 +16,7 @@ import torch
 
 from ..body.compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from ..body.motion import Duet, Motion, Source
+from ..body.rotations import continuous
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, device, each, flag, number, seed, takes, text
 from ..core.seeding import chunks, generator, order
@@ -206,12 +207,9 @@ def _transforms(motion: Motion, take: int) -> np.ndarray:
     if motion.rotations is None or motion.skeleton.offsets is None:
         raise ValueError(f"take {take} has no joint rotations, only points; read it from BVH or FBX, or leave "
                          "rotations= away")
-    turns = motion.rotations  # [T, J, 4], of which q and -q are one rotation
-    jumps = (turns[1:] * turns[:-1]).sum(-1, keepdims=True) < 0
-    signs = np.cumprod(np.concatenate([np.ones_like(turns[:1, :, :1]), np.where(jumps, -1, 1)]), 0)
     places = np.repeat(motion.skeleton.offsets[None].astype(np.float32), len(motion), 0)  # [T, J, 3]
     places[:, 0] = motion.positions[:, 0]
-    return np.concatenate([places, signs * turns], -1).astype(np.float32)
+    return np.concatenate([places, continuous(motion.rotations)], -1).astype(np.float32)
 
 
 def _kept(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] | slice, Skeleton]:

@@ -48,14 +48,6 @@ def _edges(value, axes):
     return [tuple(int(joint) for joint in pair) for pair in value]
 
 
-def joint_of(motion: Motion, name: str, argument: str) -> int:
-    """The index of a joint by name. Errors: KeyError that begins with the argument's name."""
-    name = printable(name)  # as the skeleton keeps it
-    if name not in motion.skeleton.names:
-        raise KeyError(f"{argument}: no joint {name!r}; this skeleton has {', '.join(motion.skeleton.names)}")
-    return motion.skeleton.names.index(name)
-
-
 def _axes_given(value, axes):
     from matplotlib.axes import Axes
 

@@ -154,7 +154,7 @@ def _head(motion: Motion) -> list | None:
 
 def _torso(skeleton: Skeleton) -> list | None:
     """The corners of the trunk, shoulder to shoulder to hip to hip, or None where their names are not known."""
-    corners = [skeleton.limb(side, part) for side, part in (("left", "shoulder"), ("right", "shoulder"),
+    corners = [skeleton.find(f"{side}_{part}") for side, part in (("left", "shoulder"), ("right", "shoulder"),
                                                             ("right", "hip"), ("left", "hip"))]
     return None if None in corners else corners
 

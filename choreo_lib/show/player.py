@@ -24,7 +24,7 @@ from ..core.shapes import array
 from ..io.conventions import atomic_write
 from ..sets.registry import vouched
 from . import palette
-from .drawable import SEEN, joint_of
+from .drawable import SEEN
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
 
 FILM_SECONDS, FILM_BYTES = 8.0, 400_000
@@ -195,7 +195,7 @@ def _trails(dancers, trails) -> dict:
     trails = [trails] if isinstance(trails, str) else list(each(text)("trails", trails))
     for name in trails:
         if not any(name in m.skeleton.names for m in dancers):
-            joint_of(dancers[0], name, "trails")
+            dancers[0].skeleton.index(name, "trails")
     return {"joints": [[m.skeleton.index(n) for n in trails if n in m.skeleton.names] for m in dancers], "on": True}
 
 

@@ -13,7 +13,7 @@ from ..body.motion import Duet, Motion
 from ..core.arguments import MAX_FRAMES, Rule, Wrong, a, count, each, number, rate, takes, text
 from ..core.shapes import array
 from . import palette
-from .drawable import AXES, FRAME, REACH, SEEN, SEEN_DUET, VIEW, check_frame, joint_of, label
+from .drawable import AXES, FRAME, REACH, SEEN, SEEN_DUET, VIEW, check_frame, label
 
 
 def _named_curves(value, axes):
@@ -143,7 +143,7 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=No
     for who, m in enumerate(_dancers(motion)):
         now, before = (_project(m.positions[f], view) for f in (frame, frame - gap))
         _body(ax, m, now, who)
-        chosen = range(len(m.skeleton)) if joints is None else [joint_of(m, name, "joints") for name in joints]
+        chosen = range(len(m.skeleton)) if joints is None else [m.skeleton.index(name, "joints") for name in joints]
         for j in chosen:
             step = now[j] - before[j]
             if np.linalg.norm(step) > 0.01:
@@ -166,7 +166,7 @@ def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
     """Trajectories from above, in metres: the root's path (or one joint's), a dot where it starts. Chapter: 1."""
     ax = _axes(ax, (4.5, 4.5))
     for who, m in enumerate(_dancers(motion)):
-        path = m.positions[:, 0 if joint is None else joint_of(m, joint, "joint"), :2]
+        path = m.positions[:, 0 if joint is None else m.skeleton.index(joint, "joint"), :2]
         ax.plot(*path.T, palette.DASHES[who], color=palette.DANCERS[who], lw=1.4, label=_name(m, who))
         ax.plot(*path[0], "o", color=palette.DANCERS[who], mfc=palette.DANCERS[who] if who == 0 else palette.PAPER)
     ax.set_aspect("equal", adjustable="datalim")
@@ -180,7 +180,7 @@ def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
 def distance(duet: Duet, joints: tuple[str, str] | None = None, ax=None):
     """Distance over time, in metres: root to root, or between a named joint of a and a named joint of b. Chapter: 1."""
     ax = _axes(ax, (8, 2.4))
-    i, j = (0, 0) if joints is None else (joint_of(m, name, "joints") for m, name in zip(duet, joints))
+    i, j = (0, 0) if joints is None else (m.skeleton.index(name, "joints") for m, name in zip(duet, joints))
     gap = np.linalg.norm(duet.a.positions[:, i] - duet.b.positions[:, j], axis=-1)
     ax.plot(np.arange(len(duet)) / duet.fps, gap, color=palette.INK, lw=1.3)
     ax.set_xlabel("time, seconds")
@@ -216,8 +216,8 @@ def best_side(dancers: tuple[Motion, ...]) -> float:
     middle = len(dancers[0]) // 2
     facing = np.zeros(2)
     for m in dancers:
-        if m.skeleton.pairs:
-            left, right = np.array(m.skeleton.pairs).T
+        if m.skeleton.left_right_pairs:
+            left, right = np.array(m.skeleton.left_right_pairs).T
             x, y = (m.positions[middle, left] - m.positions[middle, right]).mean(0)[:2]
             facing += np.array([y, -x]) / max(np.hypot(x, y), 1e-6)
     if len(dancers) == 1:

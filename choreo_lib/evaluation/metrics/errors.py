@@ -7,6 +7,7 @@ import torch
 from scipy.stats import rankdata
 
 from ...core.arguments import choice, count, each, number, seed, takes
+from ...core.deferred import roma
 from ...core.shapes import array
 
 
@@ -39,15 +40,9 @@ def mpjpe(predicted, true, align: str | None = None):
 
 
 def _procrustes(moving, fixed):
-    """Points [..., J, 3] turned, scaled and shifted onto others: equations 40 to 43 of Umeyama (1991)."""
-    centre, goal = moving.mean(-2, keepdim=True), fixed.mean(-2, keepdim=True)
-    x, y = moving - centre, fixed - goal
-    u, size, v = torch.linalg.svd(y.mT @ x)  # [..., 3, 3]
-    sign = torch.ones_like(size)
-    sign[..., 2] = torch.sign(torch.linalg.det(u) * torch.linalg.det(v))  # a dancer is not her mirror image
-    turn = u @ (sign[..., None] * v)
-    scale = (size * sign).sum(-1) / (x**2).sum((-1, -2)).clamp_min(torch.finfo(x.dtype).tiny)
-    return scale[..., None, None] * (x @ turn.mT) + goal
+    """Points [..., J, 3] rotated, scaled and shifted onto others, never mirrored."""
+    rotation, shift, scale = roma.rigid_points_registration(moving, fixed, compute_scaling=True)
+    return scale[..., None, None] * (moving @ rotation.mT) + shift[..., None, :]
 
 
 @takes(values=array(None) | each(array(None), least=1), block=count(), samples=count(1, 100_000), seed=seed,

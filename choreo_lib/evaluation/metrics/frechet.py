@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...body.joints import COMMON
-from ...body.joints import joints as joint_indices
+from ...body.joint_names import COMMON
 from ...body.motion import Duet, Motion
 from ...core.arguments import a, count, seed, takes
 from ...core.shapes import array
@@ -22,7 +21,7 @@ def kinetic_features(motion: Motion) -> np.ndarray:
     """How much energy each joint spends: mean squared speed across the floor, mean squared speed up and down, mean
     length of the acceleration.
 
-    Shapes: [51], three for each of the 17 joints of `choreo_lib.body.joints.COMMON`. Units: m^2/s^2, m^2/s^2, m/s^2.
+    Shapes: [51], three for each of the 17 joints of `choreo_lib.body.joint_names.COMMON`. Units: m^2/s^2 twice, m/s^2.
     Errors: ValueError for fewer than three frames or joints without known names.
     Chapter: 3. Onuma et al., "FMDistance", Eurographics 2008 (short papers), as used by Li et al. (ICCV 2021) and
     Siyao et al. (ICLR 2024), who take 24 joints and smooth velocities over neighbouring frames; ours are plain
@@ -102,7 +101,7 @@ def cross_distance_features(duet: Duet) -> np.ndarray:
     The ten: pelvis, ankles, toes, head, shoulders, wrists. Shapes: [100], row a, column b. Units: metres.
     Chapter: 3. Cross-distance: Siyao et al., "Duolando", ICLR 2024 (the ten joints are those of their code).
     """
-    a, b = (m.positions[:, joint_indices(m.skeleton, CROSS)].astype(np.float64) for m in duet)
+    a, b = (m.positions[:, m.skeleton.indices(CROSS)].astype(np.float64) for m in duet)
     return np.linalg.norm(a[:, :, None] - b[:, None], axis=-1).mean(0).ravel()
 
 
@@ -170,7 +169,7 @@ def _gaussians_apart(x, y) -> float:
 def _common(motion: Motion, least: int) -> np.ndarray:
     if len(motion) < least:
         raise ValueError(f"{len(motion)} frames are too few for these features; they need {least}")
-    return motion.positions[:, joint_indices(motion.skeleton)].astype(np.float64)  # [T, 17, 3]
+    return motion.positions[:, motion.skeleton.indices()].astype(np.float64)  # [T, 17, 3]
 
 
 def _level(vectors):

@@ -10,7 +10,6 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from scipy.signal import find_peaks
 
-from ...body.joints import joints as joint_indices
 from ...body.motion import Motion
 from ...core.arguments import a, count, each, number, rate, takes, text
 from ...core.shapes import array
@@ -52,14 +51,14 @@ def _length(vectors):
 def mean_speed(motion: Motion, joints=None) -> np.ndarray:
     """How fast a dancer moves at each frame: the mean speed of her joints, in the room.
 
-    By central differences, so that frame t speaks of frame t. ``joints``: names as in `choreo_lib.body.joints`, or
+    By central differences, so that frame t speaks of frame t. ``joints``: names as in `choreo_lib.body.joint_names`, or
     indices (default: all). Shapes: [T]. Units: m/s. Errors: ValueError for one frame or an unknown joint. Chapter: 3.
     """
     if len(motion) < 2:
         raise ValueError("one frame has no pace; a motion needs at least two")
     chosen = slice(None)
     if joints is not None:
-        chosen = [*joint_indices(motion.skeleton, [j for j in joints if isinstance(j, str)]),
+        chosen = [*motion.skeleton.indices([j for j in joints if isinstance(j, str)]),
                   *(j for j in joints if not isinstance(j, str))]
     moved = np.gradient(motion.positions[:, chosen].astype(np.float64), axis=0) * motion.fps  # [T, joints, 3]
     return np.linalg.norm(moved, axis=-1).mean(-1)
@@ -90,7 +89,7 @@ def foot_skate(motion: Motion, height: float = 0.01) -> float:
     Units: m/s, ``height`` metres; nan where no toe is on the floor twice in a row.
     Errors: ValueError where the skeleton has no feet by name. Chapter: 3.
     """
-    toes = motion.positions[:, joint_indices(motion.skeleton, ("left_toe", "right_toe"))].astype(np.float64)
+    toes = motion.positions[:, motion.skeleton.indices(("left_toe", "right_toe"))].astype(np.float64)
     down = toes[..., 2] < np.percentile(toes[..., 2], FLOOR_PERCENTILE, axis=0) + height
     slides = speed(toes[..., :2], motion.fps)[down[1:] & down[:-1]]
     return float(slides.mean()) if len(slides) else float("nan")

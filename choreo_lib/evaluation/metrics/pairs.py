@@ -11,8 +11,6 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.signal import fftconvolve
 
-from ...body.joints import hands
-from ...body.joints import joints as joint_indices
 from ...body.motion import Duet, Motion
 from ...core.arguments import a, count, each, number, rate, seconds, takes, text
 from ...core.shapes import array
@@ -36,11 +34,11 @@ def nearest(duet: Duet) -> np.ndarray:
 def contact(duet: Duet, joints=None, within: float = 0.1) -> float:
     """Share of the frames in which one of a's joints is near one of b's: by default, hand in hand.
 
-    ``joints``: names that both bodies know, as in `choreo_lib.body.joints`; None: wrists, and the joints that hang from
-    them.
+    ``joints``: names that both bodies know, as `Skeleton.index` takes them; None: wrists, and the joints that hang
+    from them.
     Units: ``within`` metres, between joint centres; the answer 0 to 1. Chapter: 3.
     """
-    chosen = [hands(m.skeleton) if joints is None else joint_indices(m.skeleton, joints) for m in duet]
+    chosen = [m.skeleton.hands if joints is None else m.skeleton.indices(joints) for m in duet]
     return float((_between(duet, *chosen).min((1, 2)) < within).mean())
 
 

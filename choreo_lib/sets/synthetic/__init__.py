@@ -13,9 +13,10 @@ import numpy as np
 
 from ...body.coupling import Coupling, Drive, J
 from ...body.motion import OURS, Duet, Motion
+from ...body.rotations import rotation_between, unit
 from ...body.skeleton import Skeleton
 from ...core.arguments import a, choice, count, each, flag, number, rate, seed, share, takes
-from .body import Performance, body, perform, reach, rotation_between, unit
+from .body import Performance, body, perform, reach
 from .score import Score
 
 KINDS = ("independent", "mirror", "canon", "counterbalance", "contact", "drives")
@@ -222,4 +223,4 @@ def _turn_limb(part: Performance, joint: int, old: np.ndarray, new: np.ndarray) 
         if parent in moved:
             moved.add(j)
     for j in moved:
-        part.world[:, j] = rotation_between(part.world[:, j], old, new)
+        part.world[:, j] = rotation_between(old, new) @ part.world[:, j]

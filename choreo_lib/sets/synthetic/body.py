@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import roma
-import torch
 
 from ...body.coupling import J
-from ...body.skeleton import HYBRIK_29, Skeleton
+from ...body.rotations import axes_from, rotation_about, two_bone_ik
+from ...body.skeleton import HYBRIK_29, Skeleton, local_rotations
 from ...core.arguments import number, takes
 
 SIDES = (("left", 1.0), ("right", -1.0))  # the left side is +X in the rest pose, which looks along -Y
@@ -84,61 +83,7 @@ class Performance:
 
     def rotations(self) -> np.ndarray:
         """Local unit quaternions x y z w, float64 [T, J, 4], without sign jumps from frame to frame."""
-        parents = list(self.skeleton.parents[1:])
-        local = self.world.copy()
-        local[:, 1:] = np.swapaxes(self.world[:, parents], -1, -2) @ self.world[:, 1:]
-        quats = roma.rotmat_to_unitquat(torch.from_numpy(local)).numpy()
-        flips = np.sign((quats[1:] * quats[:-1]).sum(-1, keepdims=True))
-        quats[1:] *= np.cumprod(np.where(flips == 0, 1.0, flips), axis=0)
-        return quats
-
-
-def about(axis: str, angle: np.ndarray) -> np.ndarray:
-    """Rotation matrices [..., 3, 3] about one axis by angles [...] in radians."""
-    c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    rows = {
-        "x": (one, zero, zero, zero, c, -s, zero, s, c),
-        "y": (c, zero, s, zero, one, zero, -s, zero, c),
-        "z": (c, -s, zero, s, c, zero, zero, zero, one),
-    }[axis]
-    return np.stack(rows, axis=-1).reshape(np.shape(angle) + (3, 3))
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    """Vectors [..., 3] made one long."""
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
-
-
-def frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Rotation matrices [..., 3, 3] whose first column is `first` and whose second leans on `second`."""
-    x = unit(first)
-    z = unit(np.cross(x, second))
-    return np.stack([x, np.cross(z, x), z], axis=-1)
-
-
-def two_bone_ik(start, goal, upper: float, lower: float, bend, limit) -> tuple[np.ndarray, np.ndarray]:
-    """Directions of two bones [T, 3] that lead from `start` to `goal`, the joint between them pushed along `bend`.
-
-    Out of reach, the limb points at the goal as far as its joint limit allows. Source: the law of cosines.
-    """
-    line = goal - start
-    reach = lambda flexion: np.sqrt(upper**2 + lower**2 + 2 * upper * lower * np.cos(flexion))  # noqa: E731
-    distance = np.clip(np.linalg.norm(line, axis=-1), reach(limit[1]), reach(limit[0]))[..., None]
-    along = unit(line)
-    side = unit(bend - (bend * along).sum(-1, keepdims=True) * along)
-    near = (upper**2 - lower**2 + distance**2) / (2 * distance)
-    off = np.sqrt(np.maximum(upper**2 - near**2, 0))
-    middle = along * near + side * off
-    return unit(middle), unit(along * distance - middle)
-
-
-def rotation_between(rotations: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """World rotations [T, 3, 3] turned by the shortest way that brings directions `old` to `new` [T, 3]."""
-    cross, dot = np.cross(old, new), (old * new).sum(-1)[..., None, None]
-    skew = np.zeros(cross.shape[:-1] + (3, 3))
-    skew[..., 0, 1], skew[..., 0, 2], skew[..., 1, 2] = -cross[..., 2], cross[..., 1], -cross[..., 0]
-    skew -= np.swapaxes(skew, -1, -2)
-    return (np.eye(3) + skew + skew @ skew / np.maximum(1 + dot, 1e-6)) @ rotations
+        return local_rotations(self.skeleton, self.world)
 
 
 def arm_directions(angles: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
@@ -160,39 +105,38 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
     length = np.linalg.norm(skeleton.offsets, axis=-1)
     feet, foot_yaw, foot_pitch = moves["feet"], moves["foot_yaw"], moves["foot_pitch"]
     world = np.empty((len(feet), len(skeleton), 3, 3))
-    heading = about("z", moves["heading"])
-    world[:, 0] = heading @ about("z", moves["hip_twist"]) @ about("y", moves["hip_roll"])
+    heading = rotation_about("z", moves["heading"])
+    world[:, 0] = heading @ rotation_about("z", moves["hip_twist"]) @ rotation_about("y", moves["hip_roll"])
     root = np.concatenate([moves["pelvis"], np.zeros((len(feet), 1))], axis=-1)
     sole = np.array([0.0, 0.0, -skeleton.offsets[J["left_foot"], 2] - skeleton.offsets[J["left_bigtoe"], 2]])
     ankles = feet + sole
     root[:, 2] = _pelvis_height(skeleton, world[:, 0], root, ankles, moves["bounce"])
     for i, (side, _) in enumerate(SIDES):
         hip, knee, ankle = (J[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
-        foot = about("z", foot_yaw[:, i]) @ about("x", foot_pitch[:, i])
-        forward = -(world[:, 0, :, 1] + about("z", foot_yaw[:, i])[..., 1])
+        foot = rotation_about("z", foot_yaw[:, i]) @ rotation_about("x", foot_pitch[:, i])
+        forward = -(world[:, 0, :, 1] + rotation_about("z", foot_yaw[:, i])[..., 1])
         start = root + world[:, 0] @ skeleton.offsets[hip]
         thigh, shin = two_bone_ik(start, ankles[:, i], length[knee], length[ankle], forward, KNEE_LIMIT)
         for j, bone in ((hip, thigh), (knee, shin)):  # rest legs hang along -Z, so the bone is minus the z column
-            world[:, j] = frame(-bone, -forward)[..., [2, 1, 0]] * np.array([-1.0, 1.0, 1.0])
+            world[:, j] = axes_from(-bone, -forward)[..., [2, 1, 0]] * np.array([-1.0, 1.0, 1.0])
         world[:, ankle] = foot
         world[:, J[f"{side}_foot"]] = world[:, J[f"{side}_bigtoe"]] = foot
     bend, tilt, twist = np.moveaxis(moves["spine"], -1, 0)
-    turn = (
-        about("z", (twist - moves["hip_twist"]) / 3) @ about("y", (tilt - moves["hip_roll"]) / 3) @ about("x", bend / 3)
-    )
+    turn = rotation_about("z", (twist - moves["hip_twist"]) / 3) @ rotation_about(
+        "y", (tilt - moves["hip_roll"]) / 3) @ rotation_about("x", bend / 3)
     for joint, parent in (("spine1", "pelvis"), ("spine2", "spine1"), ("spine3", "spine2")):
         world[:, J[joint]] = world[:, J[parent]] @ turn
     chest = world[:, J["spine3"]]
     look = moves["look"] - moves["heading"] - twist
     look = HEAD_TURN_LIMIT * np.sin(look)  # towards the partner, and back to the front when the partner is behind
-    nod = about("x", moves["nod"] - 0.4 * bend)
-    world[:, J["neck"]] = chest @ about("z", 0.4 * look)
-    world[:, J["jaw"]] = world[:, J["head"]] = world[:, J["neck"]] @ about("z", 0.6 * look) @ nod
+    nod = rotation_about("x", moves["nod"] - 0.4 * bend)
+    world[:, J["neck"]] = chest @ rotation_about("z", 0.4 * look)
+    world[:, J["jaw"]] = world[:, J["head"]] = world[:, J["neck"]] @ rotation_about("z", 0.6 * look) @ nod
     done = Performance(skeleton, world, root)
     for i, (side, sign) in enumerate(SIDES):
         angles = moves["arms"][:, i]
         shrug = sign * -0.25 * np.clip(angles[:, 0] - 1.2, 0, None)
-        world[:, J[f"{side}_collar"]] = chest @ about("y", shrug)
+        world[:, J[f"{side}_collar"]] = chest @ rotation_about("y", shrug)
         arm, forearm = arm_directions(angles, sign)
         place_arm(
             done, i, np.einsum("tij,tj->ti", chest, arm), np.einsum("tij,tj->ti", chest, forearm), moves["wrists"][:, i]
@@ -204,12 +148,12 @@ def place_arm(done: Performance, i: int, arm: np.ndarray, forearm: np.ndarray, w
     """Point one arm's bones along world directions [T, 3]; the hand bends by `wrist` [T] radians."""
     side, sign = SIDES[i]
     fold = forearm - (forearm * arm).sum(-1, keepdims=True) * arm
-    rest = frame(np.array([sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
-    hinge = frame(arm, fold)
+    rest = axes_from(np.array([sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
+    hinge = axes_from(arm, fold)
     done.world[:, J[f"{side}_shoulder"]] = hinge @ rest.T
     elbow = np.stack([forearm, np.cross(hinge[..., 2], forearm), hinge[..., 2]], axis=-1) @ rest.T
     done.world[:, J[f"{side}_elbow"]] = elbow
-    hand = elbow @ about("y", sign * wrist)
+    hand = elbow @ rotation_about("y", sign * wrist)
     for joint in ("wrist", "thumb", "middle"):
         done.world[:, J[f"{side}_{joint}"]] = hand
 

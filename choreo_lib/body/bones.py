@@ -1,0 +1,53 @@
+"""Bones at their lengths: a body again, where a network drew points. Taught in chapter 4, "A dancer in 256 numbers"."""
+
+from __future__ import annotations
+
+import torch
+
+from ..core.arguments import a, count, number, takes
+from ..core.precision import in_full_precision
+from ..core.shapes import stands_for, tensor
+from .skeleton import Skeleton
+
+
+@takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(),
+       compliance=number(0), iterations=count(0, 1000), inverse_mass=tensor("joints"))
+@in_full_precision
+def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: torch.Tensor | None = None,
+                         compliance: float = 0.0, iterations: int = 2,
+                         inverse_mass: torch.Tensor | None = None) -> torch.Tensor:
+    """Positions at which every bone has its length: a body again, where a network drew points.
+
+    All joints share the move, and it is within a hundredth as small as can be (Newton's method on the bones' lengths;
+    after two iterations an error of 5 mm is below 0.1 mm). Gradients flow through it. Where a limb is drawn through
+    itself its bones shrink and turn round, and projected to their length they would whirl: with ``compliance``, a bone
+    drawn at a share of its length is brought back only by that share to the power of ``compliance``.
+    ``inverse_mass``: how willingly each joint moves; None: all alike; one near 0 is held, and the others make room.
+    Shapes: ``positions`` [..., T, J, 3], a tensor, float32 out; ``lengths`` [..., 1 or T, J - 1] in the order of
+    ``skeleton.bones``; None: each bone's own mean over the T frames; ``inverse_mass`` [J]. Units: metres.
+    Chapter: 4. Matrix form of SHAKE: Ryckaert, Ciccotti and Berendsen, Journal of Computational Physics 1977.
+    """
+    ends = torch.zeros(len(skeleton) - 1, len(skeleton), device=positions.device)  # [K, J]: a bone is child - parent
+    for k, (parent, child) in enumerate(skeleton.bones):
+        ends[k, parent], ends[k, child] = -1.0, 1.0
+    moves = ends.T if inverse_mass is None else inverse_mass.to(ends)[:, None] * ends.T  # [J, K]
+    shared = ends @ moves  # [K, K]: which bones meet at a joint
+    damping = 1e-6 * torch.eye(len(ends), device=positions.device)  # a bone without length has no direction to move in
+    positions = positions.float()
+    for iteration in range(iterations):
+        bones = ends @ positions  # [..., T, K, 3]
+        current = bones.norm(dim=-1)
+        if iteration == 0:
+            if lengths is not None and not (lengths.shape[-1:] == current.shape[-1:]
+                                            and stands_for(lengths.shape, current.shape)):
+                raise ValueError(f"lengths must be one a bone, of a shape that fits {list(current.shape)}; got "
+                                 f"{list(lengths.shape)}")
+            lengths = current.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
+            if compliance:
+                share = (current / lengths.clamp_min(1e-6)).clamp(max=1) ** compliance
+                lengths = current + share * (lengths - current)
+        directions = bones / current.clamp_min(1e-6)[..., None]
+        system = directions @ directions.mT * shared + damping  # [..., T, K, K]
+        multipliers = torch.linalg.solve(system, current - lengths)  # [..., T, K], Lagrange's
+        positions = positions - moves @ (multipliers[..., None] * directions)
+    return positions

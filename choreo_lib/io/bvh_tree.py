@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .bvh_text import decimal_comma, provenance, text_of, without_comment
-from .conventions import MAX_JOINTS, fail, unique_names
+from .conventions import MAX_JOINTS, fail
 
 LARGEST = 1e12
 _CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for kind in ("position", "rotation")}
@@ -140,10 +140,3 @@ def _channels(path, words, joint, tree, where) -> list:
     if len(set(listed)) != len(listed) or any(joint == j for j, _, _ in tree.channels):
         fail(path, f"joint {tree.names[joint]!r} names a channel twice", where)
     return [(joint, kind, axis) for kind, axis in listed]
-
-
-def rename_twins(tree: Tree) -> list[str]:
-    """Give a name that stands twice a suffix, and say so."""
-    notes: list[str] = []
-    tree.names = unique_names(tree.names, notes)
-    return notes

@@ -7,7 +7,7 @@ metres and Z up once it is inside; what a file does not state is guessed aloud (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..body.motion import Duet, Motion
@@ -26,9 +26,11 @@ from .pairs import join, joint_weights, match_skeletons, per_file, read_pairs
 from .points import read_marker_json, read_npy_duet, read_npy_motion
 from .refusals import PICKLES, names_parameters, pickle_advice, refuse_pickle
 
-_ONE = {".bvh": read_bvh, ".c3d": read_marker_motion, ".json": read_marker_json, ".npy": read_npy_motion,
-        ".npz": read_npz, ".trc": read_marker_motion}
-_TWO = {".bvh": read_bvh_duet, ".c3d": read_marker_duet, ".trc": read_marker_duet}
+_ONE: dict[str, Callable[..., Motion | Duet]] = {
+    ".bvh": read_bvh, ".c3d": read_marker_motion, ".json": read_marker_json, ".npy": read_npy_motion, ".npz": read_npz,
+    ".trc": read_marker_motion}
+_TWO: dict[str, Callable[..., Iterable[Motion]]] = {
+    ".bvh": read_bvh_duet, ".c3d": read_marker_duet, ".trc": read_marker_duet}
 _IN = tuple(sorted([*_ONE, ".fbx"]))
 _OUT = (".bvh", ".glb", ".npz")
 
@@ -71,12 +73,13 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
         if layout is not None:
             fail(path_a, "two files are parted already; leave layout= away", "layout=")
         ups, scales = per_file(path_a, up, "up"), per_file(path_a, scale, "scale")
-        a, b = (read_motion(path, *stated, fps, take) for path, *stated in zip((path_a, path_b), ups, scales))
+        a = read_motion(path_a, ups[0], scales[0], fps, take)
+        b = read_motion(path_b, ups[1], scales[1], fps, take)
         return join(a, b, (path_a, path_b), up, scale)
     for name, value in (("up", up), ("scale", scale)):
         if isinstance(value, tuple | list):
             fail(path_a, "a pair says one for each of two files, and this is one file", f"{name}=")
-    suffix, both = _suffix(path_a, _IN, "read"), (path_a, path_a)
+    suffix = _suffix(path_a, _IN, "read")
     if suffix != ".fbx":
         _refuse_take(path_a, suffix, take)
     if suffix == ".npy":
@@ -84,9 +87,11 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
     if layout is not None:
         fail(path_a, f"how rows lie is said of a .npy, not of a {suffix}; leave layout= away", "layout=")
     if suffix == ".fbx":
-        return join(*read_fbx_duet(path_a, up, scale, fps, take), both)
+        a, b = read_fbx_duet(path_a, up, scale, fps, take)
+        return join(a, b, (path_a, path_a))
     if suffix in _TWO:
-        return join(*_TWO[suffix](path_a, up, scale, fps), both)
+        a, b = _TWO[suffix](path_a, up, scale, fps)
+        return join(a, b, (path_a, path_a))
     duet = _ONE[suffix](path_a, up, scale, fps)  # detections are refused there, with the way to clean them
     if not isinstance(duet, Duet):
         fail(path_a, f"a {suffix} file such as this holds one dancer; pass the second dancer's file as well")
@@ -113,13 +118,13 @@ def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", 
         fail(path, f"up= and scale= are for .bvh; a {suffix} is "
                    f"{'Y up and metres by its standard' if suffix == '.glb' else 'Z up and metres, as we are'}")
     several = isinstance(motion, list | tuple) and motion and all(isinstance(one, Motion) for one in motion)
-    if not isinstance(motion, Motion | Duet) and not (several and suffix == ".glb"):
+    if suffix == ".glb" and (several or isinstance(motion, Motion | Duet)):
+        return write_glb(motion, path)
+    if not isinstance(motion, Motion | Duet):
         raise TypeError(f"write_motion takes a Motion or a Duet (a .glb a list of Motions too); got "
                         f"{type(motion).__name__}")
     if suffix == ".npz":
         return write_npz(motion, path)
-    if suffix == ".glb":
-        return write_glb(motion, path)
     if isinstance(motion, Duet):
         fail(path, "a BVH holds one dancer; write duet.a and duet.b to a file each, or the duet to .glb or .npz")
     return write_bvh(motion, path, up, scale)

@@ -55,7 +55,8 @@ def read_trees(path, head: bytes) -> list[Tree]:
     nodes: list[list[_Node]] = []  # of each tree
     opened: list[_Node] = []  # whose brace is open
     opening: _Node | None = None  # whose brace is to come
-    begun, stated = False, {}
+    begun = False
+    stated: dict[str, Any] = {}
     for number, line in enumerate(text_of(head).split("\n"), start=1):
         where, bare = f"line {number}", without_comment(line).strip()
         words = bare.split()

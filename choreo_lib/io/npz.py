@@ -38,17 +38,18 @@ def read_npz(path, up: str | None = None, scale: float | None = None, fps: float
         return read_foreign_npz(path, arrays, up, scale, fps)
     if (up, scale, fps) != (None, None, None):
         fail(path, "our NPZ states its up axis, unit and frames per second; leave up=, scale= and fps= away")
-    motions = [build_motion(_recording(path, words, prefix, arrays))
-               for words, prefix in zip(_header(path, arrays)["dancers"], "ab")]
-    if len(motions) == 1:
-        return motions[0]
-    known = {key.removeprefix("coupling_"): arrays[key] for key in arrays if key.startswith("coupling_")}
+    a, *others = [build_motion(_recording(path, words, who, arrays))
+                  for words, who in zip(_header(path, arrays)["dancers"], "ab")]
+    if not others:
+        return a
+    known: dict[str, Any] = {key.removeprefix("coupling_"): arrays[key] for key in arrays
+                             if key.startswith("coupling_")}
     try:
         coupling = Coupling.from_arrays(known) if known else None
     except (KeyError, ValueError, TypeError, IndexError, OverflowError) as error:
         fail(path, f"the coupling does not hold together: {error}")
     try:
-        return Duet(*motions, coupling)
+        return Duet(a, others[0], coupling)
     except ValueError as error:
         fail(path, str(error))
 
@@ -58,23 +59,24 @@ def write_npz(motion: Motion | Duet, path) -> None:
 
     Errors: MotionFormatError where it cannot be written, or would not be read back.
     """
-    duet = isinstance(motion, Duet)
-    dancers, arrays = [], {}
-    for one, prefix in zip(motion if duet else (motion,), "ab"):
+    dancers: list[dict[str, Any]] = []
+    arrays: dict[str, np.ndarray] = {}
+    ones = (motion,) if isinstance(motion, Motion) else tuple(motion)
+    for one, who in zip(ones, "ab"):
         body = one.skeleton
-        check_writable(path, one, f"dancer {prefix}" if duet else "")
+        check_writable(path, one, f"dancer {who}" if len(ones) > 1 else "")
         dancers.append({"fps": one.fps, "name": str(one.name), "notes": list(map(str, one.notes)),
                         "source": source_to_dict(one.source), "names": list(body.names),
                         "parents": list(body.parents), "ends": [[j, list(tip)] for j, tip in body.end_sites]})
-        arrays[f"{prefix}_positions"] = one.positions
+        arrays[f"{who}_positions"] = one.positions
         if one.rotations is not None:
-            arrays[f"{prefix}_rotations"] = one.rotations
+            arrays[f"{who}_rotations"] = one.rotations
         if body.offsets is not None:
-            arrays[f"{prefix}_offsets"] = body.offsets
-    if duet and hasattr(motion.coupling, "to_arrays"):
-        arrays |= {f"coupling_{key}": value for key, value in motion.coupling.to_arrays().items()}
-    words = {"format": FORMAT, "version": VERSION, "kind": "duet" if duet else "motion", "dancers": dancers}
-    arrays["header"] = np.frombuffer(json.dumps(words).encode(), np.uint8)
+            arrays[f"{who}_offsets"] = body.offsets
+    if isinstance(coupling := getattr(motion, "coupling", None), Coupling):
+        arrays |= {f"coupling_{key}": value for key, value in coupling.to_arrays().items()}
+    header = {"format": FORMAT, "version": VERSION, "kind": ("motion", "duet")[len(ones) - 1], "dancers": dancers}
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
     if len(arrays["header"]) > MAX_HEADER - 256:
         fail(path, f"its names, notes, end sites and source fill {len(arrays['header']):,} bytes, more than the "
                    f"{MAX_HEADER:,} that are read back; shorten them")
@@ -125,21 +127,21 @@ _ARRAYS = {"positions": (np.float32, 3, 3), "rotations": (np.float32, 3, 4), "of
 """A dancer's arrays: their dtype, their number of axes, and the length of the last."""
 
 
-def _recording(path, words, prefix: str, arrays: dict) -> Recording:
-    """What the file holds of dancer ``prefix``: nothing is left to resolve."""
-    where = f"dancer {prefix}"
+def _recording(path, words, who: str, arrays: dict) -> Recording:
+    """What the file holds of dancer ``who``: nothing is left to resolve."""
+    where = f"dancer {who}"
     if not isinstance(words, dict):
         fail(path, "expected a JSON object", where)
     for key, fits in _FIELDS.items():
         if key not in words or not fits(words[key]):
             fail(path, f"header field {key!r} is missing or malformed; got {str(words.get(key))[:60]!r}", where)
-    own = {key: arrays.get(f"{prefix}_{key}") for key in _ARRAYS}
+    own = {key: arrays.get(f"{who}_{key}") for key in _ARRAYS}
     for key, (dtype, axes, width) in _ARRAYS.items():
         if (array := own[key]) is not None and (array.dtype, array.ndim, array.shape[-1]) != (dtype, axes, width):
             fail(path, f"expected {np.dtype(dtype)} [..., {width}]; got {array.dtype} {array.shape}",
-                 f"array '{prefix}_{key}'")
+                 f"array '{who}_{key}'")
     if own["positions"] is None:
-        fail(path, f"there is no array '{prefix}_positions'", where)
+        fail(path, f"there is no array '{who}_positions'", where)
     return Recording(path, words["names"], words["parents"], own["positions"], check_fps(path, words["fps"], where),
                      own["rotations"], offsets=own["offsets"], end_sites=words["ends"], notes=words["notes"],
                      source=source_from_dict(words.get("source")), name=words["name"], ours=True)

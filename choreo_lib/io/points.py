@@ -163,4 +163,4 @@ def infer_skeleton(points: np.ndarray) -> tuple[Skeleton, list[int]]:
         parents.append(int(host[nearest]))
         order.append(nearest)
         outside[nearest] = False
-    return Skeleton([f"joint_{j:02d}" for j in order], parents), order
+    return Skeleton(tuple(f"joint_{j:02d}" for j in order), tuple(parents)), order

@@ -128,10 +128,10 @@ def read_openpose(path, frames: list) -> Detections:
         fail(path, f"expected OpenPose's BODY_25, 25 x 4 numbers in pose_keypoints_3d; got {len(rows[0][2])}")
     table = np.stack([numbers(path, flat, (25, 4), f"frame {t}, person {k}, pose_keypoints_3d") for t, k, flat in rows])
     table = table[:, BODY_25_ORDER]
-    whole = (table[..., 3] > 0).all(axis=1)  # a joint that was not found stands at 0, 0, 0
+    whole = np.all(table[..., 3] > 0, axis=1)  # a joint that was not found stands at 0, 0, 0
     if not whole.any():
         fail(path, "nobody was seen whole: in every frame OpenPose has not found some joint in 3-D")
-    rows, table = [row for row, chosen in zip(rows, whole) if chosen], table[whole]
+    rows, table = [rows[n] for n in np.flatnonzero(whole)], table[whole]
     return _table("OpenPose", rows, table[..., 3].mean(axis=1), table[..., :3], BODY_25, None)
 
 

@@ -151,7 +151,7 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
     if never.all():
         fail(path, "no marker is seen in any frame")
     if never.any():
-        gone = [label for label, unseen in zip(labels, never) if unseen]
+        gone = [labels[m] for m in np.flatnonzero(never)]
         notes.append(f"never seen, left out: {', '.join(gone[:8])}{' ...' if len(gone) > 8 else ''}")
         labels, points = [label for label in labels if label not in gone], points[:, ~never]
     if fps is None and record.fps is None:

@@ -81,13 +81,14 @@ def join(a: Motion, b: Motion, paths, up=None, scale=None) -> Duet:
                        "share one world, so pass up= and scale=: one for both where the guess is wrong, or one a file "
                        f"where the files differ, such as up=({axes[0]!r}, {axes[1]!r}) or scale=(0.01, 1)")
     duet = _on_one_clock(a, b, names)
-    postures, heights = zip(_posture(duet.a), _posture(duet.b))
-    if all(heights) and max(heights) > HEIGHT_RATIO * min(heights) and not isinstance(scale, tuple | list):
-        fail(paths[-1], f"dancer a is {heights[0]:.3g} m tall and dancer b {heights[1]:.3g} m; if their files count in "
+    (posture_a, height_a), (posture_b, height_b) = _posture(duet.a), _posture(duet.b)
+    one_scale = not isinstance(scale, tuple | list)
+    if height_a and height_b and one_scale and abs(np.log(height_a / height_b)) > np.log(HEIGHT_RATIO):
+        fail(paths[-1], f"dancer a is {height_a:.3g} m tall and dancer b {height_b:.3g} m; if their files count in "
                         "other units, pass one a file, such as scale=(0.01, 1); if they are so, pass both all the same")
     doubts = []
-    if all(postures) and postures[0] != postures[1] and not isinstance(up, tuple | list):
-        doubts.append((f"dancer a {postures[0]} and dancer b {postures[1]} in most frames",
+    if posture_a and posture_b and posture_a != posture_b and not isinstance(up, tuple | list):
+        doubts.append((f"dancer a {posture_a} and dancer b {posture_b} in most frames",
                        "if their files have other axes, pass one a file, such as up=('y', 'z')"))
     between = duet.a.positions.mean(axis=1) - duet.b.positions.mean(axis=1)  # [T, 3]
     distance = float(np.median(np.linalg.norm(between, axis=-1)))

@@ -65,7 +65,7 @@ def match_skeletons(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -
 
 
 def join(a: Motion, b: Motion, paths, up=None, scale=None) -> Duet:
-    """Two Motions that were read as one Duet, once they are seen to share a world and a clock.
+    """Two Motions that were read as one Duet, once they are found to share a world and a clock.
 
     Rates and lengths that differ a little are brought together by `match_skeletons`, which notes it. ``up`` and
     ``scale``: as they were given to `choreo_lib.read_duet`; what was stated for each file is believed.
@@ -134,18 +134,17 @@ def _posture(motion: Motion) -> tuple[str | None, float | None]:
 
 def per_file(path, value, name: str) -> tuple:
     """One value for both files, or a pair of them. Errors: MotionFormatError for more or fewer. Chapter: 6."""
-    if not isinstance(value, tuple | list):
-        return value, value
-    if len(value) != 2:
-        fail(path, f"expected one value for both dancers, or two; got {len(value)}", f"{name}=")
-    return tuple(value)
+    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(values) != 2:
+        fail(path, f"expected one value for both dancers, or two; got {len(values)}", f"{name}=")
+    return values
 
 
 @takes(path=path)
 def read_pairs(path) -> list[Duet]:
     """Duets that a JSON file lists: two motion files each, brought together by `match_skeletons`.
 
-    The file is a list of objects: "a" and "b" are files, seen from the list's folder; "frames" [first, last + 1], or
+    The file is a list of objects: "a" and "b" are files, named from the list's folder; "frames" [first, last + 1], or
     "frames_a" and "frames_b", where the files do not begin together, "scale" metres per unit, "fps" and "up" as in
     `choreo_lib.read_duet` (one for both files or a list of two) may be left out.
     Errors: MotionFormatError naming the pair and what is wrong with it. Chapter: 6.

@@ -17,8 +17,8 @@ from ..body.motion import Motion
 from ..body.rotations import euler_to_quaternions
 from .bvh_numbers import read_numbers
 from .bvh_text import find_motion, load_text
-from .bvh_tree import Tree, read_trees, rename_twins
-from .conventions import fail
+from .bvh_tree import Tree, read_trees
+from .conventions import fail, unique_names
 from .record import Recording, build_motion
 from .sidecar import checked, read_sidecar
 
@@ -99,7 +99,8 @@ def _part(path, data: bytes, motion_at, fps, beside: dict, notes: list) -> list[
 
 def _recording(path, tree: Tree, values: np.ndarray, resolution: float, notes: list) -> Recording:
     """One dancer from the columns ``values`` [T, channels]; ``resolution`` is the worth of the last printed digit."""
-    notes = [*notes, *rename_twins(tree)]
+    notes = [*notes]
+    names = unique_names(tree.names, notes)
     offsets = np.array(tree.offsets, np.float64)  # [J, 3]
     translations = np.repeat(offsets[None], len(values), axis=0)  # [T, J, 3]
     # what six printed digits or single precision make of a bone that keeps its length is no stretching
@@ -122,14 +123,14 @@ def _recording(path, tree: Tree, values: np.ndarray, resolution: float, notes: l
             offsets[joint, axis] = translations[:, joint, axis] = (low + high) / 2
         else:
             offsets[joint, axis], translations[:, joint, axis] = track.mean(), track
-            stretching[tree.names[joint]] = None
+            stretching[names[joint]] = None
     offsets[0] = 0.0  # where the root stands is the motion's business, not the skeleton's
     if stretching:
         notes.append(f"bones change length: {len(stretching)} joints have position channels that vary "
                      f"({', '.join([*stretching][:3])}{' ...' if len(stretching) > 3 else ''}); the skeleton holds "
                      "their mean")
     rotations = euler_to_quaternions(values, list(zip(axes_of, columns_of)))
-    return Recording(path, tree.names, tree.parents, None, None, rotations,
+    return Recording(path, names, tree.parents, None, None, rotations,
                      translations, offsets, tree.end_sites, tree.stated.get("up"), tree.stated.get("unit"),
                      notes=notes, source=tree.stated.get("source"), name=tree.stated.get("name"))
 

@@ -11,7 +11,7 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from .bvh_text import decimal_comma, text_of
+from .bvh_text import refuse_decimal_comma, text_of
 from .bvh_tree import LARGEST, Tree
 from .conventions import check_counts, fail, guess
 from .frame_rates import rate_of
@@ -134,7 +134,7 @@ def _rate(path, seconds: str, where: str, notes: list) -> float:
     try:
         value = float(seconds)
     except ValueError:
-        decimal_comma(path, seconds, where)
+        refuse_decimal_comma(path, seconds, where)
         value = float("nan")
     if not 1e-4 <= value <= 100:
         fail(path, f"expected between 0.0001 and 100 seconds; got {seconds[:40]!r}; pass fps= to say how many frames a "
@@ -176,7 +176,7 @@ def _refuse_words(path, text: bytes, line: int) -> None:
     where = "line {}".format(line + text.count(b"\n", 0, at))
     before, after = text[max(0, at - 40):at], text[at:at + 40]
     word = text_of(re.split(rb"\s", before)[-1] + re.split(rb"\s", after)[0])
-    decimal_comma(path, word, where)
+    refuse_decimal_comma(path, word, where)
     if word.upper().startswith(("HIERARCHY", "ROOT", "MOTION")):
         fail(path, f"a second {word} begins after the numbers: two takes stand here one behind the other. Split them, "
                    "and pass both to read_duet if they are two dancers", where)

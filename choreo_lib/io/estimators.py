@@ -74,7 +74,7 @@ def read_records(path, records: list) -> Detections:
             table[key][n] = numbers(path, record[key], shape, f"{where}, {key}")
         names.append(str(record["image_id"])[:400])
         frames.append(frame_number(path, names[-1], f"{where}, image_id"))
-        # without a tracker people are numbered within their image: cleaning tells them apart anyway
+        # without a tracker people are numbered within their image: cleaning tracks them anyway
         place = people[-1] + 1 if n and frames[-1] == frames[-2] else 1
         people.append(_person(path, record.get("idx"), where, place))
     return Detections(tuple(names), np.array(frames), np.array(people), table["score"][:, 0], table["box"],

@@ -1,4 +1,4 @@
-"""An FBX file as ufbx knows it, and which of its nodes are whose joints: one body a skeleton, props told from dancers.
+"""An FBX file as ufbx knows it, and which of its nodes are whose joints: one body a skeleton, props apart from dancers.
 
 Taught in chapter 1, "Seeing a duet".
 """

@@ -191,7 +191,7 @@ def read_marker_motion(path, up: str | None = None, scale: float | None = None, 
 
 
 def read_marker_duet(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Duet:
-    """Read the markers of two people, told apart by the prefix of their labels.
+    """Read the markers of two people, known by the prefix of their labels.
 
     Errors: MotionFormatError where there are gaps, or not two people, with the way on. Chapter: 1.
     """

@@ -121,11 +121,10 @@ def _refuse(path, arrays: dict, plain: dict[str, np.ndarray]) -> NoReturn:
         fail(path, f"{layout}: parameters of a body model for two people, and no joints. "
                    + _lines(path, "smplh", first, poses, key_of, "person1_joints.npz")
                    + "\nThe same for person2, and choreo_lib.read_duet reads the two files")
-    poses = [key for key in _POSES if key in plain]
-    if poses:
-        kind, model = _kind(plain, poses)
-        fail(path, f"{kind}: poses of a body model ({', '.join(poses)}), and no joints. "
-                   + _lines(path, model, plain, poses[0], {key: key for key in plain}))
+    if found := [key for key in _POSES if key in plain]:
+        kind, model = _kind(plain, found)
+        fail(path, f"{kind}: poses of a body model ({', '.join(found)}), and no joints. "
+                   + _lines(path, model, plain, found[0], {key: key for key in plain}))
     about = ", ".join(f"{key[:40]!r} {'pickled' if value is None else value.shape}"
                       for key, value in list(arrays.items())[:12])
     pickled = ("Pickled objects may run foreign code and are never opened here. "

@@ -30,7 +30,7 @@ def read_c3d(path) -> tuple[Recording, int]:
         raise ImportError("C3D files are read through ezc3d, which is not installed; "
                           "run: pip install 'choreo-lib[c3d]'") from error
     _check_claims(path, load_bytes(path))
-    about, points = _ask(path, [str(Path(module.__file__).parents[1]) for module in (ezc3d, np)])
+    about, points = _ask(path, [str(Path(str(module.__file__)).parents[1]) for module in (ezc3d, np)])
     parameters, notes = about["point"], []
 
     def texts(key: str) -> list[str]:

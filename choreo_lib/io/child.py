@@ -45,6 +45,10 @@ class Child:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self) -> None:
+        """Let the process go."""
         self._timer.cancel()
         self._process.kill()
         for pipe in (self._in, self._out):
@@ -55,7 +59,7 @@ class Child:
         self._process.wait()
 
     def ask(self, request: list, data: bytes = b"") -> Any:
-        """The answer to a request, as JSON."""
+        """The answer to a request, as JSON; where there is none, the process is let go."""
         try:
             self._in.write(json.dumps(request).encode() + b"\n")
             self._in.write(data)
@@ -63,7 +67,11 @@ class Child:
             answer = json.loads(self._out.readline(MAX_BYTES))
         except (OSError, ValueError):
             self._broke_off()
+        except BaseException:
+            self.close()
+            raise
         if isinstance(answer, str):
+            self.close()
             fail(self.path, f"expected {self._kind} file: {answer}")
         return answer
 
@@ -76,7 +84,11 @@ class Child:
         return np.frombuffer(data, np.float64).reshape(shape)
 
     def _broke_off(self) -> NoReturn:
-        code = self._process.wait()
+        try:
+            code: int | None = self._process.wait(timeout=5)  # seconds; what breaks off is gone at once
+        except subprocess.TimeoutExpired:
+            code = None
+        self.close()
         raise MotionFormatError(
             f"{Path(self.path).name}: {self._reader}, which reads {self._kind.split()[-1]} files, broke off at this "
             f"one (exit {code}); it is damaged or of a kind unknown to {self._reader}. Export it again")

@@ -97,13 +97,13 @@ class _Target:
     keep_fitting: bool = False
 
 
-def conform(motion: Motion | Duet, model):
+def conform(motion: Motion | Duet, model) -> tuple[Any, Any]:
     """A recording as a model knows dancers: on its skeleton, at its rate, with bones of its length; and what was done.
 
     Joints are found by what they are, whatever Mixamo, CMU, Xsens, Rokoko, Unreal, Biped, VRM, SMPL or HybrIK call
     them; `choreo_lib.io.joint_roles` has the names. Limbs keep their directions, bones get the model's lengths
     (where it knows them), the path is scaled about the origin as the legs are longer, and feet stand as high as they
-    stood. Where the skeleton has rest bones, rotations are told from these; how a limb is turned about itself comes
+    stood. Where the skeleton has rest bones, rotations are measured from these; how a limb is turned about itself comes
     from the recording's rotations, and where it has none, from the plane of its elbow or knee. A take that fits
     already comes back as it is. A `Duet` shares one scale, so that its dancers stay together as they were.
     ``model``: one of `choreo_lib.extensions`; or a `Skeleton`, or another dancer's `Motion`, and then the rate stays.

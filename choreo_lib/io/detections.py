@@ -1,6 +1,6 @@
-"""What pose estimators leave behind, read as one table: who was seen in which image, and where their joints were.
+"""What pose estimators leave behind, read as one table: who was found in which image, and where their joints were.
 
-Which tool wrote a file is seen from its names and shapes; it is read where it is 3-D, and else the way on is named. The
+Which tool wrote a file shows in its names and shapes; it is read where it is 3-D, and else the way on is named. The
 layouts are those of the tools' own writers: AlphaPose `alphapose/utils/pPose_nms.py` (its own form, "cmu" and
 "open"), OpenPose `doc/02_output.md`, MMPose 1.3.2 `mmpose/structures/utils.py` and `mmpose/apis/inferencers`, PHALP
 `README.md` ("Output .pkl structure"), COCO's results format, Ultralytics `Results.to_json`.

@@ -74,7 +74,7 @@ def read_records(path, records: list) -> Detections:
             table[key][n] = numbers(path, record[key], shape, f"{where}, {key}")
         names.append(str(record["image_id"])[:400])
         frames.append(frame_number(path, names[-1], f"{where}, image_id"))
-        # without a tracker people are numbered within their image: cleaning tells them apart anyway
+        # without a tracker people are numbered within their image: cleaning tracks them anyway
         place = people[-1] + 1 if n and frames[-1] == frames[-2] else 1
         people.append(_person(path, record.get("idx"), where, place))
     return Detections(tuple(names), np.array(frames), np.array(people), table["score"][:, 0], table["box"],
@@ -128,10 +128,10 @@ def read_openpose(path, frames: list) -> Detections:
         fail(path, f"expected OpenPose's BODY_25, 25 x 4 numbers in pose_keypoints_3d; got {len(rows[0][2])}")
     table = np.stack([numbers(path, flat, (25, 4), f"frame {t}, person {k}, pose_keypoints_3d") for t, k, flat in rows])
     table = table[:, BODY_25_ORDER]
-    whole = (table[..., 3] > 0).all(axis=1)  # a joint that was not found stands at 0, 0, 0
+    whole = np.all(table[..., 3] > 0, axis=1)  # a joint that was not found stands at 0, 0, 0
     if not whole.any():
         fail(path, "nobody was seen whole: in every frame OpenPose has not found some joint in 3-D")
-    rows, table = [row for row, chosen in zip(rows, whole) if chosen], table[whole]
+    rows, table = [rows[n] for n in np.flatnonzero(whole)], table[whole]
     return _table("OpenPose", rows, table[..., 3].mean(axis=1), table[..., :3], BODY_25, None)
 
 

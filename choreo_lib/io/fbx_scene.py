@@ -1,4 +1,4 @@
-"""An FBX file as ufbx knows it, and which of its nodes are whose joints: one body a skeleton, props told from dancers.
+"""An FBX file as ufbx knows it, and which of its nodes are whose joints: one body a skeleton, props apart from dancers.
 
 Taught in chapter 1, "Seeing a duet".
 """
@@ -30,7 +30,7 @@ class Stack(NamedTuple):
     last_key: float
 
 
-class Scene:
+class Scene(Child):
     """What ufbx knows of a file: nodes, animation stacks, settings, and where nodes are at a time.
 
     ``nodes``: name, index of the parent or -1, kind ("bone", "empty", ""); parents first. ``fps``, ``unit`` in metres,
@@ -45,26 +45,16 @@ class Scene:
         except ImportError as error:
             raise ImportError("FBX files are read through ufbx, which is not installed; "
                               "run: pip install 'choreo-lib[fbx]'") from error
-        self._child = Child(path, Path(__file__).with_name("fbx_child.py"), "an FBX", "ufbx", _PATIENCE)
-        try:
-            about = self._child.ask([str(Path(ufbx.__file__).parents[1]), len(data)], data)
-        except BaseException:
-            self.__exit__()
-            raise
+        super().__init__(path, Path(__file__).with_name("fbx_child.py"), "an FBX", "ufbx", _PATIENCE)
+        about = self.ask([str(Path(ufbx.__file__).parents[1]), len(data)], data)
         self.nodes: list[tuple[str, int, str]] = about["nodes"]
         self.stacks = [Stack(*stack) for stack in about["stacks"]]
         self.fps, self.unit, self.axes = about["fps"], about["unit"], about["axes"]
 
-    def __enter__(self) -> Scene:
-        return self
-
-    def __exit__(self, *_):
-        self._child.__exit__()
-
     def sample(self, stack: int, nodes: list[int], times: np.ndarray) -> np.ndarray:
         """The nodes' matrices to the world [T, N, 4, 3]: the axes x, y, z, then the place; file units, file axes."""
-        self._child.ask([stack, nodes, len(times)], np.ascontiguousarray(times, np.float64).tobytes())
-        return self._child.array(len(times), len(nodes), 4, 3)
+        self.ask([stack, nodes, len(times)], np.ascontiguousarray(times, np.float64).tobytes())
+        return self.array(len(times), len(nodes), 4, 3)
 
 
 @dataclass(frozen=True)

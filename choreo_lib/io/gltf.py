@@ -121,16 +121,17 @@ class _Scene:
         solids = [(j, None, bind[j], np.array([0.0, 0.03, 0.0]), -0.5) for j in range(len(bind))]
         solids += [(j, k, bind[j], bind[k] - bind[j], 0.0) for j, k in bones]
         solids += [(j, None, bind[j], tip, 0.0) for j, tip in tips]
-        corners, joints, weights = [], [], []
+        all_corners, all_joints, all_weights = [], [], []
         for j, child, place, tip, shift in solids:
             if np.linalg.norm(tip) <= 0.02:
                 continue
             triangles, share = _octahedron(tip)  # [8, 3, xyz], [8, 3]: how far towards the tip each corner is
             far = np.zeros_like(share) if child is None else share if not turning else (share == 1.0).astype(float)
-            corners.append(place + shift * tip + triangles)
-            weights.append(np.stack([1 - far, far, 0 * far, 0 * far], axis=-1))
-            joints.append(np.where(weights[-1] > 0, [j, child or 0, 0, 0], 0))
-        corners, joints, weights = (np.concatenate(each) for each in (corners, joints, weights))  # [triangles, 3, ...]
+            weights = np.stack([1 - far, far, 0 * far, 0 * far], axis=-1)
+            all_corners.append(place + shift * tip + triangles)
+            all_joints.append(np.where(weights > 0, [j, child or 0, 0, 0], 0))
+            all_weights.append(weights)
+        corners, joints, weights = map(np.concatenate, (all_corners, all_joints, all_weights))  # [triangles, 3, ...]
         normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
         attributes = gl.Attributes(

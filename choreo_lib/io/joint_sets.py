@@ -39,12 +39,11 @@ def tree_of_links(meta, joints: int) -> Skeleton | None:
     """The skeleton that MMPose's ``meta_info`` states, if its links are a tree from joint 0, parents first."""
     if not isinstance(meta, dict):
         return None
-    names: Any = meta.get("keypoint_id2name")
-    links: Any = meta.get("skeleton_links")
     try:
-        names = [str(names[str(j)] if str(j) in names else names[j]) for j in range(joints)]
-        parents = {int(child): int(parent) for parent, child in links}
-        return Skeleton(tuple(names), (-1, *(parents[j] for j in range(1, joints))))
+        name_of: Any = meta["keypoint_id2name"]
+        names = tuple(str(name_of[str(j)] if str(j) in name_of else name_of[j]) for j in range(joints))
+        parents = {int(child): int(parent) for parent, child in meta["skeleton_links"]}
+        return Skeleton(names, (-1, *(parents[j] for j in range(1, joints))))
     except (TypeError, KeyError, IndexError, ValueError):
         return None
 

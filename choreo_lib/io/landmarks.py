@@ -17,7 +17,7 @@ from .conventions import fail
 # collars lie where the SMPL body has them between hips and shoulders; MediaPipe has no landmark there.
 _HIPS, _SHOULDERS, _EARS = {23: 0.5, 24: 0.5}, {11: 0.5, 12: 0.5}, {7: 0.5, 8: 0.5}
 _UP = lambda share: {23: 0.5 - share / 2, 24: 0.5 - share / 2, 11: share / 2, 12: share / 2}  # noqa: E731
-_MIXTURES = {
+_MIXTURES: dict[str, dict[int, float]] = {
     "pelvis": _HIPS, "left_hip": {23: 1}, "right_hip": {24: 1}, "spine1": _UP(0.2), "left_knee": {25: 1},
     "right_knee": {26: 1}, "spine2": _UP(0.45), "left_ankle": {27: 1}, "right_ankle": {28: 1}, "spine3": _UP(0.6),
     "left_foot": {31: 0.7, 27: 0.3}, "right_foot": {32: 0.7, 28: 0.3}, "neck": _SHOULDERS,

@@ -151,7 +151,7 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
     if never.all():
         fail(path, "no marker is seen in any frame")
     if never.any():
-        gone = [label for label, unseen in zip(labels, never) if unseen]
+        gone = [labels[m] for m in np.flatnonzero(never)]
         notes.append(f"never seen, left out: {', '.join(gone[:8])}{' ...' if len(gone) > 8 else ''}")
         labels, points = [label for label in labels if label not in gone], points[:, ~never]
     if fps is None and record.fps is None:
@@ -191,7 +191,7 @@ def read_marker_motion(path, up: str | None = None, scale: float | None = None, 
 
 
 def read_marker_duet(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Duet:
-    """Read the markers of two people, told apart by the prefix of their labels.
+    """Read the markers of two people, known by the prefix of their labels.
 
     Errors: MotionFormatError where there are gaps, or not two people, with the way on. Chapter: 1.
     """

@@ -65,7 +65,7 @@ def match_skeletons(a: Motion, b: Motion, names: tuple[str, str] = ("a", "b")) -
 
 
 def join(a: Motion, b: Motion, paths, up=None, scale=None) -> Duet:
-    """Two Motions that were read as one Duet, once they are seen to share a world and a clock.
+    """Two Motions that were read as one Duet, once they are found to share a world and a clock.
 
     Rates and lengths that differ a little are brought together by `match_skeletons`, which notes it. ``up`` and
     ``scale``: as they were given to `choreo_lib.read_duet`; what was stated for each file is believed.
@@ -81,13 +81,14 @@ def join(a: Motion, b: Motion, paths, up=None, scale=None) -> Duet:
                        "share one world, so pass up= and scale=: one for both where the guess is wrong, or one a file "
                        f"where the files differ, such as up=({axes[0]!r}, {axes[1]!r}) or scale=(0.01, 1)")
     duet = _on_one_clock(a, b, names)
-    postures, heights = zip(_posture(duet.a), _posture(duet.b))
-    if all(heights) and max(heights) > HEIGHT_RATIO * min(heights) and not isinstance(scale, tuple | list):
-        fail(paths[-1], f"dancer a is {heights[0]:.3g} m tall and dancer b {heights[1]:.3g} m; if their files count in "
+    (posture_a, height_a), (posture_b, height_b) = _posture(duet.a), _posture(duet.b)
+    one_scale = not isinstance(scale, tuple | list)
+    if height_a and height_b and one_scale and abs(np.log(height_a / height_b)) > np.log(HEIGHT_RATIO):
+        fail(paths[-1], f"dancer a is {height_a:.3g} m tall and dancer b {height_b:.3g} m; if their files count in "
                         "other units, pass one a file, such as scale=(0.01, 1); if they are so, pass both all the same")
     doubts = []
-    if all(postures) and postures[0] != postures[1] and not isinstance(up, tuple | list):
-        doubts.append((f"dancer a {postures[0]} and dancer b {postures[1]} in most frames",
+    if posture_a and posture_b and posture_a != posture_b and not isinstance(up, tuple | list):
+        doubts.append((f"dancer a {posture_a} and dancer b {posture_b} in most frames",
                        "if their files have other axes, pass one a file, such as up=('y', 'z')"))
     between = duet.a.positions.mean(axis=1) - duet.b.positions.mean(axis=1)  # [T, 3]
     distance = float(np.median(np.linalg.norm(between, axis=-1)))
@@ -133,18 +134,17 @@ def _posture(motion: Motion) -> tuple[str | None, float | None]:
 
 def per_file(path, value, name: str) -> tuple:
     """One value for both files, or a pair of them. Errors: MotionFormatError for more or fewer. Chapter: 6."""
-    if not isinstance(value, tuple | list):
-        return value, value
-    if len(value) != 2:
-        fail(path, f"expected one value for both dancers, or two; got {len(value)}", f"{name}=")
-    return tuple(value)
+    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(values) != 2:
+        fail(path, f"expected one value for both dancers, or two; got {len(values)}", f"{name}=")
+    return values
 
 
 @takes(path=path)
 def read_pairs(path) -> list[Duet]:
     """Duets that a JSON file lists: two motion files each, brought together by `match_skeletons`.
 
-    The file is a list of objects: "a" and "b" are files, seen from the list's folder; "frames" [first, last + 1], or
+    The file is a list of objects: "a" and "b" are files, named from the list's folder; "frames" [first, last + 1], or
     "frames_a" and "frames_b", where the files do not begin together, "scale" metres per unit, "fps" and "up" as in
     `choreo_lib.read_duet` (one for both files or a list of two) may be left out.
     Errors: MotionFormatError naming the pair and what is wrong with it. Chapter: 6.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
+from typing import NoReturn
 
 from .conventions import fail, load_bytes
 
@@ -15,7 +16,7 @@ _BODY = {17: "COCO", 18: "COCO with a neck", 23: "COCO with feet", 25: "BODY_25"
          133: "COCO-WholeBody", 136: "Halpe full body"}  # fmt: skip
 
 
-def refuse_flat(path, tool: str, frames) -> None:
+def refuse_flat(path, tool: str, frames) -> NoReturn:
     """Say that pixels are no dance yet, and how to get one."""
     joints = _joints(frames)
     count = f" ({joints} joints a person{', ' + _BODY[joints] if joints in _BODY else ''})" if joints else ""

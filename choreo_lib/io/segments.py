@@ -1,4 +1,4 @@
-"""How each part of a body is turned, seen from where its joints are: lines between joints, and the planes of limbs.
+"""How each part of a body is turned, by where its joints are: lines between joints, and the planes of limbs.
 
 The part that a joint carries is its segment. Hips and shoulders show how a trunk is turned, the hinge of an elbow or
 knee how a limb is; where a limb is straight nothing does, and it turns with the part before. Taught in chapter 5.

@@ -28,8 +28,9 @@ def read_trc(path) -> tuple[Recording, int]:
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if len(lines) < 6 or not lines[0].startswith("PathFileType"):
         fail(path, "expected a TRC file: PathFileType, and five lines before the numbers", "line 1")
-    tab, notes = "\t" if "\t" in lines[3] else None, []
+    tab = "\t" if "\t" in lines[3] else None
     header = dict(zip((word.lower() for word in lines[1].split()), lines[2].split()))
+    notes: list[str] = []
     labels = [label for label in (word.strip() for word in lines[3].split(tab)) if label][2:]
     if not labels or not lines[3].lower().startswith("frame"):
         fail(path, "expected Frame#, Time and the markers' labels", "line 4")

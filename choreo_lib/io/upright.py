@@ -87,10 +87,8 @@ def height(skeleton: Skeleton, positions: np.ndarray) -> float:
 
     Chapter: 1.
     """
-    figure, points = figure_of(skeleton, positions), sample(positions)
-    if figure is not None:
-        return figure.height
-    return float(np.median(np.ptp(points, axis=1).max(axis=-1)))
+    figure = figure_of(skeleton, positions)
+    return figure.height if figure else float(np.median(np.ptp(sample(positions), axis=1).max(axis=-1)))
 
 
 def _by_shape(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:

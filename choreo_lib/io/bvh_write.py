@@ -63,7 +63,7 @@ def plain_names(names) -> list[str]:
     """Joint names that every reader takes whole and apart: ``mixamorig:Left Leg`` is written ``mixamorig_Left_Leg``.
 
     A space ends a name in three.js, bvhio and pymotion; three.js parts tracks at ``. : / [ ]`` and then moves nothing;
-    pymotion skips a line that holds ``{``, MOTION or HIERARCHY. What becomes alike gets a number.
+    pymotion skips a line that holds ``{``, MOTION or HIERARCHY. What becomes alike gets a number. Chapter: 1.
     """
     taken, plain = {"ENDSITE"}, []  # three.js calls every end site so
     for name in names:

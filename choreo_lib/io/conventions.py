@@ -118,21 +118,21 @@ def check_counts(path, frames: int, joints: int, where: str = "") -> None:
 
 
 def source_to_dict(source: Source | None) -> dict[str, Any] | None:
-    """A source as plain words for a file's side-car, extras or header. Chapter: 1."""
+    """A source as plain values for a file's side-car, extras or header. Chapter: 1."""
     if source is None:
         return None
     return {key: value for key, value in asdict(source).items() if key != "verified"}
 
 
-def source_from_dict(words) -> Source | None:
+def source_from_dict(stated) -> Source | None:
     """The source back from a file: its own word, not verified. What is no proper source is None, never published.
 
     Chapter: 1.
     """
-    if not isinstance(words, dict) or not isinstance(words.get("name"), str):
+    if not isinstance(stated, dict) or not isinstance(stated.get("name"), str):
         return None
-    texts = {key: words[key] for key in ("credit", "terms", "url") if isinstance(words.get(key), str)}
-    return Source(words["name"], redistribute=words.get("redistribute") is True, verified=False, **texts)
+    texts = {key: stated[key] for key in ("credit", "terms", "url") if isinstance(stated.get(key), str)}
+    return Source(stated["name"], redistribute=stated.get("redistribute") is True, verified=False, **texts)
 
 
 def unique_names(names: list[str], notes: list[str], what: str = "joint name") -> list[str]:

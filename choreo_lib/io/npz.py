@@ -38,8 +38,8 @@ def read_npz(path, up: str | None = None, scale: float | None = None, fps: float
         return read_foreign_npz(path, arrays, up, scale, fps)
     if (up, scale, fps) != (None, None, None):
         fail(path, "our NPZ states its up axis, unit and frames per second; leave up=, scale= and fps= away")
-    a, *others = [build_motion(_recording(path, words, who, arrays))
-                  for words, who in zip(_header(path, arrays)["dancers"], "ab")]
+    a, *others = [build_motion(_recording(path, fields, who, arrays))
+                  for fields, who in zip(_header(path, arrays)["dancers"], "ab")]
     if not others:
         return a
     known: dict[str, Any] = {key.removeprefix("coupling_"): arrays[key] for key in arrays
@@ -57,7 +57,7 @@ def read_npz(path, up: str | None = None, scale: float | None = None, fps: float
 def write_npz(motion: Motion | Duet, path) -> None:
     """Write a Motion or a Duet without loss.
 
-    Errors: MotionFormatError where it cannot be written, or would not be read back.
+    Errors: MotionFormatError where it cannot be written, or would not be read back. Chapter: 1.
     """
     dancers: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
@@ -127,14 +127,14 @@ _ARRAYS = {"positions": (np.float32, 3, 3), "rotations": (np.float32, 3, 4), "of
 """A dancer's arrays: their dtype, their number of axes, and the length of the last."""
 
 
-def _recording(path, words, who: str, arrays: dict) -> Recording:
+def _recording(path, fields, who: str, arrays: dict) -> Recording:
     """What the file holds of dancer ``who``: nothing is left to resolve."""
     where = f"dancer {who}"
-    if not isinstance(words, dict):
+    if not isinstance(fields, dict):
         fail(path, "expected a JSON object", where)
     for key, fits in _FIELDS.items():
-        if key not in words or not fits(words[key]):
-            fail(path, f"header field {key!r} is missing or malformed; got {str(words.get(key))[:60]!r}", where)
+        if key not in fields or not fits(fields[key]):
+            fail(path, f"header field {key!r} is missing or malformed; got {str(fields.get(key))[:60]!r}", where)
     own = {key: arrays.get(f"{who}_{key}") for key in _ARRAYS}
     for key, (dtype, axes, width) in _ARRAYS.items():
         if (array := own[key]) is not None and (array.dtype, array.ndim, array.shape[-1]) != (dtype, axes, width):
@@ -142,6 +142,6 @@ def _recording(path, words, who: str, arrays: dict) -> Recording:
                  f"array '{who}_{key}'")
     if own["positions"] is None:
         fail(path, f"there is no array '{who}_positions'", where)
-    return Recording(path, words["names"], words["parents"], own["positions"], check_fps(path, words["fps"], where),
-                     own["rotations"], offsets=own["offsets"], end_sites=words["ends"], notes=words["notes"],
-                     source=source_from_dict(words.get("source")), name=words["name"], ours=True)
+    return Recording(path, fields["names"], fields["parents"], own["positions"], check_fps(path, fields["fps"], where),
+                     own["rotations"], offsets=own["offsets"], end_sites=fields["ends"], notes=fields["notes"],
+                     source=source_from_dict(fields.get("source")), name=fields["name"], ours=True)

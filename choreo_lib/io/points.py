@@ -104,7 +104,10 @@ def read_npy_duet(path, up: str | None = None, scale: float | None = None, fps: 
 
 
 def stacked(path, array: np.ndarray) -> np.ndarray:
-    """Both dancers' rows one behind the other, [T, 2, J, 3] -> [2T, J, 3]: one guess for both, who share a world."""
+    """Both dancers' rows one behind the other, [T, 2, J, 3] -> [2T, J, 3]: one guess for both, who share a world.
+
+    Chapter: 1.
+    """
     check_counts(path, len(array), array.shape[2])
     return array.swapaxes(0, 1).reshape(-1, *array.shape[2:])
 
@@ -121,7 +124,7 @@ def finite(path, array: np.ndarray, where: str = "") -> np.ndarray:
 
 
 def frames_first(points: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Joints first to frames first, [J, T, 3] -> [T, J, 3], and say so."""
+    """Joints first to frames first, [J, T, 3] -> [T, J, 3], and say so. Chapter: 1."""
     notes.append(f"axes turned round: the file holds {points.shape[0]} joints x {points.shape[1]} frames")
     return points.transpose(1, 0, 2)
 

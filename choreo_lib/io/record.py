@@ -68,7 +68,10 @@ class Recording:
 
     @property
     def skeleton(self) -> Skeleton:
-        """The skeleton, in the file's axes and units. Errors: MotionFormatError where it does not hold together."""
+        """The skeleton, in the file's axes and units.
+
+        Errors: MotionFormatError where it does not hold together. Chapter: 1.
+        """
         try:
             return Skeleton(self.names, self.parents, self.offsets, self.end_sites)
         except (ValueError, TypeError) as error:
@@ -163,11 +166,14 @@ def _converted(record: Recording, skeleton: Skeleton, matrix: np.ndarray, scale:
 
 
 def place_of(index, skeleton: Skeleton) -> str:
-    """Where in a motion a bad number stands, in words: ``index`` is (frame, joint, ...)."""
+    """Where in a motion a bad number stands, in words: ``index`` is (frame, joint, ...). Chapter: 1."""
     return f"frame {index[0]}, joint {index[1]} ({skeleton.names[index[1]]!r})"
 
 
 def split_duet(both: Motion) -> Duet:
-    """Two dancers whose rows stand one behind the other, [2T, J, 3]: read at once, since one world has one up axis."""
+    """Two dancers whose rows stand one behind the other, [2T, J, 3]: read at once, since one world has one up axis.
+
+    Chapter: 1.
+    """
     frames = len(both) // 2
     return Duet(*(replace(both[k * frames:(k + 1) * frames], name=f"{both.name} {who}") for k, who in enumerate("ab")))

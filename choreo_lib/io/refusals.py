@@ -17,7 +17,7 @@ _BODY = {17: "COCO", 18: "COCO with a neck", 23: "COCO with feet", 25: "BODY_25"
 
 
 def refuse_flat(path, tool: str, frames) -> NoReturn:
-    """Say that pixels are no dance yet, and how to get one."""
+    """Say that pixels are no dance yet, and how to get one. Errors: MotionFormatError, always. Chapter: 2."""
     joints = _joints(frames)
     count = f" ({joints} joints a person{', ' + _BODY[joints] if joints in _BODY else ''})" if joints else ""
     lost = " (where AlphaPose ran with HybrIK, run it without --format: that leaves pred_xyz_jts out)"
@@ -29,8 +29,11 @@ def refuse_flat(path, tool: str, frames) -> NoReturn:
                "choreo_lib.clean([array [people, joints, 3] of each frame], fps)")
 
 
-def refuse_pickle(path) -> None:
-    """A pickle runs code as it is opened, so it is not; say what turns it into a file that can be read."""
+def refuse_pickle(path) -> NoReturn:
+    """Say of a pickle, which runs code as it is opened and so is not, what turns it into a file that can be read.
+
+    Errors: MotionFormatError, always. Chapter: 2.
+    """
     data = load_bytes(path)
     try:  # joblib packs with zlib; names of keys stand in the first stretch, and nothing is run by looking
         data = zlib.decompressobj().decompress(data, 4_000_000)
@@ -64,13 +67,13 @@ def _joints(frames) -> int | None:
 
 
 def names_parameters(path) -> bool:
-    """Whether a pickle's bytes name a body model's parameters; it is looked at, and not opened."""
+    """Whether a pickle's bytes name a body model's parameters; it is looked at, and not opened. Chapter: 1."""
     data = load_bytes(path)
     return any(key in data for key in (b"smpl_poses", b"person1", b"pose_body", b"root_orient"))
 
 
 def pickle_advice(path) -> str:
-    """What to do with a pickle whose maker you trust."""
+    """What to do with a pickle whose maker you trust. Chapter: 1."""
     stem = Path(path).stem
     return ("If you trust who made it, save its numbers once, in a session of your own: "
             f'data = numpy.load("{Path(path).name}", allow_pickle=True) (a .pkl: pickle.load), then '
@@ -79,7 +82,10 @@ def pickle_advice(path) -> str:
 
 
 def flat_advice(shape) -> str:
-    """What a table [frames, width] of a known data set is, and how to take its joints out; "" where it is unknown."""
+    """What a table [frames, width] of a known data set is, and how to take its joints out; "" where it is unknown.
+
+    Chapter: 1.
+    """
     if len(shape) != 2:
         return ""
     if shape[1] in (262, 192, 312):

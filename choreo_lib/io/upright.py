@@ -48,20 +48,20 @@ class Figure(NamedTuple):
     """A body whose head and feet are known. Chapter: 1.
 
     Shapes: ``points`` [T, J, 3], a sample; ``feet`` one or two joints; ``spine`` [T, 3] from feet to head, ``upward``
-    [3] the same in the rest pose, if there is one; ``reach``: the length of the bones between head and foot, in the
-    units of the points.
+    [3] the same in the rest pose, if there is one; ``bone_length``: of the bones between head and foot together, in
+    the units of the points.
     """
 
     points: np.ndarray
     feet: list[int]
     spine: np.ndarray
-    reach: float
+    bone_length: float
     upward: np.ndarray | None
 
     @property
     def height(self) -> float:
         """How tall the body is; the crown and the heel come on top of its bones."""
-        return 1.05 * self.reach
+        return 1.05 * self.bone_length
 
 
 def figure_of(skeleton: Skeleton, positions: np.ndarray) -> Figure | None:
@@ -131,7 +131,7 @@ def guess_up(skeleton: Skeleton, positions: np.ndarray) -> tuple[str | None, str
     if figure is None:
         return _of_points(sample(positions)), ""
     danced, share = _stands_along(figure)
-    rested = None if figure.upward is None else _clear(figure.upward, figure.reach, 0.9)
+    rested = None if figure.upward is None else _clear(figure.upward, figure.bone_length, 0.9)
     if rested and danced and rested != danced and share >= 0.5:
         if share >= _MOST and _is_floor(figure, danced, rested):
             return danced, f"the rest pose lies, its up axis being {rested}; the dancer stands along {danced}"
@@ -141,7 +141,7 @@ def guess_up(skeleton: Skeleton, positions: np.ndarray) -> tuple[str | None, str
     named = named_landmarks(skeleton) is not None
     if danced and share >= _MOST and (named or _evidence(_along(figure.points, danced), figure.points) > 0):
         return danced, ""
-    return _clear(figure.spine.mean(axis=0), figure.reach, STANDS) if named else None, ""
+    return _clear(figure.spine.mean(axis=0), figure.bone_length, STANDS) if named else None, ""
 
 
 def stands_along(skeleton: Skeleton, positions: np.ndarray, up: str) -> str | None:
@@ -153,10 +153,10 @@ def stands_along(skeleton: Skeleton, positions: np.ndarray, up: str) -> str | No
     return danced if danced and danced != up and share >= _MOST and _is_floor(figure, danced, up) else None
 
 
-def _clear(spine: np.ndarray, reach: float, need: float) -> str | None:
+def _clear(spine: np.ndarray, bone_length: float, need: float) -> str | None:
     """The axis from feet to head, if it is clear, and if the body is about as long as its bones."""
     axis, length = int(np.abs(spine).argmax()), float(np.linalg.norm(spine))
-    if length < max(0.4 * reach, 1e-9) or abs(spine[axis]) < need * length:
+    if length < max(0.4 * bone_length, 1e-9) or abs(spine[axis]) < need * length:
         return None
     return ("-" if spine[axis] < 0 else "") + "xyz"[axis]
 
@@ -164,7 +164,8 @@ def _clear(spine: np.ndarray, reach: float, need: float) -> str | None:
 def _stands_along(figure: Figure) -> tuple[str | None, float]:
     """The axis along which a body stands in most frames, and in which share of them."""
     spine, length = figure.spine, np.linalg.norm(figure.spine, axis=-1)
-    upright = (length > max(0.4 * figure.reach, 1e-9))[:, None] & (np.abs(spine) > STANDS * length[:, None])  # [T, 3]
+    stretched = length > max(0.4 * figure.bone_length, 1e-9)  # [T]
+    upright = stretched[:, None] & (np.abs(spine) > STANDS * length[:, None])  # [T, 3]
     share = np.stack([(upright & (spine > 0)).mean(axis=0), (upright & (spine < 0)).mean(axis=0)])  # [sign, 3]
     sign, axis = np.unravel_index(share.argmax(), share.shape)
     return (("-" if sign else "") + "xyz"[axis], float(share.max())) if share.max() > 0 else (None, 0.0)
@@ -180,16 +181,16 @@ def _is_floor(figure: Figure, danced: str, rested: str) -> bool:
     Floors are at nought, and nothing is below. Where that shows nothing (both axes have one, or the root is held at the
     origin), floor and weight keep their heights along the vertical, and wander along the others.
     """
-    points, reach = figure.points, figure.reach
+    points, tall = figure.points, figure.bone_length
     heights = _along(points, danced)
     lowest = heights.min(axis=1)
-    if np.mean(heights[:, figure.feet].min(axis=1) - lowest < 0.12 * reach) < _MOST:
+    if np.mean(heights[:, figure.feet].min(axis=1) - lowest < 0.12 * tall) < _MOST:
         return False
     if danced[-1] == rested[-1]:  # on the feet, unless the hands or the head are what stands still
         return _evidence(-heights, points) == 0
-    at_nought = [-0.08 * reach < np.percentile(_along(points, up).min(axis=1), 5) < 0.15 * reach
+    at_nought = [-0.08 * tall < np.percentile(_along(points, up).min(axis=1), 5) < 0.15 * tall
                  for up in (danced, rested)]
-    if at_nought[0] != at_nought[1] or not at_nought[0] and np.abs(points[:, 0]).max() > 0.03 * reach:
+    if at_nought[0] != at_nought[1] or not at_nought[0] and np.abs(points[:, 0]).max() > 0.03 * tall:
         return at_nought[0]
     wanders = [np.ptp(np.percentile(_along(points, up).min(axis=1), (5, 95)))
                + np.ptp(np.percentile(_along(points, up).mean(axis=1), (5, 95))) for up in (danced, rested)]

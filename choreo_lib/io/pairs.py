@@ -120,16 +120,13 @@ def _on_one_clock(a: Motion, b: Motion, names: tuple[str, str]) -> Duet:
 
 def _posture(motion: Motion) -> tuple[str | None, float | None]:
     """How a body is through most of its frames, and its height; None where its joints do not show it."""
-    points = upright.sample(motion.positions)
-    head, feet = upright.landmarks(motion.skeleton, upright.bone_lengths(motion.skeleton, points))
-    if head is None:
+    figure = upright.figure_of(motion.skeleton, motion.positions)
+    if figure is None:
         return None, None
-    spine = points[:, head] - points[:, feet].mean(axis=1)
-    raised = spine[:, 2] / np.maximum(np.linalg.norm(spine, axis=-1), 1e-9)
+    raised = figure.spine[:, 2] / np.maximum(np.linalg.norm(figure.spine, axis=-1), 1e-9)
     shares = {"stands": np.mean(raised > upright.STANDS), "lies": np.mean(abs(raised) < 0.4),
               "stands on its head": np.mean(raised < -upright.STANDS)}
-    posture = next((posture for posture, share in shares.items() if share >= 0.8), None)
-    return posture, upright.height(motion.skeleton, points)
+    return next((posture for posture, share in shares.items() if share >= 0.8), None), figure.height
 
 
 def per_file(path, value, name: str) -> tuple:

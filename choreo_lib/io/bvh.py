@@ -55,7 +55,7 @@ def read_bvh_duet(path, up: str | None = None, scale: float | None = None,
 
 
 def _build(record: Recording, up, scale, fps) -> Motion:
-    unknown = None in (up or record.up, scale or record.unit)
+    unknown = up is None and record.up is None or scale is None and record.unit is None
     if unknown and len(record.names) > 1 and not (np.any(record.offsets) or np.any(record.translations[:, 1:])):
         fail(record.path, "every OFFSET is 0 0 0: bones without length, so there is no body to see. Export the take "
                           "again with its rest pose, or pass up= and scale= to read it as it is")

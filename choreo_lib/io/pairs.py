@@ -126,8 +126,7 @@ def _posture(motion: Motion) -> tuple[str | None, float | None]:
     raised = figure.spine[:, 2] / np.maximum(np.linalg.norm(figure.spine, axis=-1), 1e-9)
     shares = {"stands": np.mean(raised > upright.STANDS), "lies": np.mean(abs(raised) < 0.4),
               "stands on its head": np.mean(raised < -upright.STANDS)}
-    posture = next((posture for posture, share in shares.items() if share >= 0.8), None)
-    return posture, figure.height
+    return next((posture for posture, share in shares.items() if share >= 0.8), None), figure.height
 
 
 def per_file(path, value, name: str) -> tuple:

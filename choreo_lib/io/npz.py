@@ -8,6 +8,7 @@ planted truth of a synthetic duet.
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -89,8 +90,9 @@ def write_npz(motion: Motion | Duet, path) -> None:
                 # a fixed date, so that the same motion gives the same bytes, which np.savez does not promise
                 info = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))
                 info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-                with archive.open(info, "w") as member:
-                    np.lib.format.write_array(member, value, allow_pickle=False)
+                buffer = io.BytesIO()
+                np.lib.format.write_array(buffer, value, allow_pickle=False)
+                archive.writestr(info, buffer.getvalue())
         if (size := temporary.stat().st_size) > MAX_BYTES:
             fail(path, f"its {size:,} bytes are more than the {MAX_BYTES:,} that are read back; {shorter}")
 

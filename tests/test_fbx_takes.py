@@ -228,7 +228,8 @@ def test_where_ufbx_breaks_off_the_file_is_refused_and_the_reader_lives_on(tmp_p
     folder.mkdir()
     monkeypatch.setattr(fbx_scene, "__file__", str(folder / "fbx_scene.py"))
     for place, end in (("        anims, about", "        os._exit(7)\n        anims, about"),
-                       ("        say(None)", "        os._exit(0)"), ("    say(about)", "    os.kill(os.getpid(), 9)")):
+                       ("        reply(None)", "        os._exit(0)"),
+                       ("    reply(about)", "    os.kill(os.getpid(), 9)")):
         assert place in child
         (folder / "fbx_child.py").write_text(child.replace(place, end, 1), encoding="utf-8")
         refused(lambda: read_motion(path), "broke off", "exit")

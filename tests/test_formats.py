@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from choreo_lib import HYBRIK_29, Duet, Motion, Skeleton, Source
-from choreo_lib.body.rotations import euler_to_quaternions, quaternions_to_euler
 from choreo_lib.io import (
     MotionFormatError,
     MotionGuessWarning,
@@ -29,6 +28,8 @@ from choreo_lib.io import (
     write_motion,
 )
 from choreo_lib.io.points import infer_skeleton
+from choreo_lib.io.record import Recording, build_motion
+from choreo_lib.io.writable import recording_of, steady_bones
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SALSA = ["Easy_01", "Easy_02", "Easy_03", "Hard_04", "Medium_01", "Medium_02", "move_02_02", "move_03_03"]
@@ -176,13 +177,14 @@ def test_points_without_rotations_travel_as_bvh(tmp_path):
 
 
 @pytest.mark.parametrize("middle", [-90.0, -89.99999, 0.0, 89.9999999, 90.0])
-def test_angles_are_exact_at_the_poles(middle):
+def test_angles_are_exact_at_the_poles(tmp_path, middle):
     given = Rotation.from_euler("ZYX", [[40, middle, 10], [-170, middle, 100], [0, middle, 0]], degrees=True)
-    angles = quaternions_to_euler(given.as_quat())
-    back = Rotation.from_euler("ZYX", angles)
-    assert (given.inv() * back).magnitude().max() < 1e-7
-    again = euler_to_quaternions(np.degrees(angles), [([2, 1, 0], [0, 1, 2])])
-    assert (given.inv() * Rotation.from_quat(again[:, 0])).magnitude().max() < 1e-7
+    body = Skeleton(["hips", "tip"], [-1, 0], [[0, 0, 0], [0, 0, 1]])
+    rotations = np.stack([given.as_quat(), given.inv().as_quat()], axis=1)  # [3, 2, 4]
+    write_motion(Motion.from_rotations(rotations, np.zeros((3, 3)), 30, body), tmp_path / "x.bvh")
+    again = read_motion(tmp_path / "x.bvh").rotations
+    for joint, wanted in enumerate((given, given.inv())):
+        assert (wanted.inv() * Rotation.from_quat(again[:, joint])).magnitude().max() < 3e-7  # float32
 
 
 BROKEN = {
@@ -354,6 +356,10 @@ def test_npz_bombs_pickles_and_lies_are_refused(tmp_path):
     refused(lambda: read_motion(npz(path, positions=np.zeros((2, 2, 3)))), "not written by choreo_lib")
     np.savez(path, header=np.array([{"a": 1}], dtype=object))
     refused(lambda: read_motion(path), "pickled objects", "header")
+    for packing in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(path, "w", packing) as archive:
+            archive.writestr("joints.npy", bytes(100))
+        refused(lambda: read_motion(path), "packed in a way NPZ is not")
 
 
 def rewritten(path, motion, change):
@@ -430,6 +436,8 @@ def test_npy_refuses_pickles_objects_lies_and_what_is_not_finite(tmp_path):
     refused(lambda: read_motion(path))
     path.write_bytes(data[:-8])
     refused(lambda: read_motion(path), "cut short")
+    path.write_bytes(data + bytes(8))
+    refused(lambda: read_motion(path), "leaves 8 bytes over")
 
 
 def test_unnamed_points_get_the_tree_they_move_by(tmp_path):
@@ -746,3 +754,39 @@ def test_a_long_block_is_blamed_as_a_short_one_is(tmp_path):
     assert len(quietly(read_motion, path, up="z", scale=1)) == frames
     path.write_text(head % frames + "1 2 3\n" + rows)
     refused(lambda: read_motion(path, up="z", scale=1), "line 15", "expected 4 numbers", "got 3")
+
+
+# ---- the one way of a file
+
+def test_a_recording_is_checked_resolved_and_converted():
+    """The caller's word comes before the file's, and the file's before a guess; rotations turn with the world."""
+    body, turned = dancer().skeleton, np.array(conventions.TO_Z_UP["y"], float)
+    told = dict(path="a.x", names=body.names, parents=body.parents, offsets=body.offsets @ turned * 100,
+                rotations=dancer().rotations.astype(float), translations=None, fps=60,
+                positions=dancer().positions.astype(float) @ turned * 100)
+    stated = build_motion(Recording(**told, up="y", unit=0.01))
+    np.testing.assert_allclose(stated.positions, dancer().positions, atol=1e-5)
+    np.testing.assert_allclose(stated.skeleton.offsets, body.offsets, atol=1e-9)
+    assert (stated.fps, stated.name) == (60, "a")
+    said = build_motion(Recording(**told, up="z", unit=7.0), up="y", scale=0.01, fps=25)
+    np.testing.assert_array_equal(said.positions, stated.positions)
+    assert said.fps == 25
+    np.testing.assert_array_equal(build_motion(Recording(**told, ours=True)).positions, np.float32(told["positions"]))
+    refused(lambda: build_motion(Recording(**{**told, "fps": -1}, ours=True)), "a.x: its frame rate")
+    refused(lambda: build_motion(Recording(**told, ours=True), fps=-1), "fps=")
+    told["positions"][3, 2, 1] = np.nan
+    refused(lambda: build_motion(Recording(**told, up="y", unit=0.01)), "frame 3, joint 2 ('LeftFoot')", "nan")
+    refused(lambda: build_motion(Recording(**{**told, "parents": [5] * 8})), "parent 5")
+
+
+@pytest.mark.parametrize("up, scale", [("z", 1.0), ("-x", 0.01)])
+def test_what_a_writer_takes_a_reader_gives_back(up, scale):
+    record = recording_of("a.x", dancer(), up, scale)
+    again = build_motion(record)
+    np.testing.assert_allclose(again.positions, dancer().positions, atol=1e-5)
+    np.testing.assert_allclose(np.abs((again.rotations * dancer().rotations).sum(-1)), 1, atol=1e-6)
+    assert again.skeleton.names == dancer().skeleton.names and steady_bones(record).tolist() == [False] + [True] * 7
+    record.translations[4, 3] += 2e-5 / scale
+    assert not steady_bones(record)[3]
+    record.translations[:, 0] = record.offsets[0]
+    assert not steady_bones(record)[0], "a root that stands still has its place in every frame"

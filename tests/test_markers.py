@@ -10,6 +10,7 @@ from make_markers import LABELS, c3d, person, trc
 
 import choreo_lib as cl
 from choreo_lib import MotionFormatError, MotionGuessWarning, read_duet, read_markers, read_motion
+from choreo_lib.io.conventions import unique_names
 
 
 def quietly(reader, *arguments, **said):
@@ -151,6 +152,13 @@ def test_a_point_at_exactly_the_origin_was_not_seen(make):
     points[7, 3] = 0
     path = make(points)
     assert quietly(read_markers, path, **said(path)).gaps == (("RFHD", 7, 7),)
+
+
+def test_a_label_that_stands_twice_leaves_the_others_as_they_are():
+    notes = []
+    assert unique_names(["A", "A", "A_2", "B", "A"], notes, "label") == ["A", "A_3", "A_2", "B", "A_4"]
+    assert notes == ["label 'A' stood twice; the later one is now 'A_3'",
+                     "label 'A' stood twice; the later one is now 'A_4'"]
 
 
 # ---- C3D

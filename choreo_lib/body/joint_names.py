@@ -11,11 +11,11 @@ import re
 from functools import lru_cache
 
 PARTS = {
-    "shoulder": ("arm", "upperarm", "uparm", "uarm", "shldr", "shldrbend", "humerus", "shoulder"),
-    "elbow": ("forearm", "elbow", "lowerarm", "lowarm", "farm", "forearmbend", "radius"),
+    "shoulder": ("upperarm", "uparm", "uarm", "arm", "humerus", "shldr", "shldrbend", "shoulder"),
+    "elbow": ("forearm", "lowerarm", "loarm", "lowarm", "farm", "forearmbend", "elbow", "radius"),
     "wrist": ("wrist", "hand"),
-    "hip": ("upleg", "thigh", "upperleg", "thighbend", "hip", "femur", "hipjoint"),
-    "knee": ("knee", "leg", "shin", "calf", "lowerleg", "tibia"),
+    "hip": ("upleg", "upperleg", "thigh", "thighbend", "femur", "hip", "hipjoint"),
+    "knee": ("knee", "lowerleg", "loleg", "calf", "shin", "tibia", "leg"),
     "ankle": ("ankle", "foot"),
     "toe": ("toebase", "toe", "toes", "toe0", "ball", "foot"),
 }

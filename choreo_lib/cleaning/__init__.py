@@ -15,8 +15,9 @@ from ..body.skeleton import HYBRIK_29, Skeleton
 from ..body.source import Source
 from ..core.arguments import a, shown, takes
 from ..io.conventions import MAX_CELLS, TO_Z_UP, check_fps, fail
-from ..io.detections import SMPL_24, Detections, is_detections, read_detections
-from ..io.points import guess_tree
+from ..io.detections import is_detections, read_detections
+from ..io.estimators import SMPL_24, Detections
+from ..io.joint_sets import guess_tree
 from .camera import Placement, check_lens, place
 from .corruption import Corrupted, as_prototyped, corrupt
 from .identity import Tracks, checked, track

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.arguments import a, each, number, shown, takes
 from ..io.conventions import fail
-from ..io.detections import Detections
+from ..io.estimators import Detections
 
 _SIZES = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 

@@ -7,21 +7,31 @@ metres and Z up once it is inside; what a file does not state is guessed aloud (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ..body.motion import Duet, Motion
 from ..core.arguments import path as any_path
 from ..core.arguments import shown
-from . import conventions
-from .body_models import PICKLES, names_parameters, pickle_advice
-from .conventions import MotionFormatError, MotionGuessWarning, fail
-from .detections import Detections, read_detections
-from .markers import Markers, read_markers
-from .pairs import each, joint_weights, match_skeletons, read_pairs
+from .bvh import read_bvh, read_bvh_duet
+from .bvh_write import write_bvh
+from .conventions import TO_Z_UP, MotionFormatError, MotionGuessWarning, check_scale, fail
+from .detections import read_detections, refuse_folder
+from .estimators import Detections
+from .fbx import read_fbx, read_fbx_duet
+from .gltf import write_glb
+from .markers import Markers, read_marker_duet, read_marker_motion, read_markers
+from .npz import read_npz, write_npz
+from .pairs import join, joint_weights, match_skeletons, per_file, read_pairs
+from .points import read_marker_json, read_npy_duet, read_npy_motion
+from .refusals import PICKLES, names_parameters, pickle_advice, refuse_pickle
 
-_IN = (".bvh", ".c3d", ".fbx", ".json", ".npy", ".npz", ".trc")
-_MARKERS = (".c3d", ".trc")
+_ONE: dict[str, Callable[..., Motion | Duet]] = {
+    ".bvh": read_bvh, ".c3d": read_marker_motion, ".json": read_marker_json, ".npy": read_npy_motion, ".npz": read_npz,
+    ".trc": read_marker_motion}
+_TWO: dict[str, Callable[..., Iterable[Motion]]] = {
+    ".bvh": read_bvh_duet, ".c3d": read_marker_duet, ".trc": read_marker_duet}
+_IN = tuple(sorted([*_ONE, ".fbx"]))
 _OUT = (".bvh", ".glb", ".npz")
 
 
@@ -38,23 +48,13 @@ def read_motion(path, up: str | None = None, scale: float | None = None, fps: fl
     Chapter: 1.
     """
     suffix = _suffix(path, _IN, "read")
-    _check_take(path, suffix, take)
-    if suffix == ".bvh":
-        from .bvh import read_bvh
-        return read_bvh(path, up, scale, fps)
     if suffix == ".fbx":
-        from .fbx import read_fbx
         return read_fbx(path, up, scale, fps, take)
-    if suffix in _MARKERS:
-        from .markers import read_marker_motion
-        return read_marker_motion(path, up, scale, fps)
-    if suffix == ".npz":
-        motion = _read_npz(path, up, scale, fps)
-        if isinstance(motion, Duet):
-            fail(path, "this file holds a duet; take read_duet, then duet.a or duet.b")
-        return motion
-    from .points import read_marker_json, read_npy_motion
-    return (read_marker_json if suffix == ".json" else read_npy_motion)(path, up, scale, fps)
+    _refuse_take(path, suffix, take)
+    motion = _ONE[suffix](path, up, scale, fps)
+    if isinstance(motion, Duet):
+        fail(path, "this file holds a duet; take read_duet, then duet.a or duet.b")
+    return motion
 
 
 def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None, layout: str | None = None,
@@ -69,41 +69,33 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
     Errors: MotionFormatError, also where the two cannot be brought together.
     Chapter: 1.
     """
-    from . import duets
-
     if path_b is not None:
         if layout is not None:
             fail(path_a, "two files are parted already; leave layout= away", "layout=")
-        ups, scales = each(path_a, up, "up"), each(path_a, scale, "scale")
-        a, b = (read_motion(path, *said, fps, take) for path, *said in zip((path_a, path_b), ups, scales))
-        return duets.join(a, b, (path_a, path_b), up, scale)
+        ups, scales = per_file(path_a, up, "up"), per_file(path_a, scale, "scale")
+        a = read_motion(path_a, ups[0], scales[0], fps, take)
+        b = read_motion(path_b, ups[1], scales[1], fps, take)
+        return join(a, b, (path_a, path_b), up, scale)
     for name, value in (("up", up), ("scale", scale)):
         if isinstance(value, tuple | list):
             fail(path_a, "a pair says one for each of two files, and this is one file", f"{name}=")
     suffix = _suffix(path_a, _IN, "read")
-    _check_take(path_a, suffix, take)
+    if suffix != ".fbx":
+        _refuse_take(path_a, suffix, take)
     if suffix == ".npy":
-        from .points import read_npy_duet
         return read_npy_duet(path_a, up, scale, fps, layout)
     if layout is not None:
         fail(path_a, f"how rows lie is said of a .npy, not of a {suffix}; leave layout= away", "layout=")
     if suffix == ".fbx":
-        from .fbx import read_fbx_duet
-        return duets.join(*read_fbx_duet(path_a, up, scale, fps, take), (path_a, path_a))
-    if suffix in _MARKERS:
-        from .markers import read_marker_duet
-        return duets.join(*read_marker_duet(path_a, up, scale, fps), (path_a, path_a))
-    if suffix == ".npz":
-        duet = _read_npz(path_a, up, scale, fps)
-        if not isinstance(duet, Duet):
-            fail(path_a, "this file holds one dancer; pass the second dancer's file as well")
-        return duet
-    if suffix == ".bvh":
-        from .bvh import read_bvh_duet
-        return duets.join(*read_bvh_duet(path_a, up, scale, fps), (path_a, path_a))
-    if suffix == ".json":
-        read_motion(path_a, up, scale, fps)  # detections are refused there, with the way to clean them
-    fail(path_a, f"a {suffix} file holds one dancer; pass the second dancer's file as well")
+        a, b = read_fbx_duet(path_a, up, scale, fps, take)
+        return join(a, b, (path_a, path_a))
+    if suffix in _TWO:
+        a, b = _TWO[suffix](path_a, up, scale, fps)
+        return join(a, b, (path_a, path_a))
+    duet = _ONE[suffix](path_a, up, scale, fps)  # detections are refused there, with the way to clean them
+    if not isinstance(duet, Duet):
+        fail(path_a, f"a {suffix} file such as this holds one dancer; pass the second dancer's file as well")
+    return duet
 
 
 def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", scale: float = 1.0) -> None:
@@ -117,27 +109,24 @@ def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", 
     Chapter: 1.
     """
     suffix = _suffix(path, _OUT, "written")
-    if not isinstance(up, str) or up not in conventions.TO_Z_UP:
-        fail(path, f"expected one of {', '.join(map(repr, conventions.TO_Z_UP))}; got {shown(up)}", "up=")
-    scale = conventions.check_scale(path, scale)
+    if not isinstance(up, str) or up not in TO_Z_UP:
+        fail(path, f"expected one of {', '.join(map(repr, TO_Z_UP))}; got {shown(up)}", "up=")
+    scale = check_scale(path, scale)
     if scale > 1:
         fail(path, f"{scale:g} m is larger than a metre, and six decimals of such a unit lose the dance", "scale=")
     if suffix != ".bvh" and (up, scale) != ("z", 1.0):
         fail(path, f"up= and scale= are for .bvh; a {suffix} is "
                    f"{'Y up and metres by its standard' if suffix == '.glb' else 'Z up and metres, as we are'}")
-    several = isinstance(motion, list | tuple) and motion and all(isinstance(each, Motion) for each in motion)
-    if not isinstance(motion, Motion | Duet) and not (several and suffix == ".glb"):
+    several = isinstance(motion, list | tuple) and motion and all(isinstance(one, Motion) for one in motion)
+    if suffix == ".glb" and (several or isinstance(motion, Motion | Duet)):
+        return write_glb(motion, path)
+    if not isinstance(motion, Motion | Duet):
         raise TypeError(f"write_motion takes a Motion or a Duet (a .glb a list of Motions too); got "
                         f"{type(motion).__name__}")
     if suffix == ".npz":
-        from .npz import write_npz
         return write_npz(motion, path)
-    if suffix == ".glb":
-        from .gltf import write_glb
-        return write_glb(motion, path)
     if isinstance(motion, Duet):
         fail(path, "a BVH holds one dancer; write duet.a and duet.b to a file each, or the duet to .glb or .npz")
-    from .bvh_write import write_bvh
     return write_bvh(motion, path, up, scale)
 
 
@@ -148,28 +137,22 @@ def _suffix(path, known: tuple, verb: str) -> str:
         raise MotionFormatError(f"path must be the path of a file; got {shown(path)}, {type(path).__name__}") from None
     if verb == "read" and Path(path).name.lower().endswith(".bvh.json"):
         fail(path, f"this is the side-car of a BVH, which is read with it; take {Path(path).stem}")
+    if verb == "read" and suffix not in known:
+        if Path(path).is_dir():
+            refuse_folder(path)
+        if suffix in PICKLES and names_parameters(path):
+            fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here "
+                       f"(AIST++ and InterHuman come so). {pickle_advice(path)}")
+        if suffix in PICKLES:
+            refuse_pickle(path)
     if suffix not in known:
-        if verb == "read":
-            from . import dialects, refusals
-            if Path(path).is_dir():
-                dialects.refuse_folder(path)
-            if suffix in PICKLES and (not dialects.is_pickle(path) or names_parameters(path)):
-                fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here "
-                           f"(AIST++ and InterHuman come so). {pickle_advice(path)}")
-            if dialects.is_pickle(path):
-                refusals.refuse_pickle(path)
         fail(path, f"files of the kind {suffix or '(no suffix)'!r} are not {verb}; expected {', '.join(known)}")
     return suffix
 
 
-def _check_take(path, suffix: str, take):
-    if take is not None and suffix != ".fbx":
+def _refuse_take(path, suffix: str, take) -> None:
+    if take is not None:
         fail(path, f"an animation stack is chosen in a .fbx, not in a {suffix}; leave take= away", "take=")
-
-
-def _read_npz(path, up, scale, fps):
-    from .npz import read_npz
-    return read_npz(path, up, scale, fps)
 
 
 __all__ = ["Detections", "Markers", "MotionFormatError", "MotionGuessWarning", "joint_weights", "match_skeletons",

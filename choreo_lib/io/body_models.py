@@ -6,25 +6,65 @@ InterHuman (Liang et al., IJCV 2024). Nothing pickled is opened: it may run fore
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from ..body.motion import Duet, Motion
-from . import conventions
-from .conventions import check_counts, check_fps, fail
-from .smpl import BODIES, LONGER
+from ..body.skeleton import Skeleton
+from .conventions import fail
+from .points import finite, points_recording, stacked
+from .record import Recording, build_motion, split_duet
+from .refusals import pickle_advice
 
+# SMPL (Loper et al., SIGGRAPH Asia 2015), SMPL+H (Romero et al., SIGGRAPH Asia 2017), SMPL-X (Pavlakos et al., CVPR
+# 2019): their joints in their order. No model is here: their files come from their authors, under their terms.
+_BODY = ("pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
+         "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
+         "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist")
+_TREE = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)
+_FINGERS = tuple(f"{finger}{k}" for finger in ("index", "middle", "pinky", "ring", "thumb") for k in (1, 2, 3))
+_HANDS = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in _FINGERS)
+
+
+def _hand_parents(first: int) -> list[int]:
+    """Fifteen joints a hand, the left one's first, in chains of three from the wrist."""
+    return [wrist if k % 3 == 0 else start + k - 1
+            for wrist, start in ((20, first), (21, first + 15)) for k in range(15)]
+
+
+_COCO = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+         "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+         "right_ankle")
+BODIES = {
+    22: Skeleton(_BODY, _TREE),
+    24: Skeleton((*_BODY, "left_hand", "right_hand"), (*_TREE, 20, 21)),
+    52: Skeleton((*_BODY, *_HANDS), (*_TREE, *_hand_parents(22))),
+    55: Skeleton((*_BODY, "jaw", "left_eye", "right_eye", *_HANDS), (*_TREE, 15, 15, 15, *_hand_parents(25))),
+    17: Skeleton(_COCO, (-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14)),
+}
+"""By how many joints an array holds: SMPL without hands, SMPL, SMPL+H, SMPL-X, and the 17 keypoints of COCO."""
+LONGER = {45: 24, 73: 52, 127: 55, 144: 55}
+"""How many of the joints that the `smplx` package gives are the model's own; the rest are points on the skin."""
 JOINTS = ("joints", "joints3d", "joints_3d", "jtr", "keypoints3d", "keypoints3d_optim", "keypoints_3d", "j3d",
           "joint_positions")
 _RATES = ("mocap_framerate", "mocap_frame_rate", "fps", "framerate", "frame_rate")
 _POSES = ("poses", "pose", "smpl_poses", "fullpose", "full_pose", "root_orient", "global_orient", "pose_body",
           "body_pose", "thetas")
-PICKLES = (".pkl", ".pk", ".pickle", ".pt", ".pth", ".joblib")
-_PERSON = ("person1", "person2")
+_PARTS = {  # where the parts of a pose lie in its row of numbers, by smplx's names
+    "smpl": {"global_orient": (0, 3), "body_pose": (3, 72)},
+    "smplh": {"global_orient": (0, 3), "body_pose": (3, 66), "left_hand_pose": (66, 111),
+              "right_hand_pose": (111, 156)},
+    "smplx": {"global_orient": (0, 3), "body_pose": (3, 66), "jaw_pose": (66, 69), "leye_pose": (69, 72),
+              "reye_pose": (72, 75), "left_hand_pose": (75, 120), "right_hand_pose": (120, 165)},
+}
+_JOINTS_OF = {"smpl": 24, "smplh": 52, "smplx": 55}
 
 
-def read_foreign_npz(path, arrays: dict, up=None, scale=None, fps=None) -> Motion | Duet:
+def read_foreign_npz(path, arrays: dict, up: str | None = None, scale: float | None = None,
+                     fps: float | None = None) -> Motion | Duet:
     """The joints of an NPZ that we did not write, a Duet where it holds two people.
 
     Shapes: an array named as in `JOINTS`, [T, J, 3], or [T, 2, J, 3]; what is no array of numbers is None.
@@ -32,175 +72,122 @@ def read_foreign_npz(path, arrays: dict, up=None, scale=None, fps=None) -> Motio
     Errors: MotionFormatError; for parameters of a body model it gives the lines that run the model.
     Chapter: 1.
     """
-    plain = {key.lower().rpartition("/")[2]: value for key, value in arrays.items()}
-    found = next((key for key in JOINTS if plain.get(key) is not None and plain[key].ndim in (3, 4)
-                  and plain[key].shape[-1] == 3 and plain[key].dtype.kind in "fiu" and plain[key].size), None)
+    plain = {key.lower().rpartition("/")[2]: value for key, value in arrays.items() if value is not None}
+    found = next((key for key in JOINTS if key in plain and plain[key].ndim in (3, 4) and plain[key].shape[-1] == 3
+                  and plain[key].dtype.kind in "fiu" and plain[key].size), None)
     if found is None:
-        _advise(path, arrays, plain)
-    points, notes = plain[found], []
+        _refuse(path, arrays, plain)
+    points, where = plain[found], f"array {found!r}"
     if points.ndim == 3:
-        return _dancer(path, points, found, plain, notes, up, scale, fps)
+        return build_motion(_recording(path, finite(path, points, f"{where}, "), plain), up, scale, fps)
     if points.shape[1] != 2:
-        fail(path, f"expected [frames, joints, 3] or two people as [frames, 2, joints, 3]; got {points.shape}",
-             f"array {found!r}")
-    frames = len(points)  # one guess for both: they stand in one world
-    both = _dancer(path, np.concatenate([points[:, 0], points[:, 1]]), found, plain, notes, up, scale, fps)
-    return Duet(*(conventions.build_motion(path, both.positions[k * frames:(k + 1) * frames], both.fps, both.skeleton,
-                                notes=both.notes, name=f"{both.name} {'ab'[k]}") for k in range(2)))
+        fail(path, f"expected [frames, joints, 3] or two people as [frames, 2, joints, 3]; got {points.shape}", where)
+    both = stacked(path, finite(path, points, f"{where}, "))
+    return split_duet(build_motion(_recording(path, both, plain), up, scale, fps))
 
 
-def _dancer(path, points, found: str, plain: dict, notes: list, up, scale, fps) -> Motion:
-    from .points import _finite, _from_points
-    where = f"array {found!r}"
-    check_counts(path, len(points), points.shape[1], where)
-    points = _finite(path, points)
-    stated = next((plain[key] for key in _RATES if plain.get(key) is not None), None)
-    if fps is None and stated is not None and stated.size == 1 and stated.dtype.kind in "fiu":
-        fps = check_fps(path, stated.item(), "its frame rate")
+def _recording(path, points: np.ndarray, plain: dict[str, np.ndarray]) -> Recording:
+    """The recording of joints [T, J, 3], at the rate that stands beside them."""
+    notes = []
     if points.shape[1] in LONGER:
-        kept = LONGER[points.shape[1]]
-        notes.append(f"{points.shape[1]} joints; the first {kept} are the body model's, and the others, points on the "
+        own = LONGER[points.shape[1]]
+        notes.append(f"{points.shape[1]} joints; the first {own} are the body model's, and the others, points on the "
                      "skin, were left out")
-        points = points[:, :kept]
-    if points.shape[1] not in BODIES:
-        return _from_points(path, points, up, scale, fps, turnable=False)
-    skeleton = BODIES[points.shape[1]]
-    if fps is None:
-        fps = 30.0
-        conventions.guess(
-            path, notes, f"frames per second guessed: {fps:g}", f"pass fps={fps:g} to say so, or what it is"
-        )
-    matrix, scale = conventions.resolve_axes_and_units(path, skeleton, points, notes, up, scale)
-    return conventions.build_motion(path, points @ matrix.T * scale, check_fps(path, fps), skeleton, notes=notes)
+        points = points[:, :own]
+    body = BODIES.get(points.shape[1])
+    if body is None:
+        return points_recording(path, points, notes, _rate(plain))
+    return Recording(path, body.names, body.parents, points, _rate(plain), notes=notes)
 
 
-def _advise(path, arrays: dict, plain: dict):
+def _rate(plain: dict[str, np.ndarray]) -> float | None:
+    """The frames per second that stand beside an array, if they do."""
+    stated = next((plain[key] for key in _RATES if key in plain), np.array("none"))
+    return stated.item() if stated.size == 1 and stated.dtype.kind in "fiu" else None
+
+
+def _refuse(path, arrays: dict, plain: dict[str, np.ndarray]) -> NoReturn:
     """Refuse what holds no joints: say what it is, and the way on."""
-    people = {key.lower().replace("/", "_").partition("_")[0] for key in arrays} & set(_PERSON)
-    pickled = [key for key, value in arrays.items() if value is None]
-    if people and all(arrays.get(person) is None for person in people & set(arrays)):
-        if people & set(arrays):
-            fail(path, "this is InterHuman's layout, a dictionary for each of two people, and NumPy keeps dictionaries "
-                       "pickled, which may run foreign code and is never opened here. " + pickle_advice(path))
+    layout = "InterHuman's layout"
+    if any(arrays.get(person, 0) is None for person in ("person1", "person2")):
+        fail(path, f"this is {layout}, a dictionary for each of two people, and NumPy keeps dictionaries pickled, "
+                   "which may run foreign code and is never opened here. " + pickle_advice(path))
+    if any(re.match("person[12][_/]", key.lower()) for key in arrays):
         key_of = {key.lower().replace("/", "_").removeprefix("person1_"): key for key in arrays}
-        one = {short: arrays[key] for short, key in key_of.items()}
-        poses = next((key for key in ("pose_body", "body_pose", "poses") if one.get(key) is not None), None)
+        first = {short: arrays[key] for short, key in key_of.items() if arrays[key] is not None}
+        poses = next((key for key in ("pose_body", "body_pose", "poses") if key in first), None)
         if poses is None:
             fail(path, f"two people, and neither joints nor poses of a body model; it holds {', '.join(arrays)[:300]}")
-        fail(path, "InterHuman's layout: parameters of a body model for two people, and no joints. "
-                   + _lines(path, "smplh", one, poses, key_of, "person1_joints.npz")
+        fail(path, f"{layout}: parameters of a body model for two people, and no joints. "
+                   + _lines(path, "smplh", first, poses, key_of, "person1_joints.npz")
                    + "\nThe same for person2, and choreo_lib.read_duet reads the two files")
-    holds = [key for key in _POSES if plain.get(key) is not None]
-    if holds:
-        kind, model = _kind(plain, holds)
-        fail(path, f"{kind}: poses of a body model ({', '.join(holds)}), and no joints. "
-                   + _lines(path, model, plain, holds[0]))
-    about = ", ".join(f"{key[:40]!r} {value.shape if value is not None else 'pickled'}" for key, value in
-                      list(arrays.items())[:12])
-    fail(path, f"there is no array 'header', so this NPZ was not written by choreo_lib; it holds {about or 'nothing'}. "
-               + ("Pickled objects may run foreign code and are never opened here. " if pickled else "")
-               + "Joints are read from an array named 'joints', [frames, joints, 3]; or load it with numpy and build a "
-               "choreo_lib.Motion from its arrays")
+    if found := [key for key in _POSES if key in plain]:
+        kind, model = _kind(plain, found)
+        fail(path, f"{kind}: poses of a body model ({', '.join(found)}), and no joints. "
+                   + _lines(path, model, plain, found[0], {key: key for key in plain}))
+    about = ", ".join(f"{key[:40]!r} {'pickled' if value is None else value.shape}"
+                      for key, value in list(arrays.items())[:12])
+    pickled = ("Pickled objects may run foreign code and are never opened here. "
+               if any(value is None for value in arrays.values()) else "")
+    fail(path, "there is no array 'header', so this NPZ was not written by choreo_lib; it holds "
+               f"{about or 'nothing'}. {pickled}Joints are read from an array named 'joints', [frames, joints, 3]; or "
+               "load it with numpy and build a choreo_lib.Motion from its arrays")
 
 
-def _kind(plain: dict, holds: list) -> tuple[str, str]:
+def _kind(plain: dict[str, np.ndarray], poses: list[str]) -> tuple[str, str]:
     """What a file of poses is called, and the `smplx` package's name of its model."""
-    width = int(np.prod(plain[holds[0]].shape[1:]))
-    said = str(plain["surface_model_type"])[:20] if plain.get("surface_model_type") is not None else ""
-    if "smpl_poses" in holds:
+    width = int(np.prod(plain[poses[0]].shape[1:]))
+    if "smpl_poses" in poses:
         return "AIST++", "smpl"
-    if said == "smplx" or {"pose_jaw", "jaw_pose", "pose_eye", "expression"} & set(plain) or width == 165:
+    if (str(plain.get("surface_model_type", "")) == "smplx" or width == 165
+            or {"pose_jaw", "jaw_pose", "pose_eye", "expression"} & set(plain)):
         return "SMPL-X", "smplx"
-    if "poses" in holds and {"mocap_framerate", "mocap_frame_rate"} & set(plain):
-        return ("AMASS (SMPL-H)" if width == 156 else "AMASS"), "smplh" if width > 72 else "smpl"
-    if "pose_body" in holds or "body_pose" in holds:
-        return "SMPL-H or SMPL-X", "smplh"
-    return "SMPL", "smplh" if width > 72 else "smpl"
+    model = "smplh" if width > 72 else "smpl"
+    if "poses" in poses and {"mocap_framerate", "mocap_frame_rate"} & set(plain):
+        return ("AMASS (SMPL-H)" if width == 156 else "AMASS"), model
+    return ("SMPL-H or SMPL-X", "smplh") if {"pose_body", "body_pose"} & set(poses) else ("SMPL", model)
 
 
-def _gender(plain: dict) -> str:
-    said = str(plain["gender"]) if plain.get("gender") is not None else ""
-    return next((gender for gender in ("female", "male", "neutral") if gender in said.lower()), "neutral")
-
-
-def _rate(plain: dict) -> str:
-    """The file's frames per second, or what to fill in."""
-    key = next((key for key in _RATES if plain.get(key) is not None and plain[key].size == 1), None)
-    if "smpl_poses" in plain:
-        return "60"  # AIST++ says it on its page, not in its files
-    return "30" if key is None or plain[key].dtype.kind not in "fiu" else f"{plain[key].item():g}"
-
-
-def _lines(path, model: str, plain: dict, poses: str, key_of=None, out="joints.npz") -> str:
+def _lines(path, model: str, plain: dict[str, np.ndarray], poses: str, key_of: dict[str, str],
+           out: str = "joints.npz") -> str:
     """The lines that turn poses into joints that `read_motion` reads; true to smplx 0.1.28.
 
-    ``plain``: the arrays by their plain names; ``key_of``: the names in the file, where they are other ones.
+    ``plain``: the arrays by their plain names; ``key_of``: their names in the file.
     """
-    tensor = lambda key: f'tensor("{(key_of or {}).get(key, key)}")'  # noqa: E731
-    own, gender = {"smpl": 24, "smplh": 52, "smplx": 55}[model], _gender(plain)
-    hands = ', use_pca=False, flat_hand_mean=True, ext="npz"' if model != "smpl" else ""
-    name = f"{model.upper()}_{gender.upper()}.{'pkl' if model == 'smpl' else 'npz'}"
-    parts = {"global_orient": (0, 3), "body_pose": (3, 72 if model == "smpl" else 66)}
-    if poses not in ("global_orient", "body_pose", "root_orient", "pose_body"):
-        width = int(np.prod(plain[poses].shape[1:]))
-        more = {"smpl": {}, "smplh": {"left_hand_pose": (66, 111), "right_hand_pose": (111, 156)},
-                "smplx": {"jaw_pose": (66, 69), "leye_pose": (69, 72), "reye_pose": (72, 75),
-                          "left_hand_pose": (75, 120), "right_hand_pose": (120, 165)}}[model]
-        parts |= {part: end_sites for part, end_sites in more.items() if end_sites[1] <= width}
-        given = [f"{part}={tensor(poses)}[:, {first}:{last}]" for part, (first, last) in parts.items()]
+    def tensor(key: str) -> str:
+        return f'tensor("{key_of[key]}")'
+
+    gender = next((word for word in ("female", "male", "neutral") if word in str(plain.get("gender", "")).lower()),
+                  "neutral")
+    given = []
+    if poses in ("global_orient", "body_pose", "root_orient", "pose_body"):  # an array a part
+        names = {"root_orient": "global_orient", "pose_body": "body_pose"}
+        parts = ("global_orient", "root_orient", "body_pose", "pose_body", "left_hand_pose", "right_hand_pose")
+        given += [f"{names.get(key, key)}={tensor(key)}" for key in parts if key in plain]
     else:
-        named = {"global_orient": ("global_orient", "root_orient"), "body_pose": ("body_pose", "pose_body"),
-                 "left_hand_pose": ("left_hand_pose",), "right_hand_pose": ("right_hand_pose",)}
-        given = [f"{part}={tensor(key)}" for part, keys in named.items() for key in keys if plain.get(key) is not None]
-    where = next((key for key in ("trans", "transl", "smpl_trans", "translation") if plain.get(key) is not None), None)
-    if where:
-        size = f" / {tensor('smpl_scaling')}" if plain.get("smpl_scaling") is not None else ""
-        given.append(f"transl={tensor(where)}{size}")
-    shape = 10  # as many as the file has: SMPL-X takes neither fewer nor more than its model was made with
-    if plain.get("betas") is not None and plain["betas"].ndim:
-        shape = plain["betas"].shape[-1]
+        width = int(np.prod(plain[poses].shape[1:]))
+        given += [f"{part}={tensor(poses)}[:, {first}:{last}]" for part, (first, last) in _PARTS[model].items()
+                  if last <= width or part == "body_pose"]
+    if translation := next((key for key in ("trans", "transl", "smpl_trans", "translation") if key in plain), None):
+        size = f" / {tensor('smpl_scaling')}" if "smpl_scaling" in plain else ""
+        given.append(f"transl={tensor(translation)}{size}")
+    betas = 10  # as many as the file has: SMPL-X takes neither fewer nor more than its model was made with
+    if "betas" in plain and plain["betas"].ndim:
+        betas = plain["betas"].shape[-1]
         given.append(f"betas={tensor('betas')}[:, :model.num_betas].expand(T, -1)")
-    up = ', up="z"' if "mocap_framerate" in plain else ""
+    rate = 60 if "smpl_poses" in plain else _rate(plain) or 30  # AIST++ says it on its page, not in its files
+    hands = "" if model == "smpl" else ', use_pca=False, flat_hand_mean=True, ext="npz"'
+    suffix, up = "pkl" if model == "smpl" else "npz", ', up="z"' if "mocap_framerate" in plain else ""
     return (
-        f"Its joints come from the model: pip install smplx, and models/{model}/{name} from its authors. Then:\n"
+        f"Its joints come from the model: pip install smplx, and models/{model}/{model.upper()}_{gender.upper()}."
+        f"{suffix} from its authors. Then:\n"
         "    import choreo_lib, numpy, smplx, torch\n"
         f'    data = numpy.load("{Path(path).name}")\n'
-        f'    T = len(data["{(key_of or {}).get(poses, poses)}"])\n'
+        f'    T = len(data["{key_of[poses]}"])\n'
         "    def tensor(key):\n"
         "        array = torch.tensor(data[key], dtype=torch.float32)\n"
         "        return array.reshape(T, -1) if array.ndim and len(array) == T else array.reshape(1, -1)\n"
-        f'    model = smplx.create("models", "{model}", gender="{gender}", num_betas={shape}, batch_size=T{hands})\n'
+        f'    model = smplx.create("models", "{model}", gender="{gender}", num_betas={betas}, batch_size=T{hands})\n'
         "    out = model(" + ",\n                ".join(given) + ")\n"
-        f'    numpy.savez("{out}", joints=out.joints[:, :{own}].detach().numpy(), fps={_rate(plain)})\n'
+        f'    numpy.savez("{out}", joints=out.joints[:, :{_JOINTS_OF[model]}].detach().numpy(), fps={rate:g})\n'
         f'    motion = choreo_lib.read_motion("{out}"{up})')
-
-
-def names_parameters(path) -> bool:
-    """Whether a pickle's bytes name a body model's parameters; it is looked at, and not opened."""
-    data = conventions.load_bytes(path)
-    return any(key in data for key in (b"smpl_poses", b"person1", b"pose_body", b"root_orient"))
-
-
-def pickle_advice(path) -> str:
-    """What to do with a pickle whose maker you trust."""
-    stem = Path(path).stem
-    return ("If you trust who made it, save its numbers once, in a session of your own: "
-            f'data = numpy.load("{Path(path).name}", allow_pickle=True) (a .pkl: pickle.load), then '
-            f'numpy.savez("{stem}_numbers.npz", **dict(data)), a dictionary in it as keys of its own, such as '
-            'person1_trans and person1_pose_body; then choreo_lib.read_motion says how to go on')
-
-
-def flat_advice(shape) -> str:
-    """What a table [frames, width] of a known data set is, and how to take its joints out; "" where it is unknown."""
-    if len(shape) != 2:
-        return ""
-    if shape[1] in (262, 192, 312):
-        return (f"; {shape[1]} numbers a frame are InterGen's and InterHuman's layout, of which the first 66 are 22 "
-                "SMPL joints: numpy.save('joints.npy', array[:, :66].reshape(-1, 22, 3)), and read that")
-    if shape[1] == 263:
-        return ("; 263 numbers a frame are HumanML3D's features, relative from frame to frame: its recover_from_ric "
-                "turns them into joints [frames, 22, 3]; save and read those")
-    if shape[1] in (72, 156, 165):
-        return (f"; {shape[1]} numbers a frame may be poses of a body model, or {shape[1] // 3} joints: these are "
-                f"array.reshape(-1, {shape[1] // 3}, 3), and poses go through the smplx package first")
-    return "" if shape[1] % 3 or not shape[1] else f"; if these are joints, save array.reshape(-1, {shape[1] // 3}, 3)"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from .bvh_text import decimal_comma, text_of
+from .bvh_text import refuse_decimal_comma, text_of
 from .bvh_tree import LARGEST, Tree
 from .conventions import check_counts, fail, guess
 from .frame_rates import rate_of
@@ -23,19 +23,25 @@ _NUMERIC[list(b"0123456789+-.eE \t\r\n\x0b\x0c")] = True
 _COMMENT = re.compile(rb"(?:#|//)[^\n]*")
 
 
-@dataclass
-class Block:
-    """``values`` [T, channels]; ``fps``, None where Frame Time makes no sense; ``step``: the worth of the last digit
-    that was printed, below which differences mean nothing."""
+class Block(NamedTuple):
+    """The MOTION block. Shapes: ``values`` [T, channels].
+
+    Units: ``fps`` frames per second, None where it was not asked for; ``resolution``: the worth of the last digit that
+    was printed, below which differences mean nothing. Chapter: 1.
+    """
 
     values: np.ndarray
     fps: float | None
-    step: float
+    resolution: float
 
 
-def read_numbers(path, data: bytes, motion_at, trees: list[Tree], notes: list, timed: bool = True) -> Block:
-    """The MOTION block, or an error that names the line. ``timed`` False: a Frame Time of nonsense is passed over."""
-    width, joints = (sum(len(part) for part in parts) for parts in zip(*((t.channels, t.names) for t in trees)))
+def read_numbers(path, data: bytes, motion_at: re.Match, trees: list[Tree], notes: list[str],
+                 timed: bool = True) -> Block:
+    """Read the MOTION block. ``timed`` False: a Frame Time that makes no sense is passed over.
+
+    Errors: MotionFormatError, naming the line. Chapter: 1.
+    """
+    width, joints = sum(len(tree.channels) for tree in trees), sum(len(tree.names) for tree in trees)
     line, at = data.count(b"\n", 0, motion_at.end()) + 1, motion_at.end()
     stated = []
     for word, label in (("Frames", rb"Frames"), ("Frame Time", rb"Frame[ \t]+Time")):
@@ -45,10 +51,10 @@ def read_numbers(path, data: bytes, motion_at, trees: list[Tree], notes: list, t
             fail(path, f"expected {word}: and a number after MOTION", f"line {line + 1}")
         line, at = data.count(b"\n", 0, found.end()) + 1, found.end()
         stated.append((text_of(found[1]), f"line {line}"))
-    (frames, frames_at), (seconds, seconds_at) = stated
-    if not re.fullmatch(r"[0-9]{1,18}", frames):
-        fail(path, f"expected a whole number of frames; got {frames[:40]!r}", frames_at)
-    frames = int(frames)
+    (claim, frames_at), (seconds, seconds_at) = stated
+    if not re.fullmatch(r"[0-9]{1,18}", claim):
+        fail(path, f"expected a whole number of frames; got {claim[:40]!r}", frames_at)
+    frames = int(claim)
     check_counts(path, frames, joints, frames_at)
     fps = _rate(path, seconds, seconds_at, notes) if timed else None
     spare = max(10, frames // 10)  # lines by which Frames may be off before the file is taken for a broken one
@@ -60,57 +66,75 @@ def read_numbers(path, data: bytes, motion_at, trees: list[Tree], notes: list, t
     if b"#" in text or b"//" in text:
         text = _COMMENT.sub(b"", text)
     _refuse_words(path, text, line)
-    body = np.frombuffer(text, np.uint8)
-    words = sum(int(np.count_nonzero((part[1:] > 32) & (part[:-1] <= 32)))
-                for k in range(0, len(body), _PIECE) for part in (body[max(k - 1, 0):k + _PIECE],))
-    words += int(len(body) > 0 and body[0] > 32)
+    words = _count_words(text)
     near = abs(words - frames * width) <= (spare + 1) * width
-    piece = body if near else body[:_PIECE]  # what does not add up is looked at in part only
-    edges = np.flatnonzero(np.diff(piece > 32, prepend=False, append=False))
-    starts, end_sites = edges[0::2], edges[1::2]
-    counts = np.bincount(np.searchsorted(np.flatnonzero(piece == 10), starts))  # words a line
-    filled = np.flatnonzero(counts[:-1] if len(piece) < len(body) else counts)
-    rows = len(filled) if len(piece) == len(body) else text.rstrip().count(b"\n")
+    # what does not add up is looked at in part only
+    part = text if near or len(text) <= _PIECE else text[:text.rfind(b"\n", 0, _PIECE) + 1]
+    starts, stops, counts = _words(part)
+    filled = np.flatnonzero(counts)  # the lines that hold numbers
+    rows = len(filled) if len(part) == len(text) else text.rstrip().count(b"\n")
     cut = near and rows > 1 and _cut(text, counts[filled], width)
+    complete = filled[:len(filled) - cut]
     # a frame may be wrapped over lines, but where lines are frames each needs one number a channel
-    if cut or words != frames * width or len(filled) == frames:
-        for row in filled[:len(filled) - cut][counts[filled[:len(filled) - cut]] != width][:1]:
-            if row == filled[-1] and counts[row] < width and len(filled) < frames:
-                fail(path, f"the file is cut short: its last line has {counts[row]} of {width} numbers, and it is "
-                           f"frame {len(filled)} of {frames:,}. Get the file again, or set Frames: to "
-                           f"{len(filled) - 1}", f"line {line + row}")
-            lone = len(trees) > 1 and counts[row] in [len(tree.channels) for tree in trees]
-            fail(path, f"expected {width} numbers, one a channel; got {counts[row]}" + lone * (
-                f": there are {len(trees)} ROOTs and the motion of one. Export each dancer to a file of its own, and "
-                "pass both to read_duet"), f"line {line + row}")
+    wrong = complete[counts[complete] != width]
+    if len(wrong) and (cut or words != frames * width or len(filled) == frames):
+        row, where = wrong[0], f"line {line + wrong[0]}"
+        if row == filled[-1] and counts[row] < width and len(filled) < frames:
+            fail(path, f"the file is cut short: its last line has {counts[row]} of {width} numbers, and it is "
+                       f"frame {len(filled)} of {frames:,}. Get the file again, or set Frames: to {len(filled) - 1}",
+                 where)
+        lone = len(trees) > 1 and counts[row] in [len(tree.channels) for tree in trees]
+        fail(path, f"expected {width} numbers, one a channel; got {counts[row]}" + lone * (
+            f": there are {len(trees)} ROOTs and the motion of one. Export each dancer to a file of its own, and "
+            "pass both to read_duet"), where)
     if cut or words != frames * width:
         if abs(rows - cut - frames) > spare or rows <= cut:
             fail(path, f"Frames says {frames:,} and {rows - cut:,} lines of numbers follow; correct the one or the "
                        "other", frames_at)
+        lost = ""
         if cut:
-            last = f"line {line + filled[-1]} is cut short and was left out; "
-            starts, end_sites = starts[:-counts[filled[-1]]], end_sites[:-counts[filled[-1]]]
-            text = text[:end_sites[-1]]
-            body = body[:end_sites[-1]]
-        check_counts(path, frames := int(rows - cut), joints, frames_at)
-        guess(path, notes, f"{last if cut else ''}Frames says {stated[0][0]} and {frames:,} lines of numbers follow; "
-                           f"{frames:,} frames were read", "export the take again if some are missing")
-    values = _numbers(text, body, starts, end_sites)
+            lost = f"line {line + filled[-1]} is cut short and was left out; "
+            starts, stops = starts[:-counts[filled[-1]]], stops[:-counts[filled[-1]]]
+            text = text[:stops[-1]]
+        frames = int(rows - cut)
+        check_counts(path, frames, joints, frames_at)
+        guess(path, notes, f"{lost}Frames says {claim} and {frames:,} lines of numbers follow; {frames:,} frames were "
+                           "read", "export the take again if some are missing")
+    values = _numbers(text, starts, stops)
     # as many numbers as words, or "1.0.5" would pass for two
     if values is None or len(values) != len(starts) or not (np.abs(values) <= LARGEST).all():
         _blame(path, text, line)
-    first = [word.rpartition(b".")[2] if b"." in word else b"" for word in text[:int(end_sites[width - 1])].split()]
-    exponents = any(b"e" in word or b"E" in word for word in first)
     if len(trees) == 2 and rows == 2 * frames and (counts[filled] == width / 2).all():
         values = _lines_of_two(path, values.reshape(rows, -1), f"line {line + filled[0]}")
-    return Block(values.reshape(frames, width), fps, 0.0 if exponents else 10.0 ** -max(map(len, first)))
+    return Block(values.reshape(frames, width), fps, _resolution(text[:int(stops[width - 1])]))
+
+
+def _count_words(text: bytes) -> int:
+    """How many words there are, counted piece by piece: an edge for each byte of a hostile file would fill memory."""
+    body = np.frombuffer(b" " + text, np.uint8)
+    return sum(int(np.count_nonzero((part[1:] > 32) & (part[:-1] <= 32)))
+               for k in range(0, len(body), _PIECE) for part in (body[k:k + _PIECE + 1],))
+
+
+def _words(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where each word starts and stops, and how many words each line has."""
+    body = np.frombuffer(text, np.uint8)
+    edges = np.flatnonzero(np.diff(body > 32, prepend=False, append=False))
+    starts, stops = edges[0::2], edges[1::2]
+    return starts, stops, np.bincount(np.searchsorted(np.flatnonzero(body == 10), starts))
+
+
+def _resolution(frame: bytes) -> float:
+    """The worth of the last digit in the longest of these numbers; 0 where exponents say it otherwise."""
+    decimals = [word.rpartition(b".")[2] if b"." in word else b"" for word in frame.split()]
+    return 0.0 if any(b"e" in word.lower() for word in decimals) else 10.0 ** -max(map(len, decimals))
 
 
 def _rate(path, seconds: str, where: str, notes: list) -> float:
     try:
         value = float(seconds)
     except ValueError:
-        decimal_comma(path, seconds, where)
+        refuse_decimal_comma(path, seconds, where)
         value = float("nan")
     if not 1e-4 <= value <= 100:
         fail(path, f"expected between 0.0001 and 100 seconds; got {seconds[:40]!r}; pass fps= to say how many frames a "
@@ -143,27 +167,31 @@ def _lines_of_two(path, lines: np.ndarray, where: str) -> np.ndarray:
     return lines if found == "interleaved" else lines.reshape(2, -1, lines.shape[1]).swapaxes(0, 1)
 
 
-def _refuse_words(path, text: bytes, line: int):
+def _refuse_words(path, text: bytes, line: int) -> None:
     """Refuse what is no number, as what it is."""
     body = np.frombuffer(text, np.uint8)
     if (known := _NUMERIC[body]).all():
         return
     at = int(known.argmin())
     where = "line {}".format(line + text.count(b"\n", 0, at))
-    word = text_of(re.search(rb"\S*\Z", text[max(0, at - 40):at])[0] + re.match(rb"\S*", text[at:at + 40])[0])
-    decimal_comma(path, word, where)
+    before, after = text[max(0, at - 40):at], text[at:at + 40]
+    word = text_of(re.split(rb"\s", before)[-1] + re.split(rb"\s", after)[0])
+    refuse_decimal_comma(path, word, where)
     if word.upper().startswith(("HIERARCHY", "ROOT", "MOTION")):
         fail(path, f"a second {word} begins after the numbers: two takes stand here one behind the other. Split them, "
                    "and pass both to read_duet if they are two dancers", where)
     fail(path, f"expected finite numbers only; got {word[:40]!r}", where)
 
 
-def _numbers(text: bytes, body: np.ndarray, starts: np.ndarray, end_sites: np.ndarray) -> np.ndarray | None:
-    """All numbers of the block. Plain decimals are read as whole numbers without their points, four times faster
-    and exact to the last bit (both parts fit a double); anything with an exponent goes the ordinary way."""
-    points = np.flatnonzero(body == 46)
+def _numbers(text: bytes, starts: np.ndarray, stops: np.ndarray) -> np.ndarray | None:
+    """All numbers of the block, or None where one is none.
+
+    Plain decimals are read as whole numbers without their points, four times faster and exact to the last bit (both
+    parts fit a double); anything with an exponent goes the ordinary way.
+    """
+    points = np.flatnonzero(np.frombuffer(text, np.uint8) == 46)
     owner = np.searchsorted(starts, points, side="right") - 1
-    plain = not (b"e" in text or b"E" in text) and len(starts) and int((end_sites - starts).max()) <= 16
+    plain = not (b"e" in text or b"E" in text) and len(starts) and int((stops - starts).max()) <= 16
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", DeprecationWarning)  # how older numpy says "not a number"
@@ -175,11 +203,11 @@ def _numbers(text: bytes, body: np.ndarray, starts: np.ndarray, end_sites: np.nd
     if len(whole) != len(starts):
         return None
     decimals = np.zeros(len(starts), int)
-    decimals[owner] = end_sites[owner] - points - 1
+    decimals[owner] = stops[owner] - points - 1
     return whole / 10.0 ** np.arange(17)[decimals]
 
 
-def _blame(path, text: bytes, first: int):
+def _blame(path, text: bytes, first: int) -> NoReturn:
     """Find the word that is no number: the slow way, since the file is refused anyway."""
     for number, row in enumerate(text.split(b"\n"), start=first):
         for place, word in enumerate(row.split(), start=1):

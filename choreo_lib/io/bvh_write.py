@@ -10,17 +10,19 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import roma
+import torch
 
 from ..body.motion import Motion
-from ..body.rotations import change_basis, quaternions_to_euler
-from . import conventions
 from .bvh_text import MAX_HEAD
-from .conventions import MAX_BYTES, TO_Z_UP, fail
-from .kinematics import local_transforms
-from .limits import check_writable
+from .conventions import MAX_BYTES, atomic_write, fail
+from .record import Recording
 from .sidecar import check_free, sidecar_text
+from .writable import recording_of, steady_bones
 
 
 def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
@@ -31,36 +33,27 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
     ``NAME.bvh.json`` keeps up axis, unit, joint names, source and terms; the BVH is read without it too.
     Errors: MotionFormatError where the file cannot be written, or would not be read back. Chapter: 1.
     """
-    check_writable(path, motion, margin=10.0)  # angles of six digits: a metre at the end of a bone of 100 km
-    skeleton = motion.skeleton
-    to_file = np.array(TO_Z_UP[up], np.float64).T
-    rotations, local, steady = local_transforms(motion)  # [T, J, 4], [T, J, 3], [J]
-    angles = np.degrees(quaternions_to_euler(change_basis(to_file, rotations)))  # [T, J, 3] in the order Z Y X
-    local = local @ to_file.T / scale
-    offsets = local.mean(axis=0) if skeleton.offsets is None else skeleton.offsets @ to_file.T / scale  # [J, 3]
-    offsets[~steady] = 0.0
-    tips = [(j, np.array(tip) @ to_file.T / scale) for j, tip in skeleton.end_sites]
-    names = plain_names(skeleton.names)
-    order, head = _tree(skeleton, names, offsets, tips, steady)
+    # angles of six digits: a metre at the end of a bone of 100 km
+    record = recording_of(path, motion, up, scale, margin=10.0)
+    steady, names = steady_bones(record), plain_names(record.names)
+    angles = roma.unitquat_to_euler("ZYX", torch.from_numpy(record.rotations), degrees=True, as_tuple=False).numpy()
+    order, head = _hierarchy(replace(record, names=names, offsets=record.offsets * steady[:, None]), steady)
     if (size := len(head.encode())) > MAX_HEAD:
         fail(path, f"its skeleton fills {size:,} bytes, more than the {MAX_HEAD:,} that are read back; it has "
-                   f"{len(skeleton.end_sites):,} end sites, and names of up to {max(map(len, names)):,} letters")
-    columns = []
-    for joint in order:
-        columns += [] if steady[joint] else [local[:, joint]]
-        columns += [angles[:, joint]]
+                   f"{len(record.end_sites):,} end sites, and names of up to {max(map(len, names)):,} letters")
+    columns = [part for j in order for part in ([] if steady[j] else [record.translations[:, j]]) + [angles[:, j]]]
     head += f"MOTION\nFrames: {len(motion)}\nFrame Time: {1 / motion.fps:.9g}\n"
-    stated = {"up": up, "unit": scale}
-    if names != list(skeleton.names):
-        stated["names"] = skeleton.names
+    stated: dict[str, Any] = {"up": up, "unit": scale}
+    if names != list(record.names):
+        stated["names"] = record.names
     if order != sorted(order):
         stated["order"] = order
     beside = check_free(path)
     # a stop between the two renames leaves a side-car that is not believed of the BVH beside it
-    with conventions.atomic_write(beside) as temporary, conventions.atomic_write(path) as half:
+    with atomic_write(beside) as half_sidecar, atomic_write(path) as half:
         with open(half, "wb") as file:
-            sha256 = _pour(path, file, head, np.concatenate(columns, axis=1))
-        with open(temporary, "wb") as file:
+            sha256 = _write_lines(path, file, head, np.concatenate(columns, axis=1))
+        with open(half_sidecar, "wb") as file:
             file.write(sidecar_text(path, motion, sha256, **stated).encode())
             file.flush()
             os.fsync(file.fileno())  # both are on the disk before the first takes its name
@@ -70,7 +63,7 @@ def plain_names(names) -> list[str]:
     """Joint names that every reader takes whole and apart: ``mixamorig:Left Leg`` is written ``mixamorig_Left_Leg``.
 
     A space ends a name in three.js, bvhio and pymotion; three.js parts tracks at ``. : / [ ]`` and then moves nothing;
-    pymotion skips a line that holds ``{``, MOTION or HIERARCHY. What becomes alike gets a number.
+    pymotion skips a line that holds ``{``, MOTION or HIERARCHY. What becomes alike gets a number. Chapter: 1.
     """
     taken, plain = {"ENDSITE"}, []  # three.js calls every end site so
     for name in names:
@@ -84,15 +77,17 @@ def plain_names(names) -> list[str]:
     return plain
 
 
-def _tree(skeleton, names, offsets, tips, steady) -> tuple[list[int], str]:
+def _hierarchy(record: Recording, steady: np.ndarray) -> tuple[list[int], str]:
     """The joints in the order of the file, limb by limb, and the HIERARCHY block."""
     triple = lambda numbers: " ".join(f"{x:.9g}" for x in numbers)  # noqa: E731
-    children, sites = [[] for _ in names], [[] for _ in names]
-    for parent, child in skeleton.bones:
-        children[parent].append(child)
-    for joint, tip in tips:
-        sites[joint].append(tip)
-    order, lines, todo = [], ["HIERARCHY"], [(0, 0)]
+    children: dict[int, list[int]] = {}
+    sites: dict[int, list] = {}
+    for child, parent in enumerate(record.parents):
+        children.setdefault(parent, []).append(child)
+    for joint, tip in record.end_sites:
+        sites.setdefault(joint, []).append(tip)
+    lines, order = ["HIERARCHY"], []
+    todo: list[tuple[int | None, int]] = [(0, 0)]
     while todo:  # a stack in place of recursion: a chain of 500 joints is a tree too
         joint, depth = todo.pop()
         if joint is None:
@@ -101,16 +96,15 @@ def _tree(skeleton, names, offsets, tips, steady) -> tuple[list[int], str]:
         order.append(joint)
         pad = "\t" * (depth + 1)
         channels = "CHANNELS 3 " if steady[joint] else "CHANNELS 6 Xposition Yposition Zposition "
-        lines += ["\t" * depth + ("JOINT " if depth else "ROOT ") + names[joint], "\t" * depth + "{",
-                  f"{pad}OFFSET {triple(offsets[joint])}", f"{pad}{channels}Zrotation Yrotation Xrotation"]
-        for tip in sites[joint]:
+        lines += ["\t" * depth + ("JOINT " if depth else "ROOT ") + record.names[joint], "\t" * depth + "{",
+                  f"{pad}OFFSET {triple(record.offsets[joint])}", f"{pad}{channels}Zrotation Yrotation Xrotation"]
+        for tip in sites.get(joint, ()):
             lines += [pad + "End Site", pad + "{", f"{pad}\tOFFSET {triple(tip)}", pad + "}"]
-        todo.append((None, depth))
-        todo += [(child, depth + 1) for child in reversed(children[joint])]
+        todo += [(None, depth), *((child, depth + 1) for child in reversed(children.get(joint, ())))]
     return order, "\n".join(lines) + "\n"
 
 
-def _pour(path, file, head: str, table: np.ndarray) -> str:
+def _write_lines(path, file, head: str, table: np.ndarray) -> str:
     """Write the head and a line a frame, six decimals a number; gives the SHA-256 of it all."""
     digest, written, row = hashlib.sha256(), 0, " ".join(["%.6f"] * table.shape[1]) + "\n"
     for k in range(-1000, len(table), 1000):

@@ -5,25 +5,24 @@ Taught in chapter 1, "Seeing a duet". Format: the C3D file format user guide (Mo
 
 from __future__ import annotations
 
-import json
-import os
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from .conventions import MotionFormatError, check_counts, fail, load_bytes
+from .child import Child
+from .conventions import TO_Z_UP, check_counts, fail, load_bytes
+from .marker_labels import marker_recording
+from .record import Recording
 
 _PATIENCE = 120.0  # seconds
 _OUTPUTS = ("ANGLES", "FORCES", "MOMENTS", "POWERS", "SCALARS", "MODELED_MARKERS")  # what a model put among the points
 
 
-def read_c3d(path) -> dict:
-    """Labels, points [T, M, 3] with NaN where a marker was not seen, rate, first frame, unit, up axis, notes.
+def read_c3d(path) -> tuple[Recording, int]:
+    """The markers of a C3D file, and the number of its first frame; what a model computed (an angle) is no marker.
 
-    Errors: MotionFormatError; ImportError where ezc3d is not installed, with the line that installs it.
+    Errors: MotionFormatError; ImportError where ezc3d is not installed, with the line that installs it. Chapter: 1.
     """
     try:
         import ezc3d
@@ -31,27 +30,30 @@ def read_c3d(path) -> dict:
         raise ImportError("C3D files are read through ezc3d, which is not installed; "
                           "run: pip install 'choreo-lib[c3d]'") from error
     _check_claims(path, load_bytes(path))
-    about, points = _ask(path, [Path(module.__file__).parents[1] for module in (ezc3d, np)])
-    words, notes = about["point"], []
-    texts = lambda key: [str(word).strip() for word in words.get(key, [])]  # noqa: E731
+    about, points = _ask(path, [str(Path(str(module.__file__)).parents[1]) for module in (ezc3d, np)])
+    parameters, notes = about["point"], []
+
+    def texts(key: str) -> list[str]:
+        return [str(text).strip() for text in parameters.get(key, [])]
+
     labels = [label for key in ("LABELS", *(f"LABELS{k}" for k in range(2, 10))) for label in texts(key)]
     labels = [*labels, *(f"point_{m:02d}" for m in range(len(labels), points.shape[1]))][:points.shape[1]]
     outputs = {label for key in _OUTPUTS for label in texts(key)} & set(labels)
-    keep = [m for m, label in enumerate(labels) if label not in outputs]
+    chosen = [m for m, label in enumerate(labels) if label not in outputs]
     if outputs:
         notes.append(f"{len(outputs)} of the points are outputs of a model (angles, forces), not markers; left out")
-    if not keep:
+    if not chosen:
         fail(path, "there are no markers in this file")
-    seen = points[:, keep, :3].copy()
-    seen[points[:, keep, 3] < 0] = np.nan  # a residual of -1: no camera saw it
-    screen = (texts("Y_SCREEN") or [""])[0].lower()
-    sign, axis = ("-" if screen.startswith("-") else ""), screen.lstrip("+-")
-    rate = next((float(x) for x in words.get("RATE", []) if isinstance(x, int | float) and x > 0), about["rate"])
-    return {"labels": [labels[m] for m in keep], "points": seen, "fps": rate, "first": int(about["first"]),
-            "unit": (texts("UNITS") or [""])[0], "up": sign + axis if axis in ("x", "y", "z") else None, "notes": notes}
+    positions = points[:, chosen, :3].copy()
+    positions[points[:, chosen, 3] < 0] = np.nan  # a residual of -1: no camera saw it
+    screen = (texts("Y_SCREEN") or [""])[0].lower().lstrip("+")
+    rate = next((float(x) for x in parameters.get("RATE", []) if isinstance(x, int | float) and x > 0), about["rate"])
+    record = marker_recording(path, [labels[m] for m in chosen], positions, rate, (texts("UNITS") or [""])[0], notes)
+    record.up = screen if screen in TO_Z_UP else None
+    return record, int(about["first"])
 
 
-def _check_claims(path, data: bytes):
+def _check_claims(path, data: bytes) -> None:
     """Weigh what the header claims against the file's size, before ezc3d asks for memory."""
     if len(data) < 1024 or data[1] != 0x50:
         fail(path, "expected a C3D file, whose second byte is 80")
@@ -72,25 +74,10 @@ def _check_claims(path, data: bytes):
                    f"{max(there, 0):,}; it is cut short")
 
 
-def _ask(path, folders) -> tuple[dict, np.ndarray]:
-    command = [sys.executable, "-I", "-S", str(Path(__file__).with_name("c3d_child.py")), *map(str, folders),
-               str(Path(path).absolute())]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                              timeout=_PATIENCE, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise MotionFormatError(f"{Path(path).name}: a C3D is read in a process of its own, and that failed: "
-                                f"{str(error)[:200]}") from error
-    line, _, numbers = done.stdout.partition(b"\n")
-    try:
-        about = json.loads(line)
-        if isinstance(about, str):
-            fail(path, f"expected a C3D file: {about}")
+def _ask(path, folders: list[str]) -> tuple[dict, np.ndarray]:
+    """What ezc3d says of a file, and its points [T, M, 4]: x, y, z, residual."""
+    with Child(path, Path(__file__).with_name("c3d_child.py"), "a C3D", "ezc3d", _PATIENCE) as child:
+        about = child.ask([*folders, str(Path(path).absolute())])
         frames, markers, width = about["shape"]
         check_counts(path, frames, markers)
-        return about, np.frombuffer(numbers, np.float64).reshape(frames, markers, width)
-    except MotionFormatError:
-        raise
-    except (ValueError, KeyError, TypeError) as error:
-        raise MotionFormatError(f"{Path(path).name}: ezc3d, which reads C3D files, broke off at this one "
-                                f"(exit {done.returncode}); it is damaged. Export it again") from error
+        return about, child.array(frames, markers, width)

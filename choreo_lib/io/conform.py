@@ -6,6 +6,7 @@ Taught in chapter 5, "A partner". In animation this is retargeting.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +17,10 @@ from ..body.rotations import mean_rotation, rotation_between
 from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
 from ..core.arguments import a, takes
 from ..core.deferred import roma
-from .joint_map import JointMap, lengths_of, rest_body
+from .joint_map import JointMap, rest_body
+from .joint_roles import chest
 from .segments import Segments
+from .upright import bone_lengths
 
 FLOOR = 0.05  # of the frames: in so many a foot is at its lowest, which is where the floor is
 
@@ -44,7 +47,7 @@ class ConformReport:
     fps: tuple[float, float] = (0.0, 0.0)
     feet: float = 0.0
     original: Motion | None = field(default=None, repr=False)
-    turned: dict[tuple[str, str], np.ndarray] = field(default_factory=dict, repr=False)
+    rest_rotations: dict[tuple[str, str], np.ndarray] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
         lines = [f"{len(self.mapped)} joints mapped: "
@@ -71,18 +74,36 @@ class ConformReport:
         if not set(self.mapped) <= set(made.skeleton.names):
             raise ValueError(f"this motion has the joints {', '.join(made.skeleton.names[:4])}, ...; the report is "
                              f"about {', '.join(list(self.mapped)[:4])}, ...")
-        turned = {(old, new): matrix.T for (new, old), matrix in self.turned.items()}
-        return _conformed(made, self.original.skeleton, self.original.fps, scale=1 / self.scale, turned=turned,
-                          **_body_of(self.original))[0]
+        own = self.original
+        assert own is not None
+        rest_rotations = {(old, new): matrix.T for (new, old), matrix in self.rest_rotations.items()}
+        return _conform(made, _Target(own.skeleton, own.fps, **_body_of(own)), 1 / self.scale, rest_rotations)[0]
 
 
-def conform(motion: Motion | Duet, model):
+@dataclass
+class _Target:
+    """What a recording is brought to: a skeleton and a rate, and what is known of the body besides.
+
+    ``lengths`` [J] of its bones, or only their ``shares`` [J]; ``pose`` [J, 4] to look at in place of a rest pose;
+    ``rotations``: are they asked for; ``keep_fitting``: a recording that fits already stays as it is.
+    """
+
+    skeleton: Skeleton
+    fps: float
+    lengths: np.ndarray | None = None
+    shares: np.ndarray | None = None
+    pose: np.ndarray | None = None
+    rotations: bool = True
+    keep_fitting: bool = False
+
+
+def conform(motion: Motion | Duet, model) -> tuple[Any, Any]:
     """A recording as a model knows dancers: on its skeleton, at its rate, with bones of its length; and what was done.
 
     Joints are found by what they are, whatever Mixamo, CMU, Xsens, Rokoko, Unreal, Biped, VRM, SMPL or HybrIK call
     them; `choreo_lib.io.joint_roles` has the names. Limbs keep their directions, bones get the model's lengths
     (where it knows them), the path is scaled about the origin as the legs are longer, and feet stand as high as they
-    stood. Where the skeleton has rest bones, rotations are told from these; how a limb is turned about itself comes
+    stood. Where the skeleton has rest bones, rotations are measured from these; how a limb is turned about itself comes
     from the recording's rotations, and where it has none, from the plane of its elbow or knee. A take that fits
     already comes back as it is. A `Duet` shares one scale, so that its dancers stay together as they were.
     ``model``: one of `choreo_lib.extensions`; or a `Skeleton`, or another dancer's `Motion`, and then the rate stays.
@@ -95,144 +116,129 @@ def conform(motion: Motion | Duet, model):
     """
     if not isinstance(motion, Motion | Duet):
         raise TypeError(f"motion must be a Motion or a Duet; got {type(motion).__name__}")
-    wanted = model if isinstance(model, Skeleton) else getattr(model, "skeleton", None)
-    if not isinstance(wanted, Skeleton):
+    target = _target_of(model, motion.fps)
+    if isinstance(motion, Motion):
+        return _conform(motion, target)
+    scale = float(np.mean([_conform(dancer, target)[1].scale for dancer in motion]))
+    (a, report_a), (b, report_b) = (_conform(dancer, target, scale) for dancer in motion)
+    return Duet(a, b), (report_a, report_b)
+
+
+def _target_of(model, fps: float) -> _Target:
+    skeleton = model if isinstance(model, Skeleton) else getattr(model, "skeleton", None)
+    if not isinstance(skeleton, Skeleton):
         raise TypeError("model must be a model of choreo_lib with a skeleton, or a Skeleton; got "
                         f"{type(model).__name__}")
-    fps, more = motion.fps, {"as_it_is": not isinstance(model, Skeleton | Motion)}
+    if isinstance(model, Skeleton):
+        return _Target(skeleton, fps)
     if isinstance(model, Motion):
-        more.update(_body_of(model))
-    elif wanted is not model:
-        several = max(round(motion.fps / model.fps), 1) if getattr(model, "takes_multiples", False) else 1
-        fps = model.fps * several
-        body = model.usual_body() if hasattr(model, "usual_body") else None
-        if body is not None and getattr(model, "rotations_matter", False):
-            wanted = body
-        elif body is not None:
-            more["lengths"] = np.linalg.norm(body.offsets, axis=-1)
-        elif hasattr(model, "mean_pose"):
-            more["shares"] = lengths_of(wanted, model.mean_pose()[None])
-    if isinstance(motion, Motion):
-        return _conformed(motion, wanted, fps, **more)
-    scale = float(np.mean([_conformed(each, wanted, fps, **more)[1].scale for each in motion]))
-    done = [_conformed(each, wanted, fps, scale=scale, **more) for each in motion]
-    return Duet(*(each for each, _ in done)), tuple(report for _, report in done)
+        return _Target(skeleton, fps, **_body_of(model))
+    multiple = max(round(fps / model.fps), 1) if getattr(model, "takes_multiples", False) else 1
+    target = _Target(skeleton, model.fps * multiple, keep_fitting=True)
+    body = model.usual_body() if hasattr(model, "usual_body") else None
+    if body is not None and getattr(model, "rotations_matter", False):
+        target.skeleton = body
+    elif body is not None:
+        target.lengths = np.linalg.norm(body.offsets, axis=-1)
+    elif hasattr(model, "mean_pose"):
+        target.shares = bone_lengths(skeleton, model.mean_pose()[None])
+    return target
 
 
-def _body_of(motion: Motion) -> dict:
+def _body_of(motion: Motion) -> dict[str, Any]:
     """What a motion says of its body besides the skeleton: its mean pose, since a rest pose may be none, or lengths."""
     if motion.rotations is None:
-        lengths = lengths_of(motion.skeleton, motion.positions) if motion.skeleton.offsets is None else None
+        lengths = bone_lengths(motion.skeleton, motion.positions) if motion.skeleton.offsets is None else None
         return {"lengths": lengths, "rotations": False}
     local = roma.unitquat_to_rotmat(torch.from_numpy(motion.rotations).double())
     return {"pose": roma.rotmat_to_unitquat(mean_rotation(local)).numpy()}
 
 
-def _conformed(motion: Motion, wanted: Skeleton, fps: float, lengths=None, turned=None, pose=None,
-               scale: float | None = None, rotations: bool = True, as_it_is: bool = False, shares=None):
-    original = motion
-    if same_rate(motion.fps, fps):
-        motion = replace(motion, fps=fps)
-    else:
-        motion = motion.resampled(fps)
-    fits = not skeleton_mismatch(motion.skeleton, wanted) and not rest_mismatch(motion.skeleton, wanted)
-    fits = fits and (wanted.offsets is None or motion.rotations is not None)
-    if fits and (as_it_is or motion.skeleton.offsets is None and wanted.offsets is None):
-        return motion, ConformReport(dict(zip(wanted.names, wanted.names)), fps=(original.fps, fps), original=original)
-    new = lengths if wanted.offsets is None else np.linalg.norm(wanted.offsets, axis=-1)
-    found = JointMap(motion, wanted, shares if new is None else new)
-    own = lengths_of(motion.skeleton, motion.positions)
+def _conform(motion: Motion, target: _Target, scale: float | None = None,
+             rest_rotations: dict | None = None) -> tuple[Motion, ConformReport]:
+    original, skeleton = motion, target.skeleton
+    motion = replace(motion, fps=target.fps) if same_rate(motion.fps, target.fps) else motion.resampled(target.fps)
+    fits = not skeleton_mismatch(motion.skeleton, skeleton) and not rest_mismatch(motion.skeleton, skeleton)
+    fits = fits and (skeleton.offsets is None or motion.rotations is not None)
+    rates = (original.fps, target.fps)
+    if fits and (target.keep_fitting or motion.skeleton.offsets is None and skeleton.offsets is None):
+        return motion, ConformReport(dict(zip(skeleton.names, skeleton.names)), fps=rates, original=original)
+    lengths = target.lengths if skeleton.offsets is None else np.linalg.norm(skeleton.offsets, axis=-1)
+    joint_map = JointMap(motion, skeleton, target.shares if lengths is None else lengths)
     if scale is None:
-        scale = 1.0 if new is None else found.legs(new) / found.legs_before(own)
-    if wanted.offsets is None:
-        body = rest_body(wanted, found.roles)
-        turns = _turns(motion, found, body)[0]
-        places = found.completed(turns, body, own)
-        if lengths is not None:
-            places = _walked(wanted, places, lengths)
-        made = places + (scale - 1) * places[:, [wanted.pelvis]]
-        local = None
+        scale = 1.0 if lengths is None else joint_map.target_leg(lengths) / joint_map.source_leg()
+    pelvis, local = [skeleton.pelvis], None
+    matrices: dict[tuple[str, str], np.ndarray] = {}
+    if skeleton.offsets is None:
+        body = rest_body(skeleton, joint_map.roles)
+        places = joint_map.completed(_world_rotations(motion, joint_map, body)[0], body, lengths)
+        made = places + (scale - 1) * places[:, pelvis]
     else:
         if fits and motion.rotations is not None:  # the same rest frames: the same rotations
-            local, matrices = motion.rotations, {}
+            local = motion.rotations
         else:
-            world, matrices = _turns(motion, found, wanted, turned, pose)
-            local = local_rotations(wanted, world)
-        root = np.zeros((len(motion), 3))
-        made, _ = forward_kinematics(wanted, np.asarray(local, np.float64), root)
-        made = made - made[:, [wanted.pelvis]] + scale * found.points[:, [wanted.pelvis]]
-    low, high = found.feet(motion.positions, made)
-    floor, now = np.quantile(low, FLOOR), np.quantile(high, FLOOR)
+            world, matrices = _world_rotations(motion, joint_map, skeleton, rest_rotations, target.pose)
+            local = local_rotations(skeleton, world)
+        made, _ = forward_kinematics(skeleton, np.asarray(local, np.float64), np.zeros((len(motion), 3)))
+        made = made - made[:, pelvis] + scale * joint_map.points[:, pelvis]
     # what is above the floor was scaled with the path; the floor itself stays where it was
-    made[..., 2] += floor - now
-    put = {"source": motion.source, "name": motion.name,
-           "notes": (*motion.notes, f"conformed from {len(motion.skeleton)} joints to {len(wanted)}")}
-    if local is None or not rotations:
-        answer = Motion(made, fps, wanted, **put)
+    before, after = (np.quantile(foot, FLOOR) for foot in joint_map.lowest_foot(motion.positions, made))
+    lift = float(before - after)
+    made[..., 2] += lift
+    notes = (*motion.notes, f"conformed from {len(motion.skeleton)} joints to {len(skeleton)}")
+    about: dict[str, Any] = {"source": motion.source, "name": motion.name, "notes": notes}
+    if local is None or not target.rotations:
+        result = Motion(made, target.fps, skeleton, **about)
     else:
-        answer = Motion.from_rotations(local, made[:, 0], fps, wanted, **put)
-    bones = {wanted.names[j]: 100 * (new / old - 1) for j, old, new in found.stretched(own, answer.positions)}
-    report = ConformReport(found.mapped(), found.inserted, found.bridged, found.attached, found.dropped, bones, scale,
-                           (original.fps, fps), float(floor - now), original,
-                           {} if local is None else matrices)
-    return answer, report
+        result = Motion.from_rotations(local, made[:, 0], target.fps, skeleton, **about)
+    return result, ConformReport(
+        joint_map.mapped(), joint_map.inserted, joint_map.bridged, joint_map.attached, joint_map.dropped,
+        dict(joint_map.changed_lengths(result.positions)), scale, rates, lift, original, matrices)
 
 
-def _turns(motion: Motion, found: JointMap, wanted: Skeleton, turned=None, pose=None):
+def _world_rotations(motion: Motion, joint_map: JointMap, body: Skeleton, rest_rotations: dict | None = None,
+                     pose: np.ndarray | None = None) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
     """World rotations [T, J, 3, 3] of a body's segments, and the constant rotations from rest frame to rest frame.
 
     ``pose``: local rotations [J, 4] of a pose in which the body is looked at in place of its rest pose.
     """
-    points, known, frames = found.points, found.known, np.tile(np.eye(3), (len(wanted), 1, 1))
+    points, known, frames = joint_map.points, joint_map.known, np.tile(np.eye(3), (len(body), 1, 1))
     if pose is not None:
-        places, held = forward_kinematics(wanted, pose, np.zeros(3))
-        frames = roma.unitquat_to_rotmat(torch.from_numpy(held)).numpy()
-        wanted = Skeleton(wanted.names, wanted.parents,
-                          np.array([place - places[max(p, 0)] for place, p in zip(places, wanted.parents)]))
-    segments = Segments(wanted, found.roles)
-    if pose is None and not segments.is_posed():
+        places, posed = forward_kinematics(body, pose, np.zeros(3))
+        frames = roma.unitquat_to_rotmat(torch.from_numpy(posed)).numpy()
+        body = Skeleton(body.names, body.parents, places - places[np.maximum(body.parents, 0)])
+    segments = Segments(body, joint_map.roles)
+    if pose is None and not segments.has_posed_rest():
         raise ValueError("the rest pose of this skeleton is not one that a body can take, so nobody knows how its "
                          "parts are turned: conform to the Motion that it belongs to, or take report.back(made)")
-    shown, sure = segments.turned_by(points, known)
-    pairs = dict(found.direct)
-    if segments.chest != segments.roles["pelvis"]:
-        pairs[segments.chest] = found.chest  # chests turn alike, whichever joints of the spine they are
-    theirs = None
+    shown, evidence = segments.world_rotations(points, known)
+    pelvis, pairs, source_world = joint_map.roles["pelvis"], dict(joint_map.direct), None
+    if segments.chest != pelvis:  # chests turn alike, whichever joints of the spine they are
+        pairs[segments.chest] = chest(motion.skeleton, joint_map.source_roles)
     if motion.rotations is not None and motion.skeleton.offsets is not None:
-        theirs = forward_kinematics(motion.skeleton, motion.rotations.astype(np.float64), np.zeros((len(motion), 3)))[1]
-        theirs = roma.unitquat_to_rotmat(torch.from_numpy(theirs)).numpy()
-    whole = {segments.roles["pelvis"], segments.chest}
-    above = set(wanted.chain(segments.roles["pelvis"])[1:])
+        rotations = motion.rotations.astype(np.float64)
+        source_world = forward_kinematics(motion.skeleton, rotations, np.zeros((len(motion), 3)))[1]
+        source_world = roma.unitquat_to_rotmat(torch.from_numpy(source_world)).numpy()
+    carriers = set(body.chain(pelvis)[1:])
     world, matrices = shown.copy(), {}
-    for j, parent in enumerate(wanted.parents):
-        if j in above:
+    for j, parent in enumerate(body.parents):
+        if j in carriers:
             continue
-        if theirs is not None and j in pairs:
-            names = wanted.names[j], motion.skeleton.names[pairs[j]]
-            own = theirs[:, pairs[j]]
-            matrix = (turned or {}).get(names)
-            if matrix is None:  # told from the whole take: what differs between two rest frames does not change
-                matrix = mean_rotation(own.swapaxes(-1, -2) @ shown[:, j], sure[:, j] + 1e-3) @ frames[j]
+        if source_world is not None and j in pairs:
+            names, own = (body.names[j], motion.skeleton.names[pairs[j]]), source_world[:, pairs[j]]
+            matrix = (rest_rotations or {}).get(names)
+            if matrix is None:  # from the whole take: what differs between two rest frames does not change
+                matrix = mean_rotation(own.swapaxes(-1, -2) @ shown[:, j], evidence[:, j] + 1e-3) @ frames[j]
             matrices[names] = matrix
             world[:, j] = own @ matrix @ frames[j].T
-        elif parent >= 0 and sure[:, j].max() < 0.1:
+        elif parent >= 0 and evidence[:, j].max() < 0.1:
             world[:, j] = world[:, parent]
         child = segments.main.get(j)
-        if j not in whole and child is not None and known[j] and known[child]:
-            bone = wanted.offsets[child]
-            if np.linalg.norm(bone) > 1e-6:
-                now = np.einsum("tab,b->ta", world[:, j], bone)
-                world[:, j] = rotation_between(now, points[:, child] - points[:, j]) @ world[:, j]
-    if theirs is None:
-        world[:, segments.trunk[1:-1]] = segments.leaned(world, points) @ world[:, segments.trunk[1:-1]]
+        if j in (pelvis, segments.chest) or child is None or not (known[j] and known[child]):
+            continue
+        if np.linalg.norm(bone := segments.offsets[child]) > 1e-6:
+            now = np.einsum("tab,b->ta", world[:, j], bone)
+            world[:, j] = rotation_between(now, points[:, child] - points[:, j]) @ world[:, j]
+    if source_world is None:
+        world[:, segments.trunk[1:-1]] = segments.lean(world, points) @ world[:, segments.trunk[1:-1]]
     return world @ frames, matrices
-
-
-def _walked(skeleton: Skeleton, places: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """The same directions with bones of these lengths [J], walked from the pelvis; all points [T, J, 3]."""
-    made = places.copy()
-    for parent, j in skeleton.bones:
-        bone = places[:, j] - places[:, parent]
-        far = np.linalg.norm(bone, axis=-1, keepdims=True)
-        made[:, j] = made[:, parent] + bone * (lengths[j] / np.maximum(far, 1e-6))
-    return made - made[:, [skeleton.pelvis]] + places[:, [skeleton.pelvis]]

@@ -1,58 +1,39 @@
-"""What pose estimators leave behind, read as one table: who was seen in which image, and where their joints were.
+"""What pose estimators leave behind, read as one table: who was found in which image, and where their joints were.
 
-Which tool wrote a file is told from its shape (`choreo_lib.io.dialects`). Taught in chapter 2, "From video to a
-duet".
+Which tool wrote a file shows in its names and shapes; it is read where it is 3-D, and else the way on is named. The
+layouts are those of the tools' own writers: AlphaPose `alphapose/utils/pPose_nms.py` (its own form, "cmu" and
+"open"), OpenPose `doc/02_output.md`, MMPose 1.3.2 `mmpose/structures/utils.py` and `mmpose/apis/inferencers`, PHALP
+`README.md` ("Output .pkl structure"), COCO's results format, Ultralytics `Results.to_json`.
+Taught in chapter 2, "From video to a duet".
 """
 
 from __future__ import annotations
 
-import itertools
-import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..body.motion import Motion
-from ..body.skeleton import HYBRIK_29, Skeleton
 from ..core.arguments import a, takes
 from ..core.arguments import path as any_path
-from . import conventions, landmarks
-from .conventions import MAX_JSON_BYTES, check_fps, fail
+from . import landmarks, refusals
+from .conventions import MAX_FRAMES, MotionFormatError, fail
+from .estimators import (
+    Detections,
+    frame_number,
+    read_json,
+    read_mediapipe,
+    read_mmpose,
+    read_openpose,
+    read_phalp,
+    read_records,
+)
+from .record import Recording, build_motion
 
-SMPL_24 = Skeleton(HYBRIK_29.names[:24], HYBRIK_29.parents[:24])
-"""The first 24 of HybrIK's joints: those of the SMPL body model, as HybrIK names them."""
-
-
-@dataclass(frozen=True, eq=False)
-class Detections:
-    """What a pose estimator saw: one row a person a frame, unsorted, untracked, as the file has it.
-
-    Shapes: N rows. ``image_id`` N strings; ``frame`` int64 [N], the number in the image's name;
-    ``person`` int64 [N], the tracker's number (the place in the list where there is no tracker); ``score`` [N];
-    ``box`` [N, 4] x, y, width, height; ``keypoints`` [N, K, 3] x, y, confidence, K at least J, or None where the tool
-    leaves no pixels; ``pred_xyz_jts`` [N, J, 3], the joints of ``skeleton`` (HybrIK's first 24, if the tool is HybrIK).
-    Units: pixels for ``box`` and ``keypoints``; metres for ``pred_xyz_jts``: camera frame (Y down, z away) about the
-    pelvis where there are ``keypoints`` to place them by; else as the tool places them, with ``up`` as its up axis
-    (None: not stated). ``tool`` is who wrote it, ``notes`` what was repaired.
-    Chapter: 2.
-    """
-
-    image_id: tuple[str, ...]
-    frame: np.ndarray
-    person: np.ndarray
-    score: np.ndarray
-    box: np.ndarray
-    keypoints: np.ndarray | None
-    pred_xyz_jts: np.ndarray
-    skeleton: Skeleton = SMPL_24
-    up: str | None = None
-    tool: str = "AlphaPose/HybrIK"
-    notes: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.image_id)
+_HYBRIK, _PHALP = "AlphaPose/HybrIK", "4DHumans/PHALP"
+_READ = ("AlphaPose/HybrIK (pred_xyz_jts), MMPose 3-D (instance_info), OpenPose --3d (people), 4DHumans/PHALP saved as "
+         "JSON (3d_joints), MediaPipe (pose_world_landmarks)")
 
 
 @takes(path=any_path | a(list, dict))
@@ -62,44 +43,34 @@ def read_detections(path, image_size: tuple[int, int] | None = None) -> Detectio
     ``path``: a JSON file of AlphaPose/HybrIK, MMPose's 3-D lifters, OpenPose's 3-D module, 4DHumans/PHALP (its tracks
     saved as JSON) or MediaPipe; a folder with one file a frame; or the list that such a file holds.
     Units: ``image_size`` (width, height) in pixels, for MediaPipe, whose landmarks are shares of the image.
-    Gives: `Detections`. Errors: MotionFormatError, naming the record and its field; for key points in 2-D, and for
-    pickles, it names the tool and the way on.
+    Errors: MotionFormatError, naming the record and its field; for key points in 2-D, and for pickles, it names the
+    tool and the way on.
     Chapter: 2. Paper: AlphaPose (Fang et al., TPAMI 2022), HybrIK (Li et al., CVPR 2021).
     """
-    from . import dialects, refusals
-
     if isinstance(path, (list, dict)):
-        return dialects.read("detections (path)", path, image_size)
-    if dialects.is_pickle(path):
+        return detections_of("detections (path)", path, image_size)
+    if Path(path).suffix.lower() in refusals.PICKLES:
         refusals.refuse_pickle(path)
-    return dialects.read(path, dialects.folder(path) if Path(path).is_dir() else read_json(path), image_size)
+    return detections_of(path, read_folder(path) if Path(path).is_dir() else read_json(path), image_size)
 
 
-def read_records(path, records: list) -> Detections:
-    """The table of AlphaPose/HybrIK records: objects with image_id, score, box, keypoints, pred_xyz_jts, perhaps idx.
+def read_dancer(path, tree, up=None, scale=None, fps=None) -> Motion:
+    """The one dancer whom a file of detections follows, as a Motion: joints are where the tool put them.
 
-    Errors: as `read_detections`. Chapter: 2.
+    Errors: MotionFormatError, for two people with the way to clean them, and as `read_detections`. Chapter: 2.
     """
-    columns = {"score": (1,), "box": (4,), "keypoints": (29, 3), "pred_xyz_jts": (24, 3)}
-    table = {key: np.empty((len(records), int(np.prod(shape)))) for key, shape in columns.items()}
-    names, frames, people = [], [], []
-    for number, record in enumerate(records):
-        where = f"record {number}"
-        if not isinstance(record, dict):
-            fail(path, "expected an object with image_id, idx, score, box, keypoints and pred_xyz_jts", where)
-        for key in ("image_id", *columns):
-            if key not in record:
-                fail(path, f"the key {key!r} is missing", where)
-        for key, shape in columns.items():
-            table[key][number] = numbers(path, record[key], shape, f"{where}, {key}")
-        names.append(str(record["image_id"])[:400])
-        frames.append(frame_number(path, names[-1], f"{where}, image_id"))
-        # no tracker: who comes how manieth in the image; names are not believed anyway
-        again = people[-1] + 1 if number and frames[-1] == frames[-2] else 1
-        people.append(_person(path, record.get("idx"), where, again))
-    shaped = {key: table[key].reshape(-1, *shape) for key, shape in columns.items()}
-    return Detections(tuple(names), np.array(frames), np.array(people), shaped["score"][:, 0], shaped["box"],
-                      shaped["keypoints"], shaped["pred_xyz_jts"])
+    found = detections_of(path, tree)
+    several = found.keypoints is None and len(np.unique(found.frame)) < len(found)
+    if found.keypoints is not None or several:
+        fail(path, f"these are detections of {'several people' if several else 'people in images'} ({found.tool}), and "
+                   "who is who is not settled: make a duet of them with choreo_lib.clean(path, fps)")
+    gaps = np.flatnonzero(np.diff(found.frame) != 1)
+    if len(gaps):
+        fail(path, f"one dancer has to be seen in every frame, in order; after frame {found.frame[gaps[0]]} comes "
+                   f"{found.frame[gaps[0] + 1]}. Cut the take there")
+    record = Recording(path, found.skeleton.names, found.skeleton.parents, found.pred_xyz_jts, None, up=found.up,
+                       notes=list(found.notes))
+    return build_motion(record, up, scale, fps)
 
 
 def is_detections(tree) -> bool:
@@ -109,90 +80,144 @@ def is_detections(tree) -> bool:
     return isinstance(tree, dict) and bool(tree) or landmarks.is_result(tree)
 
 
-def read_dancer(path, tree, up=None, scale=None, fps=None) -> Motion:
-    """The one dancer whom a file of detections follows, as a Motion: joints are where the tool put them.
+def detections_of(path, tree, image_size=None) -> Detections:
+    """The detections in parsed JSON, whoever wrote it.
 
-    Errors: MotionFormatError, for two people with the way to clean them, and as `read_detections`. Chapter: 2.
+    Errors: MotionFormatError: the tool, what its file lacks, and the way on. Chapter: 2.
     """
-    from . import dialects
-
-    found = dialects.read(path, tree)
-    way = "make a duet of them with choreo_lib.clean(path, fps)"
-    if found.keypoints is not None:
-        fail(path, f"these are detections of people in images ({found.tool}), and who is who is not settled: {way}")
-    if len(np.unique(found.frame)) < len(found):
-        fail(path, f"these are detections of several people ({found.tool}), and who is who is not settled: {way}")
-    gaps = np.flatnonzero(np.diff(found.frame) != 1)
-    if len(gaps):
-        fail(path, f"one dancer has to be seen in every frame, in order; after frame {found.frame[gaps[0]]} comes "
-                   f"{found.frame[gaps[0] + 1]}. Cut the take there")
-    notes = list(found.notes)
-    if fps is None:
-        fps = 30.0
-        conventions.guess(
-            path, notes, f"frames per second guessed: {fps:g}", f"pass fps={fps:g} to say so, or what it is"
-        )
-    matrix, scale = conventions.resolve_axes_and_units(
-        path, found.skeleton, found.pred_xyz_jts, notes, up, scale, stated_up=found.up
-    )
-    return conventions.build_motion(
-        path, found.pred_xyz_jts @ matrix.T * scale, check_fps(path, fps), found.skeleton, notes=notes
-    )
-
-
-def frame_number(path, name: str, where: str) -> int:
-    """The last number in an image's name, its suffix left out."""
-    digits = re.findall(r"[0-9]+", re.sub(r"\.\w+$", "", name))
-    if not digits or len(digits[-1]) > 12:
-        fail(path, f"expected an image name that ends in the frame's number; got {name[:40]!r}", where)
-    return int(digits[-1])
-
-
-def _person(path, person, where: str, again: int) -> int:
-    """The tracker's number; a pose that was merged of several lists all of theirs, the first is the one that stayed.
-
-    ``again``: its number where there is no tracker's.
-    """
-    while isinstance(person, list) and person:
-        person = person[0]
-    if person is None or person == []:
-        return again
-    if type(person) not in (int, float) or not abs(person) < 2**31 or person != int(person):
-        fail(path, f"expected the person's whole number; got {str(person)[:40]!r}", f"{where}, idx")
-    return int(person)
-
-
-def numbers(path, value, shape, where: str) -> np.ndarray:
-    """A number, a flat list, or a list of lists, as a flat row of finite floats."""
-    wanted = int(np.prod(shape))
-    if not isinstance(value, list):
-        value = [value]
-    if value and all(isinstance(part, list) for part in value):
-        if len(value) == 1 or all(len(part) == shape[-1] for part in value):
-            value = list(itertools.chain.from_iterable(value))
-    if not {type(part) for part in value} <= {int, float}:
-        fail(path, "expected numbers only", where)
-    if len(value) != wanted:
-        fail(path, f"expected {' x '.join(map(str, shape))} numbers; got {len(value)}", where)
-    for place, number in enumerate(value):
-        if not abs(number) <= 1e9:
-            fail(path, f"expected finite numbers; got {str(number)[:40]} in place {place}", where)
-    return np.array(value, np.float64)
-
-
-def read_json(path):
-    """Parse JSON whose size in memory can be foretold. Errors: MotionFormatError with line and column."""
-    data = conventions.load_bytes(path, MAX_JSON_BYTES)
-    if data.count(b"[") + data.count(b"{") > 1_000_000 or data.count(b",") > 4_000_000:
-        fail(path, "more lists and numbers than any dance has; cut the take shorter")
-
-    def refuse(word):
-        raise ValueError(f"{word} is not a finite number")
+    if tree in ([], {}) or not isinstance(tree, (list, dict)):
+        fail(path, f"expected a list with at least one detection, or a file of another tool: {_READ}")
+    tool, frames = recognise(path, tree)
     try:
-        return json.loads(data, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        fail(path, f"expected JSON: {error.msg}", f"line {error.lineno}, column {error.colno}")
-    except RecursionError:
-        fail(path, "lists inside lists, deeper than any motion file goes")
-    except (ValueError, MemoryError) as error:
-        fail(path, f"expected JSON with finite numbers: {str(error)[:120]}")
+        if tool == _HYBRIK:
+            return read_records(path, frames)
+        if tool == "MediaPipe":
+            return read_mediapipe(path, frames, image_size)
+        if tool == "MMPose":
+            return read_mmpose(path, frames, tree)
+        if tool in ("OpenPose", _PHALP):
+            return (read_openpose if tool == "OpenPose" else read_phalp)(path, frames)
+        refusals.refuse_flat(path, tool, frames)
+    except MotionFormatError:
+        raise
+    except (TypeError, KeyError, IndexError, AttributeError, ValueError, OverflowError) as error:
+        fail(path, f"laid out as {tool} lays it out, but a part is not what it should be: {str(error)[:120]}")
+
+
+def recognise(path, tree: list | dict) -> tuple[str, list]:
+    """The tool's name, and pairs (name or number of the frame, its people); for AlphaPose/HybrIK its records.
+
+    Chapter: 2.
+    """
+    if isinstance(tree, dict):
+        tree = _unboxed(tree)
+    if isinstance(tree, dict):
+        if "instance_info" in tree:
+            return "MMPose", _numbered(path, tree["instance_info"])
+        if "annotations" in tree:
+            return "COCO annotations", [(0, tree["annotations"])]
+        if tool := _tool_of_frame(tree):
+            return tool, [(0, tree)]
+        tool = _tool_of_frame(next((value for value in tree.values() if isinstance(value, dict) and value), {}))
+        if tool:
+            numbered = tool == "MediaPipe"
+            return tool, [(frame_number(path, name) if numbered else name, frame) for name, frame in tree.items()]
+        tree = [tree]
+    record = next((each for each in tree if isinstance(each, dict) and each), None)
+    if record is None:  # a list of frames, each a list of people
+        if landmarks.is_result(next((each for each in tree if each is not None), None)):
+            return "MediaPipe", list(enumerate(tree))
+        lists = (each for each in tree if isinstance(each, (list, tuple)) and each)
+        record = next((each[0] for each in lists if isinstance(each[0], dict)), {})
+        return "MMPose" if "keypoint_scores" in record else _flat_tool(path, record), list(enumerate(tree))
+    if any(isinstance(each, dict) and "pred_xyz_jts" in each for each in tree):
+        return _HYBRIK, tree
+    if "instances" in record:
+        return "MMPose", _numbered(path, tree)
+    if tool := _tool_of_frame(record):
+        return tool, list(enumerate(tree))
+    return "MMPose" if "keypoint_scores" in record else _flat_tool(path, record), [(0, tree)]
+
+
+def read_folder(path) -> list | dict:
+    """What a folder with one JSON file a frame holds, as one tree; its files' numbers are the frames'. Chapter: 2."""
+    files = [each for each in Path(path).iterdir() if each.suffix.lower() == ".json"]
+    if not files:
+        fail(path, "expected a file, or a folder with one .json file a frame, as OpenPose writes; this folder has none")
+    if len(files) > MAX_FRAMES:
+        fail(path, f"{len(files):,} files are more frames than any dance has")
+    numbered = {each: frame_number(path, re.sub(r"_keypoints$", "", each.stem), each.name) for each in files}
+    trees = {number: read_json(each) for each, number in sorted(numbered.items(), key=lambda item: item[1])}
+    if len(trees) < len(files):
+        fail(path, "two files bear the same number; expected one .json file a frame")
+    if any(isinstance(tree, list) for tree in trees.values()):  # MMPose, a file an image: its people
+        return [{"frame_id": number, "instances": tree} for number, tree in trees.items()]
+    return {str(number): tree for number, tree in trees.items()}
+
+
+def refuse_folder(path) -> None:
+    """Refuse a folder where a motion file is wanted; where it holds detections, name their tool and the way on.
+
+    Errors: MotionFormatError, always. Chapter: 2.
+    """
+    if not any(each.suffix.lower() == ".json" for each in Path(path).iterdir()):
+        fail(path, f"expected a file, and {path} is a folder")
+    found = detections_of(path, read_folder(path))
+    fail(path, f"this folder holds detections ({found.tool}), a file a frame: make a duet of them with "
+               "choreo_lib.clean(path, fps)")
+
+
+def _unboxed(tree: dict) -> list | dict:
+    """Records by their image, and records in a box such as {"frames": [...]}, as one list."""
+    lists = [value for value in tree.values() if isinstance(value, list)]
+    if not lists or len(lists) < len(tree):
+        return tree
+    inner = [record for value in lists for record in value]
+    if inner and "annotations" not in tree and all(isinstance(r, dict) and "image_id" in r for r in inner):
+        return inner
+    return lists[0] if len(lists) == 1 and set(tree) & {"frames", "predictions", "results", "detections"} else tree
+
+
+def _numbered(path, frames) -> list:
+    """MMPose's frames, each with its number."""
+    if not isinstance(frames, list):
+        fail(path, "expected a list of frames", "instance_info")
+    for t, frame in enumerate(frames):
+        if not isinstance(frame, dict):
+            fail(path, "expected an object with frame_id and instances", f"frame {t}")
+    return [(frame_number(path, frame.get("frame_id", t)), frame.get("instances") or [])
+            for t, frame in enumerate(frames)]
+
+
+def _tool_of_frame(frame: dict) -> str:
+    """Who writes a frame so; "" where its keys do not show it."""
+    if "people" in frame or "bodies" in frame:
+        if "AlphaPose" in str(frame.get("version", "")) or "people" not in frame:
+            return f"AlphaPose (--format {'open' if 'people' in frame else 'cmu'})"
+        return "OpenPose"
+    if "3d_joints" in frame or "2d_joints" in frame:
+        return _PHALP
+    return "MediaPipe" if landmarks.is_result(frame) else ""
+
+
+def _flat_tool(path, record: dict) -> str:
+    """Who writes such records, which have pixels and no more."""
+    flat = next((key for key, _ in landmarks.KEYS if key in record), None)
+    both = "or both as choreo_lib.io.landmarks.records(result, frame, size) gives them"
+    if flat is not None:
+        fail(path, f"MediaPipe's {flat} without its landmarks in the world, which are what is 3-D. Save "
+                   f"pose_world_landmarks of the same result too, {both}")
+    if {"x", "y", "visibility"} <= set(record):
+        fail(path, "bare lists of landmarks, such as MediaPipe's; expected each image's whole result, pose_landmarks "
+                   f"with pose_world_landmarks, {both}")
+    points = record.get("keypoints")
+    if isinstance(points, dict) and {"x", "y"} <= set(points):
+        return "Ultralytics YOLO pose"
+    if isinstance(points, list) and points and isinstance(points[0], dict):
+        return "TensorFlow.js pose-detection (MoveNet, PoseNet)"
+    if "keypoints" in record and "image_id" in record:
+        return "AlphaPose" if {"idx", "box"} & set(record) else "a COCO results file"
+    if "keypoints" in record:
+        return "a pose estimator"
+    fail(path, f"not a file of detections that is known here; read are {_READ}. The first entry has the keys "
+               f"{', '.join(map(str, list(record)[:8])) or 'none'}")

@@ -17,13 +17,14 @@ def rate_of(printed: str) -> float:
 
     A time is rounded or cut at its last digit, so "0.0167" and "0.0166" are both 60. Of several rates that fit, whole
     ones come before broadcast's (23.976 needs five digits to be told from 24), and rounding before cutting.
+    Units: ``printed`` seconds. Chapter: 1.
     """
     seconds = float(printed)
-    whole = float(max(round(1 / seconds), 1))
-    whole = whole if whole <= 500 and abs(1 / whole - seconds) < 1e-6 else None
+    nearest = float(max(round(1 / seconds), 1))
+    whole = nearest if nearest <= 500 and abs(1 / nearest - seconds) < 1e-6 else None
     try:
-        exact = Decimal(printed)
-        given, last = (float(Decimal(1).scaleb(number.as_tuple().exponent)) for number in (exact, exact.normalize()))
+        given, last = (10.0 ** int(number.as_tuple().exponent) for number in (Decimal(printed),
+                                                                               Decimal(printed).normalize()))
     except (InvalidOperation, ValueError, OverflowError):
         return whole or 1 / seconds
     if whole and given <= 1e-6:

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from string import ascii_lowercase
+from typing import Any
 
 import numpy as np
 
 from ..body.compatibility import same_rate
-from ..body.motion import Duet, Motion
-from ..body.rotations import change_basis, continuous
-from ..body.source import Source
-from . import conventions
-from .conventions import TO_Z_UP
-from .kinematics import local_transforms
-from .limits import check_writable
+from ..body.motion import Duet, Motion, Source
+from ..body.rotations import continuous
+from .conventions import atomic_write, fail, source_to_dict
+from .record import Recording
+from .writable import recording_of, steady_bones
 
 # dancer a warm, dancer b cool, others grey; they differ in lightness
 _COLOURS = ((0.85, 0.37, 0.17, 1.0), (0.13, 0.36, 0.55, 1.0), (0.78, 0.78, 0.76, 1.0), (0.35, 0.35, 0.36, 1.0))
@@ -42,112 +41,135 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
                           "run: pip install 'choreo-lib[gltf]'") from error
     dancers = [motion] if isinstance(motion, Motion) else list(motion)
     if not dancers:
-        conventions.fail(path, "a scene needs a dancer at least")
-    for i, dancer in enumerate(dancers):
-        check_writable(path, dancer, _called(i) if len(dancers) > 1 else "")
+        fail(path, "a scene needs a dancer at least")
+    records = [recording_of(path, dancer, "y", who=_label(i) if len(dancers) > 1 else "")
+               for i, dancer in enumerate(dancers)]
     frames, fps = len(dancers[0]), dancers[0].fps
     if any(len(dancer) != frames or not same_rate(dancer.fps, fps) for dancer in dancers):
-        conventions.fail(path, "one scene has one clock, and these dancers have "
-                          + ", ".join(f"{len(dancer)} frames at {dancer.fps:g} a second" for dancer in dancers))
-    said = conventions.source_to_dict(Source.join(*(dancer.source for dancer in dancers)))
-    doc = gl.GLTF2(asset=gl.Asset(version="2.0", generator="choreo_lib", extras={"source": said},
-                                  copyright=said["credit"] if said and said["credit"] else None))
-    pack = _Pack(gl, doc, path)
-    times = pack.add(np.arange(frames, dtype=np.float32) / np.float32(fps), "SCALAR", bounds=True)
-    moves = gl.Animation(name="dance", samplers=[], channels=[])
-    tops = []
-    for i, dancer in enumerate(dancers):
-        surface = gl.PbrMetallicRoughness(baseColorFactor=list(_COLOURS[min(i, 3)]), metallicFactor=0.0,
-                                          roughnessFactor=0.7)
-        doc.materials.append(gl.Material(name=_called(i), doubleSided=True,
-                                         pbrMetallicRoughness=surface))
-        tops.append(_add_dancer(gl, doc, pack, moves, times, dancer, i))
-    doc.animations.append(moves)
+        fail(path, "one scene has one clock, and these dancers have "
+                   + ", ".join(f"{len(dancer)} frames at {dancer.fps:g} a second" for dancer in dancers))
+    source = source_to_dict(Source.join(*(dancer.source for dancer in dancers)))
+    doc = gl.GLTF2(asset=gl.Asset(version="2.0", generator="choreo_lib", extras={"source": source},
+                                  copyright=source["credit"] if source and source["credit"] else None))
+    scene = _Scene(gl, doc, path)
+    scene.times = scene.pack(np.arange(frames, dtype=np.float32) / np.float32(fps), "SCALAR", bounds=True)
+    tops = [scene.add_dancer(record, dancer.rotations is not None, i)
+            for i, (record, dancer) in enumerate(zip(records, dancers))]
+    doc.animations.append(scene.animation)
     doc.scenes.append(gl.Scene(name={1: "solo", 2: "duet"}.get(len(dancers), "dancers"), nodes=tops))
     doc.scene = 0
-    doc.buffers.append(gl.Buffer(byteLength=len(pack.data)))
-    doc.set_binary_blob(bytes(pack.data))
-    with conventions.atomic_write(path) as temporary:
+    doc.buffers.append(gl.Buffer(byteLength=len(scene.data)))
+    doc.set_binary_blob(bytes(scene.data))
+    with atomic_write(path) as temporary:
         doc.save_binary(str(temporary))
 
 
-def _called(i: int) -> str:
+def _label(i: int) -> str:
     return f"dancer {ascii_lowercase[i] if i < 26 else i + 1}"
 
 
-def _add_dancer(gl, doc, pack, moves, times, dancer: Motion, i: int) -> int:
-    """Append one dancer's nodes, skin and channels; gives the number of the node that holds them."""
-    out = np.array(TO_Z_UP["y"], np.float64).T  # from our Z up to glTF's Y up
-    rotations, local, steady = local_transforms(dancer)
-    rotations, local = change_basis(out, rotations), local @ out.T
-    rotations = continuous(rotations)  # viewers blend numbers, so neighbours must be alike
-    skeleton, turns = dancer.skeleton, dancer.rotations is not None
-    base = len(doc.nodes) + 1
-    rest = local[0] if not turns else local.mean(axis=0) if skeleton.offsets is None else skeleton.offsets @ out.T
-    bind = _bind_pose(skeleton, rest, turns)
-    tips = [(j, out @ np.array(tip)) for j, tip in skeleton.end_sites] if turns else []
-    mesh = _mesh(gl, doc, pack, skeleton, bind, tips, turns, i)
-    inverse = np.tile(np.eye(4), (len(skeleton), 1, 1))
-    inverse[:, 3, :3] = -bind  # column by column, as glTF has it
-    joints = list(range(base, base + len(skeleton)))
-    doc.skins.append(gl.Skin(name=_called(i), joints=joints, skeleton=base,
-                             inverseBindMatrices=pack.add(inverse, "MAT4")))
-    # mesh and skin stand at the top, where no transform is: what lies above a skinned mesh does not move it
-    doc.nodes.append(gl.Node(name=dancer.name or _called(i), children=[base], mesh=mesh, skin=len(doc.skins) - 1,
-                             extras={"source": conventions.source_to_dict(dancer.source)}))
-    for j, name in enumerate(skeleton.names):
-        place = rest[j] if steady[j] else local[0, j]
-        doc.nodes.append(gl.Node(name=name, children=[base + child for parent, child in skeleton.bones if parent == j],
-                                 translation=place.tolist(), rotation=rotations[0, j].tolist() if turns else None))
-        wanted = [("rotation", rotations[:, j], "VEC4")] if turns else []
-        wanted += [] if steady[j] else [("translation", local[:, j], "VEC3")]
-        for what, values, kind in wanted:
-            moves.samplers.append(gl.AnimationSampler(input=times, output=pack.add(values, kind),
-                                                      interpolation="LINEAR"))
-            moves.channels.append(gl.AnimationChannel(sampler=len(moves.samplers) - 1, target=gl.
-                                                      AnimationChannelTarget(node=base + j, path=what)))
-    return base - 1
+class _Scene:
+    """The document as it grows, and the binary chunk that its accessors point into."""
+
+    times: int
+
+    def __init__(self, gl: Any, doc: Any, path):
+        self.gl, self.doc, self.path, self.data = gl, doc, path, bytearray()
+        self.animation = gl.Animation(name="dance", samplers=[], channels=[])
+
+    def add_dancer(self, record: Recording, turning: bool, i: int) -> int:
+        """Append one dancer's nodes, skin and channels; gives the number of the node that holds them.
+
+        ``turning``: there are rotations; else joints move by translations alone.
+        """
+        gl, doc, base, bones = self.gl, self.doc, len(self.doc.nodes) + 1, record.skeleton.bones
+        rotations, local, steady = record.rotations, record.translations, steady_bones(record)
+        rotations = continuous(rotations)  # viewers blend numbers, so neighbours must be alike
+        rest = record.offsets if turning else local[0]
+        bind = _bind_pose(bones, rest, turning)
+        mesh = self._mesh(bones, bind, record.end_sites if turning else [], turning, i)
+        inverse = np.tile(np.eye(4), (len(bind), 1, 1))
+        inverse[:, 3, :3] = -bind  # column by column, as glTF has it
+        doc.skins.append(gl.Skin(name=_label(i), joints=list(range(base, base + len(bind))), skeleton=base,
+                                 inverseBindMatrices=self.pack(inverse, "MAT4")))
+        # mesh and skin stand at the top, where no transform is: what lies above a skinned mesh does not move it
+        doc.nodes.append(gl.Node(name=record.name or _label(i), children=[base], mesh=mesh, skin=len(doc.skins) - 1,
+                                 extras={"source": source_to_dict(record.source)}))
+        for j, name in enumerate(record.names):
+            doc.nodes.append(gl.Node(name=name, children=[base + child for parent, child in bones if parent == j],
+                                     translation=(rest[j] if steady[j] else local[0, j]).tolist(),
+                                     rotation=rotations[0, j].tolist() if turning else None))
+            if turning:
+                self._animate(base + j, "rotation", rotations[:, j], "VEC4")
+            if not steady[j]:
+                self._animate(base + j, "translation", local[:, j], "VEC3")
+        return base - 1
+
+    def _animate(self, node: int, path: str, values: np.ndarray, kind: str) -> None:
+        gl, samplers = self.gl, self.animation.samplers
+        samplers.append(gl.AnimationSampler(input=self.times, output=self.pack(values, kind), interpolation="LINEAR"))
+        target = gl.AnimationChannelTarget(node=node, path=path)
+        self.animation.channels.append(gl.AnimationChannel(sampler=len(samplers) - 1, target=target))
+
+    def _mesh(self, bones, bind: np.ndarray, tips, turning: bool, i: int) -> int:
+        """The body to see, in the bind pose: a long octahedron a bone, a bead a joint, each corner with its joints.
+
+        A bone goes with the joint it begins at, and its tip with the joint it ends at. Where no joint turns (points),
+        its waist keeps its share between the two.
+        """
+        gl = self.gl
+        solids = [(j, None, bind[j], np.array([0.0, 0.03, 0.0]), -0.5) for j in range(len(bind))]
+        solids += [(j, k, bind[j], bind[k] - bind[j], 0.0) for j, k in bones]
+        solids += [(j, None, bind[j], tip, 0.0) for j, tip in tips]
+        all_corners, all_joints, all_weights = [], [], []
+        for j, child, place, tip, shift in solids:
+            if np.linalg.norm(tip) <= 0.02:
+                continue
+            triangles, share = _octahedron(tip)  # [8, 3, xyz], [8, 3]: how far towards the tip each corner is
+            far = np.zeros_like(share) if child is None else share if not turning else (share == 1.0).astype(float)
+            weights = np.stack([1 - far, far, 0 * far, 0 * far], axis=-1)
+            all_corners.append(place + shift * tip + triangles)
+            all_joints.append(np.where(weights > 0, [j, child or 0, 0, 0], 0))
+            all_weights.append(weights)
+        corners, joints, weights = map(np.concatenate, (all_corners, all_joints, all_weights))  # [triangles, 3, ...]
+        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+        attributes = gl.Attributes(
+            POSITION=self.pack(corners.reshape(-1, 3), "VEC3", bounds=True, target=_ARRAY_BUFFER),
+            NORMAL=self.pack(np.repeat(normals, 3, axis=0), "VEC3", target=_ARRAY_BUFFER),
+            JOINTS_0=self.pack(joints.reshape(-1, 4), "VEC4", target=_ARRAY_BUFFER, dtype="<u2"),
+            WEIGHTS_0=self.pack(weights.reshape(-1, 4), "VEC4", target=_ARRAY_BUFFER))
+        surface = gl.PbrMetallicRoughness(baseColorFactor=list(_COLOURS[min(i, 3)]), metallicFactor=0.0,
+                                          roughnessFactor=0.7)
+        self.doc.materials.append(gl.Material(name=_label(i), doubleSided=True, pbrMetallicRoughness=surface))
+        self.doc.meshes.append(gl.Mesh(name=_label(i), primitives=[gl.Primitive(attributes=attributes, material=i)]))
+        return len(self.doc.meshes) - 1
+
+    def pack(self, values, kind: str, bounds: bool = False, target: int | None = None, dtype: str = "<f4") -> int:
+        """Append numbers to the binary chunk; gives the number of their accessor."""
+        values = np.ascontiguousarray(values, dtype)
+        flat, start = values.reshape(len(values), -1), len(self.data)
+        self.data += values.tobytes()
+        if len(self.data) > MAX_BYTES:
+            fail(self.path, f"the scene fills more than the {MAX_BYTES:,} bytes that viewers bear; write fewer "
+                            "dancers, or the take in parts, as in motion[:10000]")
+        self.doc.bufferViews.append(self.gl.BufferView(buffer=0, byteOffset=start, byteLength=values.nbytes,
+                                                       target=target))
+        self.doc.accessors.append(self.gl.Accessor(
+            bufferView=len(self.doc.bufferViews) - 1, byteOffset=0, componentType=_COMPONENT[dtype], count=len(values),
+            type=kind, min=flat.min(axis=0).tolist() if bounds else None,
+            max=flat.max(axis=0).tolist() if bounds else None))
+        return len(self.doc.accessors) - 1
 
 
-def _bind_pose(skeleton, rest: np.ndarray, turns: bool) -> np.ndarray:
+def _bind_pose(bones, rest: np.ndarray, turning: bool) -> np.ndarray:
     """Where each joint is in the pose that the skin is bound in [J, 3]: the rest pose, its lowest point on the floor
     of the origin; of a body known only as points, its first frame."""
     bind = rest.copy()
-    bind[0] *= not turns
-    for parent, child in skeleton.bones:
+    bind[0] *= not turning
+    for parent, child in bones:
         bind[child] += bind[parent]
-    return bind - (0.0, bind[:, 1].min(), 0.0) if turns else bind
-
-
-def _mesh(gl, doc, pack, skeleton, bind, tips, turns: bool, material: int) -> int:
-    """The body to see, in the bind pose: a long octahedron a bone, a bead a joint, each corner with its joints.
-
-    A bone goes with the joint it begins at, and its tip with the joint it ends at. Where no joint turns (points), its
-    waist keeps its share between the two.
-    """
-    solids = [(j, None, bind[j], np.array([0.0, 0.03, 0.0]), -0.5) for j in range(len(skeleton))]
-    solids += [(j, k, bind[j], bind[k] - bind[j], 0.0) for j, k in skeleton.bones]
-    solids += [(j, None, bind[j], tip, 0.0) for j, tip in tips]
-    corners, joints, weights = [], [], []
-    for j, child, place, tip, shift in solids:
-        if np.linalg.norm(tip) <= 0.02:
-            continue
-        triangles, share = _octahedron(tip)  # [8, 3, xyz], [8, 3]: how far towards the tip each corner is
-        corners.append(place + shift * tip + triangles)
-        far = np.zeros_like(share) if child is None else share if not turns else (share == 1.0).astype(float)
-        weights.append(np.stack([1 - far, far, 0 * far, 0 * far], axis=-1))
-        joints.append(np.where(weights[-1] > 0, [j, child or 0, 0, 0], 0))
-    corners, joints, weights = (np.concatenate(each) for each in (corners, joints, weights))  # [triangles, 3, ...]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    faces /= np.linalg.norm(faces, axis=-1, keepdims=True)
-    attributes = gl.Attributes(
-        POSITION=pack.add(corners.reshape(-1, 3), "VEC3", bounds=True, target=_ARRAY_BUFFER),
-        NORMAL=pack.add(np.repeat(faces, 3, axis=0), "VEC3", target=_ARRAY_BUFFER),
-        JOINTS_0=pack.add(joints.reshape(-1, 4), "VEC4", target=_ARRAY_BUFFER, dtype="<u2"),
-        WEIGHTS_0=pack.add(weights.reshape(-1, 4), "VEC4", target=_ARRAY_BUFFER))
-    doc.meshes.append(gl.Mesh(name=_called(material),
-                              primitives=[gl.Primitive(attributes=attributes, material=material)]))
-    return len(doc.meshes) - 1
+    return bind - (0.0, bind[:, 1].min(), 0.0) if turning else bind
 
 
 def _octahedron(tip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -163,29 +185,3 @@ def _octahedron(tip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     triangles = [(end, *pair) for k in range(4) for end, pair in (
         (tip, (ring[k], ring[(k + 1) % 4])), (np.zeros(3), (ring[(k + 1) % 4], ring[k])))]
     return np.array(triangles), np.array([(1.0, waist, waist), (0.0, waist, waist)] * 4)
-
-
-class _Pack:
-    """The binary chunk as it grows, and the accessors that point into it."""
-
-    def __init__(self, gl, doc, path):
-        self.gl, self.doc, self.path, self.data = gl, doc, path, bytearray()
-
-    def add(self, values, kind: str, bounds: bool = False, target=None, dtype="<f4") -> int:
-        values = np.ascontiguousarray(values, dtype)
-        flat = values.reshape(len(values), -1)
-        raw = values.tobytes()
-        self.doc.bufferViews.append(self.gl.BufferView(buffer=0, byteOffset=len(self.data), byteLength=len(raw),
-                                                       target=target))
-        self.data += raw
-        if len(self.data) > MAX_BYTES:
-            conventions.fail(
-                self.path,
-                f"the scene fills more than the {MAX_BYTES:,} bytes that viewers bear; write fewer "
-                "dancers, or the take in parts, as in motion[:10000]",
-            )
-        self.doc.accessors.append(self.gl.Accessor(
-            bufferView=len(self.doc.bufferViews) - 1, byteOffset=0, componentType=_COMPONENT[dtype], count=len(values),
-            type=kind, min=flat.min(axis=0).tolist() if bounds else None,
-            max=flat.max(axis=0).tolist() if bounds else None))
-        return len(self.doc.accessors) - 1

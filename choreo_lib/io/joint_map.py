@@ -5,177 +5,169 @@ Taught in chapter 5, "A partner".
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..body.joint_names import sided_names
 from ..body.motion import Motion
 from ..body.skeleton import Skeleton
-from .joint_roles import joint_roles
-from .segments import LEG, MAIN, along, t_pose
+from .joint_roles import MAIN, SIDES, T_POSE, joint_roles, t_pose, with_sides
+from .segments import point_along, shares_of
+from .upright import bone_lengths
+
+LEG = sum(float(np.linalg.norm(np.subtract(T_POSE[one], T_POSE[other]))) for one, other in
+          (("hip", "knee"), ("knee", "ankle")))
 
 
 class JointMap:
-    """Joints of ``wanted`` found in a motion: ``points`` [T, J, 3] where the motion shows them, ``known`` [J].
+    """Joints of ``target`` found in a motion: ``points`` [T, J, 3] where the motion shows them, ``known`` [J].
 
-    ``lengths`` [J]: of the bones wanted, by whose shares joints are placed between others; None: as long, each.
-    ``direct``: {joint wanted: joint of the motion}. Chapter: 5.
+    ``lengths`` [J]: of the target's bones, by whose shares joints are placed between others; None: as long, each.
+    ``direct``: {joint of the target: joint of the motion}; ``roles`` and ``source_roles``: see `joint_roles`;
+    ``inserted``, ``bridged``, ``attached`` and ``dropped``: names, as `ConformReport` has them. Chapter: 5.
     """
 
-    def __init__(self, motion: Motion, wanted: Skeleton, lengths: np.ndarray | None = None):
-        self.skeleton, self.wanted = motion.skeleton, wanted
-        self.roles, theirs = joint_roles(wanted), joint_roles(motion.skeleton)
-        self.theirs = theirs
-        self._lengths = np.ones(len(wanted)) if lengths is None else lengths
-        self.chest = _chest(motion.skeleton, theirs)
-        self.direct = {j: theirs[role] for role, j in self.roles.items() if role in theirs}
-        trunks = [_trunk(each, roles) for each, roles in ((wanted, self.roles), (motion.skeleton, theirs))]
-        if len(trunks[0]) == len(trunks[1]) and ("neck" in self.roles) == ("neck" in theirs):
+    def __init__(self, motion: Motion, target: Skeleton, lengths: np.ndarray | None = None):
+        source = motion.skeleton
+        self.source, self.target = source, target
+        self.roles, self.source_roles = joint_roles(target), joint_roles(source)
+        self._lengths = np.ones(len(target)) if lengths is None else lengths
+        self.direct = {j: self.source_roles[role] for role, j in self.roles.items() if role in self.source_roles}
+        trunks = [_trunk(target, self.roles), _trunk(source, self.source_roles)]
+        if len(trunks[0]) == len(trunks[1]) and ("neck" in self.roles) == ("neck" in self.source_roles):
             self.direct.update(zip(*trunks))
-        self._add_by_name(trunks)
-        x = motion.positions.astype(np.float64)
-        self.points, self.known = np.zeros((len(x), len(wanted), 3)), np.zeros(len(wanted), bool)
+        self._add_by_name(*trunks)
+        positions = motion.positions.astype(np.float64)
+        self.points, self.known = np.zeros((len(positions), len(target), 3)), np.zeros(len(target), bool)
         for j, s in self.direct.items():
-            self.points[:, j], self.known[j] = x[:, s], True
-        self._own = lengths_of(motion.skeleton, x)
-        inserted = []
-        above = set(wanted.chain(self.roles["pelvis"])[1:])
-        for j in range(len(wanted)):
-            if not self.known[j] and j not in above and self._insert(j, x):
-                inserted.append(j)
+            self.points[:, j], self.known[j] = positions[:, s], True
+        self.source_lengths = bone_lengths(source, positions)
+        carriers = set(target.chain(self.roles["pelvis"])[1:])
+        inserted = [j for j in range(len(target))
+                    if not self.known[j] and j not in carriers and self._insert(j, positions)]
         self.known[inserted] = True
         used = set(self.direct.values())
-        carrying = {c for s in used for c in motion.skeleton.chain(s)} - set(motion.skeleton.chain(theirs["pelvis"]))
-        names = motion.skeleton.names
-        self.inserted = tuple(wanted.names[j] for j in inserted)
-        self.attached = tuple(name for name, known in zip(wanted.names, self.known) if not known)
-        self.bridged = tuple(names[s] for s in range(len(names)) if s in carrying and s not in used)
-        self.dropped = tuple(names[s] for s in range(len(names)) if s not in carrying and s not in used)
+        carrying = {c for s in used for c in source.chain(s)} - set(source.chain(self.source_roles["pelvis"]))
+        unused = [s for s in range(len(source)) if s not in used]
+        self.inserted = tuple(target.names[j] for j in inserted)
+        self.attached = tuple(name for name, known in zip(target.names, self.known) if not known)
+        self.bridged = tuple(source.names[s] for s in unused if s in carrying)
+        self.dropped = tuple(source.names[s] for s in unused if s not in carrying)
 
-    def _add_by_name(self, trunks) -> None:
+    def _add_by_name(self, trunk: list[int], source_trunk: list[int]) -> None:
         """Fingers, props and the like, where both skeletons have them under one name."""
-        mine, theirs = sided_names(self.wanted.names), sided_names(self.skeleton.names)
-        taken = {*self.direct.values(), *self.theirs.values(), *trunks[1]}
-        for j, name in enumerate(mine):
-            if j not in self.direct and j not in self.roles.values() and j not in trunks[0] and theirs.count(name) == 1:
-                s = theirs.index(name)
-                if s not in taken and self.theirs["pelvis"] in self.skeleton.chain(s):
+        names = sided_names(self.source.names)
+        taken = {*self.direct.values(), *self.source_roles.values(), *source_trunk}
+        settled = {*self.direct, *self.roles.values(), *trunk}
+        for j, name in enumerate(sided_names(self.target.names)):
+            if j not in settled and names.count(name) == 1 and (s := names.index(name)) not in taken:
+                if self.source_roles["pelvis"] in self.source.chain(s):
                     self.direct[j] = s
                     taken.add(s)
 
-    def _insert(self, j: int, x: np.ndarray) -> bool:
+    def _insert(self, j: int, positions: np.ndarray) -> bool:
         """Place a joint that lies between two that are known, at its share of the way; False for a tip."""
         role = next((role for role, joint in self.roles.items() if joint == j), "")
-        side = role.split("_")[0]
         if role.endswith("_collar"):  # a body without collar bones: beside the neck, a quarter of the way out
-            top = x[:, self.theirs.get("neck", self.theirs.get("head"))]
-            self.points[:, j] = top + 0.25 * (x[:, self.theirs[f"{side}_shoulder"]] - top)
+            top = positions[:, self.source_roles.get("neck", self.source_roles.get("head"))]
+            shoulder = positions[:, self.source_roles[role.replace("collar", "shoulder")]]
+            self.points[:, j] = top + 0.25 * (shoulder - top)
             return True
-        above = next((a for a in self.wanted.chain(j) if a in self.direct), None)
-        below = self._below(j)
+        above = next((k for k in self.target.chain(j) if k in self.direct), None)
+        below = _main_below(self.target, self.roles, j, self.direct)
         if above is None or below is None:
             return False
-        way = [k for k in self.wanted.chain(below) if above in self.wanted.chain(k)][::-1]  # above ... j ... below
-        steps = self._lengths[way[1:]]
-        share = steps[: way.index(j)].sum() / max(steps.sum(), 1e-9)
-        chain = self.skeleton.chain(self.direct[below])
-        chain = chain[: chain.index(self.direct[above]) + 1][::-1] if self.direct[above] in chain else (
-            [self.direct[above], self.direct[below]])
-        far = np.concatenate([[0.0], np.cumsum(self._own[chain[1:]])])
-        self.points[:, j] = along(x[:, chain], far / max(far[-1], 1e-9), share)
+        way = _chain_between(self.target, above, below)
+        share = shares_of(self._lengths[way[1:]])[way.index(j)]
+        chain = _chain_between(self.source, self.direct[above], self.direct[below])
+        self.points[:, j] = point_along(positions[:, chain], shares_of(self.source_lengths[chain[1:]]), share)
         return True
 
-    def _below(self, j: int) -> int | None:
-        """The joint hanging from j that is known and nearest on the way to what its segment points to."""
-        hanging = [k for k in self.direct if j in self.wanted.chain(k)]
-        order = {self.roles.get(role): n for n, part in enumerate(MAIN) for role in (part, f"left_{part}",
-                                                                                       f"right_{part}")}
-        return min(hanging, key=lambda k: (order.get(k, len(order)), k), default=None)
+    def completed(self, world: np.ndarray, body: Skeleton, lengths: np.ndarray | None = None) -> np.ndarray:
+        """All points [T, J, 3]: tips that the motion lacks hang from their parents by ``body``'s rest bones.
 
-    def completed(self, turns: np.ndarray, body: Skeleton, own: np.ndarray) -> np.ndarray:
-        """All points [T, J, 3]: tips that the motion lacks hang from their parents by ``body``'s rest bones."""
-        places, size = self.points.copy(), self.legs_before(own) / LEG
-        above = self.wanted.chain(self.roles["pelvis"])
-        for child, parent in zip(above, above[1:]):  # what carries the pelvis is where the pelvis is
+        ``lengths`` [J]: the same directions, with bones that long; None: as the motion shows them.
+        """
+        places, size = self.points.copy(), self.source_leg() / LEG
+        carriers, pelvis = self.target.chain(self.roles["pelvis"]), [self.target.pelvis]
+        assert body.offsets is not None
+        for child, parent in zip(carriers, carriers[1:]):  # what carries the pelvis is where the pelvis is
             places[:, parent] = places[:, child]
-        for parent, j in self.wanted.bones:
-            if not self.known[j] and j not in above:
-                places[:, j] = places[:, parent] + size * np.einsum("tab,b->ta", turns[:, parent], body.offsets[j])
-        return places
+        for parent, j in self.target.bones:
+            if not self.known[j] and j not in carriers:
+                places[:, j] = places[:, parent] + size * np.einsum("tab,b->ta", world[:, parent], body.offsets[j])
+        if lengths is None:
+            return places
+        made = places.copy()
+        for parent, j in self.target.bones:
+            bone = places[:, j] - places[:, parent]
+            length = np.linalg.norm(bone, axis=-1, keepdims=True)
+            made[:, j] = made[:, parent] + bone * (lengths[j] / np.maximum(length, 1e-6))
+        return made - made[:, pelvis] + places[:, pelvis]
 
-    def legs(self, lengths: np.ndarray) -> float:
-        """Metres from hip to ankle along the bones of length [J] of the skeleton that is wanted, both sides' mean."""
-        return _legs(self.wanted, self.roles, lengths)
+    def target_leg(self, lengths: np.ndarray) -> float:
+        """Metres from hip to ankle along the target's bones, whose lengths are given [J]; both sides' mean."""
+        return _leg(self.target, self.roles, lengths)
 
-    def legs_before(self, lengths: np.ndarray) -> float:
-        """The same of the motion's skeleton."""
-        return _legs(self.skeleton, self.theirs, lengths)
+    def source_leg(self) -> float:
+        """Metres from hip to ankle along the motion's own bones; both sides' mean."""
+        return _leg(self.source, self.source_roles, self.source_lengths)
 
-    def feet(self, before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How high the lowest joint of the feet that both bodies have is, before and after: [T] each."""
-        shared = [f"{side}_{part}" for side in ("left", "right") for part in ("ankle", "toe")]
-        shared = [role for role in shared if role in self.roles and role in self.theirs]
-        return (before[:, [self.theirs[role] for role in shared], 2].min(1),
-                after[:, [self.roles[role] for role in shared], 2].min(1))
+    def lowest_foot(self, before: np.ndarray, after: np.ndarray) -> list[np.ndarray]:
+        """How high the lowest joint of the feet that both bodies have is, before and after: [T] each, metres."""
+        shared = [role for role in with_sides(("ankle", "toe")) if role in self.roles and role in self.source_roles]
+        return [positions[:, [roles[role] for role in shared], 2].min(1)
+                for positions, roles in ((before, self.source_roles), (after, self.roles))]
 
     def mapped(self) -> dict[str, str]:
-        """{joint wanted: joint of the motion}, by name."""
-        return {self.wanted.names[j]: self.skeleton.names[s] for j, s in sorted(self.direct.items())}
+        """{joint of the target: joint of the motion}, by name."""
+        return {self.target.names[j]: self.source.names[s] for j, s in sorted(self.direct.items())}
 
-    def stretched(self, own: np.ndarray, made: np.ndarray):
-        """Bones that both have, (joint, length before, length after), metres."""
-        new = lengths_of(self.wanted, made)
+    def changed_lengths(self, made: np.ndarray) -> Iterator[tuple[str, float]]:
+        """Bones that both have, (joint, percent that it became longer), of positions made [T, J, 3]."""
+        new, old = bone_lengths(self.target, made), self.source_lengths
         for j, s in sorted(self.direct.items()):
-            parent = self.wanted.parents[j]
-            if parent >= 0 and self.direct.get(parent) == self.skeleton.parents[s] and min(own[s], new[j]) > 0.01:
-                yield j, own[s], new[j]
-
-
-def lengths_of(skeleton: Skeleton, positions: np.ndarray) -> np.ndarray:
-    """Median length of the bone to each joint, [J] metres, 0 for the root. Chapter: 5."""
-    lengths = np.zeros(len(skeleton))
-    for parent, child in skeleton.bones:
-        lengths[child] = np.median(np.linalg.norm(positions[:, child] - positions[:, parent], axis=-1))
-    return lengths
+            parent = self.target.parents[j]
+            if parent >= 0 and self.direct.get(parent) == self.source.parents[s] and min(old[s], new[j]) > 0.01:
+                yield self.target.names[j], 100 * (new[j] / old[s] - 1)
 
 
 def rest_body(skeleton: Skeleton, roles: dict[str, int]) -> Skeleton:
     """A skeleton known only as points with the rest bones of a usual T-pose, by its roles. Chapter: 5."""
-    named = {j: t_pose(role) for role, j in roles.items()}
+    posed = {j: t_pose(role) for role, j in roles.items()}
     places = np.zeros((len(skeleton), 3))
     for j, parent in enumerate(skeleton.parents):
-        if j in named:
-            places[j] = named[j]
-            continue
-        hanging = [k for k in named if j in skeleton.chain(k)]
-        order = [roles.get(role) for part in MAIN for role in (part, f"left_{part}", f"right_{part}")]
-        below = min(hanging, key=lambda k: order.index(k) if k in order else len(order), default=None)
-        if parent < 0:
-            continue
-        if below is None:  # a tip without a name: as far again as half the bone before
-            before = skeleton.parents[parent]
-            places[j] = places[parent] + 0.5 * (places[parent] - places[max(before, 0)])
-        else:
+        below = _main_below(skeleton, roles, j, posed)
+        if j in posed:
+            places[j] = posed[j]
+        elif parent >= 0 and below is not None:
             steps = skeleton.chain(below).index(j)
-            places[j] = places[parent] + (named[below] - places[parent]) / (steps + 1)
-    offsets = np.array([places[j] - places[max(parent, 0)] for j, parent in enumerate(skeleton.parents)])
-    return Skeleton(skeleton.names, skeleton.parents, offsets)
+            places[j] = places[parent] + (posed[below] - places[parent]) / (steps + 1)
+        elif parent >= 0:  # a tip without a name: as far again as half the bone before
+            places[j] = places[parent] + 0.5 * (places[parent] - places[max(skeleton.parents[parent], 0)])
+    return Skeleton(skeleton.names, skeleton.parents, places - places[np.maximum(skeleton.parents, 0)])
 
 
-def _legs(skeleton: Skeleton, roles: dict[str, int], lengths: np.ndarray) -> float:
-    total = 0.0
-    for side in ("left", "right"):
-        chain = skeleton.chain(roles[f"{side}_ankle"])
-        total += sum(lengths[j] for j in chain[: chain.index(roles[f"{side}_hip"])])
-    return total / 2
+def _main_below(skeleton: Skeleton, roles: dict[str, int], j: int, chosen) -> int | None:
+    """Of the chosen joints that hang from a joint, the one that its segment points to."""
+    order = [roles.get(role) for role in with_sides(MAIN)]
+    hanging = [k for k in chosen if j in skeleton.chain(k)]
+    return min(hanging, key=lambda k: (order.index(k) if k in order else len(order), k), default=None)
+
+
+def _chain_between(skeleton: Skeleton, above: int, below: int) -> list[int]:
+    """The joints from one down to another that hangs from it; only the two where it does not."""
+    chain = skeleton.chain(below)
+    return chain[: chain.index(above) + 1][::-1] if above in chain else [above, below]
+
+
+def _leg(skeleton: Skeleton, roles: dict[str, int], lengths: np.ndarray) -> float:
+    chains = [_chain_between(skeleton, roles[f"{side}_hip"], roles[f"{side}_ankle"]) for side in SIDES]
+    return float(np.mean([lengths[chain[1:]].sum() for chain in chains]))
 
 
 def _trunk(skeleton: Skeleton, roles: dict[str, int]) -> list[int]:
     """The joints strictly between pelvis and neck (or head), from below."""
-    chain = skeleton.chain(roles.get("neck", roles.get("head")))
+    chain = skeleton.chain(roles["neck" if "neck" in roles else "head"])
     return chain[1 : chain.index(roles["pelvis"])][::-1] if roles["pelvis"] in chain else []
-
-
-def _chest(skeleton: Skeleton, roles: dict[str, int]) -> int:
-    """The joint that carries both arms."""
-    left, right = (skeleton.chain(roles[f"{side}_shoulder"]) for side in ("left", "right"))
-    return next(j for j in left if j in right)

@@ -6,30 +6,47 @@ book's own sets. Taught in chapter 5, "A partner".
 
 from __future__ import annotations
 
-from ..body.joint_names import sided_names
+import numpy as np
+
+from ..body.joint_names import PARTS, sided_names
 from ..body.skeleton import Skeleton
 
+SIDES = ("left", "right")
 LIMBS = {  # the role, and the stems of names that mean it, the surer first; each hangs from the one before
-    "leg": {
-        "hip": ("upleg", "upperleg", "thigh", "thighbend", "femur", "hip"),
-        "knee": ("knee", "lowerleg", "loleg", "calf", "shin", "tibia", "leg"),
-        "ankle": ("ankle", "foot"),
-        "toe": ("toebase", "toe", "toes", "toe0", "ball", "foot"),
-        "toe_end": ("toeend", "toebaseend", "toetip", "toesend", "toenub", "toe0nub", "bigtoe", "footend"),
-    },
-    "arm": {
-        "shoulder": ("upperarm", "uparm", "uarm", "arm", "humerus", "shldr", "shldrbend", "shoulder"),
-        "elbow": ("forearm", "lowerarm", "loarm", "lowarm", "farm", "forearmbend", "elbow", "radius"),
-        "wrist": ("wrist", "hand"),
-        "hand": ("handmiddle1", "middle", "middle1", "middle01", "middleproximal", "middlefinger1", "finger2",
-                 "handend", "handindex1", "index1", "index01", "indexproximal", "hand", "fingerbase", "fingers"),
-    },
+    "leg": {**{part: PARTS[part] for part in ("hip", "knee", "ankle", "toe")},
+            "toe_end": ("toeend", "toebaseend", "toetip", "toesend", "toenub", "toe0nub", "bigtoe", "footend")},
+    "arm": {**{part: PARTS[part] for part in ("shoulder", "elbow", "wrist")},
+            "hand": ("handmiddle1", "middle", "middle1", "middle01", "middleproximal", "middlefinger1", "finger2",
+                     "handend", "handindex1", "index1", "index01", "indexproximal", "hand", "fingerbase", "fingers")},
 }
 COLLARS = ("collar", "clavicle", "shoulder")
 THUMBS = ("handthumb1", "thumb1", "thumb01", "thumbproximal", "thumbmetacarpal", "finger0", "thumb")
 HEAD_ENDS = ("headtopend", "headend", "headtop", "headnub", "headtip", "headsite", "crown")
-NEEDED = ("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_shoulder",
-          "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist")
+NEEDED = tuple(f"{side}_{part}" for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist") for side in SIDES)
+T_POSE = {  # metres from the pelvis, a body of 1.70 m that looks along -Y; the left side, where there are two
+    "pelvis": (0, 0, 0), "neck": (0, 0.02, 0.50), "head": (0, 0.0, 0.60), "head_end": (0, 0, 0.75),
+    "hip": (0.09, 0, -0.04), "knee": (0.09, 0, -0.46), "ankle": (0.09, 0, -0.87), "toe": (0.09, -0.13, -0.92),
+    "toe_end": (0.09, -0.20, -0.925), "collar": (0.04, 0.01, 0.44), "shoulder": (0.18, 0.015, 0.45),
+    "elbow": (0.46, 0.015, 0.45), "wrist": (0.72, 0.015, 0.45), "hand": (0.81, 0.015, 0.45),
+    "thumb": (0.76, -0.03, 0.43),
+}  # fmt: skip
+MAIN = ("neck", "head", "head_end", "collar", "shoulder", "elbow", "wrist", "hand", "hip", "knee", "ankle", "toe",
+        "toe_end")
+"""Where a segment that carries several points to: the first of these."""
+
+
+def with_sides(parts) -> list[str]:
+    """The roles of parts of a body: a part that stands on both sides is two."""
+    return [role for part in parts for role in ((part,) if part in ("pelvis", "neck", "head", "head_end") else
+                                                [f"{side}_{part}" for side in SIDES])]
+
+
+def t_pose(role: str) -> np.ndarray:
+    """Where the joint of a role is in a usual T-pose, [3], metres from the pelvis. Chapter: 5."""
+    if role in T_POSE:
+        return np.array(T_POSE[role], float)
+    side, _, part = role.partition("_")
+    return np.array(T_POSE[part], float) * ([1, 1, 1] if side == "left" else [-1, 1, 1])
 
 
 def joint_roles(skeleton: Skeleton) -> dict[str, int]:
@@ -51,7 +68,7 @@ def joint_roles(skeleton: Skeleton) -> dict[str, int]:
                     return j
         return None
 
-    for side in ("left", "right"):
+    for side in SIDES:
         for limb in LIMBS.values():
             above = None
             for part, stems in limb.items():
@@ -74,6 +91,12 @@ def joint_roles(skeleton: Skeleton) -> dict[str, int]:
                          "conformed by its joints' names. Rename those joints as in choreo_lib.HYBRIK_29, for instance "
                          "left_knee")
     return found
+
+
+def chest(skeleton: Skeleton, roles: dict[str, int]) -> int:
+    """The joint that carries both arms. Chapter: 5."""
+    left, right = (skeleton.chain(roles[f"{side}_shoulder"]) for side in SIDES)
+    return next(j for j in left if j in right)
 
 
 def _add_head(skeleton: Skeleton, sided, found: dict[str, int]) -> None:

@@ -5,6 +5,8 @@ Taught in chapter 2, "From video to a duet".
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..body.skeleton import Skeleton
@@ -27,7 +29,7 @@ _BODY_25 = (  # name, parent, OpenPose's number
     ("right_bigtoe", "right_ankle", 22), ("right_smalltoe", "right_bigtoe", 23), ("right_heel", "right_ankle", 24),
 )  # fmt: skip
 _NAMES = [name for name, _, _ in _BODY_25]
-BODY_25 = Skeleton(_NAMES, [-1 if parent is None else _NAMES.index(parent) for _, parent, _ in _BODY_25])
+BODY_25 = Skeleton(tuple(_NAMES), tuple(-1 if parent is None else _NAMES.index(parent) for _, parent, _ in _BODY_25))
 """OpenPose's 25 joints, parents first."""
 BODY_25_ORDER = [number for _, _, number in _BODY_25]
 """Which of OpenPose's joints each of `BODY_25` is."""
@@ -37,11 +39,11 @@ def tree_of_links(meta, joints: int) -> Skeleton | None:
     """The skeleton that MMPose's ``meta_info`` states, if its links are a tree from joint 0, parents first."""
     if not isinstance(meta, dict):
         return None
-    names, links = meta.get("keypoint_id2name"), meta.get("skeleton_links")
     try:
-        names = [str(names[str(j)] if str(j) in names else names[j]) for j in range(joints)]
-        parents = {int(child): int(parent) for parent, child in links}
-        return Skeleton(names, [-1, *(parents[j] for j in range(1, joints))])
+        name_of: Any = meta["keypoint_id2name"]
+        names = tuple(str(name_of[str(j)] if str(j) in name_of else name_of[j]) for j in range(joints))
+        parents = {int(child): int(parent) for parent, child in meta["skeleton_links"]}
+        return Skeleton(names, (-1, *(parents[j] for j in range(1, joints))))
     except (TypeError, KeyError, IndexError, ValueError):
         return None
 
@@ -63,3 +65,24 @@ def mirrored(points: np.ndarray, skeleton: Skeleton) -> bool:
         return bool((bent * forward).sum() <= 0)
     except (KeyError, ValueError):
         return False
+
+
+def bone_costs(points: np.ndarray, joint: int) -> np.ndarray:
+    """What a bone from each joint to this one would cost, [J]: how much its length changes, and a tenth of the length.
+
+    A long reach that happens to stay even is rarely a bone. Shapes: ``points`` [T, J, 3], of which some hundred frames
+    are looked at. Chapter: 2.
+    """
+    few = points[:: max(1, len(points) // 100)]
+    length = np.linalg.norm(few - few[:, joint:joint + 1], axis=-1)  # [T, J]
+    return length.std(axis=0) + 0.1 * length.mean(axis=0)
+
+
+def guess_tree(points: np.ndarray) -> Skeleton:
+    """Guess the tree over unnamed joints that keeps their order: each hangs from the earlier joint that costs least.
+
+    Shapes: ``points`` [T, J, 3]. `choreo_lib.io.points.infer_skeleton` is free to change the order. Chapter: 2.
+    """
+    joints = points.shape[1]
+    parents = (-1, *(int(bone_costs(points, j)[:j].argmin()) for j in range(1, joints)))
+    return Skeleton(tuple(f"joint_{j:02d}" for j in range(joints)), parents)

@@ -1,4 +1,4 @@
-"""Whose row is whose: two dancers in one array [2T, J, 3], taking turns or one after the other, told by continuity.
+"""Whose row is whose: two dancers in one array [2T, J, 3], taking turns or one after the other, found by continuity.
 
 Taught in chapter 1, "Seeing a duet".
 """
@@ -17,7 +17,7 @@ def layout_of(points: np.ndarray) -> str | None:
     """ "interleaved", "stacked", or None where the rows [N, J, 3] move as one dancer does, or it is not clear.
 
     Bodies do not jump. Where two take turns, a row is far from the next and near the one after it; where one comes
-    after the other, there is one jump, and it is in the middle.
+    after the other, there is one jump, and it is in the middle. Chapter: 1.
     """
     if len(points) < 8 or len(points) % 2:
         return None
@@ -34,7 +34,7 @@ def layout_of(points: np.ndarray) -> str | None:
 def two_dancers(path, points: np.ndarray, layout: str | None) -> np.ndarray:
     """Rows [2T, J, 3] as [T, 2, J, 3]. ``layout`` "interleaved" or "stacked"; None: what continuity shows.
 
-    Errors: MotionFormatError where it shows one dancer, or nothing.
+    Errors: MotionFormatError where it shows one dancer, or nothing. Chapter: 1.
     """
     if len(points) % 2:
         fail(path, f"expected an even number of rows, two a frame; got {len(points)}. One dancer is read by "
@@ -49,7 +49,7 @@ def two_dancers(path, points: np.ndarray, layout: str | None) -> np.ndarray:
     return points.reshape(2, -1, *points.shape[1:]).swapaxes(0, 1)
 
 
-def check_layout(path, layout):
-    """Refuse a layout that is none."""
+def check_layout(path, layout) -> None:
+    """Refuse a layout that is none. Errors: MotionFormatError. Chapter: 1."""
     if layout is not None and (not isinstance(layout, str) or layout not in LAYOUTS):
         fail(path, f"expected {' or '.join(map(repr, LAYOUTS))}; got {shown(layout)}", "layout=")

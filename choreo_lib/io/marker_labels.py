@@ -9,14 +9,27 @@ import re
 
 import numpy as np
 
+from .conventions import unique_names
+from .record import Recording
+
+UNITS = {"mm": 0.001, "cm": 0.01, "m": 1.0, "in": 0.0254, "ft": 0.3048, "millimeters": 0.001, "millimetres": 0.001,
+         "centimeters": 0.01, "centimetres": 0.01, "meters": 1.0, "metres": 1.0, "meter": 1.0, "metre": 1.0,
+         "inches": 0.0254}
 _HIGH = re.compile(r"([LR]?[FB]HD|C7|T10|CLAV|STRN|[LR]SHO|HEAD|ARIEL|.*(head|acromi|shoulder|clavicle))", re.I)
 _LOW = re.compile(r"([LR](TOE|HEE|ANK|MT[15]|5TH|1ST)|.*(toe|heel|ankle|calc|malleol))", re.I)
 _UNNAMED = re.compile(r"(\*\d*|U\d+|uname\*?\d*|unlabel.*|)", re.I)
 _SIDES = {"l", "r", "left", "right", "lt", "rt"}
 
 
-def told(gaps) -> str:
-    """Gaps in words: how many, and the first few."""
+def marker_recording(path, labels: list[str], points: np.ndarray, fps: float | None, unit: str,
+                     notes: list[str]) -> Recording:
+    """The recording of markers [T, M, 3], which hang from nothing: all but the first from the first. Chapter: 1."""
+    parents = [-1] + [0] * (len(labels) - 1)
+    return Recording(path, labels, parents, points, fps, unit=UNITS.get(unit.lower()), notes=notes)
+
+
+def describe_gaps(gaps) -> str:
+    """Gaps in words: how many, and the first few. Chapter: 1."""
     some = ", ".join(f"{label} in frame{'s' if last > first else ''} {first}"
                      + (f" to {last}" if last > first else "") for label, first, last in gaps[:4])
     return f"{len(gaps)} gap{'s' if len(gaps) > 1 else ''} ({some}{' ...' if len(gaps) > 4 else ''})"
@@ -27,58 +40,52 @@ def subject_of(label: str) -> str:
     return label.rpartition(":")[0]
 
 
-def parted(labels) -> list[str]:
+def with_subjects(labels) -> list[str]:
     """Labels with a colon behind the subject, also where two subjects have the same labels behind an underscore."""
     if any(":" in label for label in labels):
         return list(labels)
-    stems = {}
+    markers_of: dict[str, list[str]] = {}
     for label in labels:
-        who, _, stem = label.partition("_")
-        stems.setdefault(who, []).append(stem)
-    same = len({frozenset(stem) for stem in stems.values()}) == 1 and all(len(stem) > 3 for stem in stems.values())
-    if len(stems) > 1 and same and not {who.lower() for who in stems} & _SIDES:
+        subject, _, marker = label.partition("_")
+        markers_of.setdefault(subject, []).append(marker)
+    alike = len({frozenset(markers) for markers in markers_of.values()}) == 1
+    if (len(markers_of) > 1 and alike and all(len(markers) > 3 for markers in markers_of.values())
+            and not {subject.lower() for subject in markers_of} & _SIDES):
         return [label.replace("_", ":", 1) for label in labels]
     return list(labels)
 
 
-def tidy(labels: list[str], notes: list) -> tuple[list[str], list[int]]:
+def tidy(labels: list[str], notes: list[str]) -> tuple[list[str], list[int]]:
     """Labels, each once, and the places they had; trajectories that nobody labelled are left out."""
-    kept = [m for m, label in enumerate(labels) if not _UNNAMED.fullmatch(label.rpartition(":")[2])]
-    if kept and len(kept) < len(labels):
-        notes.append(f"{len(labels) - len(kept)} trajectories without a label were left out")
-    kept = kept or list(range(len(labels)))
-    fresh, taken = [], set()
-    for m in kept:
-        label, count = labels[m] or f"point_{m:02d}", 2
-        while (name := label if count == 2 and label not in taken else f"{label}_{count}") in taken:
-            count += 1
-        if name != label:
-            notes.append(f"label {label!r} stood twice; the later one is now {name!r}")
-        taken.add(name)
-        fresh.append(name)
-    return fresh, kept
+    chosen = [m for m, label in enumerate(labels) if not _UNNAMED.fullmatch(label.rpartition(":")[2])]
+    if chosen and len(chosen) < len(labels):
+        notes.append(f"{len(labels) - len(chosen)} trajectories without a label were left out")
+    chosen = chosen or list(range(len(labels)))
+    return unique_names([labels[m] or f"point_{m:02d}" for m in chosen], notes, "label"), chosen
 
 
 def without_gaps(points: np.ndarray) -> np.ndarray:
-    """Straight lines through the gaps: good enough to see an axis by."""
+    """Straight lines through the gaps of points [T, M, 3]: good enough to see an axis by."""
     points, frames = points.copy(), np.arange(len(points))
     for m in range(points.shape[1]):
-        seen = ~np.isnan(points[:, m]).any(axis=-1)
+        known = ~np.isnan(points[:, m]).any(axis=-1)
         for axis in range(3):
-            points[~seen, m, axis] = np.interp(frames[~seen], frames[seen], points[seen, m, axis])
+            points[~known, m, axis] = np.interp(frames[~known], frames[known], points[known, m, axis])
     return points
 
 
 def up_of(labels: list[str], points: np.ndarray) -> str | None:
-    """The axis that leads from markers on the feet to those on head and shoulders in most frames, by their labels."""
+    """The axis from markers on the feet to those on head and shoulders in most frames, by their labels.
+
+    Shapes: ``points`` [T, M, 3] without gaps. None where there are no such labels, or no such axis.
+    """
     plain = [label.rpartition(":")[2] for label in labels]
     high, low = ([m for m, label in enumerate(plain) if kind.match(label)] for kind in (_HIGH, _LOW))
     if not high or not low:
         return None
     with np.errstate(all="ignore"):
-        points = without_gaps(points)
         spine = points[:, high].mean(axis=1) - points[:, low].mean(axis=1)
-        along = spine / np.linalg.norm(spine, axis=-1, keepdims=True)
-    share = np.stack([(along > 0.8).mean(axis=0), (along < -0.8).mean(axis=0)])
+        spine = spine / np.linalg.norm(spine, axis=-1, keepdims=True)
+    share = np.stack([(spine > 0.8).mean(axis=0), (spine < -0.8).mean(axis=0)])
     sign, axis = np.unravel_index(share.argmax(), share.shape)
     return ("-" if sign else "") + "xyz"[axis] if share.max() >= 0.6 else None

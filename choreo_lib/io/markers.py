@@ -14,13 +14,13 @@ import numpy as np
 from ..body.motion import Duet, Motion
 from ..body.skeleton import Skeleton
 from ..core.arguments import path, takes
-from . import conventions, marker_labels, plausible
-from .conventions import check_counts, check_fps, fail, guess
-from .marker_labels import parted, subject_of, told
+from . import marker_labels, plausible
+from .conventions import MAX_DISTANCE, MotionFormatError, check_counts, check_fps, fail, guess
+from .joint_sets import guess_tree
+from .marker_labels import describe_gaps, subject_of, with_subjects
+from .record import resolve_axes_and_units
 
-_UNITS = {"mm": 0.001, "cm": 0.01, "m": 1.0, "in": 0.0254, "ft": 0.3048, "millimeters": 0.001, "millimetres": 0.001,
-          "centimeters": 0.01, "centimetres": 0.01, "meters": 1.0, "metres": 1.0, "meter": 1.0, "metre": 1.0,
-          "inches": 0.0254}
+_NO_GAPS = "a Motion has none"
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,13 +66,13 @@ class Markers:
     @property
     def subjects(self) -> tuple[str, ...]:
         """Who the markers are on: what stands before the colon of their labels, in the file's order."""
-        return tuple(dict.fromkeys(who for who in map(subject_of, parted(self.labels)) if who))
+        return tuple(dict.fromkeys(who for who in map(subject_of, with_subjects(self.labels)) if who))
 
     def subject(self, name: str) -> Markers:
         """The markers on one of them, without the prefix. Errors: KeyError, listing the subjects."""
         if name not in self.subjects:
             raise KeyError(f"no subject {name!r}; this file has {', '.join(self.subjects) or 'no prefixed labels'}")
-        labels = parted(self.labels)
+        labels = with_subjects(self.labels)
         mine = [m for m, label in enumerate(labels) if subject_of(label) == name]
         return replace(self, labels=tuple(labels[m].rpartition(":")[2] for m in mine),
                        positions=self.positions[:, mine], name=f"{self.name} {name}".strip())
@@ -81,8 +81,8 @@ class Markers:
         """The same without some markers. Errors: KeyError for a label that there is not."""
         if unknown := set(labels) - set(self.labels):
             raise KeyError(f"no marker {sorted(unknown)[0]!r}; there are {', '.join(self.labels)}")
-        kept = [m for m, label in enumerate(self.labels) if label not in labels]
-        return replace(self, labels=tuple(self.labels[m] for m in kept), positions=self.positions[:, kept])
+        rest = [m for m, label in enumerate(self.labels) if label not in labels]
+        return replace(self, labels=tuple(self.labels[m] for m in rest), positions=self.positions[:, rest])
 
     def filled(self, max_gap_seconds: float = 0.2) -> Markers:
         """Short gaps filled by a monotone cubic through what was seen (Fritsch and Carlson, SIAM J. Numer. Anal. 1980).
@@ -93,29 +93,27 @@ class Markers:
         if not max_gap_seconds >= 0:
             raise ValueError(f"max_gap_seconds must not be negative; got {max_gap_seconds}")
         positions, filled = self.positions.copy(), 0
-        frames, place = np.arange(len(self)), {label: m for m, label in enumerate(self.labels)}
         for label, first, last in self.gaps:
             inside = 0 < first and last < len(self) - 1
             if inside and (last - first + 1) <= max_gap_seconds * self.fps + 1e-9:
-                m = place[label]
-                seen = np.flatnonzero(~np.isnan(self.positions[:, m]).any(axis=-1))
-                near = seen[(seen >= first - 20) & (seen <= last + 20)]
-                positions[first:last + 1, m] = PchipInterpolator(near, self.positions[near, m])(frames[first:last + 1])
-                filled += last - first + 1
-        note = [f"{filled} points in gaps up to {max_gap_seconds:g} s were filled"] if filled else []
-        return replace(self, positions=positions, notes=(*self.notes, *note))
+                m = self.labels.index(label)
+                known = np.flatnonzero(~np.isnan(self.positions[:, m]).any(axis=-1))
+                near = known[(known >= first - 20) & (known <= last + 20)]
+                gap = np.arange(first, last + 1)
+                positions[gap, m] = PchipInterpolator(near, self.positions[near, m])(gap)
+                filled += len(gap)
+        notes = [f"{filled} points in gaps up to {max_gap_seconds:g} s were filled"] if filled else []
+        return replace(self, positions=positions, notes=(*self.notes, *notes))
 
     def motion(self) -> Motion:
         """A Motion with the labels for joint names. Errors: MotionFormatError where there are gaps, naming them."""
-        from .points import guess_tree
+        name = self.name or "these markers"
         if gaps := self.gaps:
-            raise conventions.MotionFormatError(
-                f"{self.name or 'these markers'}: {told(gaps)}; a Motion has none. Fill the "
-                f"short ones with markers.filled(max_gap_seconds), leave a marker out with "
-                f"markers.without({gaps[0][0]!r}), or cut with markers[start:stop]"
-            )
+            raise MotionFormatError(f"{name}: {describe_gaps(gaps)}; {_NO_GAPS}. Fill the short ones with "
+                                    "markers.filled(max_gap_seconds), leave a marker out with "
+                                    f"markers.without({gaps[0][0]!r}), or cut with markers[start:stop]")
         if not len(self) or not self.labels:
-            raise conventions.MotionFormatError(f"{self.name or 'these markers'}: there is no marker, or no frame")
+            raise MotionFormatError(f"{name}: there is no marker, or no frame")
         skeleton = Skeleton(self.labels, guess_tree(self.positions).parents)
         note = "markers, not joints; their tree is guessed from what stays at one distance"
         return Motion(self.positions, self.fps, skeleton, name=self.name, notes=(*self.notes, note))
@@ -132,81 +130,79 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
     """
     suffix = Path(path).suffix.lower() if isinstance(path, str | Path) else ""
     if suffix == ".c3d":
-        from .c3d import read_c3d
-        found = read_c3d(path)
+        from .c3d import read_c3d as read
     elif suffix == ".trc":
-        from .trc import read_trc
-        found = read_trc(path)
+        from .trc import read_trc as read
     else:
         fail(path, f"markers are read from .c3d and .trc; got {suffix or 'no suffix'!r}")
-    points, notes = np.array(found["points"], np.float64), list(found["notes"])
-    labels, kept = marker_labels.tidy(found["labels"], notes)
-    points = points[:, kept]
+    record, first_frame = read(path)
+    notes = record.notes
+    labels, chosen = marker_labels.tidy(record.names, notes)
+    points = np.array(record.positions, np.float64)[:, chosen]
     check_counts(path, len(points), len(labels))
     zero = (points == 0).all(axis=-1)
     if zero.any():
         notes.append(f"{int(zero.sum())} points stand at exactly 0, 0, 0; taken as not seen")
     points[zero | ~np.isfinite(points).all(axis=-1)] = np.nan
     if bad := np.argwhere(np.abs(points) > 1e9).tolist():
-        fail(path, f"expected finite positions; got {points[tuple(bad[0])]:g}", f"frame {bad[0][0]}, "
-                                                                                f"marker {labels[bad[0][1]]!r}")
+        fail(path, f"expected finite positions; got {points[tuple(bad[0])]:g}",
+             f"frame {bad[0][0]}, marker {labels[bad[0][1]]!r}")
     never = np.isnan(points).any(axis=-1).all(axis=0)
     if never.all():
         fail(path, "no marker is seen in any frame")
     if never.any():
-        gone = [label for label, unseen in zip(labels, never) if unseen]
+        gone = [labels[m] for m in np.flatnonzero(never)]
         notes.append(f"never seen, left out: {', '.join(gone[:8])}{' ...' if len(gone) > 8 else ''}")
         labels, points = [label for label in labels if label not in gone], points[:, ~never]
-    if fps is None and found["fps"] is None:
+    if fps is None and record.fps is None:
         fail(path, "the file does not say how many frames per second; pass fps=", "DataRate")
-    fps = check_fps(path, found["fps"] if fps is None else fps)
-    stated = _UNITS.get(found["unit"].lower())
+    fps = check_fps(path, record.fps if fps is None else fps)
     whole = marker_labels.without_gaps(points)
-    stated_up = found["up"]
-    if up is None and stated_up is None and (stated_up := marker_labels.up_of(labels, points)):
-        guess(path, notes, f"up axis guessed: {stated_up}",
-              f"pass up='{stated_up}' to say so, or the axis it should be")
-    matrix, scale = conventions.resolve_axes_and_units(
-        path, Skeleton(labels, [-1] + [0] * (len(labels) - 1)), whole, notes, up, scale, stated_up, stated
-    )
-    points = points @ matrix.T * scale
-    tall = float(np.median(np.ptp(whole @ matrix.T * scale, axis=1)[:, 2]))
-    if len(labels) >= 10 and not plausible.SHORTEST / 2 <= tall <= plausible.TALLEST * 1.5:
-        guess(path, notes, f"the markers reach {tall:.3g} m up, one unit being {scale:g} m",
+    record = replace(record, names=labels, parents=record.parents[:len(labels)], positions=whole)
+    if up is None and record.up is None and (found := marker_labels.up_of(labels, whole)):
+        guess(path, record.notes, f"up axis guessed: {found}", f"pass up='{found}' to say so, or the axis it should be")
+        record.up = found
+    matrix, scale = resolve_axes_and_units(record, up, scale)
+    points, whole = points @ matrix.T * scale, whole @ matrix.T * scale
+    height = float(np.median(np.ptp(whole, axis=1)[:, 2]))
+    if len(labels) >= 10 and not plausible.SHORTEST / 2 <= height <= plausible.TALLEST * 1.5:
+        guess(path, record.notes, f"the markers reach {height:.3g} m up, one unit being {scale:g} m",
               "pass scale= if the file's unit is another")
-    if (np.abs(points) > conventions.MAX_DISTANCE).any():
-        fail(path, f"markers are more than {conventions.MAX_DISTANCE:g} m from the origin; pass scale=")
-    return Markers(tuple(labels), points, fps, found["first"], Path(path).stem, tuple(notes))
+    if (np.abs(points) > MAX_DISTANCE).any():
+        fail(path, f"markers are more than {MAX_DISTANCE:g} m from the origin; pass scale=")
+    return Markers(tuple(labels), points, fps, first_frame, Path(path).stem, tuple(record.notes))
 
 
-def read_marker_motion(path, up=None, scale=None, fps=None) -> Motion:
-    """The markers of one person as a Motion; refused where there are gaps or several people, with the way on."""
+def read_marker_motion(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Motion:
+    """Read the markers of one person as a Motion.
+
+    Errors: MotionFormatError where there are gaps or several people, with the way on. Chapter: 1.
+    """
     markers = read_markers(path, up, scale, fps)
-    if len(markers.subjects) > 1:
-        fail(path, f"markers of {', '.join(markers.subjects)}; take read_duet(path) for two of them, or "
-                   f"choreo_lib.read_markers(path).subject({markers.subjects[0]!r}).motion()")
+    subjects = markers.subjects
+    if len(subjects) > 1:
+        fail(path, f"markers of {', '.join(subjects)}; take read_duet(path) for two of them, or "
+                   f"choreo_lib.read_markers(path).subject({subjects[0]!r}).motion()")
     if markers.gaps:
-        fail(path, f"{told(markers.gaps)}; a Motion has none. Read it with choreo_lib.read_markers(path), "
+        fail(path, f"{describe_gaps(markers.gaps)}; {_NO_GAPS}. Read it with choreo_lib.read_markers(path), "
                    "fill the short ones with .filled(max_gap_seconds), then .motion()")
-    return (markers.subject(markers.subjects[0]) if _one(markers) else markers).motion()
+    alone = subjects and all(map(subject_of, with_subjects(markers.labels)))
+    return (markers.subject(subjects[0]) if alone else markers).motion()
 
 
-def read_marker_duet(path, up=None, scale=None, fps=None) -> Duet:
-    """Two people told apart by the prefix of their labels."""
+def read_marker_duet(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Duet:
+    """Read the markers of two people, known by the prefix of their labels.
+
+    Errors: MotionFormatError where there are gaps, or not two people, with the way on. Chapter: 1.
+    """
     markers = read_markers(path, up, scale, fps)
-    if len(markers.subjects) != 2:
-        names = ", ".join(markers.subjects) or "no label has a prefix"
-        fail(path, f"markers of {len(markers.subjects) or 1} people ({names}), and a duet has two; " + (
-                      "choreo_lib.read_markers(path).subject(name) gives one" if len(markers.subjects) > 2
-                      else "pass the second dancer's file as well"))
+    subjects = markers.subjects
+    if len(subjects) != 2:
+        fail(path, f"markers of {len(subjects) or 1} people ({', '.join(subjects) or 'no label has a prefix'}), and a "
+                   "duet has two; " + ("choreo_lib.read_markers(path).subject(name) gives one" if len(subjects) > 2
+                                       else "pass the second dancer's file as well"))
     if markers.gaps:
-        fail(path, f"{told(markers.gaps)}; a Motion has none. Read it with markers = choreo_lib.read_markers(path)"
+        fail(path, f"{describe_gaps(markers.gaps)}; {_NO_GAPS}. Read it with markers = choreo_lib.read_markers(path)"
                    ".filled(max_gap_seconds), then choreo_lib.Duet of markers.subject(name).motion() for each")
-    a, b = (markers.subject(who).motion() for who in markers.subjects)
-    if a.skeleton.names == b.skeleton.names:
-        b = replace(b, skeleton=a.skeleton)
-    return Duet(a, b)
-
-
-def _one(markers: Markers) -> bool:
-    return len(markers.subjects) == 1 and all(map(subject_of, parted(markers.labels)))
+    a, b = (markers.subject(subject).motion() for subject in subjects)
+    return Duet(a, replace(b, skeleton=a.skeleton) if a.skeleton.names == b.skeleton.names else b)

@@ -1,6 +1,6 @@
 """A last look at a body that was read: is it of human size, does it stand, do its toes point where it faces?
 
-What is told here was stated by a file, so it is believed, and warned of. Taught in chapter 1.
+What a file states is believed, and what is odd about it is warned of. Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ UNITS = {"metre": 1.0, "centimetre": 0.01, "millimetre": 0.001, "inch": 0.0254, 
 
 
 def nearest_unit(height: float) -> str:
-    """The unit in which a body is nearest to 1.7 m, by ratio. ``height`` in file units."""
+    """The unit in which a body is nearest to 1.7 m, by ratio. ``height`` in file units. Chapter: 1."""
     return min(UNITS, key=lambda unit: abs(np.log(max(height, 1e-12) * UNITS[unit] / 1.7)))
 
 
@@ -24,7 +24,7 @@ def doubts(skeleton: Skeleton, positions: np.ndarray, scale: float | None,
     """What is odd about a body, each with what to do about it.
 
     Shapes: ``positions`` [T, J, 3] in file units, any axes. Units: ``scale`` metres per file unit and ``up`` axis as
-    the file states them; None: it does not.
+    the file states them; None: it does not. Chapter: 1.
     """
     odd = [unlikely_height(skeleton, positions, scale)] if scale else []
     odd += [standing_elsewhere(skeleton, positions, up)] if up else []
@@ -32,12 +32,9 @@ def doubts(skeleton: Skeleton, positions: np.ndarray, scale: float | None,
 
 
 def unlikely_height(skeleton: Skeleton, positions: np.ndarray, scale: float) -> tuple[str, str] | None:
-    """A body of no human size, told with the scale that would make it one; None where nothing is odd or known."""
-    points = upright.sample(positions)
-    if upright.landmarks(skeleton, upright.bone_lengths(skeleton, points))[0] is None:
-        return None
-    height = upright.height(skeleton, points)
-    if SHORTEST <= height * scale <= TALLEST or not 0 < height < np.inf:
+    """A body of no human size, and the scale that would make it one; None where nothing is odd or known. Chapter: 1."""
+    figure = upright.figure_of(skeleton, positions)
+    if figure is None or SHORTEST <= (height := figure.height) * scale <= TALLEST or not 0 < height < np.inf:
         return None
     fits = UNITS[nearest_unit(height)]
     fits = fits if SHORTEST <= height * fits <= TALLEST else float(f"{1.7 / height:.2g}")
@@ -46,7 +43,7 @@ def unlikely_height(skeleton: Skeleton, positions: np.ndarray, scale: float) -> 
 
 
 def standing_elsewhere(skeleton: Skeleton, positions: np.ndarray, up: str) -> tuple[str, str] | None:
-    """A body that stands on a floor, and not on the one across the axis that is stated."""
+    """A body that stands on a floor, and not on the one across the axis that is stated. Chapter: 1."""
     danced = upright.stands_along(skeleton, positions, up)
     if danced is None:
         return None
@@ -55,7 +52,10 @@ def standing_elsewhere(skeleton: Skeleton, positions: np.ndarray, up: str) -> tu
 
 
 def mirrored(skeleton: Skeleton, positions: np.ndarray) -> tuple[str, str] | None:
-    """A body whose toes point backwards, by its left and right: exported left-handed, or with sides exchanged."""
+    """A body whose toes point backwards, by its left and right: exported left-handed, or with sides exchanged.
+
+    Chapter: 1.
+    """
     parts = [skeleton.find(f"{side}_{part}") for part in ("hip", "shoulder", "ankle", "toe")
              for side in ("left", "right")]
     if None in parts or len(set(parts)) < 8:

@@ -10,84 +10,87 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from ..body.motion import Motion
-from . import conventions
+from .conventions import TO_Z_UP, fail, load_bytes, source_from_dict, source_to_dict
 
 FORMAT, MAX_SIDECAR = "choreo_lib/bvh-sidecar", 4_000_000
 
 
 def sidecar_path(path) -> Path:
-    """Where the side-car of a BVH lies: ``dance.bvh.json`` beside ``dance.bvh``."""
+    """Where the side-car of a BVH lies: ``dance.bvh.json`` beside ``dance.bvh``. Chapter: 1."""
     path = Path(path)
     return path.with_name(path.name + ".json")
 
 
 def fingerprint(data: bytes) -> str:
-    """SHA-256 of a BVH, the same whatever ends its lines: git and mail may change those."""
+    """SHA-256 of a BVH, the same whatever ends its lines: git and mail may change those. Chapter: 1."""
     return hashlib.sha256(data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")).hexdigest()
 
 
 def sidecar_text(path, motion: Motion, sha256: str, **stated) -> str:
     """The side-car's JSON for a BVH of this fingerprint; ``stated`` is up, unit, names, order as it was written.
 
-    Errors: MotionFormatError where it grows beyond what is read back.
+    Errors: MotionFormatError where it grows beyond what is read back. Chapter: 1.
     """
-    words = {"format": FORMAT, "sha256": sha256, "fps": motion.fps, "name": motion.name, **stated,
-             "source": conventions.source_to_dict(motion.source)}
-    text = json.dumps(words, indent=1) + "\n"
+    text = json.dumps({"format": FORMAT, "sha256": sha256, "fps": motion.fps, "name": motion.name, **stated,
+                       "source": source_to_dict(motion.source)}, indent=1) + "\n"
     if len(text) > MAX_SIDECAR:
-        conventions.fail(
-            path,
-            f"its names and source fill {len(text):,} bytes, more than the {MAX_SIDECAR:,} that are read "
-            "back from a side-car; shorten them",
-        )
+        fail(path, f"its names and source fill {len(text):,} bytes, more than the {MAX_SIDECAR:,} that are read back "
+                   "from a side-car; shorten them")
     return text
 
 
 def check_free(path) -> Path:
-    """The side-car's path, unless somebody else's file stands there: then a MotionFormatError, and it is left alone."""
+    """The side-car's path, if no other file stands there.
+
+    Errors: MotionFormatError where one does, which is left alone. Chapter: 1.
+    """
     beside = sidecar_path(path)
-    if beside.exists() and _words(beside) is None:
-        conventions.fail(
-            path,
-            f"{beside.name} stands beside it, is no side-car of this library, and would be overwritten; "
-            "move it, or write the BVH under another name",
-        )
+    if beside.exists() and _load(beside) is None:
+        fail(path, f"{beside.name} stands beside it, is no side-car of this library, and would be overwritten; "
+                   "move it, or write the BVH under another name")
     return beside
 
 
-def read_sidecar(path, data: bytes, notes: list) -> dict:
-    """What the side-car states of these bytes, or {} where there is none; one that is not believed is noted."""
+def read_sidecar(path, data: bytes, notes: list[str]) -> dict[str, Any]:
+    """What the side-car states of these bytes, or {} where there is none; one that is not believed is noted.
+
+    Chapter: 1.
+    """
     beside = sidecar_path(path)
     if not beside.is_file():
         return {}
-    words = _words(beside)
-    if words is None:
+    stated = _load(beside)
+    if stated is None:
         notes.append(f"side-car not believed: {beside.name} is none, or is cut short")
-    elif words.get("sha256") != fingerprint(data):
+    elif stated.get("sha256") != fingerprint(data):
         notes.append(f"side-car not believed: {beside.name} was written for other bytes; the BVH has changed since")
-        words = None
-    return words or {}
+        return {}
+    return stated or {}
 
 
-def checked(words: dict, joints: int) -> dict:
-    """What a side-car (or the comment that older files carry) states, each part only where it can be meant."""
-    texts = lambda x: isinstance(x, list) and len(x) == joints and all(isinstance(n, str) for n in x)  # noqa: E731
-    number = lambda x: type(x) in (int, float)  # noqa: E731 (a bool is no number)
-    fits = {"up": lambda x: isinstance(x, str) and x in conventions.TO_Z_UP,
-            "unit": lambda x: number(x) and 1e-6 <= x <= 1e6, "fps": lambda x: number(x) and 0.01 <= x <= 10_000,
-            "name": lambda x: isinstance(x, str), "names": lambda x: texts(x) and len(set(x)) == joints,
-            "order": lambda x: isinstance(x, list) and all(type(j) is int for j in x)
-            and sorted(x) == list(range(joints))}
-    found = {key: words[key] for key, fit in fits.items() if key in words and fit(words[key])}
-    source = conventions.source_from_dict(words.get("source"))
-    return found if source is None else found | {"source": source}
+def checked(stated: dict[str, Any], joints: int) -> dict[str, Any]:
+    """What a side-car (or the comment that older files carry) states, each part only where it makes sense.
+
+    Chapter: 1.
+    """
+    number = lambda low, high: lambda x: type(x) in (int, float) and low <= x <= high  # noqa: E731 (a bool is none)
+    texts = lambda x: isinstance(x, list) and all(isinstance(name, str) for name in x)  # noqa: E731
+    places = lambda x: isinstance(x, list) and all(type(j) is int for j in x)  # noqa: E731
+    rules = {"up": lambda x: isinstance(x, str) and x in TO_Z_UP, "unit": number(1e-6, 1e6),
+             "fps": number(0.01, 10_000), "name": lambda x: isinstance(x, str),
+             "names": lambda x: texts(x) and len(x) == len(set(x)) == joints,
+             "order": lambda x: places(x) and sorted(x) == list(range(joints))}
+    sound = {key: stated[key] for key, rule in rules.items() if key in stated and rule(stated[key])}
+    source = source_from_dict(stated.get("source"))
+    return sound if source is None else sound | {"source": source}
 
 
-def _words(beside: Path) -> dict | None:
+def _load(beside: Path) -> dict[str, Any] | None:
     try:
-        words = json.loads(conventions.load_bytes(beside, MAX_SIDECAR))
+        stated = json.loads(load_bytes(beside, MAX_SIDECAR))
     except (ValueError, RecursionError):  # a MotionFormatError is a ValueError
         return None
-    return words if isinstance(words, dict) and words.get("format") == FORMAT else None
+    return stated if isinstance(stated, dict) and stated.get("format") == FORMAT else None

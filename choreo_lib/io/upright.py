@@ -1,10 +1,12 @@
-"""Which way is up, and how tall a body is: told from names, from the shape of the tree, and from how it moves.
+"""Which way is up, and how tall a body is: from names, from the shape of the tree, and from how it moves.
 
 A rest pose can lie although the dancer stands, and a dancer can lie although the rest pose stands. The motion decides
 where it stands on a floor; floor work is left to the rest pose. Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,34 +17,89 @@ _MOST = 0.8  # the share of frames that is most of them
 
 
 def sample(positions: np.ndarray) -> np.ndarray:
-    """Some 256 frames, evenly taken, in double precision."""
+    """Some 256 frames, evenly taken, in double precision. Chapter: 1."""
     return np.asarray(positions[:: max(1, len(positions) // 256)], np.float64)
 
 
 def bone_lengths(skeleton: Skeleton, positions: np.ndarray) -> np.ndarray:
-    """The usual length [J] of the bone that ends in each joint, from points [T, J, 3]."""
+    """The usual length [J] of the bone that ends in each joint, from points [T, J, 3]. Chapter: 1."""
     parents = np.maximum(skeleton.parents, 0)
     return np.median(np.linalg.norm(positions - positions[:, parents], axis=-1), axis=0)
 
 
-def landmarks(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:
-    """Head and feet: by name, else by the shape of the tree; (None, []) where neither shows them."""
+def named_landmarks(skeleton: Skeleton) -> tuple[int, list[int]] | None:
+    """Head and feet (or what is nearest to them) by their names, or None. Chapter: 1."""
     head = skeleton.find("head", "headtop", "headend", "jaw", "neck")
-    feet = [next((j for part in ("ankle", "toe", "knee") if (j := skeleton.find(f"{side}_{part}")) is not None), None)
-            for side in ("left", "right")]
-    feet = [j for j in feet if j is not None]
-    return (head, feet) if head is not None and feet else _by_shape(skeleton, bones)
+    found = [next((j for part in ("ankle", "toe", "knee") if (j := skeleton.find(f"{side}_{part}")) is not None), None)
+             for side in ("left", "right")]
+    feet = [foot for foot in found if foot is not None]
+    return (head, feet) if head is not None and feet else None
+
+
+def landmarks(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:
+    """Head and feet: by name, else by the shape of the tree; (None, []) where neither shows them.
+
+    Shapes: ``bones`` [J], see `bone_lengths`. Chapter: 1.
+    """
+    return named_landmarks(skeleton) or _by_shape(skeleton, bones)
+
+
+class Figure(NamedTuple):
+    """A body whose head and feet are known. Chapter: 1.
+
+    Shapes: ``points`` [T, J, 3], a sample; ``feet`` one or two joints; ``spine`` [T, 3] from feet to head, ``upward``
+    [3] the same in the rest pose, if there is one; ``bone_length``: of the bones between head and foot together, in
+    the units of the points.
+    """
+
+    points: np.ndarray
+    feet: list[int]
+    spine: np.ndarray
+    bone_length: float
+    upward: np.ndarray | None
+
+    @property
+    def height(self) -> float:
+        """How tall the body is; the crown and the heel come on top of its bones."""
+        return 1.05 * self.bone_length
+
+
+def figure_of(skeleton: Skeleton, positions: np.ndarray) -> Figure | None:
+    """What shows how a body stands, from positions [T, J, 3]; None where head and feet are not known. Chapter: 1."""
+    points = sample(positions)
+    bones = bone_lengths(skeleton, points)
+    head, feet = landmarks(skeleton, bones)
+    if head is None:
+        return None
+    between = set(skeleton.chain(head)) ^ set(skeleton.chain(feet[0]))  # by way of the joint where the limbs meet
+    upward = None
+    if skeleton.offsets is not None:
+        rest = np.zeros((len(skeleton), 3))
+        for j, parent in enumerate(skeleton.parents[1:], start=1):
+            rest[j] = rest[parent] + skeleton.offsets[j]
+        upward = rest[head] - rest[feet].mean(axis=0)
+    spine = points[:, head] - points[:, feet].mean(axis=1)  # [T, 3]
+    return Figure(points, feet, spine, float(bones[list(between)].sum()), upward)
+
+
+def height(skeleton: Skeleton, positions: np.ndarray) -> float:
+    """How tall a body is, in the units of its positions [T, J, 3]: along its bones, else its largest extent.
+
+    Chapter: 1.
+    """
+    figure = figure_of(skeleton, positions)
+    return figure.height if figure else float(np.median(np.ptp(sample(positions), axis=1).max(axis=-1)))
 
 
 def _by_shape(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:
     """Head and feet of a body whose names say nothing: legs are the twin limbs of the longest bones, arms the next,
     and the head is what else grows where the arms meet."""
-    children = [[] for _ in skeleton.names]
+    children: list[list[int]] = [[] for _ in skeleton.names]
     for parent, child in skeleton.bones:
         children[parent].append(child)
-    limb = {}  # joint -> the joints of the longest chain that hangs from it, itself first
+    limb: dict[int, list[int]] = {}  # joint -> the joints of the longest chain that hangs from it, itself first
     for j in reversed(range(len(skeleton))):
-        longest = max((limb[c] for c in children[j]), key=lambda chain: bones[chain].sum(), default=[])
+        longest: list[int] = max((limb[c] for c in children[j]), key=lambda chain: bones[chain].sum(), default=[])
         limb[j] = [j, *longest]
     pairs = []
     for joint, hanging in enumerate(children):
@@ -65,81 +122,50 @@ def _by_shape(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[i
     return crown[-1], [limb[leg][-1] for leg in legs]
 
 
-def height(skeleton: Skeleton, positions: np.ndarray) -> float:
-    """How tall a body is, in the units of its positions [T, J, 3]: along its bones, else its largest extent."""
-    points = sample(positions)
-    bones = bone_lengths(skeleton, points)
-    head, feet = landmarks(skeleton, bones)
-    if head is not None:
-        return 1.05 * path_length(skeleton, head, feet[0], bones)  # the crown and the heel come on top
-    return float(np.median((points.max(axis=1) - points.min(axis=1)).max(axis=-1)))
-
-
-def path_length(skeleton: Skeleton, head: int, foot: int, bones: np.ndarray) -> float:
-    """The length of the bones between two joints, by way of the joint where their limbs meet."""
-    return float(bones[list(set(skeleton.chain(head)) ^ set(skeleton.chain(foot)))].sum())
-
-
 def guess_up(skeleton: Skeleton, positions: np.ndarray) -> tuple[str | None, str]:
-    """The axis that points up, or None, and what to tell of a rest pose and a motion that disagree.
+    """The axis that points up, or None, and a warning where rest pose and motion disagree.
 
-    Shapes: ``positions`` [T, J, 3] as the file has them.
+    Shapes: ``positions`` [T, J, 3] as the file has them. Chapter: 1.
     """
-    points = sample(positions)
-    bones = bone_lengths(skeleton, points)
-    head, feet = landmarks(skeleton, bones)
-    if head is None:
-        return _of_points(points), ""
-    spine = points[:, head] - points[:, feet].mean(axis=1)  # [T, 3]
-    reach = path_length(skeleton, head, feet[0], bones)
-    danced, share = _stands_along(spine, reach)
-    if skeleton.offsets is not None:
-        rest = np.zeros((len(skeleton), 3))
-        for j, parent in enumerate(skeleton.parents[1:], start=1):
-            rest[j] = rest[parent] + skeleton.offsets[j]
-        rested = _clear(rest[head] - rest[feet].mean(axis=0), reach, 0.9)
-        if rested and danced and rested != danced and share >= 0.5:
-            if share >= _MOST and _is_floor(points, feet, danced, rested, reach):
-                return danced, f"the rest pose lies, its up axis being {rested}; the dancer stands along {danced}"
-            return rested, f"the rest pose stands along {rested}; the dancer mostly lies, along {danced}"
-        if rested:
-            return rested, ""
-    named = _named(skeleton)
-    if danced and share >= _MOST and (named or _sole(points, danced)):
+    figure = figure_of(skeleton, positions)
+    if figure is None:
+        return _of_points(sample(positions)), ""
+    danced, share = _stands_along(figure)
+    rested = None if figure.upward is None else _clear(figure.upward, figure.bone_length, 0.9)
+    if rested and danced and rested != danced and share >= 0.5:
+        if share >= _MOST and _is_floor(figure, danced, rested):
+            return danced, f"the rest pose lies, its up axis being {rested}; the dancer stands along {danced}"
+        return rested, f"the rest pose stands along {rested}; the dancer mostly lies, along {danced}"
+    if rested:
+        return rested, ""
+    named = named_landmarks(skeleton) is not None
+    if danced and share >= _MOST and (named or _evidence(_along(figure.points, danced), figure.points) > 0):
         return danced, ""
-    return _clear(spine.mean(axis=0), reach, STANDS) if named else None, ""
+    return _clear(figure.spine.mean(axis=0), figure.bone_length, STANDS) if named else None, ""
 
 
 def stands_along(skeleton: Skeleton, positions: np.ndarray, up: str) -> str | None:
-    """The axis other than ``up`` along which a body with known head and feet stands on a floor, if it does; or None."""
-    points = sample(positions)
-    bones = bone_lengths(skeleton, points)
-    head, feet = landmarks(skeleton, bones)
-    if head is None:
+    """The axis other than ``up`` along which a body with known head and feet stands on a floor, or None. Chapter: 1."""
+    figure = figure_of(skeleton, positions)
+    if figure is None:
         return None
-    reach = path_length(skeleton, head, feet[0], bones)
-    danced, share = _stands_along(points[:, head] - points[:, feet].mean(axis=1), reach)
-    stands = danced and danced != up and share >= _MOST and _is_floor(points, feet, danced, up, reach)
-    return danced if stands else None
+    danced, share = _stands_along(figure)
+    return danced if danced and danced != up and share >= _MOST and _is_floor(figure, danced, up) else None
 
 
-def _named(skeleton: Skeleton) -> bool:
-    return skeleton.find("head", "headtop", "headend", "jaw", "neck") is not None and any(
-        skeleton.find(f"{side}_{part}") is not None for side in ("left", "right") for part in ("ankle", "toe", "knee"))
-
-
-def _clear(spine: np.ndarray, reach: float, need: float) -> str | None:
+def _clear(spine: np.ndarray, bone_length: float, need: float) -> str | None:
     """The axis from feet to head, if it is clear, and if the body is about as long as its bones."""
     axis, length = int(np.abs(spine).argmax()), float(np.linalg.norm(spine))
-    if length < max(0.4 * reach, 1e-9) or abs(spine[axis]) < need * length:
+    if length < max(0.4 * bone_length, 1e-9) or abs(spine[axis]) < need * length:
         return None
     return ("-" if spine[axis] < 0 else "") + "xyz"[axis]
 
 
-def _stands_along(spine: np.ndarray, reach: float) -> tuple[str | None, float]:
+def _stands_along(figure: Figure) -> tuple[str | None, float]:
     """The axis along which a body stands in most frames, and in which share of them."""
-    length = np.linalg.norm(spine, axis=-1)
-    upright = (length > max(0.4 * reach, 1e-9))[:, None] & (np.abs(spine) > STANDS * length[:, None])  # [T, 3]
+    spine, length = figure.spine, np.linalg.norm(figure.spine, axis=-1)
+    stretched = length > max(0.4 * figure.bone_length, 1e-9)  # [T]
+    upright = stretched[:, None] & (np.abs(spine) > STANDS * length[:, None])  # [T, 3]
     share = np.stack([(upright & (spine > 0)).mean(axis=0), (upright & (spine < 0)).mean(axis=0)])  # [sign, 3]
     sign, axis = np.unravel_index(share.argmax(), share.shape)
     return (("-" if sign else "") + "xyz"[axis], float(share.max())) if share.max() > 0 else (None, 0.0)
@@ -149,30 +175,26 @@ def _along(points: np.ndarray, up: str) -> np.ndarray:
     return points[..., "xyz".index(up[-1])] * (-1.0 if up[0] == "-" else 1.0)
 
 
-def _is_floor(points: np.ndarray, feet: list[int], danced: str, rested: str, reach: float) -> bool:
+def _is_floor(figure: Figure, danced: str, rested: str) -> bool:
     """Whether the feet stand on a floor across ``danced``, rather than the body lies on one across ``rested``.
 
-    Floors are at nought, and nothing is below. Where that tells nothing (both axes have one, or the root is held at the
+    Floors are at nought, and nothing is below. Where that shows nothing (both axes have one, or the root is held at the
     origin), floor and weight keep their heights along the vertical, and wander along the others.
     """
+    points, tall = figure.points, figure.bone_length
     heights = _along(points, danced)
     lowest = heights.min(axis=1)
-    if np.mean(heights[:, feet].min(axis=1) - lowest < 0.12 * reach) < _MOST:
+    if np.mean(heights[:, figure.feet].min(axis=1) - lowest < 0.12 * tall) < _MOST:
         return False
     if danced[-1] == rested[-1]:  # on the feet, unless the hands or the head are what stands still
         return _evidence(-heights, points) == 0
-    at_nought = [-0.08 * reach < np.percentile(_along(points, up).min(axis=1), 5) < 0.15 * reach
+    at_nought = [-0.08 * tall < np.percentile(_along(points, up).min(axis=1), 5) < 0.15 * tall
                  for up in (danced, rested)]
-    if at_nought[0] != at_nought[1] or not at_nought[0] and np.abs(points[:, 0]).max() > 0.03 * reach:
+    if at_nought[0] != at_nought[1] or not at_nought[0] and np.abs(points[:, 0]).max() > 0.03 * tall:
         return at_nought[0]
     wanders = [np.ptp(np.percentile(_along(points, up).min(axis=1), (5, 95)))
                + np.ptp(np.percentile(_along(points, up).mean(axis=1), (5, 95))) for up in (danced, rested)]
     return wanders[0] < 0.7 * wanders[1]
-
-
-def _sole(points: np.ndarray, up: str) -> bool:
-    """Whether the low end along an axis is that of the feet: it rests on a floor, and stands still between steps."""
-    return _evidence(_along(points, up), points) > 0
 
 
 def _evidence(heights: np.ndarray, points: np.ndarray) -> float:
@@ -186,9 +208,9 @@ def _evidence(heights: np.ndarray, points: np.ndarray) -> float:
     frames = np.arange(len(points) - 1)
     speed = np.linalg.norm(np.diff(points, axis=0), axis=-1)
     still, level = [], []
-    for end_sites, sign in ((heights.argmin(axis=1), 1), (heights.argmax(axis=1), -1)):
-        outer = sign * heights[np.arange(len(heights)), end_sites]
-        still.append(np.percentile(speed[frames, end_sites[:-1]], 25) + 1e-4 * tall)
+    for tips, sign in ((heights.argmin(axis=1), 1), (heights.argmax(axis=1), -1)):
+        outer = sign * heights[np.arange(len(heights)), tips]
+        still.append(np.percentile(speed[frames, tips[:-1]], 25) + 1e-4 * tall)
         level.append(np.median(outer) - np.percentile(outer, 5) + 2e-3 * tall)
     votes = np.log(still[1] / still[0]), np.log(level[1] / level[0])
     return float(sum(votes)) if min(votes) > -0.25 and max(votes) > 0.7 else 0.0
@@ -201,4 +223,4 @@ def _of_points(points: np.ndarray) -> str | None:
     if points.shape[1] < 4 or extent.max() < 1.25 * np.sort(extent)[1]:
         return None
     signs = {up: _evidence(_along(points, up), points) for up in (axis, "-" + axis)}
-    return max(signs, key=signs.get) if max(signs.values()) > 1 else None
+    return max(signs, key=lambda up: signs[up]) if max(signs.values()) > 1 else None

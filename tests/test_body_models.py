@@ -72,6 +72,7 @@ def test_points_on_the_skin_are_left_out(given, kept, tmp_path):
     points = np.concatenate([standing(kept), small(T, given - kept, 3)], axis=1)
     motion = quietly(read_motion, saved(tmp_path / "x.npz", joints=points, fps=30), up="z", scale=1.0)
     assert len(motion.skeleton) == kept and any("left out" in note for note in motion.notes)
+    np.testing.assert_allclose(motion.positions, points[:, :kept], atol=1e-6)
 
 
 def test_two_people_in_one_array_are_a_duet(tmp_path):

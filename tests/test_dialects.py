@@ -357,6 +357,15 @@ def test_records_take_every_form_of_mediapipe(kind):
     assert kind == "tensorflow" or landmarks.records(nobody, 0, SIZE) == []
 
 
+def test_records_are_in_pixels_of_the_image_and_metres_about_the_pelvis():
+    point = {"x": 0.25, "y": 0.5, "z": 0.0, "visibility": 0.9}
+    solid = [{"x": 0.01 * k, "y": 1.0, "z": 2.0, "visibility": 0.9} for k in range(33)]
+    (record,) = landmarks.records({"pose_landmarks": [[point] * 33], "pose_world_landmarks": [solid]}, 0, SIZE)
+    np.testing.assert_allclose(np.reshape(record["keypoints"], (29, 3)), [[320, 360, 0.9]] * 29)
+    hips = np.reshape(record["pred_xyz_jts"], (24, 3))[:3]  # landmarks 23 and 24, and between them the pelvis
+    np.testing.assert_allclose(hips, [[0, 0, 0], [-0.005, 0, 0], [0.005, 0, 0]], atol=1e-6)
+
+
 def test_records_say_what_they_take():
     for wrong in (None, 5, "abc", {}, {"pose_landmarks": [[]]}):
         with pytest.raises(cl.MotionFormatError, match="pose_world_landmarks"):

@@ -12,7 +12,8 @@ from cases import CASES
 from make_fbx import Stack, body, still, sway, write
 
 from choreo_lib import MotionFormatError, MotionGuessWarning, read_duet, read_motion
-from choreo_lib.io import fbx_scene
+from choreo_lib.io import fbx, fbx_scene
+from choreo_lib.io.conventions import TO_Z_UP
 
 pytest.importorskip("ufbx")
 
@@ -171,6 +172,16 @@ def test_a_unit_misstated_is_read_and_told(tmp_path):
         motion = read_motion(path)
     assert np.ptp(motion.positions[0, :, 2]) > 100
     is_the_dance(quietly(read_motion, path, scale=0.01))
+
+
+@pytest.mark.parametrize("axes, up, wanted", [
+    ([0, 2, 4], "y", TO_Z_UP["y"]), ([0, 4, 3], "z", np.eye(3)),  # numbered +x -x +y -y +z -z
+    ([2, 4, 0], "z", [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), ([3, 4, 0], "z", [[0, -1, 0], [-1, 0, 0], [0, 0, 1]])])
+def test_right_up_and_front_are_the_whole_basis(axes, up, wanted):
+    """The last is left-handed, and its basis mirrors it back."""
+    basis, stated = fbx._basis(axes)
+    np.testing.assert_array_equal(basis, wanted)
+    assert stated == up
 
 
 def test_z_up_is_read_as_stated(tmp_path):

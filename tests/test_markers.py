@@ -154,6 +154,15 @@ def test_a_point_at_exactly_the_origin_was_not_seen(make):
     assert quietly(read_markers, path, **said(path)).gaps == (("RFHD", 7, 7),)
 
 
+def test_a_gap_is_filled_along_the_curve_on_both_of_its_sides():
+    path = np.linspace(0, 1, 60)[:, None, None] ** 3 * np.ones((1, 1, 3))
+    seen, straight = path.copy(), path.copy()
+    seen[18:27] = np.nan
+    straight[18:27, 0] = np.linspace(path[17, 0], path[27, 0], 11)[1:-1]
+    filled = cl.Markers(("A",), seen, 100.0).filled(0.1)
+    assert filled.gaps == () and np.abs(filled.positions - path).max() < 0.4 * np.abs(straight - path).max()
+
+
 def test_a_label_that_stands_twice_leaves_the_others_as_they_are():
     notes = []
     assert unique_names(["A", "A", "A_2", "B", "A"], notes, "label") == ["A", "A_3", "A_2", "B", "A_4"]

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..body.motion import Source
+from ..body.source import Source
 from ..core import files
 from ..core.arguments import MAX_CELLS, MAX_FRAMES, printable, shown
 from ..core.arguments import number as any_number

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..body.compatibility import same_rate
-from ..body.motion import Duet, Motion, Source
+from ..body.motion import Duet, Motion
+from ..body.source import Source
 from ..body.rotations import continuous
 from .conventions import atomic_write, fail, source_to_dict
 from .record import Recording

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..body.motion import Duet, Motion, Source
+from ..body.motion import Duet, Motion
+from ..body.source import Source
 from ..body.rotations import change_basis
 from ..body.skeleton import Skeleton, forward_kinematics
 from ..core.arguments import shown

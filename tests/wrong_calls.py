@@ -21,7 +21,7 @@ from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
 from choreo_lib.extensions import duet_vae, foot_skate, latent_sequence, solo_vae
 from choreo_lib.io.landmarks import records
-from choreo_lib.sets import augmentation, particles, registry, synthetic, windows
+from choreo_lib.sets import augmentation, particles, registry, splits, synthetic, windows
 from choreo_lib.show import payload, player, plots
 from choreo_lib.systems import losses
 from choreo_lib.training import artifacts
@@ -96,7 +96,7 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "load_motion": {"name": "synthetic/canon/a"}, "load_duet": {"name": "synthetic/canon"}, "splits": {"name": "salsa"},
     "data_path": {"name": "synthetic/canon"}, "load_model": {"name": "springs5"}, "Coupling": {"kind": "canon"},
     "fetch": {"name": "synthetic/canon"}, "missing": {"name": "synthetic/canon"},
-    "is_here": {"name": "synthetic/canon"}, "datasets.source": {"name": "synthetic"},
+    "datasets.source": {"name": "synthetic"},
     "find_recipe": {"name": "springs5"}, "read_duet": {"path_b": FOLDER / "b.bvh"},
     "rotate_z": {"rotations": torch.tensor(MOTION.rotations), "angle": torch.zeros(1)},
     "rotation_difference": {"one": torch.ones(2, 4) / 2, "other": torch.ones(2, 4) / 2},
@@ -141,7 +141,7 @@ def verbs() -> dict:
     add(cl.conform, cl.read_markers)
     add("back", of=cl.conform(MOTION, BODY)[1], prefix="report.")
     add(cl.evaluate, prefix="model.")
-    add(artifacts.train, artifacts.find_recipe, registry.fetch, registry.missing, registry.is_here)
+    add(artifacts.train, artifacts.find_recipe, registry.fetch, registry.missing)
     add(registry.source, prefix="datasets.")
     add("from_rotations", of=cl.Motion), add("transformed", "resampled", of=MOTION)
     add("index", "find", of=BODY, prefix="Skeleton.")
@@ -175,7 +175,7 @@ def verbs() -> dict:
     add("table", of=baselines.Scores({}, (1,), 30.0))
     add(plots.seq, plots.ghost, plots.strings, plots.leads, plots.arrows, plots.paths, plots.distance, plots.traces,
         plots.best_side, player.describe, payload.read_payload)
-    add(windows.cut, windows.split_in_time, windows.takes_of, positions_of, rotate_z,
+    add(windows.cut, splits.split_in_time, windows.takes_of, positions_of, rotate_z,
         reference_frame, velocities)
     add("subset", "to", "order", "batches", "with_joints", "__getitem__", of=WINDOWS, prefix="Windows.")
     add("to_local", "to_world", of=FRAME)

@@ -22,7 +22,7 @@ from ..body.motion import Duet, Motion, Source
 from ..core.arguments import count, each, flag, number, path, printable, takes, text
 from ..core.shapes import array
 from ..io.conventions import atomic_write
-from ..sets.registry import vouched
+from ..sets.terms import verified_terms
 from . import palette
 from .drawable import SEEN, joint_of
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
@@ -92,8 +92,8 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     that a file allows it counts only where the file holds motion of a registered set (`choreo_lib.Source`).
     Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
     """
-    dancers = tuple(map(vouched, _dancers(motion)))
-    ghosts = () if ghost is None else tuple(map(vouched, _dancers(ghost)))
+    dancers = tuple(map(verified_terms, _dancers(motion)))
+    ghosts = () if ghost is None else tuple(map(verified_terms, _dancers(ghost)))
     last = len(motion) - 1
     spots = _map(places, len(motion))
     if loop is None:

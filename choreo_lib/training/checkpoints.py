@@ -196,7 +196,8 @@ def _slots(path, tensors: dict[str, torch.Tensor], optimiser) -> dict[int, dict]
 def _state(path, meta: dict[str, str]) -> dict:
     """Where the run stood, each entry of the right kind."""
     state = _json(path, meta, "state", dict)
-    kinds = {"epoch": _count, "step": _count, "waited": _count, "seconds": _number, "best": lambda x: type(x) is float,
+    kinds = {"epoch": _count, "step": _count, "stale_epochs": _count, "seconds": _number,
+             "best": lambda x: type(x) is float,
              "sums": lambda x: isinstance(x, dict) and all(type(each) in (int, float) for each in x.values()),
              "rows": lambda x: isinstance(x, list) and all(isinstance(row, dict) and all(
                  type(each) in (int, float) for each in row.values()) for row in x)}

@@ -110,9 +110,10 @@ def auc(scores, truth) -> float:
     Errors: ValueError where all cases are true or all false, or a score is nan. Chapter: 3; used in chapters 5 and 9.
     Mann and Whitney, Annals of Mathematical Statistics 1947; Hanley and McNeil, Radiology 1982.
     """
+    from sklearn.metrics import roc_auc_score
+
     scores, truth = _cases(scores, truth)
-    hits = truth.sum()
-    return float((rankdata(scores)[truth].sum() - hits * (hits + 1) / 2) / (hits * (len(truth) - hits)))
+    return float(roc_auc_score(truth, scores))
 
 
 @takes(scores=array(finite=False), truth=array())
@@ -123,19 +124,19 @@ def average_precision(scores, truth) -> float:
     strings among 1,682 pairs, whose share is 0.0036.
     Ties are passed together. Shapes, errors: as `auc`. Chapter: 9.
     """
+    from sklearn.metrics import average_precision_score
+
     scores, truth = _cases(scores, truth)
-    order = np.argsort(-scores, kind="stable")
-    last = np.r_[np.diff(scores[order]) != 0, True]  # the last case of each group of equal scores
-    hits, passed = np.cumsum(truth[order])[last], np.arange(1, len(truth) + 1)[last]
-    return float((np.diff(hits, prepend=0) * hits / passed).sum() / truth.sum())
+    return float(average_precision_score(truth, scores))
 
 
 def _cases(scores, truth):
+    """Ranks, which is all that counts and finite even where a score is not, and booleans."""
     scores, truth = _array(scores).ravel(), _array(truth).ravel() > 0
     if scores.shape != truth.shape or truth.all() or not truth.any() or np.isnan(scores).any():
         raise ValueError(f"{len(scores)} scores ({np.isnan(scores).sum()} nan), and a truth with {truth.sum()} true of "
                          f"{len(truth)} cases: there must be a score a case, a number, and both true and false cases")
-    return scores, truth
+    return rankdata(scores), truth
 
 
 def _array(values) -> np.ndarray:

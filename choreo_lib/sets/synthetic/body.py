@@ -21,8 +21,6 @@ SIDES = (("left", 1.0), ("right", -1.0))  # the left side is +X in the rest pose
 ELBOW_LIMIT = np.deg2rad((4.0, 140.0))
 KNEE_LIMIT = np.deg2rad((2.0, 140.0))
 HEAD_TURN_LIMIT = np.deg2rad(65.0)
-
-
 _SHARE = number(0.7, 1.4, what="a share of an average body's")
 
 
@@ -105,7 +103,7 @@ def about(axis: str, angle: np.ndarray) -> np.ndarray:
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
-    """Vectors [..., 3] made one long."""
+    """Vectors [..., 3] scaled to length one."""
     return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
 
 
@@ -122,8 +120,8 @@ def two_bone_ik(start, goal, upper: float, lower: float, bend, limit) -> tuple[n
     Out of reach, the limb points at the goal as far as its joint limit allows. Source: the law of cosines.
     """
     line = goal - start
-    reach = lambda flexion: np.sqrt(upper**2 + lower**2 + 2 * upper * lower * np.cos(flexion))  # noqa: E731
-    distance = np.clip(np.linalg.norm(line, axis=-1), reach(limit[1]), reach(limit[0]))[..., None]
+    distance_at = lambda flexion: np.sqrt(upper**2 + lower**2 + 2 * upper * lower * np.cos(flexion))  # noqa: E731
+    distance = np.clip(np.linalg.norm(line, axis=-1), distance_at(limit[1]), distance_at(limit[0]))[..., None]
     along = unit(line)
     side = unit(bend - (bend * along).sum(-1, keepdims=True) * along)
     near = (upper**2 - lower**2 + distance**2) / (2 * distance)
@@ -155,7 +153,7 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
     """Let a body dance what `choreo_lib.sets.synthetic.score.Score.at` says.
 
     Shapes: the arrays of ``moves``, each [T, ...]; angles in radians, places in metres.
-    Gives a Performance; hands that hold something are placed afterwards by `reach`.
+    Gives a Performance; hands that hold something are placed afterwards by `place_hand`.
     """
     length = np.linalg.norm(skeleton.offsets, axis=-1)
     feet, foot_yaw, foot_pitch = moves["feet"], moves["foot_yaw"], moves["foot_pitch"]
@@ -177,56 +175,54 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
         world[:, ankle] = foot
         world[:, J[f"{side}_foot"]] = world[:, J[f"{side}_bigtoe"]] = foot
     bend, tilt, twist = np.moveaxis(moves["spine"], -1, 0)
-    turn = (
-        about("z", (twist - moves["hip_twist"]) / 3) @ about("y", (tilt - moves["hip_roll"]) / 3) @ about("x", bend / 3)
-    )
+    third = about("z", (twist - moves["hip_twist"]) / 3) @ about("y", (tilt - moves["hip_roll"]) / 3)
+    third = third @ about("x", bend / 3)  # of three joints, each takes a third of the way
     for joint, parent in (("spine1", "pelvis"), ("spine2", "spine1"), ("spine3", "spine2")):
-        world[:, J[joint]] = world[:, J[parent]] @ turn
+        world[:, J[joint]] = world[:, J[parent]] @ third
     chest = world[:, J["spine3"]]
     look = moves["look"] - moves["heading"] - twist
     look = HEAD_TURN_LIMIT * np.sin(look)  # towards the partner, and back to the front when the partner is behind
     nod = about("x", moves["nod"] - 0.4 * bend)
     world[:, J["neck"]] = chest @ about("z", 0.4 * look)
     world[:, J["jaw"]] = world[:, J["head"]] = world[:, J["neck"]] @ about("z", 0.6 * look) @ nod
-    done = Performance(skeleton, world, root)
+    performance = Performance(skeleton, world, root)
     for i, (side, sign) in enumerate(SIDES):
         angles = moves["arms"][:, i]
         shrug = sign * -0.25 * np.clip(angles[:, 0] - 1.2, 0, None)
         world[:, J[f"{side}_collar"]] = chest @ about("y", shrug)
         arm, forearm = arm_directions(angles, sign)
-        place_arm(
-            done, i, np.einsum("tij,tj->ti", chest, arm), np.einsum("tij,tj->ti", chest, forearm), moves["wrists"][:, i]
-        )
-    return done
+        arm, forearm = (np.einsum("tij,tj->ti", chest, bone) for bone in (arm, forearm))  # into the world
+        place_arm(performance, i, arm, forearm, moves["wrists"][:, i])
+    return performance
 
 
-def place_arm(done: Performance, i: int, arm: np.ndarray, forearm: np.ndarray, wrist: np.ndarray) -> None:
+def place_arm(performance: Performance, i: int, arm: np.ndarray, forearm: np.ndarray, wrist: np.ndarray) -> None:
     """Point one arm's bones along world directions [T, 3]; the hand bends by `wrist` [T] radians."""
     side, sign = SIDES[i]
     fold = forearm - (forearm * arm).sum(-1, keepdims=True) * arm
     rest = frame(np.array([sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
     hinge = frame(arm, fold)
-    done.world[:, J[f"{side}_shoulder"]] = hinge @ rest.T
+    performance.world[:, J[f"{side}_shoulder"]] = hinge @ rest.T
     elbow = np.stack([forearm, np.cross(hinge[..., 2], forearm), hinge[..., 2]], axis=-1) @ rest.T
-    done.world[:, J[f"{side}_elbow"]] = elbow
+    performance.world[:, J[f"{side}_elbow"]] = elbow
     hand = elbow @ about("y", sign * wrist)
     for joint in ("wrist", "thumb", "middle"):
-        done.world[:, J[f"{side}_{joint}"]] = hand
+        performance.world[:, J[f"{side}_{joint}"]] = hand
 
 
-def reach(done: Performance, i: int, goal: np.ndarray) -> None:
+def place_hand(performance: Performance, i: int, goal: np.ndarray) -> None:
     """Bring one hand's middle joint to world points [T, 3], or as near as the arm is long."""
     side, sign = SIDES[i]
-    skeleton = done.skeleton
+    skeleton = performance.skeleton
     length = np.linalg.norm(skeleton.offsets, axis=-1)
     shoulder, elbow, wrist = (J[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist"))
     hand = length[J[f"{side}_thumb"]] + length[J[f"{side}_middle"]]
-    placed = done.positions()
-    chest = done.world[:, J["spine3"]]
+    placed = performance.positions()
+    chest = performance.world[:, J["spine3"]]
     out = np.einsum("tij,j->ti", chest, np.array([0.8 * sign, 0.4, -1.0]))
     # the hand continues the forearm, so the chain has two bones: upper arm, and forearm with hand
     arm, forearm = two_bone_ik(placed[:, shoulder], goal, length[elbow], length[wrist] + hand, out, ELBOW_LIMIT)
-    place_arm(done, i, arm, forearm, np.zeros(len(goal)))
+    place_arm(performance, i, arm, forearm, np.zeros(len(goal)))
 
 
 def _pelvis_height(skeleton, pelvis, root, ankles, bounce) -> np.ndarray:

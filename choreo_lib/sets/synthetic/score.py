@@ -143,13 +143,13 @@ class Score:
         partner is, radians; ``hips`` half the width of the stance, metres.
         """
         period = self.beats[1] - self.beats[0]
-        glide = lambda keys, early=0.0: _read(keys, self.beats, times, early)  # noqa: E731
+        at_times = lambda keys: interpolate_keys(keys, self.beats, times)  # noqa: E731
         prints, yaws = self._footprints(*standing(self.beats), hips)
         feet, yaw, pitch, weight = self._feet(times, prints, yaws, period)
         pelvis = (feet[..., :2] * weight[..., None]).sum(1)
         heading = _ease(yaw.mean(-1), radius=7)
         back = np.stack([-np.sin(heading), np.cos(heading)], -1)
-        pelvis = _ease(pelvis) + back * glide(self.lean)[:, None]
+        pelvis = _ease(pelvis) + back * at_times(self.lean)[:, None]
         sway = weight[:, 1] - weight[:, 0]
         pulse = (times - self.beats[0]) / period
         return {
@@ -161,11 +161,11 @@ class Score:
             "bounce": 0.012 + 0.012 * np.cos(2 * np.pi * pulse),
             "hip_roll": 0.09 * _ease(sway[:, None])[:, 0],
             "hip_twist": 0.12 * _ease(sway[:, None])[:, 0],
-            "spine": glide(self.spine),
-            "arms": glide(self.arms),
-            "wrists": glide(self.wrists),
+            "spine": at_times(self.spine),
+            "arms": at_times(self.arms),
+            "wrists": at_times(self.wrists),
             "look": look,
-            "nod": glide(self.nod),
+            "nod": at_times(self.nod),
         }
 
     def _footprints(self, places: np.ndarray, facing: np.ndarray, hips: float) -> tuple[np.ndarray, np.ndarray]:
@@ -217,12 +217,11 @@ def _quintic(x: np.ndarray) -> np.ndarray:
     return x**3 * (10 - 15 * x + 6 * x**2)
 
 
-def _read(keys: np.ndarray, beats: np.ndarray, times: np.ndarray, early: float) -> np.ndarray:
-    """Keys [K, ...] at times [T]: leave each key softly, arrive on the beat."""
+def interpolate_keys(keys: np.ndarray, beats: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Keys [K, ...] at times [T] seconds, [T, ...]: minimum jerk from each key to the next, on the beat. Chapter: 1."""
     k = np.clip(np.searchsorted(beats, times, side="left"), 1, len(beats) - 1)
     through = np.clip((times - beats[k - 1]) / (beats[1] - beats[0]), 0, 1)
-    share = _quintic(np.clip((through - early) / (1 - early), 0, 1))
-    share = share.reshape((-1,) + (1,) * (keys.ndim - 1))
+    share = _quintic(through).reshape((-1,) + (1,) * (keys.ndim - 1))
     return _ease(keys[k - 1] * (1 - share) + keys[k] * share)
 
 

@@ -151,13 +151,13 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
 
 
 def finish(model: torch.nn.Module, clean: Windows | Particles) -> None:
-    """What is left to do once a model is trained: it measures what it missed, where it can, and returns to the CPU.
+    """What is left to do with a trained model: fit its residuals, if it has any, and put it on the CPU in evaluation mode.
 
     Chapter: 4.
     """
     if hasattr(model, "fit_residuals"):
         model.fit_residuals(clean.batches(1024))
-    model.cpu()
+    model.cpu().eval()
 
 
 def _write_examples(model: extensions.VAERNN, take: Duet, out: Path) -> None:

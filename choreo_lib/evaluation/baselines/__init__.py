@@ -3,9 +3,17 @@
 Taught in chapter 3; forces by algebra in chapter 8.
 """
 
-from .coupling import CouplingScores, Swap, cross_correlation_coupling, granger_coupling, partner_swap, ridge_coupling
+from .coupling import (
+    CouplingScores,
+    Swap,
+    cross_correlation_coupling,
+    granger_coupling,
+    partner_swap,
+    ridge_coupling,
+)
 from .forces import Forces, correlation_edges, force_edges
-from .forecast import HORIZONS, ConstantVelocity, DampedVelocity, Forecaster, Ridge, Scores, ZeroVelocity, evaluate
+from .forecast import HORIZONS, ConstantVelocity, DampedVelocity, Forecaster, Scores, ZeroVelocity, evaluate
+from .ridge import Ridge
 from .translation import MeanPartner, RidgeTranslation
 
 __all__ = [

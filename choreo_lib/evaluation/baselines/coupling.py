@@ -43,8 +43,8 @@ def cross_correlation_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 0
     frames, with 5, say, both signals are first replaced by the residuals of their own autoregressions (prewhitening).
     Movement is slow compared with a frame, so pseudo-pairs correlate by chance; their innovations do not, and this is
     the strongest baseline here.
-    Shapes: `CouplingScores`, score -1 to 1. Units: ``max_lag`` seconds. Errors: ValueError for a duet shorter than twice
-    the lag. Chapter: 3. Whitening: Box and Jenkins, "Time Series Analysis", 1970.
+    Shapes: `CouplingScores`, score -1 to 1. Units: ``max_lag`` seconds. Errors: ValueError for a duet shorter than
+    twice the lag. Chapter: 3. Whitening: Box and Jenkins, "Time Series Analysis", 1970.
     """
     lags, (sent, received) = _signals(duet, max_lag, own)
     if whiten:
@@ -60,7 +60,8 @@ def cross_correlation_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 0
 
 
 @takes(duet=a(Duet), max_lag=seconds, order=count(1, 1000), ridge=number(0), own=flag)
-def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: float = 0.1, own: bool = False) -> CouplingScores:
+def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: float = 0.1,
+                     own: bool = False) -> CouplingScores:
     """Does knowing the sender's past help to predict a receiver whose own past is known?
 
     score = log(S_own / S_both): the squared residuals of the receiver's autoregression of ``order`` frames, without
@@ -81,7 +82,8 @@ def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: fl
     found = []
     for direction in (0, 1):
         # rows that ask for small weights make a least squares problem a ridge regression
-        small = np.broadcast_to(np.sqrt(_rounding_variance(mine[direction])) * np.eye(order), (len(now[0]), order, order))
+        small = np.sqrt(_rounding_variance(mine[direction])) * np.eye(order)
+        small = np.broadcast_to(small, (len(now[0]), order, order))
         basis = np.linalg.qr(np.concatenate([mine[direction], small], axis=1))[0][:, : mine.shape[2]]  # [J, 3N, order]
         left = now[direction] - (basis @ (_transposed(basis) @ now[direction][..., None]))[..., 0]  # [J, 3N]
         past = theirs[direction]
@@ -100,7 +102,8 @@ def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: fl
 
 
 @takes(duet=a(Duet), max_lag=seconds, whiten=count(0, 1000), ridge=number(0), own=flag)
-def ridge_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: float = 1.0, own: bool = False) -> CouplingScores:
+def ridge_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: float = 1.0,
+                   own: bool = False) -> CouplingScores:
     """Predict each joint from all of the partner's joints at once; the norm of a sender's weights is its score.
 
     Neighbouring joints move alike, and here they compete: the elbow gets no weight for what the wrist explains better.
@@ -129,7 +132,10 @@ def ridge_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: flo
 
 
 class Swap(NamedTuple):
-    """What `partner_swap` finds: the measure of true pairs and of pseudo-pairs, one a window, and the AUC. Chapter: 3."""
+    """What `partner_swap` finds: the measure of true pairs and of pseudo-pairs, a number a window; the AUC.
+
+    Chapter: 3.
+    """
 
     true: np.ndarray
     swapped: np.ndarray

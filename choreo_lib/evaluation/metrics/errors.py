@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import roma
 import torch
 from scipy.stats import rankdata
 
@@ -12,12 +13,12 @@ from ...core.shapes import array
 
 @takes(predicted=array(..., "joints", 3), true=array(..., "joints", 3), align=choice("root", "procrustes"))
 def mpjpe(predicted, true, align: str | None = None):
-    """Mean distance between predicted and true joints: what most papers call MPJPE.
+    """MPJPE: the mean distance between predicted and true joints.
 
-    ``align``: None compares places in the room; "root" first puts joint 0 on joint 0 (of bodies whose root is no
-    pelvis, pass the joints from the pelvis on), so that only the pose counts;
-    "procrustes" first gives each predicted frame the best rotation, translation and scale (no reflection), so that
-    only the shape counts, and a dancer who faces the wrong way goes unpunished.
+    ``align``: None compares positions in the world; "root" first puts joint 0 on joint 0 (of bodies whose root is no
+    pelvis, pass the joints from the pelvis on), so that only the pose counts; "procrustes" (PA-MPJPE) first gives each
+    predicted frame the best rotation, translation and scale (no reflection), so that only the shape counts, whichever
+    way the dancer faces.
     Shapes: [..., J, 3] each -> [...]; arrays for arrays, tensors for tensors. One of them may have more axes before, as
     several samples [S, T, J, 3] of one truth [T, J, 3] have; axes that both have are equally long.
     Units: metres. Errors: ValueError for shapes that do not fit and an unknown ``align``.
@@ -38,26 +39,21 @@ def mpjpe(predicted, true, align: str | None = None):
     return error.numpy() if as_arrays else error
 
 
-def _procrustes(moving, fixed):
-    """Points [..., J, 3] turned, scaled and shifted onto others: equations 40 to 43 of Umeyama (1991)."""
-    centre, goal = moving.mean(-2, keepdim=True), fixed.mean(-2, keepdim=True)
-    x, y = moving - centre, fixed - goal
-    u, size, v = torch.linalg.svd(y.mT @ x)  # [..., 3, 3]
-    sign = torch.ones_like(size)
-    sign[..., 2] = torch.sign(torch.linalg.det(u) * torch.linalg.det(v))  # a dancer is not her mirror image
-    turn = u @ (sign[..., None] * v)
-    scale = (size * sign).sum(-1) / (x**2).sum((-1, -2)).clamp_min(torch.finfo(x.dtype).tiny)
-    return scale[..., None, None] * (x @ turn.mT) + goal
+def _procrustes(moving: torch.Tensor, fixed: torch.Tensor) -> torch.Tensor:
+    """Points [..., J, 3] rotated, scaled and shifted onto others; no reflection: a dancer is not a mirror image."""
+    moving, fixed = torch.broadcast_tensors(moving, fixed)
+    rotation, shift, scale = roma.rigid_points_registration(moving, fixed, compute_scaling=True)
+    scale = scale.nan_to_num()  # of points that are all in one place
+    return scale[..., None, None] * (moving @ rotation.mT) + shift[..., None, :]
 
 
 @takes(values=array(None) | each(array(None), least=1), block=count(), samples=count(1, 100_000), seed=seed,
        level=number(above=0, high=1))
 def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, level: float = 0.95):
-    """Between which bounds the mean of serially dependent values lies: the moving-block bootstrap.
+    """A confidence interval of the mean of serially dependent values, by the moving-block bootstrap.
 
-    Errors of neighbouring frames are nearly the same error, so resampling single frames would promise too narrow an
-    interval. Here whole blocks of ``block`` neighbours are drawn, long enough that what is in one says little
-    about the next.
+    Errors of neighbouring frames are nearly the same error, so resampling single frames would give too narrow an
+    interval. Here whole blocks of ``block`` neighbours are drawn, long enough to be nearly independent.
     Shapes: ``values`` [N], or a list of such arrays, one a take (blocks do not cross takes) -> (low, high).
     Units: those of the values. Errors: ValueError where fewer than two blocks fit, or a take is shorter than one.
     Chapter: 3. Künsch, "The jackknife and the bootstrap for general stationary observations", Annals of
@@ -79,7 +75,7 @@ def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, leve
 
 @takes(errors=array("samples", "windows"))
 def best_of(errors) -> float:
-    """Error of the best of several samples for each window, averaged over windows.
+    """Error of the best of several samples for each window (best of N), averaged over windows.
 
     It rewards samples that spread out, however bad the rest are: read it beside their mean error and `diversity`.
     Shapes: [samples, N] -> one number. Units: those of the errors. Chapter: 3; used in chapters 4 and 5.
@@ -89,7 +85,7 @@ def best_of(errors) -> float:
 
 @takes(samples=array(..., "joints", 3))
 def diversity(samples) -> float:
-    """How far samples for the same window lie apart: mean joint distance between pairs of different samples.
+    """Mean joint distance between pairs of different samples for the same window.
 
     Noise is diverse too: read it beside the samples' mean error.
     Shapes: [S, ..., J, 3] -> one number. Units: metres. Errors: ValueError for fewer than two samples.
@@ -104,7 +100,7 @@ def diversity(samples) -> float:
 
 @takes(scores=array(finite=False), truth=array())
 def auc(scores, truth) -> float:
-    """The chance that a true case scores above a false one, ties counting half: area under the ROC curve.
+    """Area under the ROC curve: the probability that a true case scores above a false one, ties counting half.
 
     Shapes: both of one shape, ``truth`` boolean -> a number from 0 to 1; 0.5 is guessing.
     Errors: ValueError where all cases are true or all false, or a score is nan. Chapter: 3; used in chapters 5 and 9.
@@ -118,10 +114,10 @@ def auc(scores, truth) -> float:
 
 @takes(scores=array(finite=False), truth=array())
 def average_precision(scores, truth) -> float:
-    """Walk down the ranking: at each true case, what share of those passed so far was true? The mean of these.
+    """Average precision: down the ranking, the mean over true cases of the share of true cases so far.
 
     Where true cases are rare it is stricter than `auc`. Guessing gives a little more than their share: 0.0077 for 6
-    strings among 1,682 pairs, whose share is 0.0036.
+    edges among 1,682 pairs, whose share is 0.0036.
     Ties are passed together. Shapes, errors: as `auc`. Chapter: 9.
     """
     from sklearn.metrics import average_precision_score

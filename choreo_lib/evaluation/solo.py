@@ -31,8 +31,8 @@ def evaluate_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int =
     otherwise. Chapter: 4.
     """
     model.eval()
-    device = model.middle.device
     real = torch.cat([model.seen(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
+    device = real.device
     samples = min(samples, len(real), len(train))  # a Frechet distance compares as many with as many
     linear = {**model.config(), "hidden": 1, "layers": 1, "shortcut": True}  # until trained its LSTMs add nothing
     pca, bare = (SoloVAE.from_config({**linear, "whole": whole}).to(device).eval() for whole in (False, model.whole))
@@ -43,7 +43,7 @@ def evaluate_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int =
     phrases = {"": real[torch.randperm(len(real), generator=generator)[:samples]],
                "_training": model.seen(train[torch.randperm(len(train), generator=generator)[:samples]])[0]}
     references = {name: _movement(x, asked) for name, x in phrases.items()}
-    rows = {}
+    rows: dict[str, dict[str, float]] = {}
     for row, vae in (("model", model), ("pca", pca)):
         drawn = {row: vae.with_detail(vae.decode(vae.draw(samples)))}
         if vae.whole:
@@ -76,10 +76,10 @@ def _millimetres(x: torch.Tensor, y: torch.Tensor) -> float:
 
 def _movement(x: torch.Tensor, windows: Windows) -> tuple[float, float, np.ndarray, float]:
     """How phrases [N, T, J * 3] move: mean jerk, mean range of motion, kinetic features [N, K], bones' variation."""
-    x = x.unflatten(2, (-1, 3)).cpu().double().numpy()
-    motions = [Motion(each, windows.fps, windows.skeleton) for each in x]
-    return (float(metrics.jerk(x.swapaxes(0, 1), windows.fps).mean()),
-            float(np.linalg.norm(x - x.mean(1, keepdims=True), axis=-1).mean()),
+    phrases = x.unflatten(2, (-1, 3)).cpu().double().numpy()
+    motions = [Motion(each, windows.fps, windows.skeleton) for each in phrases]
+    return (float(metrics.jerk(phrases.swapaxes(0, 1), windows.fps).mean()),
+            float(np.linalg.norm(phrases - phrases.mean(1, keepdims=True), axis=-1).mean()),
             np.stack([metrics.kinetic_features(motion) for motion in motions]),
             100 * float(np.nanmean([metrics.bone_variation(motion) for motion in motions])))
 

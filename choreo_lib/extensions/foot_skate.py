@@ -17,7 +17,7 @@ from ..body.joints import joints
 from ..body.motion import Motion
 from ..body.skeleton import Skeleton, forward_kinematics, project_bone_lengths
 from ..core.arguments import a, takes
-from ..sets.synthetic.body import rotation_between, two_bone_ik
+from ..sets.synthetic.geometry import rotation_between, two_bone_ik
 
 STRAIGHT = 0.995  # of a leg's length: no foot is asked to be farther from its hip
 SINK = 0.12  # metres by which the pelvis may give way for that
@@ -87,7 +87,7 @@ def standing(motion: Motion) -> Motion:
     is not reached. Both feet share a floor: where the lower of them is in a fifth of the take. A take without
     rotations, one whose places are not those of its rotations, or a body without two-bone legs by name comes back as
     it is.
-    Chapter: 6. The two bones of a leg by the law of cosines, as in `choreo_lib.sets.synthetic.body.two_bone_ik`.
+    Chapter: 6. The two bones of a leg by the law of cosines, as in `choreo_lib.sets.synthetic.geometry.two_bone_ik`.
     """
     skeleton = motion.skeleton
     try:

@@ -158,11 +158,9 @@ def load_duet(name: str = "synthetic") -> Duet:
         raise DatasetError(_not_motion(first))
     if entry["kind"] != "duet" or dancer:
         raise DatasetError(f"{name!r} is one dancer: use load_motion({name!r})")
-    paths = [get(file) for file in entry["takes"][take]["files"]]
-    if "embedded" in entry:
-        duet = read_duet(paths[0])
-    else:
-        duet = read_duet(*paths, up=entry.get("up"), scale=entry.get("scale"), fps=entry.get("fps"))
+    path_a, *path_b = [get(file) for file in entry["takes"][take]["files"]]
+    how = {name: entry[name] for name in ("up", "scale", "fps") if name in entry and "embedded" not in entry}
+    duet = read_duet(path_a, path_b[0] if path_b else None, **how)
     duet = duet[entry["skip"]:] if "skip" in entry else duet
     a, b = (_stamped(motion, first, entry, who) for motion, who in zip(duet, entry["dancers"]))
     return Duet(a, b, duet.coupling)

@@ -87,7 +87,7 @@ def synthetic_duets(kinds: Sequence[tuple[str, float]], split: str | int, mode: 
     Errors: as `first_seed`. Chapter: 4.
     """
     first = first_seed(split, seeds)
-    many = {"train": seeds, "validation": 4, "test": 4}.get(split, 1)
+    many = seeds if split == "train" else 4 if split in SEEDS else 1
     many = max(many // 4, 1) if mode == "quick" else many
     return [synthetic.duet(kind, 600, strength=strength, seed=first + k)
             for k in range(many) for kind, strength in kinds]

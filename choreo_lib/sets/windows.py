@@ -122,7 +122,9 @@ class Windows:
                              "cut(..., length=augment.required_length)")
         for k in range(begin, len(parts)):
             batch = self._gather(parts[k]).to(self.frames.device if device is None else device)
-            yield batch if augment is None else augment(batch, self.skeleton, generator(seed, epoch, k))
+            if augment is not None and seed is not None:
+                batch = augment(batch, self.skeleton, generator(seed, epoch, k))
+            yield batch
 
 
 @takes(takes=_TAKES, length=count(), stride=count(), step=count(), joints=each(text), rotations=flag)
@@ -141,10 +143,10 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     """
     if rotations and joints is not None:
         raise ValueError("a joint's rotation is seen from its parent, so none can be left out; leave joints= away")
-    takes = [takes] if isinstance(takes, Duet | Motion) else list(takes)
-    if not takes or min(length, stride, step) < 1:
-        raise ValueError(f"{len(takes)} takes, length {length}, stride {stride}, step {step}: each must be at least 1")
-    dancers = [tuple(take) if isinstance(take, Duet) else (take,) for take in takes]
+    whole = [takes] if isinstance(takes, Duet | Motion) else list(takes)
+    if not whole or min(length, stride, step) < 1:
+        raise ValueError(f"{len(whole)} takes, length {length}, stride {stride}, step {step}: each must be at least 1")
+    dancers = [tuple(take) if isinstance(take, Duet) else (take,) for take in whole]
     lead = dancers[0][0]
     _check_alike(dancers, rotations)
     alike = all(motion.skeleton == lead.skeleton for group in dancers for motion in group)
@@ -155,12 +157,9 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     long = [k for k, frames in enumerate(lengths) if frames >= span]
     if not long:
         raise ValueError(f"a window spans {span} frames and the longest take has {max(lengths)}; use a shorter window")
-    spans: list[tuple[int, int] | None] = [None] * len(takes)
-    starts, rows = [], 0
-    for k in long:
-        spans[k] = (rows, rows + lengths[k])
-        starts.append(torch.arange(0, lengths[k] - span + 1, stride))
-        rows += lengths[k]
+    starts = [torch.arange(0, lengths[k] - span + 1, stride) for k in long]
+    rows = np.cumsum([0, *(lengths[k] for k in long)]).tolist()  # where each take begins among all frames
+    spans = dict(zip(long, zip(rows, rows[1:])))
     frames = [np.stack([_transforms(m, k) if rotations else m.positions[:, keep] for m in dancers[k]], 1) for k in long]
     return Windows(
         torch.from_numpy(np.concatenate(frames)),  # [F, D, J, 3 or 7]
@@ -169,7 +168,8 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
         length, step, lead.fps / step, skeleton, Source.join(*(motion.source for group in dancers for motion in group)),
         tuple(f"take {k}: {frames} frames, and a window spans {span}" for k, frames in enumerate(lengths)
               if k not in long),
-        tuple(spans), tuple(take.coupling if isinstance(take, Duet) else None for take in takes),
+        tuple(spans.get(k) for k in range(len(whole))),
+        tuple(take.coupling if isinstance(take, Duet) else None for take in whole),
     )  # fmt: skip
 
 
@@ -233,7 +233,8 @@ def takes_of(windows: Windows) -> list[Duet]:
     duets = []
     for take in windows.take.unique().tolist():
         whole = windows.frames[slice(*windows.spans[take])].cpu()  # [T, D, J, 3 or 7]
-        duets.append(Duet(*(_motion(whole[:, who], windows) for who in (0, 1)), windows.couplings[take]))
+        a, b = (_motion(whole[:, who], windows) for who in (0, 1))
+        duets.append(Duet(a, b, windows.couplings[take]))
     return duets
 
 

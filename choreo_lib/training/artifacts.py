@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -150,8 +151,8 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
     return path
 
 
-def finish(model: torch.nn.Module, clean: Windows | Particles) -> None:
-    """What is left to do with a trained model: fit its residuals, if it has any, and put it on the CPU in evaluation mode.
+def finish(model: Any, clean: Windows | Particles) -> None:
+    """What is left to do with a trained model: fit its residuals, if any; on the CPU, in evaluation mode.
 
     Chapter: 4.
     """

@@ -12,6 +12,7 @@ import re
 import warnings
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -20,9 +21,10 @@ from . import checkpoints
 from .checkpoints import TrainingError
 
 _LARGEST = 2_000_000  # bytes; ours have some thousands
-_FIELDS = {"name": str, "what": str, "mode": str, "stored_as": str, "data": dict, "terms": dict, "plan": dict,
-           "seed": int, "epochs": int, "steps": int, "minutes": (int, float), "device": str, "versions": dict,
-           "made": str, "measures": dict}  # fmt: skip
+_FIELDS: dict[str, Any] = {
+    "name": str, "what": str, "mode": str, "stored_as": str, "data": dict, "terms": dict, "plan": dict, "seed": int,
+    "epochs": int, "steps": int, "minutes": (int, float), "device": str, "versions": dict, "made": str,
+    "measures": dict}  # fmt: skip
 
 
 def read(path: Path) -> dict:
@@ -56,7 +58,7 @@ def read(path: Path) -> dict:
     return card
 
 
-def model_classes() -> dict[str, type[torch.nn.Module]]:
+def model_classes() -> dict[str, Any]:
     """The models that a card may name: those of `extensions`, and of `systems` where there is none of that name.
 
     Chapter: 4.
@@ -108,7 +110,7 @@ def _check_config(path: Path, kind, config: dict, shapes: dict[str, tuple]) -> N
 
 def _same_kind(value, example) -> bool:
     """Whether a value that came out of JSON is of the same kind as an argument's default."""
-    if is_dataclass(example):
+    if is_dataclass(example) and not isinstance(example, type):
         example = asdict(example)
     if isinstance(example, dict):
         return isinstance(value, dict) and value.keys() <= example.keys() and all(

@@ -27,7 +27,8 @@ def fingerprint(data: Windows | Particles) -> dict[str, Any]:
     """Windows or simulations in a few words: joints in their order, fps, SHA-256 of whole numbers and shapes, and
     weighted sums over blocks of the measured numbers. JSON takes the answer; `changes` compares two. Chapter: 4.
     """
-    digest, summary = hashlib.sha256(), {"sums": []}
+    digest = hashlib.sha256()
+    summary: dict[str, Any] = {"sums": []}
     for name, value in sorted(vars(data).items()):
         if isinstance(value, torch.Tensor):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
@@ -62,9 +63,13 @@ def identity(model: nn.Module, train: Windows | Particles, config: TrainConfig) 
 
     Chapter: 4.
     """
-    settings = model.config() if hasattr(model, "config") else None
-    return json.dumps({"plan": asdict(config), "model": settings, "windows": len(train), "data": fingerprint(train)},
-                      sort_keys=True)
+    parts = {"plan": asdict(config), "model": configuration(model), "windows": len(train), "data": fingerprint(train)}
+    return json.dumps(parts, sort_keys=True)
+
+
+def configuration(model: Any) -> dict[str, Any] | None:
+    """A model's own configuration, as a card has it; None for a model that has none. Chapter: 4."""
+    return model.config() if hasattr(model, "config") else None
 
 
 def changes(mine: dict, theirs: dict) -> list[str]:

@@ -86,13 +86,13 @@ class _Run:
         self.optimiser = torch.optim.AdamW(model.parameters(), config.lr, weight_decay=config.weight_decay)
         self.scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
         self.steps = max(len(train) // config.batch_size, 1)  # an epoch's last batch is left out where it is smaller
-        self.state = {"epoch": 0, "step": 0, "best": math.inf, "stale_epochs": 0, "sums": {}, "seconds": 0.0,
-                      "rows": []}
+        self.state: dict[str, Any] = {"epoch": 0, "step": 0, "best": math.inf, "stale_epochs": 0, "sums": {},
+                                      "seconds": 0.0, "rows": []}
         torch.manual_seed(config.seed + 1 + self.rank)  # every process draws its own noise
         self.identity = identity(model, train, config)  # before the windows go to another device
         if resume and self.last.exists():
             self.state = checkpoints.load(self.last, self.stored, self.optimiser, self.scaler, self.identity, self.rank)
-        self.losses = _Losses(model)
+        self.losses: nn.Module = _Losses(model)
         if self.world > 1:
             self.losses = nn.parallel.DistributedDataParallel(self.losses)
         self.history = History(self.state["rows"])
@@ -190,7 +190,7 @@ class _Run:
 
 
 @torch.no_grad()
-def validate(model: nn.Module, windows: Any, batch_size: int, device: torch.device) -> dict[str, float]:
+def validate(model: Any, windows: Any, batch_size: int, device: torch.device) -> dict[str, float]:
     """Mean losses over windows, clean and in order, with the model in evaluation mode. Chapter: 4."""
     model.eval()
     sums: dict[str, float] = {}

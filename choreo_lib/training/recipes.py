@@ -56,8 +56,8 @@ class Recipe:
     evaluate: Callable[..., dict[str, dict[str, float]]]
     augmented_epochs: int = 0
 
-    def build(self, train: Windows | Particles, mode: str, longer: Windows | None = None,
-              augment: Augment | None = None, **changes: Any) -> nn.Module:
+    def build(self, train: Windows | Particles, mode: str, longer: Windows | Particles | None = None,
+              augment: Augment | None = None, **changes: Any) -> Any:
         """A model that is ready to train, its statistics fitted to clean windows and to augmented ``longer`` ones.
 
         ``changes`` to its settings, as an ablation makes them. Chapter: 4.
@@ -65,7 +65,7 @@ class Recipe:
         torch.manual_seed(self.training[mode].seed)
         settings = self.settings[mode] | changes
         if isinstance(train, Particles):
-            model = self.model(**settings)
+            model: Any = self.model(**settings)
             model.fit_statistics(train[:STATISTICS_SIMULATIONS])
             return model
         model = self.model(train.skeleton, fps=train.fps, **settings)

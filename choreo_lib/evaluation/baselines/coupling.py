@@ -166,7 +166,9 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
                 duet.fps, duets[0].fps):
             raise ValueError(f"{len(duets)} duets, one of {duet.duration:.1f} s at {duet.fps:g} frames per second: at "
                              f"least two are needed, each {seconds:g} s long or more, all with one clock")
-    true, swapped, width = [], [], max(round(seconds * duets[0].fps), 1)
+    true: list[float] = []
+    swapped: list[float] = []
+    width = max(round(seconds * duets[0].fps), 1)
     for k, duet in enumerate(duets):
         candidates = others or duets[:k] + duets[k + 1 :]
         for start in range(0, len(duet) - width + 1, max(round((hop or seconds) * duet.fps), 1)):

@@ -68,7 +68,8 @@ def force_edges(states: torch.Tensor, terms: int = 4, signs: bool = True) -> For
     if states.ndim != 4 or states.shape[-1] != 4 or states.shape[1] < 3 or states.shape[2] < 2:
         raise ValueError(f"states of shape {list(states.shape)}: [simulations, frames, bodies, 4] are needed, with "
                          "three frames and two bodies at least")
-    steps = _integrate(*states.cpu().double().chunk(2, -1), terms)
+    positions, velocities = states.cpu().double().chunk(2, -1)
+    steps = _integrate(positions, velocities, terms)
     few = steps.first(40)  # enough to tell which single term explains most; the search for the law begins there
     starts = [_alternate(few, one, 6) for one in torch.eye(terms, dtype=torch.float64)]
     pairs, law, residual = _alternate(steps, min(starts, key=lambda start: start[2])[1], 15)
@@ -106,7 +107,7 @@ def _integrate(position: torch.Tensor, velocity: torch.Tensor, terms: int) -> _S
     ends = torch.zeros(bodies, len(one), dtype=torch.float64)  # a pair pushes one body and, as much, the other back
     ends[one, torch.arange(len(one))], ends[other, torch.arange(len(one))] = 1.0, -1.0
     apart, drift = ends.T @ position, FRAME * (ends.T @ velocity)  # [N, T + 1, P, 2]
-    kicks, steep = 0.0, torch.zeros(())
+    kicks, steep = torch.zeros(()), torch.zeros(())
     for at, share in NODES:
         d = ((1 + 2 * at) * (1 - at) ** 2 * apart[:, :-1] + at * (1 - at) ** 2 * drift[:, :-1]
              + at ** 2 * (3 - 2 * at) * apart[:, 1:] - at ** 2 * (1 - at) * drift[:, 1:])

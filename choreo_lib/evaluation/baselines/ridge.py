@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
@@ -49,7 +50,8 @@ class Ridge:
         self.skeleton, self.weights, self.penalties = windows.skeleton, {}, {}
         for roles in ("ab",) if self.pooled else ("a", "b"):
             sums = [self._sums(fold, horizons, roles) for fold in folds]
-            weights, chosen = {}, {}
+            weights: dict[int, torch.Tensor] = {}
+            chosen: dict[int, float] = {}
             for columns, which in self._blocks(sums[0], len(horizons)):
                 parts = [(xx[columns][:, columns], xy[columns][:, which], yy[which], n) for xx, xy, yy, n in sums]
                 asked = [horizons[i] for i in which]
@@ -123,7 +125,7 @@ def folds_of_takes(windows: Windows) -> list[Windows]:
     return [windows.subset(torch.isin(windows.take, group)) for group in takes.tensor_split(min(FOLDS, len(takes)))]
 
 
-def fit_ridge(parts: Sequence[tuple], penalties: Sequence[float]) -> tuple[list[float], list[torch.Tensor]]:
+def fit_ridge(parts: Sequence[Sequence[Any]], penalties: Sequence[float]) -> tuple[list[float], list[torch.Tensor]]:
     """For each horizon the penalty that leaves the least squared error on parts held out in turn, and the weights.
 
     A part is (X'X [C, C], X'Y [C, H, K], Y'Y [H], rows): sums are all that either step needs. (scikit-learn's

@@ -64,7 +64,7 @@ def relations(motion: Motion) -> dict[str, np.ndarray]:
     aside = _horizontal(at("left_hip") - at("right_hip"))  # to the dancer's left
     ahead = np.cross(aside, (0.0, 0.0, 1.0))
     along = lambda vectors, direction: (vectors * direction).sum(-1)  # noqa: E731
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for side, other, sign in (("left", "right", 1), ("right", "left", -1)):
         wrist, ankle = at(f"{side}_wrist"), at(f"{side}_ankle")
         found |= {
@@ -146,7 +146,7 @@ def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) 
                          "windows")
     (features,) = _standardised(features, features)
     rng = np.random.default_rng(seed)
-    found = []
+    found: list[float] = []
     while len(found) < splits:
         first = np.isin(groups, rng.permutation(names)[: len(names) // 2])
         found.append(_gaussian_distance(features[first], features[~first]))
@@ -164,9 +164,9 @@ def _gaussian_distance(x: np.ndarray, y: np.ndarray) -> float:
     """Squared Fréchet distance of the Gaussians with the means and covariances of x [N, F] and y [M, F]."""
     means = x.mean(0) - y.mean(0)
     # the triangular factor has the same covariance and at most F rows
-    x, y = (np.linalg.qr((c - c.mean(0)) / np.sqrt(len(c) - 1), mode="r") for c in (x, y))
-    root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
-    return float(max(means @ means + (x**2).sum() + (y**2).sum() - 2 * root, 0.0))
+    r_x, r_y = (np.asarray(np.linalg.qr((each - each.mean(0)) / np.sqrt(len(each) - 1), mode="r")) for each in (x, y))
+    root = np.linalg.svd(r_x @ r_y.T, compute_uv=False).sum()
+    return float(max(means @ means + (r_x**2).sum() + (r_y**2).sum() - 2 * root, 0.0))
 
 
 def _common(motion: Motion, least: int) -> np.ndarray:

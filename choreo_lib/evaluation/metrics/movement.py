@@ -58,7 +58,7 @@ def mean_speed(motion: Motion, joints=None) -> np.ndarray:
     """
     if len(motion) < 2:
         raise ValueError("one frame has no speed; a motion needs at least two")
-    chosen = slice(None)
+    chosen: slice | list[int] = slice(None)
     if joints is not None:
         chosen = [*joint_indices(motion.skeleton, [j for j in joints if isinstance(j, str)]),
                   *(j for j in joints if not isinstance(j, str))]

@@ -16,7 +16,8 @@ from ...body.coupling import Coupling, Drive, J
 from ...body.motion import OURS, Duet, Motion, dancer_index, other_dancer
 from ...body.skeleton import Skeleton
 from ...core.arguments import a, choice, count, each, flag, number, rate, seed, share, takes
-from .body import Performance, body, perform, place_hand, rotation_between, unit
+from .body import Performance, body, perform, place_hand, rest_offsets
+from .geometry import rotation_between, unit
 from .score import Score
 
 KINDS = ("independent", "mirror", "canon", "counterbalance", "contact", "drives")
@@ -75,7 +76,7 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
         place, _ = formation.at(times, who)
         partner, _ = formation.at(times, 1 - who)
         look = np.arctan2((partner - place)[:, 0], -(partner - place)[:, 1])
-        hips = 1.25 * abs(skeleton.offsets[J["left_hip"], 0])
+        hips = 1.25 * abs(rest_offsets(skeleton)[J["left_hip"], 0])
         moves = score.at(times - late, lambda t, w=who, d=late: formation.at(t + d, w), look, hips)
         parts.append(perform(skeleton, moves))
     planted: tuple[Drive, ...] = ()

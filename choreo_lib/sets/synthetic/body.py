@@ -16,6 +16,7 @@ import torch
 from ...body.coupling import J
 from ...body.skeleton import HYBRIK_29, Skeleton
 from ...core.arguments import number, takes
+from .geometry import about, frame, two_bone_ik
 
 SIDES = (("left", 1.0), ("right", -1.0))  # the left side is +X in the rest pose, which looks along -Y
 ELBOW_LIMIT = np.deg2rad((4.0, 140.0))
@@ -64,6 +65,13 @@ def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: 
     return Skeleton(HYBRIK_29.names, HYBRIK_29.parents, height * np.array(offsets, dtype=np.float64))
 
 
+def rest_offsets(skeleton: Skeleton) -> np.ndarray:
+    """A body's rest offsets [J, 3], metres. Errors: ValueError for a skeleton without. Chapter: 1."""
+    if skeleton.offsets is None:
+        raise ValueError("bodies need rest offsets, to know how long their bones are; synthetic.body() makes such")
+    return skeleton.offsets
+
+
 @dataclass(frozen=True)
 class Performance:
     """What one dancer does with a score: world rotations [T, J, 3, 3] and the pelvis path [T, 3] in metres."""
@@ -74,10 +82,11 @@ class Performance:
 
     def positions(self) -> np.ndarray:
         """Joint positions, float64 [T, J, 3]."""
+        offsets = rest_offsets(self.skeleton)
         placed = np.empty(self.world.shape[:2] + (3,))
         placed[:, 0] = self.root
         for parent, j in self.skeleton.bones:
-            placed[:, j] = placed[:, parent] + self.world[:, parent] @ self.skeleton.offsets[j]
+            placed[:, j] = placed[:, parent] + self.world[:, parent] @ offsets[j]
         return placed
 
     def rotations(self) -> np.ndarray:
@@ -89,54 +98,6 @@ class Performance:
         flips = np.sign((quats[1:] * quats[:-1]).sum(-1, keepdims=True))
         quats[1:] *= np.cumprod(np.where(flips == 0, 1.0, flips), axis=0)
         return quats
-
-
-def about(axis: str, angle: np.ndarray) -> np.ndarray:
-    """Rotation matrices [..., 3, 3] about one axis by angles [...] in radians."""
-    c, s, zero, one = np.cos(angle), np.sin(angle), np.zeros_like(angle), np.ones_like(angle)
-    rows = {
-        "x": (one, zero, zero, zero, c, -s, zero, s, c),
-        "y": (c, zero, s, zero, one, zero, -s, zero, c),
-        "z": (c, -s, zero, s, c, zero, zero, zero, one),
-    }[axis]
-    return np.stack(rows, axis=-1).reshape(np.shape(angle) + (3, 3))
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    """Vectors [..., 3] scaled to length one."""
-    return vector / np.maximum(np.linalg.norm(vector, axis=-1, keepdims=True), 1e-9)
-
-
-def frame(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Rotation matrices [..., 3, 3] whose first column is `first` and whose second leans on `second`."""
-    x = unit(first)
-    z = unit(np.cross(x, second))
-    return np.stack([x, np.cross(z, x), z], axis=-1)
-
-
-def two_bone_ik(start, goal, upper: float, lower: float, bend, limit) -> tuple[np.ndarray, np.ndarray]:
-    """Directions of two bones [T, 3] that lead from `start` to `goal`, the joint between them pushed along `bend`.
-
-    Out of reach, the limb points at the goal as far as its joint limit allows. Source: the law of cosines.
-    """
-    line = goal - start
-    distance_at = lambda flexion: np.sqrt(upper**2 + lower**2 + 2 * upper * lower * np.cos(flexion))  # noqa: E731
-    distance = np.clip(np.linalg.norm(line, axis=-1), distance_at(limit[1]), distance_at(limit[0]))[..., None]
-    along = unit(line)
-    side = unit(bend - (bend * along).sum(-1, keepdims=True) * along)
-    near = (upper**2 - lower**2 + distance**2) / (2 * distance)
-    off = np.sqrt(np.maximum(upper**2 - near**2, 0))
-    middle = along * near + side * off
-    return unit(middle), unit(along * distance - middle)
-
-
-def rotation_between(rotations: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """World rotations [T, 3, 3] turned by the shortest way that brings directions `old` to `new` [T, 3]."""
-    cross, dot = np.cross(old, new), (old * new).sum(-1)[..., None, None]
-    skew = np.zeros(cross.shape[:-1] + (3, 3))
-    skew[..., 0, 1], skew[..., 0, 2], skew[..., 1, 2] = -cross[..., 2], cross[..., 1], -cross[..., 0]
-    skew -= np.swapaxes(skew, -1, -2)
-    return (np.eye(3) + skew + skew @ skew / np.maximum(1 + dot, 1e-6)) @ rotations
 
 
 def arm_directions(angles: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
@@ -155,20 +116,21 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
     Shapes: the arrays of ``moves``, each [T, ...]; angles in radians, places in metres.
     Gives a Performance; hands that hold something are placed afterwards by `place_hand`.
     """
-    length = np.linalg.norm(skeleton.offsets, axis=-1)
+    offsets = rest_offsets(skeleton)
+    length = np.linalg.norm(offsets, axis=-1)
     feet, foot_yaw, foot_pitch = moves["feet"], moves["foot_yaw"], moves["foot_pitch"]
     world = np.empty((len(feet), len(skeleton), 3, 3))
     heading = about("z", moves["heading"])
     world[:, 0] = heading @ about("z", moves["hip_twist"]) @ about("y", moves["hip_roll"])
     root = np.concatenate([moves["pelvis"], np.zeros((len(feet), 1))], axis=-1)
-    sole = np.array([0.0, 0.0, -skeleton.offsets[J["left_foot"], 2] - skeleton.offsets[J["left_bigtoe"], 2]])
+    sole = np.array([0.0, 0.0, -offsets[J["left_foot"], 2] - offsets[J["left_bigtoe"], 2]])
     ankles = feet + sole
     root[:, 2] = _pelvis_height(skeleton, world[:, 0], root, ankles, moves["bounce"])
     for i, (side, _) in enumerate(SIDES):
         hip, knee, ankle = (J[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
         foot = about("z", foot_yaw[:, i]) @ about("x", foot_pitch[:, i])
         forward = -(world[:, 0, :, 1] + about("z", foot_yaw[:, i])[..., 1])
-        start = root + world[:, 0] @ skeleton.offsets[hip]
+        start = root + world[:, 0] @ offsets[hip]
         thigh, shin = two_bone_ik(start, ankles[:, i], length[knee], length[ankle], forward, KNEE_LIMIT)
         for j, bone in ((hip, thigh), (knee, shin)):  # rest legs hang along -Z, so the bone is minus the z column
             world[:, j] = frame(-bone, -forward)[..., [2, 1, 0]] * np.array([-1.0, 1.0, 1.0])
@@ -214,7 +176,7 @@ def place_hand(performance: Performance, i: int, goal: np.ndarray) -> None:
     """Bring one hand's middle joint to world points [T, 3], or as near as the arm is long."""
     side, sign = SIDES[i]
     skeleton = performance.skeleton
-    length = np.linalg.norm(skeleton.offsets, axis=-1)
+    length = np.linalg.norm(rest_offsets(skeleton), axis=-1)
     shoulder, elbow, wrist = (J[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist"))
     hand = length[J[f"{side}_thumb"]] + length[J[f"{side}_middle"]]
     placed = performance.positions()
@@ -227,11 +189,12 @@ def place_hand(performance: Performance, i: int, goal: np.ndarray) -> None:
 
 def _pelvis_height(skeleton, pelvis, root, ankles, bounce) -> np.ndarray:
     """As high as both legs allow, less the bounce: a smoothed lower envelope, so no leg is ever too short."""
-    length = np.linalg.norm(skeleton.offsets, axis=-1)
+    offsets = rest_offsets(skeleton)
+    length = np.linalg.norm(offsets, axis=-1)
     bounds = []
     for i, (side, _) in enumerate(SIDES):
         leg = length[J[f"{side}_knee"]] + length[J[f"{side}_ankle"]]
-        hip = pelvis @ skeleton.offsets[J[f"{side}_hip"]]
+        hip = pelvis @ offsets[J[f"{side}_hip"]]
         across = np.linalg.norm((root + hip - ankles[:, i])[:, :2], axis=-1)
         bounds.append(ankles[:, i, 2] + np.sqrt(np.maximum((0.985 * leg) ** 2 - across**2, 0.01)) - hip[:, 2])
     return _smooth_below(np.minimum(*bounds)) - bounce
@@ -245,5 +208,6 @@ def _smooth_below(bound: np.ndarray, radius: int = 9) -> np.ndarray:
 
 
 def _kernel(radius: int) -> np.ndarray:
+    """Weights [2 radius + 1] that fall off like the fourth power of a cosine."""
     bump = np.cos(np.linspace(-np.pi / 2, np.pi / 2, 2 * radius + 3)[1:-1]) ** 4
     return bump / bump.sum()

@@ -51,10 +51,12 @@ class Score:
     nod: np.ndarray
 
     @staticmethod
-    def compose(
-        rng: np.random.Generator, seconds: float, tempo: float, phase: float = 0.0, energy: float = 1.0
-    ) -> Score:
-        """Write a score: phrases of eight counts, each a motif that comes back varied."""
+    def compose(rng: np.random.Generator, seconds: float, tempo: float, phase: float = 0.0,
+                energy: float = 1.0) -> Score:
+        """Write a score: phrases of eight counts, each a motif that comes back varied.
+
+        Units: ``seconds``; ``tempo`` beats per minute; ``phase`` beats. Chapter: 1.
+        """
         lead_in = 16
         count = lead_in + int(np.ceil(seconds * tempo / 60)) + 3
         beats = (np.arange(count) - lead_in + phase) * 60 / tempo
@@ -79,7 +81,7 @@ class Score:
             picked[both, 1] = picked[both, 0]
             return np.clip(picked + rng.normal(0, 0.16, shape), _POSE_LOW, _POSE_HIGH)
 
-        steps = keys((2,), lambda s: rng.normal(0, (0.07, 0.11), s).clip(-0.2, 0.2)) * energy
+        steps = keys((2,), lambda s: np.clip(rng.normal(0, (0.07, 0.11), s), -0.2, 0.2)) * energy
         rest = poses((1, 2, 4))[0]
         arms = rest + (keys((2, 4), poses) - rest) * min(energy, 1.0)
         stays = rng.random(count) < 0.25  # an arm that rests on a count makes the next one readable
@@ -93,20 +95,11 @@ class Score:
                 turn[start : start + 8] += eighths * np.pi / 4
                 turn[start + 8 :] = turn[min(start + 7, count - 1)]
                 foot[start : start + 8] = np.resize((0, 1), len(eighths))
-        spine = (
-            np.clip(keys((3,), lambda s: rng.normal(0, (0.10, 0.09, 0.22), s)), -_SPINE_LIMIT, _SPINE_LIMIT) * energy
-        )
-        return Score(
-            beats,
-            foot,
-            steps,
-            turn,
-            arms,
-            keys((2,), lambda s: rng.normal(0, 0.3, s).clip(-0.7, 0.7)),
-            spine,
-            np.zeros(count),
-            keys((), lambda s: rng.normal(0, 0.12, s)),
-        )
+        spine = keys((3,), lambda s: rng.normal(0, (0.10, 0.09, 0.22), s))
+        spine = np.clip(spine, -_SPINE_LIMIT, _SPINE_LIMIT) * energy
+        wrists = keys((2,), lambda s: np.clip(rng.normal(0, 0.3, s), -0.7, 0.7))
+        nod = keys((), lambda s: rng.normal(0, 0.12, s))
+        return Score(beats, foot, steps, turn, arms, wrists, spine, np.zeros(count), nod)
 
     def mirrored(self) -> Score:
         """The score seen in a mirror: left and right exchanged."""
@@ -144,7 +137,8 @@ class Score:
         """
         period = self.beats[1] - self.beats[0]
         at_times = lambda keys: interpolate_keys(keys, self.beats, times)  # noqa: E731
-        prints, yaws = self._footprints(*standing(self.beats), hips)
+        places, facing = standing(self.beats)
+        prints, yaws = self._footprints(places, facing, hips)
         feet, yaw, pitch, weight = self._feet(times, prints, yaws, period)
         pelvis = (feet[..., :2] * weight[..., None]).sum(1)
         heading = _ease(yaw.mean(-1), radius=7)
@@ -180,11 +174,8 @@ class Score:
             for i in (0, 1):
                 if k == 0 or self.foot[k] == i:
                     step = self.steps[k] * (0 if k == 0 else 1)
-                    sideways = (
-                        aside[i] + np.clip(step[0], -0.5 * hips, None)
-                        if i == 0
-                        else aside[i] + np.clip(step[0], None, 0.5 * hips)
-                    )
+                    low, high = (-0.5 * hips, np.inf) if i == 0 else (-np.inf, 0.5 * hips)  # feet do not cross
+                    sideways = aside[i] + np.clip(step[0], low, high)
                     prints[k, i] = places[k] + left[k] * sideways + forward[k] * step[1]
                     yaws[k, i] = yaw[k] + (0.15, -0.15)[i]
                 else:

@@ -36,7 +36,8 @@ def python(code, cwd, **more):
 
 
 def test_an_import_brings_in_nothing_heavy():
-    heavy = ["torch_geometric", "matplotlib.pyplot", "pooch", "ufbx", "ezc3d", "pygltflib", "imageio_ffmpeg", "IPython"]
+    heavy = ["torch_geometric", "matplotlib.pyplot", "pooch", "ufbx", "ezc3d", "pygltflib", "imageio_ffmpeg", "IPython",
+             "sklearn"]
     code = f"import sys, choreo_lib; print([name for name in {heavy} if name in sys.modules])"
     assert python(code, ROOT) == "[]"
 

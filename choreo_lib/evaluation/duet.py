@@ -24,7 +24,7 @@ def evaluate_duet(model: DuetVAE, train: Windows, asked: Windows, joints: Sequen
     """Forecasts of a duet model beside every baseline of chapter 3, and metrics of its rollouts.
 
     ``error_mm@...``: MPJPE of both roles, the other dancer known up to the target frame, over ``joints`` (names, the
-    root among them; None: all). Row "stranger": the model with a shuffled partner (`ShuffledPartner`).
+    root among them; None: all). Row "stranger": the model with a pseudo-pair's partner (`ShuffledPartner`).
     ``samples_over_sure``: ten futures sampled at ``temperature``, their mean error a second ahead over that of the
     deterministic prediction; ``best_of_10_over_mean``: the best one's over their mean. Of rollouts over whole takes,
     ``seconds`` long, as shares of the ground truth: ``jerk_ratio``, ``speed_ratio``, ``skate_ratio``;

@@ -81,7 +81,10 @@ def get(file: dict) -> Path:
 
 
 def matches(path: Path, file: dict) -> bool:
-    """Whether the content at a path has the fingerprint that the registry knows; True where it knows none."""
+    """Whether the content at a path has the fingerprint that the registry knows; True where it knows none.
+
+    Chapter: 1.
+    """
     status = path.stat()
     return _compared(str(path), status.st_size, status.st_mtime_ns, file.get("sha256"), file.get("git_blob"))
 

@@ -172,7 +172,7 @@ def _not_motion(name: str) -> str:
 
 
 class DatasetTable:
-    """What ``list_datasets`` gives: prints as a table, shows as one in a notebook, ``.rows`` holds it."""
+    """What ``list_datasets`` gives: prints as a table, shows as one in a notebook, ``.rows`` holds it. Chapter: 1."""
 
     head = ("name", "what", "takes", "frames", "fps", "terms", "where")
 

@@ -69,10 +69,8 @@ class Windows:
 
     def __repr__(self) -> str:
         left_out = f", {len(self.skipped)} takes too short" if self.skipped else ""
-        return (
-            f"Windows({len(self)} of {self.length} frames from {len(self.take.unique())} takes, "
-            f"{self.frames.shape[1]} x {len(self.skeleton)} joints, {self.fps:g} fps{left_out})"
-        )
+        return (f"Windows({len(self)} of {self.length} frames from {len(self.take.unique())} takes, "
+                f"{self.frames.shape[1]} x {len(self.skeleton)} joints, {self.fps:g} fps{left_out})")
 
     @takes(names=each(text))
     def with_joints(self, names: Sequence[str]) -> Windows:
@@ -87,7 +85,10 @@ class Windows:
         return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])
 
     def summary(self) -> dict:
-        """What a card says of these windows: how many, of how many takes, and the fingerprint of their frames."""
+        """What a card says of these windows: how many, of how many takes, and the fingerprint of their frames.
+
+        Chapter: 3.
+        """
         frames = self.frames.contiguous().numpy().tobytes()
         return {"windows": len(self), "takes": len(self.take.unique()), "frames": len(self.frames),
                 "sha256": hashlib.sha256(frames).hexdigest()}  # fmt: skip
@@ -110,12 +111,12 @@ class Windows:
         Batch number k of an epoch depends on seed, epoch and k only, its augmentation too, so training that stopped
         before batch k goes on with ``begin=k``. ``drop_last`` leaves out a last batch that is smaller than the others,
         unless it is the only one. ``augment`` is an `augmentation.Augment`.
-        Errors: ValueError for a size below 1, no windows, chance without a seed, or windows too short to augment.
+        Errors: ValueError for a size below 1, no windows, augmentation without a seed, or windows too short to augment.
         Chapter: 3.
         """
         parts = chunks(len(self), size, seed, epoch, drop_last)
         if augment is not None and seed is None:
-            raise ValueError("augmentation draws by chance: give a seed, so that the same run can be had again")
+            raise ValueError("augmentation is random: give a seed, so that the same run can be had again")
         if augment is not None and self.length != augment.required_length:
             raise ValueError(f"these windows have {self.length} frames and the augmentation needs "
                              f"{augment.required_length} to give {augment.length}; "
@@ -142,7 +143,7 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     Chapter: 3; rotations: 6.
     """
     if rotations and joints is not None:
-        raise ValueError("a joint's rotation is seen from its parent, so none can be left out; leave joints= away")
+        raise ValueError("a joint's rotation is relative to its parent, so none can be left out; leave joints= away")
     whole = [takes] if isinstance(takes, Duet | Motion) else list(takes)
     if not whole or min(length, stride, step) < 1:
         raise ValueError(f"{len(whole)} takes, length {length}, stride {stride}, step {step}: each must be at least 1")
@@ -225,10 +226,9 @@ def _select(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int]
 
 @takes(windows=a(Windows))
 def takes_of(windows: Windows) -> list[Duet]:
-    """The takes that windows of duets were cut from, whole, with what was planted in them; and with their rotations,
-    where they were cut with them.
+    """The whole takes that windows of duets were cut from, with their ground truth if they were simulated.
 
-    Chapter: 5.
+    With rotations where they were cut with them. Chapter: 5.
     """
     duets = []
     for take in windows.take.unique().tolist():

@@ -62,7 +62,7 @@ def cross_correlation_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 0
 @takes(duet=a(Duet), max_lag=seconds, order=count(1, 1000), ridge=number(0), own=flag)
 def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: float = 0.1,
                      own: bool = False) -> CouplingScores:
-    """Does knowing the sender's past help to predict a receiver whose own past is known?
+    """Granger causality: how much a sender's past helps to predict a receiver whose own past is known.
 
     score = log(S_own / S_both): the squared residuals of the receiver's autoregression of ``order`` frames, without
     and with the sender's last ``max_lag`` seconds (monotone in the F statistic). One weight a lag is shared by the

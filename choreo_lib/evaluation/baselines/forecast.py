@@ -45,13 +45,13 @@ class Forecaster(Protocol):
     """
 
     def fit(self, windows: Windows, horizons: Sequence[int] = HORIZONS) -> Forecaster:
-        """Learn what there is to learn from windows [N, P + F, 2, J, 3]; gives itself."""
+        """Learn what there is to learn from windows [N, P + F, 2, J, 3]; gives itself. Chapter: 3."""
 
     def predict(self, past, partner, horizons: Sequence[int] = HORIZONS, who: str = "b") -> torch.Tensor:
         """Dancer ``who`` at each horizon, [B, H, J, 3], from ``past`` [B, P, 2, J, 3] and ``partner`` [B, F, J, 3].
 
         ``partner`` is the other dancer in the frames after the past, or None. For horizon h a forecaster may look at
-        its first h frames and no further.
+        its first h frames and no further. Chapter: 3.
         """
 
 
@@ -60,18 +60,21 @@ class ZeroVelocity:
 
     @takes(windows=WINDOWS_RULE, horizons=HORIZONS_RULE)
     def fit(self, windows: Windows, horizons: Sequence[int] = HORIZONS) -> ZeroVelocity:
-        """Nothing to learn; gives itself."""
+        """Nothing to learn; gives itself. Chapter: 3."""
         return self
 
     @takes(past=PAST_RULE, partner=PARTNER_RULE, horizons=HORIZONS_RULE, who=WHO_RULE)
     def predict(self, past, partner, horizons: Sequence[int] = HORIZONS, who: str = "b") -> torch.Tensor:
-        """The last pose, moved on by `steps_ahead` times the step from the frame before it, [B, H, J, 3]."""
+        """The last pose, moved on by `steps_ahead` times the step from the frame before it, [B, H, J, 3].
+
+        Chapter: 3.
+        """
         own = past[:, -2:, dancer_index(who)]  # [B, 2, J, 3]
         steps = own.new_tensor([self.steps_ahead(h) for h in horizons]).view(-1, 1, 1)
         return own[:, 1, None] + steps * (own[:, 1] - own[:, 0])[:, None]  # [B, H, J, 3]
 
     def steps_ahead(self, horizon: int) -> float:
-        """How many steps as the last one the dancer still goes until the horizon."""
+        """How many steps as the last one the dancer still goes until the horizon. Chapter: 3."""
         return 0.0
 
 
@@ -79,7 +82,7 @@ class ConstantVelocity(ZeroVelocity):
     """Every joint goes on as between the last two frames. Chapter: 3."""
 
     def steps_ahead(self, horizon: int) -> float:
-        """One step a frame."""
+        """One step a frame. Chapter: 3."""
         return float(horizon)
 
 
@@ -91,7 +94,7 @@ class DampedVelocity(ZeroVelocity):
 
     @takes(windows=WINDOWS_RULE, horizons=HORIZONS_RULE)
     def fit(self, windows: Windows, horizons: Sequence[int] = HORIZONS) -> DampedVelocity:
-        """One number a horizon, from both dancers."""
+        """One number a horizon, from both dancers. Chapter: 3."""
         now = past_frames(windows, horizons) - 1
         products, squares = torch.zeros(len(horizons), dtype=torch.float64), 0.0
         for batch in windows.batches(1024):
@@ -103,7 +106,7 @@ class DampedVelocity(ZeroVelocity):
         return self
 
     def steps_ahead(self, horizon: int) -> float:
-        """As fitted."""
+        """As fitted. Chapter: 3."""
         return self.steps[horizon]
 
 

@@ -40,7 +40,10 @@ class Ridge:
 
     @takes(windows=WINDOWS_RULE, horizons=HORIZONS_RULE)
     def fit(self, windows: Windows, horizons: Sequence[int] = HORIZONS) -> Ridge:
-        """Weights a role and a horizon in ``.weights``, and the penalty that was chosen in ``.penalties``."""
+        """Weights a role and a horizon in ``.weights``, and the penalty that was chosen in ``.penalties``.
+
+        Chapter: 3.
+        """
         if past_frames(windows, horizons) < self.frames:
             raise ValueError(f"the past has {past_frames(windows, horizons)} frames and this ridge looks at "
                              f"{self.frames}; cut windows of at least {self.frames + max(horizons)} frames")
@@ -64,7 +67,7 @@ class Ridge:
 
     @takes(past=PAST_RULE, partner=PARTNER_RULE, horizons=HORIZONS_RULE, who=WHO_RULE)
     def predict(self, past, partner, horizons: Sequence[int] = HORIZONS, who: str = "b") -> torch.Tensor:
-        """The last pose and displacements predicted in the dancer's own reference frame, [B, H, J, 3]."""
+        """The last pose and displacements predicted in the dancer's own reference frame, [B, H, J, 3]. Chapter: 3."""
         if not set(horizons) <= set(self.weights[who]):
             raise ValueError(f"horizons {tuple(horizons)} asked for; fitted were {tuple(self.weights[who])}")
         if past.shape[1] < self.frames:

@@ -24,7 +24,7 @@ class MeanPartner:
     def fit(self, windows: Windows, route: str = "ab") -> MeanPartner:
         """Learn from windows [N, T, 2, J, 3], as danced and in the mirror; ``route``: from whom, to whom.
 
-        Errors: ValueError where a penalty is to be chosen from one take only.
+        Errors: ValueError where a penalty is to be chosen from one take only. Chapter: 6.
         """
         self.route, self.skeleton = route, windows.skeleton
         folds = folds_of_takes(windows)
@@ -40,7 +40,10 @@ class MeanPartner:
 
     @takes(batch=tensor("windows", "frames", 2, "joints", 3, finite=True))
     def predict(self, batch: torch.Tensor) -> torch.Tensor:
-        """The target dancer [B, T, J, 3] from the source dancer of windows [B, T, 2, J, 3]; the target's are unused."""
+        """The target dancer [B, T, J, 3] from the source dancer of windows [B, T, 2, J, 3]; the target's are unused.
+
+        Chapter: 6.
+        """
         frame, x, _ = self._columns(batch)
         return frame.to_world((x @ self.weights).unflatten(1, (batch.shape[1], -1, 3))).to(batch)
 

@@ -67,7 +67,7 @@ def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.
 
     x's window stays, and y's slides over it, earlier and later by up to ``max_lag``; both have the same number of
     frames at every lag, each with its own mean and deviation. (Keeping only where two fixed windows overlap
-    would leave fewer frames at long lags, where chance then finds higher peaks.) Several channels are correlated one by
+    would leave fewer frames at long lags, where peaks are higher by chance.) Several channels are correlated one by
     one and averaged. A channel that does not move counts as 0. The peak is the highest of many lags, so it
     is positive for pseudo-pairs too: compare it with theirs (`baselines.coupling.partner_swap`).
     Shapes: [T] or [T, K] each. Units: ``window``, ``max_lag``, ``step`` seconds -> `CrossCorrelation`.

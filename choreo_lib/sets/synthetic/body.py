@@ -74,14 +74,17 @@ def rest_offsets(skeleton: Skeleton) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Performance:
-    """What one dancer does with a score: world rotations [T, J, 3, 3] and the pelvis path [T, 3] in metres."""
+    """What one dancer does with a score: world rotations [T, J, 3, 3] and the pelvis path [T, 3] in metres.
+
+    Chapter: 1.
+    """
 
     skeleton: Skeleton
     world: np.ndarray
     root: np.ndarray
 
     def positions(self) -> np.ndarray:
-        """Joint positions, float64 [T, J, 3]."""
+        """Joint positions, float64 [T, J, 3]. Chapter: 1."""
         offsets = rest_offsets(self.skeleton)
         placed = np.empty(self.world.shape[:2] + (3,))
         placed[:, 0] = self.root
@@ -90,7 +93,7 @@ class Performance:
         return placed
 
     def rotations(self) -> np.ndarray:
-        """Local unit quaternions x y z w, float64 [T, J, 4], without sign jumps from frame to frame."""
+        """Local unit quaternions x y z w, float64 [T, J, 4], without sign jumps from frame to frame. Chapter: 1."""
         parents = list(self.skeleton.parents[1:])
         local = self.world.copy()
         local[:, 1:] = np.swapaxes(self.world[:, parents], -1, -2) @ self.world[:, 1:]
@@ -101,7 +104,7 @@ class Performance:
 
 
 def arm_directions(angles: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
-    """Upper arm and forearm directions [T, 3] in the chest's frame, from the angles [T, 4] of a score."""
+    """Upper arm and forearm directions [T, 3] in the chest's frame, from the angles [T, 4] of a score. Chapter: 1."""
     up, out, swivel, flexion = np.moveaxis(angles, -1, 0)
     arm = np.stack([side * np.sin(up) * np.sin(out), -np.sin(up) * np.cos(out), -np.cos(up)], -1)
     rise = np.stack([side * np.cos(up) * np.sin(out), -np.cos(up) * np.cos(out), np.sin(up)], -1)
@@ -114,7 +117,7 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
     """Let a body dance what `choreo_lib.sets.synthetic.score.Score.at` says.
 
     Shapes: the arrays of ``moves``, each [T, ...]; angles in radians, places in metres.
-    Gives a Performance; hands that hold something are placed afterwards by `place_hand`.
+    Gives a Performance; hands that hold something are placed afterwards by `place_hand`. Chapter: 1.
     """
     offsets = rest_offsets(skeleton)
     length = np.linalg.norm(offsets, axis=-1)
@@ -159,7 +162,7 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
 
 
 def place_arm(performance: Performance, i: int, arm: np.ndarray, forearm: np.ndarray, wrist: np.ndarray) -> None:
-    """Point one arm's bones along world directions [T, 3]; the hand bends by `wrist` [T] radians."""
+    """Point one arm's bones along world directions [T, 3]; the hand bends by `wrist` [T] radians. Chapter: 1."""
     side, sign = SIDES[i]
     fold = forearm - (forearm * arm).sum(-1, keepdims=True) * arm
     rest = frame(np.array([sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
@@ -173,7 +176,7 @@ def place_arm(performance: Performance, i: int, arm: np.ndarray, forearm: np.nda
 
 
 def place_hand(performance: Performance, i: int, goal: np.ndarray) -> None:
-    """Bring one hand's middle joint to world points [T, 3], or as near as the arm is long."""
+    """Bring one hand's middle joint to world points [T, 3], or as near as the arm is long. Chapter: 1."""
     side, sign = SIDES[i]
     skeleton = performance.skeleton
     length = np.linalg.norm(rest_offsets(skeleton), axis=-1)

@@ -37,7 +37,7 @@ class Score:
     Shapes: ``beats`` [K] seconds; ``foot`` [K] 0 left, 1 right, -1 hold; ``steps`` [K, 2] metres aside (to the left)
     and forward of the standing place; ``turn`` [K] radians added to the facing; ``arms`` [K, 2, 4] radians (elevation,
     azimuth, swivel, flexion; left arm first); ``wrists`` [K, 2]; ``spine`` [K, 3] bend forward, tilt to the right,
-    twist to the left; ``lean`` [K] metres the pelvis hangs back; ``nod`` [K].
+    twist to the left; ``lean`` [K] metres the pelvis hangs back; ``nod`` [K]. Chapter: 1.
     """
 
     beats: np.ndarray
@@ -63,7 +63,7 @@ class Score:
         phrases = -(-count // 8)
 
         def keys(shape, draw, returns=0.45):
-            """Eight counts at a time: a new motif, or one heard before with a little change."""
+            """Eight counts at a time: a new motif, or an earlier one with a little change."""
             motifs, written = [], []
             for _ in range(phrases):
                 if motifs and rng.random() < returns:
@@ -102,7 +102,7 @@ class Score:
         return Score(beats, foot, steps, turn, arms, wrists, spine, np.zeros(count), nod)
 
     def mirrored(self) -> Score:
-        """The score seen in a mirror: left and right exchanged."""
+        """The score seen in a mirror: left and right exchanged. Chapter: 1."""
         foot = np.where(self.foot < 0, -1, 1 - self.foot)
         return replace(
             self,
@@ -115,7 +115,10 @@ class Score:
         )
 
     def mixed(self, own: Score, strength: float) -> Score:
-        """This score followed with a strength of 0 to 1, the rest danced from another score on the same beats."""
+        """This score followed with a strength of 0 to 1, the rest danced from another score on the same beats.
+
+        Chapter: 1.
+        """
         if strength == 1:
             return self
         rest = np.sqrt(1 - strength**2)
@@ -129,11 +132,10 @@ class Score:
         return replace(self, arms=np.clip(arms, _POSE_LOW, _POSE_HIGH), turn=led.turn, foot=led.foot, **blend)
 
     def at(self, times: np.ndarray, standing, look: np.ndarray, hips: float) -> dict[str, np.ndarray]:
-        """Read the score at ``times`` [T] seconds; gives the arrays that `choreo_lib.sets.synthetic.body.perform`
-        takes.
+        """Read the score at ``times`` [T] seconds, as the arrays that `choreo_lib.sets.synthetic.body.perform` takes.
 
         ``standing`` is a function from times [K] to the dancer's place [K, 2] and facing [K]; ``look`` [T] is where the
-        partner is, radians; ``hips`` half the width of the stance, metres.
+        partner is, radians; ``hips`` half the width of the stance, metres. Chapter: 1.
         """
         period = self.beats[1] - self.beats[0]
         at_times = lambda keys: interpolate_keys(keys, self.beats, times)  # noqa: E731

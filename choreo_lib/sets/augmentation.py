@@ -111,7 +111,7 @@ class Augment:
         return math.ceil((self.length - 1) * (1 + self.tempo) - 1e-9) + 1
 
     def __call__(self, batch: torch.Tensor, skeleton: Skeleton, generator: torch.Generator) -> torch.Tensor:
-        """A batch [B, required_length, D, J, 3] augmented, [B, length, D, J, 3]: the same for the same generator's state."""
+        """A batch [B, required_length, D, J, 3] augmented, [B, length, D, J, 3]. Chapter: 3."""
         # drawn whether used or not, so that switching one augmentation off leaves the others as they were
         mirror, exchange, tempo, angle = torch.rand(4, len(batch), generator=generator).to(batch)
         if self.noise and batch.shape[-1] != 3:

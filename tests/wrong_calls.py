@@ -24,7 +24,7 @@ from choreo_lib.io.landmarks import records
 from choreo_lib.sets import augmentation, particles, registry, splits, synthetic, windows
 from choreo_lib.show import payload, player, plots
 from choreo_lib.systems import losses
-from choreo_lib.training import artifacts
+from choreo_lib.training import ablations, artifacts
 
 FOLDER = Path(mkdtemp(prefix="wrong-calls-"))
 HOME = str(Path(cl.__file__).parent)
@@ -102,10 +102,10 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "rotation_difference": {"one": torch.ones(2, 4) / 2, "other": torch.ones(2, 4) / 2},
     "animate": {"motion": MOTION[:2], "path": FOLDER / "film.gif", "size": (32, 32), "progress": False},
     "write_motion": {"path": FOLDER / "made.npz"},
-    "fit": {"model": SOLO, "train": WINDOWS, "plan": training.TrainConfig(), "out": FOLDER / "run"},
+    "fit": {"model": SOLO, "train": WINDOWS, "config": training.TrainConfig(), "out": FOLDER / "run"},
     "records": {"size": (100, 100)}, "sliced": {"frames": slice(0, 10), "length": 60},
     "plot": {"names": "train_loss"}, "conform": {"model": BODY}, "report.back": {"made": MOTION},
-    "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"},
+    "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"}, "ablate": {"name": "nobody"},
     "joint_weights": {"path": FOLDER / "weights.json"}, "read_pairs": {"path": FOLDER / "pairs.json"},
     "read_detections": {"path": FOLDER / "seen.json"}, "save": {"path": FOLDER / "page.html"},
     "as_prototyped": {"scores": [np.ones(2)] * 30}, "solo.with_detail": {"x": torch.zeros(2, 20, 87)},
@@ -141,7 +141,7 @@ def verbs() -> dict:
     add(cl.conform, cl.read_markers)
     add("back", of=cl.conform(MOTION, BODY)[1], prefix="report.")
     add(cl.evaluate, prefix="model.")
-    add(artifacts.train, artifacts.find_recipe, registry.fetch, registry.missing)
+    add(artifacts.train, artifacts.find_recipe, ablations.ablate, registry.fetch, registry.missing)
     add(registry.source, prefix="datasets.")
     add("from_rotations", of=cl.Motion), add("transformed", "resampled", of=MOTION)
     add("index", "find", of=BODY, prefix="Skeleton.")

@@ -75,7 +75,7 @@ def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict
     """The inverse of `save`; gives the state. Nothing is changed before all of the file has been looked at.
 
     Errors: TrainingError for a truncated or foreign file, one without its parts, weights that are not finite, another
-    model, plan or data. Chapter: 4.
+    model, config or data. Chapter: 4.
     """
     tensors, meta = _read(Path(path))
     if meta.get("kind") != "choreo run":

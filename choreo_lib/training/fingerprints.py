@@ -76,8 +76,8 @@ def configuration(model: Any) -> dict[str, Any] | None:
 
 def changes(mine: dict, theirs: dict) -> list[str]:
     """In what two identities differ, in words: nothing where a run may go on. Chapter: 4."""
-    plan, other = mine["plan"], theirs["plan"] if isinstance(theirs.get("plan"), dict) else {}
-    found = sorted(key for key in {*plan, *other} if key not in plan or key not in other or plan[key] != other[key])
+    ours, other = mine["plan"], theirs["plan"] if isinstance(theirs.get("plan"), dict) else {}
+    found = sorted(key for key in {*ours, *other} if key not in ours or key not in other or ours[key] != other[key])
     found += [key for key in ("model", "windows") if mine[key] != theirs.get(key)]
     data, before = mine["data"], theirs.get("data")
     if not isinstance(before, dict):

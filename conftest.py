@@ -34,7 +34,7 @@ def absent(*names: str) -> str:
 
 def core_sets() -> list[str]:
     """The sets that chapters work on: those whose SHA-256 the registry knows."""
-    known = registry._registry().items()
+    known = registry.entries().items()
     return [name for name, entry in known
             if all("sha256" in file for take in entry["takes"].values() for file in take["files"])]
 

@@ -32,8 +32,8 @@ ROWS = {  # sizes, augmentation
 
 def learned(known, sizes: dict, change: dict) -> DuetVAE:
     """A small model of some takes."""
-    sizes = recipes.LEAN | sizes
-    augment = replace(recipes.DUET, length=sizes["past"] + AHEAD, **change)
+    sizes = recipes.DUET_BASE | sizes
+    augment = replace(recipes.DUET_AUGMENT, length=sizes["past"] + AHEAD, **change)
     train = windows.cut(known, augment.required_length, stride=2)
     torch.manual_seed(0)
     model = DuetVAE(train.skeleton, fps=train.fps, **sizes)

@@ -89,5 +89,6 @@ if __name__ == "__main__":
         simulating(kind)
     for kind, bodies, count in (("springs", 5, 300), ("springs", 10, 200), ("charged", 5, 400), ("charged", 10, 200)):
         algebra(kind, bodies, count)
-    for kind, sizes in (("springs", recipes.SPRINGS), ("springs", recipes.PUBLISHED), ("charged", recipes.CHARGES)):
+    for kind, sizes in (("springs", recipes.LAW_DECODER), ("springs", recipes.MLP_DECODER),
+                        ("charged", recipes.LAW_DECODER | recipes.BOTH_FORCES)):
         training(kind, sizes)

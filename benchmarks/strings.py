@@ -21,7 +21,7 @@ from torch_geometric.nn import GCNConv
 from choreo_lib.extensions import DanceNRI
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.windows import Windows, cut
-from choreo_lib.training.recipes import DESCRIBED
+from choreo_lib.training.recipes import AS_DESCRIBED
 
 FRAMES, HIDDEN, TYPES = 8, 64, 4
 FEW = ("pelvis", "left_wrist", "right_wrist")
@@ -79,7 +79,7 @@ def some(few: bool) -> Windows:
 
 def ours(windows: Windows) -> DanceNRI:
     """The variant as described, made correct."""
-    model = DanceNRI(windows.skeleton, fps=windows.fps, frames=FRAMES, **DESCRIBED)
+    model = DanceNRI(windows.skeleton, fps=windows.fps, frames=FRAMES, **AS_DESCRIBED)
     model.fit_statistics(windows.batches(512))
     return model
 

@@ -27,7 +27,7 @@ ROWS = {
     "no dropout": {"dropout": 0.0},
     "price ten times as high": {"kl": Schedule(1e-3)},
 }
-PLAN = replace(recipes.TURNING_PLANS["full"], epochs=10)
+PLAN = replace(recipes.ROTATION_TRAINING["full"], epochs=10)
 
 
 def learned(known, sizes: dict):
@@ -35,7 +35,7 @@ def learned(known, sizes: dict):
     train, longer = (
         windows.cut(known, length, stride=4, rotations=True) for length in (64, PLAN.augment.required_length)
     )
-    model = recipes.turning_model({"full": recipes.TRANSLATION | sizes}, train, "full", longer, PLAN.augment)
+    model = recipes.RECIPES["translate-salsa"].build(train, "full", longer, PLAN.augment, **sizes)
     with tempfile.TemporaryDirectory() as folder:
         training.fit(model, longer, PLAN, folder, device="cpu", progress=False)
     return model.eval(), train

@@ -14,7 +14,8 @@ from .body.source import OURS, Source
 from .io import Markers, MotionFormatError, MotionGuessWarning, read_duet, read_markers, read_motion, write_motion
 from .io.conform import ConformReport, conform
 from .sets import augmentation, synthetic, windows
-from .sets.registry import DatasetError, data_path, list_datasets, load_duet, load_motion, splits
+from .sets.registry import DatasetError, data_path, list_datasets, load_duet, load_motion
+from .sets.splits import splits
 from .show import palette, plots
 from .show.export import animate
 from .show.player import Player, play

@@ -1,4 +1,5 @@
-"""``python -m choreo_lib train NAME``: make one of the book's trained artifacts. Taught in chapter 4."""
+"""``python -m choreo_lib train NAME``: make one of the book's trained artifacts; ``ablate NAME``: what its options
+are worth. Taught in chapter 4."""
 
 from __future__ import annotations
 
@@ -10,19 +11,23 @@ import torch.distributed as dist
 
 
 def main(words: list[str] | None = None) -> int:
-    """Read the words after ``python -m choreo_lib`` and do as they say; gives the exit status."""
+    """Do what the words after ``python -m choreo_lib`` say; gives the exit status. Chapter: 4."""
     parser = argparse.ArgumentParser(prog="python -m choreo_lib", description="The book's library from the shell.")
     verbs = parser.add_subparsers(dest="verb", required=True)
     train = verbs.add_parser("train", help="train an artifact and write its weights and card",
                              description="More than one GPU: torchrun --nproc-per-node 2 -m choreo_lib train NAME")
-    train.add_argument("name", help="such as solo-synthetic; `list` says which there are")
-    train.add_argument("--mode", choices=("quick", "full"), default="quick", help="quick: minutes on a CPU")
-    train.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
+    ablate = verbs.add_parser("ablate", help="train an artifact without each of its model's options, for a table")
+    for verb in (train, ablate):
+        verb.add_argument("name", help="such as solo-synthetic; `list` says which there are")
+        verb.add_argument("--mode", choices=("quick", "full"), default="quick", help="quick: minutes on a CPU")
+        verb.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
+        verb.add_argument("--device", help="cpu, cuda (default: a GPU if there is one)")
+    ablate.add_argument("--only", metavar="OPTION", help="this option alone ('all on': the model as it is)")
+    ablate.add_argument("--out", help="folder for NAME.json (default: data/ablations)")
     train.add_argument("--out", help="folder for checkpoints, history, weights and card (default: runs/NAME)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
-    train.add_argument("--weights", help="a file of weights to begin from, instead of chance")
+    train.add_argument("--weights", help="a file of weights to begin from, instead of random ones")
     train.add_argument("--keep-every", type=int, default=0, metavar="N", help="keep the weights of every Nth epoch")
-    train.add_argument("--device", help="cpu, cuda (default: a GPU if there is one)")
     train.add_argument("--precision", choices=("float32", "bfloat16", "float16"),
                        help="default: float32 (on CUDA with TF32 products), which is fastest on a GPU at these sizes; "
                             "float16 is for CUDA only")
@@ -32,7 +37,7 @@ def main(words: list[str] | None = None) -> int:
         os.environ["CHOREO_DATA"] = asked.data
     from .io import MotionFormatError
     from .sets.registry import DatasetError
-    from .training import artifacts, recipes  # after CHOREO_DATA is set
+    from .training import ablations, artifacts, recipes  # after CHOREO_DATA is set
     from .training.checkpoints import TrainingError
 
     if asked.verb == "list":
@@ -43,6 +48,9 @@ def main(words: list[str] | None = None) -> int:
     try:
         if int(os.environ.get("WORLD_SIZE", 1)) > 1:
             dist.init_process_group()
+        if asked.verb == "ablate":
+            print(ablations.table(ablations.ablate(asked.name, asked.mode, asked.only, asked.out, None, asked.device)))
+            return 0
         print(artifacts.train(asked.name, asked.mode, asked.out, asked.resume, asked.device,
                               asked.precision, asked.weights, asked.keep_every))
     except (TrainingError, DatasetError, MotionFormatError, RuntimeError) as error:

@@ -11,10 +11,10 @@ import torch
 import choreo_lib as cl
 from choreo_lib import evaluation
 from choreo_lib.__main__ import main
-from choreo_lib.sets import windows
+from choreo_lib.sets import splits, windows
 from choreo_lib.systems.losses import Schedule
 from choreo_lib.training import artifacts, recipes
-from choreo_lib.training.loop import TrainConfig
+from choreo_lib.training.config import TrainConfig
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +22,10 @@ def made(tmp_path_factory):
     """An artifact of a recipe made small: the whole way from the shell's words to the card."""
     out = tmp_path_factory.mktemp("made")
     recipe = recipes.RECIPES["solo-synthetic"]
-    sizes = {"quick": {"latent": 6, "hidden": 8, "layers": 1, "kl": Schedule(1e-5)}}
+    settings = {"quick": {"frames": 16, "latent": 6, "hidden": 8, "layers": 1, "kl": Schedule(1e-5)}}
     small = recipes.Recipe(
         recipe.what, recipe.data, lambda split, augment=None, mode="quick": few(split),
-        lambda *given: recipes.solo_model(sizes, *given), {"quick": TrainConfig(epochs=2, batch_size=64, warmup=1)},
+        recipe.model, settings, {"quick": TrainConfig(epochs=2, batch_size=64, warmup=1)},
         lambda model, train, asked: evaluation.evaluate_solo(model, train, asked, samples=16))
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(recipes.RECIPES, "solo-synthetic", small)
@@ -111,7 +111,7 @@ def test_the_shell_knows_the_library():
 
 
 def test_splits_of_generated_duets_share_no_seed():
-    made = [{duet.a.positions.tobytes() for duet in recipes.synthetic_takes((("canon", 1.0),), split, "full")}
+    made = [{duet.a.positions.tobytes() for duet in splits.synthetic_duets((("canon", 1.0),), split, "full")}
             for split in ("train", "validation", "test", 9000)]
     assert all(not a & b for i, a in enumerate(made) for b in made[:i])
 
@@ -119,7 +119,7 @@ def test_splits_of_generated_duets_share_no_seed():
 def test_a_training_of_rotations_leaves_something_to_look_at(tmp_path, monkeypatch):
     """Log, history, plot, weights kept on the way, and a take as danced and as made; then on from given weights."""
     recipe = recipes.RECIPES["deepfake-salsa"]
-    sizes = {"quick": {"routes": ("aa", "bb"), "frames": 16, "latent": 4, "hidden": 8, "layers": 1, "dense": 8}}
+    settings = {"quick": {"routes": ("aa", "bb"), "frames": 16, "latent": 4, "hidden": 8, "layers": 1, "dense": 8}}
 
     def turning(split, augment=None, mode="quick"):
         seed = {"train": 1, "validation": 2, "test": 3}[split]
@@ -129,7 +129,8 @@ def test_a_training_of_rotations_leaves_something_to_look_at(tmp_path, monkeypat
         recipe.what,
         ("synthetic",),
         turning,
-        lambda *given: recipes.turning_model(sizes, *given),
+        recipe.model,
+        settings,
         {"quick": TrainConfig(epochs=2, batch_size=16, warmup=1)},
         lambda model, train, asked: {"model": {}},
     )

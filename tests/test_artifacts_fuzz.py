@@ -25,8 +25,7 @@ from choreo_lib import Skeleton
 from choreo_lib.extensions import SoloVAE
 from choreo_lib.io import MotionFormatError, joint_weights, read_pairs, write_motion
 from choreo_lib.sets.windows import cut
-from choreo_lib.training import artifacts, checkpoints
-from choreo_lib.training.loop import TrainConfig, TrainingError, fit
+from choreo_lib.training import TrainConfig, TrainingError, artifacts, checkpoints, fit
 
 STRANGE = [None, True, False, 0, -1, 1, 2.5, -0.0, 1e308, 10**30, -(10**400), "", "x", "nan", "0" * 70, [], [0], [[]],
            [None], ["a"] * 3, {}, {"a": 1}, {"": None}, [1e9] * 3, "BOOL", "F64", [2**31, 2**31],

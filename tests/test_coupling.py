@@ -8,20 +8,20 @@ import pytest
 import choreo_lib as cl
 from choreo_lib.evaluation import metrics
 from choreo_lib.evaluation.baselines.coupling import (
-    cross_correlation_strings,
-    granger_strings,
+    cross_correlation_coupling,
+    granger_coupling,
     partner_swap,
-    ridge_strings,
+    ridge_coupling,
 )
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.synthetic import Drive
 from choreo_lib.sets.synthetic.body import J
 
 METHODS = [
-    cross_correlation_strings,
-    lambda duet, **more: cross_correlation_strings(duet, whiten=5, **more),
-    granger_strings,
-    ridge_strings,
+    cross_correlation_coupling,
+    lambda duet, **more: cross_correlation_coupling(duet, whiten=5, **more),
+    granger_coupling,
+    ridge_coupling,
 ]
 IDS = ["correlation", "whitened", "granger", "ridge"]
 CHAIN = cl.Skeleton(("pelvis", "elbow", "wrist"), (-1, 0, 1))
@@ -56,7 +56,7 @@ def innovations(signal, order):
 @pytest.mark.parametrize("whiten", [0, 3])
 def test_correlation_is_what_loops_give(whiten):
     duet = wandering(0)
-    found = cross_correlation_strings(duet, max_lag=0.5, whiten=whiten)
+    found = cross_correlation_coupling(duet, max_lag=0.5, whiten=whiten)
     for direction, (sent, received) in enumerate(signals(duet)):
         if whiten:
             sent, received = innovations(sent, whiten), innovations(received, whiten)
@@ -73,7 +73,7 @@ def test_correlation_is_what_loops_give(whiten):
 
 def test_granger_is_the_ratio_of_two_least_squares():
     duet, order, lags = wandering(1), 3, 4
-    found = granger_strings(duet, max_lag=0.4, order=order, ridge=1e-9)
+    found = granger_coupling(duet, max_lag=0.4, order=order, ridge=1e-9)
     for direction, (sent, received) in enumerate(signals(duet)):
         sent = innovations(sent, order)  # its frame 0 is frame `order` of the others
         sent, received = sent - sent.mean(0), received - received.mean(0)
@@ -92,7 +92,7 @@ def test_granger_is_the_ratio_of_two_least_squares():
 
 def test_ridge_is_least_squares_with_a_penalty_row_a_weight():
     duet, lags, ridge = wandering(2), 4, 0.5
-    found = ridge_strings(duet, max_lag=0.4, whiten=0, ridge=ridge)
+    found = ridge_coupling(duet, max_lag=0.4, whiten=0, ridge=ridge)
     for direction, (sent, received) in enumerate(signals(duet)):
         sent, received = (x - x.mean(0) for x in (sent, received))
         size = lambda x: np.maximum(np.sqrt((x**2).mean((0, 2), keepdims=True)), 1e-12)  # noqa: E731
@@ -217,10 +217,10 @@ def test_own_steps_tell_a_carried_hand_from_one_that_follows():
         duet = synthetic.duet("drives", 120, seed=seed, drives=[drive])
         knee, elbow, wrist = (duet.a.skeleton.index(name) for name in ("left_knee", "right_elbow", "right_wrist"))
         for own, found in ratio.items():
-            score = cross_correlation_strings(duet, 0.5, whiten=5, own=own).score[0, knee]
+            score = cross_correlation_coupling(duet, 0.5, whiten=5, own=own).score[0, knee]
             found.append(score[wrist] / score[elbow])
     assert np.mean(ratio[True]) < np.mean(ratio[False]) - 0.1
-    for rival in (granger_strings, ridge_strings):
+    for rival in (granger_coupling, ridge_coupling):
         assert not np.allclose(rival(duet, 0.5, own=True).score, rival(duet, 0.5).score)
 
 

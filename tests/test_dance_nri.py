@@ -18,7 +18,7 @@ from choreo_lib.extensions.signals import (
     next_pose,
     signals,
 )
-from choreo_lib.sets import synthetic
+from choreo_lib.sets import splits, synthetic
 from choreo_lib.sets.windows import cut
 from choreo_lib.training import recipes
 
@@ -448,7 +448,7 @@ def test_a_judge_says_everything_its_recipe_promises():
     recipe = recipes.RECIPES["strings-synthetic"]
     train, asked = (recipe.windows(split, None, "quick") for split in ("train", "validation"))
     train = train.subset(slice(20))
-    rows = evaluate_strings(recipe.model(train, "quick"), train, asked.subset(slice(4)))
+    rows = evaluate_strings(recipe.build(train, "quick"), train, asked.subset(slice(4)))
     assert {"edge_auc", "average_precision", "direction_accuracy", "lag_accuracy", "kl_nats_per_edge",
             "kl_nats_planted", "kl_nats_independent", "error_mm@33ms", "error_mm@333ms"} <= set(rows["model"])
     assert rows["model"]["average_precision"] == rows["untrained"]["average_precision"]  # for it has learned nothing
@@ -468,10 +468,10 @@ def test_where_nothing_was_planted_strangers_are_the_judge():
 
 
 def test_the_same_drives_or_others_in_every_clip():
-    same, others = (recipes.string_takes("test", "quick", 30, fixed) for fixed in (True, False))
+    same, others = (splits.driven_duets("test", "quick", 30, fixed) for fixed in (True, False))
     assert len({duet.coupling.drives for duet in same}) == 1 and len({duet.coupling.drives for duet in others}) == 10
-    learned = recipes.string_takes("train", "quick", 30)
+    learned = splits.driven_duets("train", "quick", 30)
     assert sum(duet.coupling.kind == "independent" for duet in learned) == len(learned) // 5
-    with pytest.raises(ValueError, match="number from 1 on"):
-        recipes.string_takes(0)
+    with pytest.raises(ValueError, match="seed from 1 on"):
+        splits.driven_duets(0)
     assert untrained(DanceNRI(HYBRIK_29), cut(same, 30)).training is False

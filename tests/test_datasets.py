@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import choreo_lib as cl
-from choreo_lib.sets import registry
+from choreo_lib.sets import fetching, registry, splits
 
 BODY = bytes(range(256)) * 400
 
@@ -74,7 +74,7 @@ def cache(tmp_path, monkeypatch):
     """An empty cache, no folder of data, and no waiting between attempts."""
     monkeypatch.setenv("CHOREO_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("CHOREO_DATA", raising=False)
-    monkeypatch.setattr(registry, "RETRIES", 0)
+    monkeypatch.setattr(fetching, "RETRIES", 0)
     for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(proxy, raising=False)
     return tmp_path / "cache"
@@ -85,7 +85,7 @@ def register(monkeypatch, url, **fingerprint):
     file = {"path": "sub/one.bin", "url": url, **fingerprint}
     entry = {"what": "bytes", "kind": "detections", "credit": "", "terms": "", "redistribute": False,
              "takes": {"": {"files": [file]}}}
-    monkeypatch.setattr(registry, "_registry", lambda: {"one": entry})
+    monkeypatch.setattr(registry, "entries", lambda: {"one": entry})
     return file
 
 
@@ -101,11 +101,11 @@ def left(folder):
 @pytest.mark.parametrize("fingerprint", [SHA, BLOB], ids=["sha256", "git blob"])
 def test_fetched_once_and_compared(server, cache, monkeypatch, fingerprint):
     register(monkeypatch, server.url, **fingerprint)
-    assert not registry.is_here("one")
+    assert registry.missing("one")
     (path,) = registry.fetch("one")
     assert path.read_bytes() == BODY and left(cache) == ["sub/one.bin"]
     assert registry.fetch("one") == [path] and registry.data_path("one") == path
-    assert server.asked == 1 and registry.is_here("one")
+    assert server.asked == 1 and not registry.missing("one")
 
 
 @pytest.mark.parametrize("fingerprint", [SHA, BLOB], ids=["sha256", "git blob"])
@@ -131,7 +131,7 @@ def test_interrupted_transfer(server, cache, monkeypatch):
 
 def test_a_second_attempt_is_made_by_itself(server, cache, monkeypatch):
     register(monkeypatch, server.url, **SHA)
-    monkeypatch.setattr(registry, "RETRIES", 1)
+    monkeypatch.setattr(fetching, "RETRIES", 1)
     monkeypatch.setattr("time.sleep", lambda seconds: setattr(server, "cut", None))  # the network comes back
     server.cut = 5000
     assert registry.fetch("one")[0].read_bytes() == BODY
@@ -145,7 +145,7 @@ def test_stopped_by_hand(server, cache, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "_right", stop)
+        patch.setattr(fetching, "matches", stop)
         with pytest.raises(KeyboardInterrupt):
             registry.fetch("one")
     assert left(cache) == []
@@ -185,7 +185,7 @@ def test_full_disk(server, cache, monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """Two more attempts than one, without waiting between them."""
-    monkeypatch.setattr(registry, "RETRIES", 2)
+    monkeypatch.setattr(fetching, "RETRIES", 2)
     monkeypatch.setattr("time.sleep", lambda seconds: None)
 
 
@@ -203,7 +203,7 @@ def test_an_endless_body_stops_at_the_size_of_the_registry(server, cache, monkey
 
 def test_of_an_unknown_size_there_is_a_most(server, cache, monkeypatch, impatient):
     register(monkeypatch, server.url, **BLOB)
-    monkeypatch.setattr(registry, "MOST_BYTES", 50_000)
+    monkeypatch.setattr(fetching, "MOST_BYTES", 50_000)
     with pytest.raises(cl.DatasetError, match="announces 102,400 bytes, and the file has 50,000 at most"):
         registry.fetch("one")
     server.length = None
@@ -216,7 +216,7 @@ def test_of_an_unknown_size_there_is_a_most(server, cache, monkeypatch, impatien
 def test_a_server_that_stalls_or_drips_ends_at_the_deadline(server, cache, monkeypatch, impatient, where):
     """A byte now and then keeps every timeout of a socket away; the deadline is for all of it."""
     register(monkeypatch, server.url, **SHA, bytes=len(BODY))
-    monkeypatch.setattr(registry, "DEADLINE", 0.5)
+    monkeypatch.setattr(fetching, "DEADLINE", 0.5)
     server.stalls = where
     with pytest.raises(cl.DatasetError, match=r"could not be fetched: it was not here after .* seconds \(\d.* bytes"):
         registry.fetch("one")
@@ -266,7 +266,7 @@ def test_a_damaged_cache_is_fetched_again(server, cache, monkeypatch):
     register(monkeypatch, server.url, **SHA)
     (path,) = registry.fetch("one")
     path.write_bytes(b"cut")
-    assert not registry.is_here("one")
+    assert registry.missing("one")
     assert registry.fetch("one")[0].read_bytes() == BODY
 
 
@@ -323,14 +323,14 @@ def test_splits_do_not_meet():
 
 
 def test_the_registry_is_complete():
-    for name, entry in registry._registry().items():
+    for name, entry in registry.entries().items():
         assert {"what", "kind", "credit", "terms", "redistribute", "provenance"} <= set(entry), name
         assert entry["kind"] in ("duet", "motion", "detections"), name
         assert entry["redistribute"] is ("embedded" in entry), name  # only what we made may be published
         if "embedded" in entry:
             continue
         for take in entry["takes"].values():
-            assert take.get("role", "train") in registry.ROLES
+            assert take.get("role", "train") in splits.ROLES
             for file in take["files"]:
                 assert re.fullmatch(r"https://raw\.githubusercontent\.com/[^/]+/[^/]+/[0-9a-f]{40}/.+", file["url"])
                 assert re.fullmatch("[0-9a-f]{64}", file.get("sha256", "0" * 64)), file
@@ -366,7 +366,7 @@ def test_salsa_knows_whose_it_is(real_data):
 def test_every_set_here_loads_as_the_registry_says(real_data):
     for name in ("salsa", "ilya-hannah", "mariel-selected", "cmu-fbx"):
         real_data(name)
-        entry = registry._registry()[name]
+        entry = registry.entries()[name]
         for take, each in entry["takes"].items():
             if each.get("role") == "challenge":
                 continue

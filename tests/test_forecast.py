@@ -7,8 +7,14 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib.evaluation.baselines import forecast
-from choreo_lib.evaluation.baselines.forecast import ConstantVelocity, DampedVelocity, Ridge, ZeroVelocity, evaluate
+from choreo_lib.evaluation.baselines import (
+    ConstantVelocity,
+    DampedVelocity,
+    Ridge,
+    ZeroVelocity,
+    evaluate,
+    ridge,
+)
 from choreo_lib.sets.augmentation import mirrored, swap_dancers
 from choreo_lib.sets.windows import cut
 
@@ -145,15 +151,15 @@ def test_the_penalty_is_the_one_that_foretells_held_out_takes(train):
     # four takes in three groups: the first two together, then one and one
     groups = [[0, 1], [2], [3]]
     for horizon in HORIZONS:
-        missed = np.zeros(len(forecast.PENALTIES))
+        missed = np.zeros(len(ridge.PENALTIES))
         for held in groups:
             inside = torch.isin(train.take, torch.tensor(held))
             rows, tests = ([rows_by_hand(train.subset(m), w, horizon, "both", True, mirror)
                             for w in "ab" for mirror in (False, True)] for m in (~inside, inside))  # fmt: skip
             x, y = (np.concatenate(part) for part in zip(*rows))
             u, v = (np.concatenate(part) for part in zip(*tests))
-            missed += [((u @ solved_by_hand(x, y, p) - v) ** 2).sum() for p in forecast.PENALTIES]
-        assert model.penalties["b"][horizon] == pytest.approx(forecast.PENALTIES[int(missed.argmin())])
+            missed += [((u @ solved_by_hand(x, y, p) - v) ** 2).sum() for p in ridge.PENALTIES]
+        assert model.penalties["b"][horizon] == pytest.approx(ridge.PENALTIES[int(missed.argmin())])
         assert model.penalties["a"] == model.penalties["b"]
 
 

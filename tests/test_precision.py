@@ -116,7 +116,7 @@ def no_real_set():
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_every_recipe_learns_in_bfloat16(name):
     model, _ = gpu_check.prepared(name, "quick")
-    plan = recipes.RECIPES[name].plans["full"]  # whose windows are long enough for a past that the model danced
+    plan = recipes.RECIPES[name].training["full"]  # whose windows are long enough for a past that the model danced
     learns(model, gpu_check.batches_of(name, plan, 2, 4), compared=1)
 
 

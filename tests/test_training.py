@@ -70,7 +70,7 @@ def test_it_learns_and_writes_what_it_did(tmp_path):
     assert len(history) == 3 and history["valid_loss"][-1] < 0.6 * history["valid_loss"][0]
     assert set(os.listdir(tmp_path)) == {"best.safetensors", "last.safetensors", "history.csv"}
     rows = (tmp_path / "history.csv").read_text().splitlines()
-    assert len(rows) == 4 and rows[0].startswith("epoch,rate,train_loss")
+    assert len(rows) == 4 and rows[0].startswith("epoch,lr,train_loss")
     # AdamW beside a loop written out: same order, same rate, same clipping; the noise is torch's own
     other, steps = fresh(), len(data()) // 64
     torch.manual_seed(PLAN.seed)

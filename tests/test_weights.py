@@ -6,6 +6,7 @@ import torch
 import choreo_lib as cl
 from choreo_lib.evaluation.metrics import edge_accuracy
 from choreo_lib.evaluation.strings import grade, reading_of
+from choreo_lib.sets import splits
 from choreo_lib.training import artifacts, recipes
 
 
@@ -126,7 +127,7 @@ def test_shipped_weights_of_strings_keep_what_the_chapter_says(name):
     if name == "strings-described":
         assert ours["average_precision"] < 0.02  # which is what the chapter shows
         return
-    clips = [clip[:64] for clip in recipes.string_takes(702, length=64, fixed=name == "strings-fixed")[:20]]
+    clips = [clip[:64] for clip in splits.driven_duets(702, length=64, fixed=name == "strings-fixed")[:20]]
     score = grade(reading_of(model), clips)
     assert score["average_precision"] == pytest.approx(ours["average_precision"], abs=0.15)
     if name in STRINGS:

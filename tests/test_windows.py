@@ -15,7 +15,8 @@ from choreo_lib.body.reference import ReferenceFrame, reference_frame, velocitie
 from choreo_lib.body.skeleton import positions_of
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.augmentation import Augment, mirrored, noisy, swap_dancers, time_warp, turned
-from choreo_lib.sets.windows import cut, split_in_time, takes_of
+from choreo_lib.sets.splits import split_in_time
+from choreo_lib.sets.windows import cut, takes_of
 
 DEVICES = ["cpu"] + (["cuda", 0] if torch.cuda.is_available() else [])
 BODY = cl.Skeleton(

@@ -430,8 +430,8 @@ GROWING = torch.ones(3, requires_grad=True)
     ("codes", lambda: SOLO.dance(torch.zeros(3))),
     ("joints", lambda: cl.baselines.evaluate(
         {"still": cl.baselines.ZeroVelocity()}, WINDOWS, (1, 3), slice("a", None))),
-    ("order", lambda: cl.baselines.granger_strings(wrong_calls.LONG, order=200)),
-    ("whiten", lambda: cl.baselines.ridge_strings(wrong_calls.LONG, whiten=200)),
+    ("order", lambda: cl.baselines.granger_coupling(wrong_calls.LONG, order=200)),
+    ("whiten", lambda: cl.baselines.ridge_coupling(wrong_calls.LONG, whiten=200)),
     ("focal", lambda: cl.clean(wrong_calls.PEOPLE, 30.0, focal="wide")),
     ("image_size", lambda: cl.clean(wrong_calls.PEOPLE, 30.0, image_size=(-1, 5))),
     ("fps", lambda: cl.read_motion(wrong_calls.FOLDER / "a.bvh", fps=np.True_)),

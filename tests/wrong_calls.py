@@ -22,10 +22,10 @@ from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
 from choreo_lib.extensions import duet_vae, foot_skate, latent_sequence, solo_vae
 from choreo_lib.io.landmarks import records
-from choreo_lib.sets import augmentation, particles, registry, synthetic, windows
+from choreo_lib.sets import augmentation, particles, registry, splits, synthetic, windows
 from choreo_lib.show import captions, payload, player, plots
 from choreo_lib.systems import losses
-from choreo_lib.training import artifacts
+from choreo_lib.training import ablations, artifacts
 
 FOLDER = Path(mkdtemp(prefix="wrong-calls-"))
 HOME = str(Path(cl.__file__).parent)
@@ -98,16 +98,16 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "load_motion": {"name": "synthetic/canon/a"}, "load_duet": {"name": "synthetic/canon"}, "splits": {"name": "salsa"},
     "data_path": {"name": "synthetic/canon"}, "load_model": {"name": "springs5"}, "Coupling": {"kind": "canon"},
     "fetch": {"name": "synthetic/canon"}, "missing": {"name": "synthetic/canon"},
-    "is_here": {"name": "synthetic/canon"}, "datasets.source": {"name": "synthetic"},
+    "datasets.source": {"name": "synthetic"},
     "find_recipe": {"name": "springs5"}, "read_duet": {"path_b": FOLDER / "b.bvh"},
     "rotate_z": {"rotations": torch.tensor(MOTION.rotations), "angle": torch.zeros(1)},
     "rotation_difference": {"one": torch.ones(2, 4) / 2, "other": torch.ones(2, 4) / 2},
     "animate": {"motion": MOTION[:2], "path": FOLDER / "film.gif", "size": (32, 32), "progress": False},
     "write_motion": {"path": FOLDER / "made.npz"},
-    "fit": {"model": SOLO, "train": WINDOWS, "plan": training.TrainConfig(), "out": FOLDER / "run"},
+    "fit": {"model": SOLO, "train": WINDOWS, "config": training.TrainConfig(), "out": FOLDER / "run"},
     "records": {"size": (100, 100)}, "sliced": {"frames": slice(0, 10), "length": 60},
     "plot": {"names": "train_loss"}, "conform": {"model": BODY}, "report.back": {"made": MOTION},
-    "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"},
+    "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"}, "ablate": {"name": "nobody"},
     "joint_weights": {"path": FOLDER / "weights.json"}, "read_pairs": {"path": FOLDER / "pairs.json"},
     "read_detections": {"path": FOLDER / "seen.json"}, "save": {"path": FOLDER / "page.html"},
     "as_prototyped": {"scores": [np.ones(2)] * 30}, "solo.with_detail": {"x": torch.zeros(2, 20, 87)},
@@ -143,7 +143,7 @@ def verbs() -> dict:
     add(cl.conform, cl.read_markers)
     add("back", of=cl.conform(MOTION, BODY)[1], prefix="report.")
     add(cl.evaluate, prefix="model.")
-    add(artifacts.train, artifacts.find_recipe, registry.fetch, registry.missing, registry.is_here)
+    add(artifacts.train, artifacts.find_recipe, ablations.ablate, registry.fetch, registry.missing)
     add(registry.source, prefix="datasets.")
     add("from_rotations", of=cl.Motion), add("transformed", "resampled", of=MOTION)
     add("index", "indices", "find", of=BODY, prefix="Skeleton.")
@@ -176,7 +176,7 @@ def verbs() -> dict:
     add("table", of=baselines.Scores({}, (1,), 30.0))
     add(plots.seq, plots.ghost, plots.strings, plots.leads, plots.arrows, plots.paths, plots.distance, plots.traces,
         plots.best_side, captions.describe, payload.read_payload)
-    add(windows.cut, windows.split_in_time, windows.takes_of, positions_of, rotate_z,
+    add(windows.cut, splits.split_in_time, windows.takes_of, positions_of, rotate_z,
         reference_frame, velocities)
     add("subset", "to", "order", "batches", "with_joints", "__getitem__", of=WINDOWS, prefix="Windows.")
     add("to_local", "to_world", of=FRAME)

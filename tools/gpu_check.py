@@ -40,7 +40,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from choreo_lib import extensions, training
 from choreo_lib.core import precision
-from choreo_lib.sets import registry, synthetic
+from choreo_lib.sets import registry, splits, synthetic
 from choreo_lib.training import recipes  # noqa: E402
 
 TOLERANCE = {"SoloVAE": 1e-3, "DuetVAE": 1e-3, "VAERNN": 1e-3, "NRI": 1e-3, "DanceNRI": 1e-3}
@@ -69,7 +69,7 @@ class SameNoise(TorchDispatchMode):
 def takes(salsa: bool) -> tuple:
     """Two short dances for every recipe of dancers: real salsa where it is asked for, else synthetic ones."""
     if salsa:
-        return tuple(registry.load_duet(name)[:260] for name in registry.splits("salsa")["train"][:2])
+        return tuple(registry.load_duet(name)[:260] for name in splits.splits("salsa")["train"][:2])
     return tuple(synthetic.duet("drives", 260, drives=6, seed=900 + k) for k in range(2))
 
 
@@ -77,13 +77,13 @@ def windows(name: str, augment, count: int = 0):
     """Few windows of a recipe's kind; ``count`` of them, some of them twice if need be (0: as many as there are)."""
     recipe = recipes.RECIPES[name]
     first, *others = recipe.windows.args
-    if recipe.windows.func is recipes.particle_worlds:
+    if recipe.windows.func is splits.simulations:
         found = partial(recipe.windows.func, first, others[0], 128)("train", augment)
         pick = found.__getitem__
     else:
         made = takes("salsa" in recipe.data and not stand_in(name))
         given = [lambda *_: list(made), *others]
-        found = recipe.windows.func(*given, "train", augment, "full")
+        found = recipe.windows.func(*given, "train", augment, "full", **recipe.windows.keywords)
         pick = found.subset
     return pick(torch.arange(count) % len(found)) if count else found
 
@@ -96,8 +96,8 @@ def stand_in(name: str) -> bool:
 def prepared(name: str, mode: str = "full") -> tuple[torch.nn.Module, training.TrainConfig]:
     """A recipe's model, ready to train, on the CPU; and its plan."""
     recipe = recipes.RECIPES[name]
-    plan = recipe.plans[mode]
-    return recipe.model(windows(name, None), mode, windows(name, plan.augment), plan.augment), plan
+    plan = recipe.training[mode]
+    return recipe.build(windows(name, None), mode, windows(name, plan.augment), plan.augment), plan
 
 
 @contextmanager

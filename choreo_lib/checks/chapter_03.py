@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ..evaluation import baselines
-from ..sets import synthetic, windows
+from ..sets import splits, synthetic, windows
 from ..sets.registry import load_duet
 from .verdict import Verdict, forgiving
 
@@ -61,7 +61,7 @@ def splits_3_3() -> list[tuple[windows.Windows, windows.Windows]]:
     take = load_duet("synthetic/mirror")
     every = windows.cut(take, length=40)
     drawn = torch.rand(len(every), generator=torch.Generator().manual_seed(33)) < 0.2
-    early, late = windows.split_in_time(take, (0.75, 0.25), gap=40)
+    early, late = splits.split_in_time(take, (0.75, 0.25), gap=40)
     apart = tuple(windows.cut(part, length=40) for part in (early, late))
     later = windows.Windows(**{**vars(apart[1]), "start": apart[1].start + len(take) - len(late)})
     cut = int(0.8 * len(every))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core.arguments import takes
+from ..core.tables import format_table
 from ..show import palette
 from ..show.drawable import AXES
 from .camera import Placement
@@ -97,9 +98,7 @@ class RepairReport:
         return table
 
     def __repr__(self) -> str:
-        lines = [("what", "how many", "where (frames)", "what was done"), *self.rows]
-        wide = [max(len(line[k]) for line in lines) for k in range(4)]
-        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(line, wide)).rstrip() for line in lines)
+        return format_table(("what", "how many", "where (frames)", "what was done"), self.rows, widest=1000)
 
     @takes(ax=AXES)
     def timeline(self, ax=None):

@@ -1,4 +1,4 @@
-"""How a trained model is judged: measures of its own and every baseline's, on the same windows.
+"""How a trained model is evaluated: metrics of its own and every baseline's, on the same windows.
 
 Taught in chapters 4 to 7, one kind of model each.
 """

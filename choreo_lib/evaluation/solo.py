@@ -1,4 +1,4 @@
-"""How a solo VAE is judged: what it rebuilds, and what it draws by chance.
+"""How a solo VAE is evaluated: what it reconstructs, and what it samples.
 
 Taught in chapter 4, "A dancer in 256 numbers".
 """
@@ -19,37 +19,37 @@ from . import metrics
 def evaluate_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 1000) -> dict[str, dict[str, float]]:
     """Reconstruction and samples of a solo VAE, beside PCA of as many numbers, the mean phrase, and real dancers.
 
-    ``error_mm``: mean joint error of reconstructed windows. Of ``samples`` phrases drawn by chance: ``jerk_ratio``,
-    ``range_ratio`` (mean over joints of how far each strays from its mean place) and ``kinetic_fd``, all against the
-    asked windows; the same with ``_training`` against what the model has learned to draw from; ``bones_percent``, how
-    much a bone's length varies within a phrase.
-    Rows: "pca" are principal components of the bare training windows, and no more; ", bones kept" ends them as the
-    model ends. It and "model" draw alike, by `SoloVAE.draw` and `SoloVAE.with_detail`; ", as points" leaves out that
-    bones are kept, and with ", N(0, 1)" codes are plain normal besides and the decoder's mean is taken.
-    "components" is the model without its LSTMs: its own components, of augmented windows too, and bones kept.
-    "training phrases" are real ones: what a perfect sampler would get, since other takes are danced otherwise.
-    Chapter: 4.
+    ``error_mm``: MPJPE of reconstructed windows. Of ``samples`` sampled phrases: ``jerk_ratio``, ``range_ratio`` (mean
+    over joints of the distance from the joint's mean position) and ``kinetic_fd``, all against the asked windows; the
+    same with ``_training`` against the training windows; ``bones_percent``, how much a bone's length varies within a
+    phrase.
+    Rows: "pca" are principal components of the bare training windows, and no more; ", bones kept" projects bone lengths
+    after them, as the model does. It and "model" sample alike, by `SoloVAE.draw` and `SoloVAE.with_detail`;
+    ", as points" leaves the projection out, and with ", N(0, 1)" latents are standard normal besides and the decoder's
+    mean is taken. "components" is the model without its LSTMs: its own components, of augmented windows too, and bone
+    lengths projected. "training phrases" are real ones: what a perfect sampler would get, since other takes are danced
+    otherwise. Chapter: 4.
     """
     model.eval()
-    device = model.middle.device
     real = torch.cat([model.seen(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
+    device = real.device
     samples = min(samples, len(real), len(train))  # a Frechet distance compares as many with as many
     linear = {**model.config(), "hidden": 1, "layers": 1, "shortcut": True}  # until trained its LSTMs add nothing
     pca, bare = (SoloVAE.from_config({**linear, "whole": whole}).to(device).eval() for whole in (False, model.whole))
     pca.fit_statistics(train.batches(1024))
     pca.fit_residuals(train.batches(1024))
-    chance = torch.Generator().manual_seed(0)
-    codes = torch.randn(samples, model.latent, generator=chance).to(device)
-    rulers = {"": real[torch.randperm(len(real), generator=chance)[:samples]],
-              "_training": model.seen(train[torch.randperm(len(train), generator=chance)[:samples]])[0]}
-    rulers = {name: _moves(x, asked) for name, x in rulers.items()}
-    rows = {}
+    generator = torch.Generator().manual_seed(0)
+    latents = torch.randn(samples, model.latent, generator=generator).to(device)
+    phrases = {"": real[torch.randperm(len(real), generator=generator)[:samples]],
+               "_training": model.seen(train[torch.randperm(len(train), generator=generator)[:samples]])[0]}
+    references = {name: _movement(x, asked) for name, x in phrases.items()}
+    rows: dict[str, dict[str, float]] = {}
     for row, vae in (("model", model), ("pca", pca)):
         drawn = {row: vae.with_detail(vae.decode(vae.draw(samples)))}
         if vae.whole:
             drawn[f"{row}, as points"] = vae.with_detail(vae.decode(vae.draw(samples), whole=False))
-        drawn[f"{row}, N(0, 1)"] = vae.decode(codes, whole=False)
-        rows |= {name: _beside(_moves(x, asked), rulers) for name, x in drawn.items()}
+        drawn[f"{row}, N(0, 1)"] = vae.decode(latents, whole=False)
+        rows |= {name: _ratios(_movement(x, asked), references) for name, x in drawn.items()}
         rows[row]["error_mm"] = _error(vae, real)
     if model.shortcut:
         bare.load_state_dict(pca.state_dict())
@@ -58,8 +58,8 @@ def evaluate_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int =
             getattr(bare, name).copy_(getattr(model, name))
         rows["components"] = {"error_mm": _error(bare, real)}
     rows["mean phrase"] = {"error_mm": _millimetres(pca.middle.expand_as(real), real)}
-    others = train[torch.randperm(len(train), generator=chance)[:samples]]
-    rows["training phrases"] = _beside(_moves(model.seen(others)[0], asked), rulers)
+    others = train[torch.randperm(len(train), generator=generator)[:samples]]
+    rows["training phrases"] = _ratios(_movement(model.seen(others)[0], asked), references)
     means, log_variances = (torch.cat(x) for x in zip(*(model.encode(part) for part in real.split(512))))
     rows["model"] |= {"active_units": active_units(means),
                       "kl_nats_per_unit": float(kl_per_unit(means, log_variances).mean())}
@@ -74,19 +74,20 @@ def _millimetres(x: torch.Tensor, y: torch.Tensor) -> float:
     return 1000 * float((x - y).unflatten(2, (-1, 3)).norm(dim=-1).mean())
 
 
-def _moves(x: torch.Tensor, windows: Windows) -> tuple[float, float, np.ndarray, float]:
+def _movement(x: torch.Tensor, windows: Windows) -> tuple[float, float, np.ndarray, float]:
     """How phrases [N, T, J * 3] move: mean jerk, mean range of motion, kinetic features [N, K], bones' variation."""
-    x = x.unflatten(2, (-1, 3)).cpu().double().numpy()
-    motions = [Motion(each, windows.fps, windows.skeleton) for each in x]
-    return (float(metrics.jerk(x.swapaxes(0, 1), windows.fps).mean()),
-            float(np.linalg.norm(x - x.mean(1, keepdims=True), axis=-1).mean()),
+    phrases = x.unflatten(2, (-1, 3)).cpu().double().numpy()
+    motions = [Motion(each, windows.fps, windows.skeleton) for each in phrases]
+    return (float(metrics.jerk(phrases.swapaxes(0, 1), windows.fps).mean()),
+            float(np.linalg.norm(phrases - phrases.mean(1, keepdims=True), axis=-1).mean()),
             np.stack([metrics.kinetic_features(motion) for motion in motions]),
             100 * float(np.nanmean([metrics.bone_variation(motion) for motion in motions])))
 
 
-def _beside(made: tuple, rulers: dict[str, tuple]) -> dict[str, float]:
-    told = {"bones_percent": made[3]}
-    for name, real in rulers.items():
-        told |= {f"jerk_ratio{name}": made[0] / real[0], f"range_ratio{name}": made[1] / real[1],
-                 f"kinetic_fd{name}": metrics.frechet_distance(made[2], real[2])}
-    return told
+def _ratios(made: tuple, references: dict[str, tuple]) -> dict[str, float]:
+    """Metrics of generated movement against each set of real movement."""
+    row = {"bones_percent": made[3]}
+    for name, real in references.items():
+        row |= {f"jerk_ratio{name}": made[0] / real[0], f"range_ratio{name}": made[1] / real[1],
+                f"kinetic_fd{name}": metrics.frechet_distance(made[2], real[2])}
+    return row

@@ -14,7 +14,7 @@ from ..body.motion import Duet
 from ..extensions import DanceNRI
 from ..sets import synthetic
 from ..sets.windows import Windows, takes_of
-from .baselines import cross_correlation_strings, granger_strings, partner_swap, ridge_strings
+from .baselines import cross_correlation_coupling, granger_coupling, partner_swap, ridge_coupling
 from .metrics import auc, average_precision, coupling
 
 AHEAD = (1, 10)
@@ -115,9 +115,9 @@ def _grade(model: DanceNRI, train: Windows, takes: list[Duet], rows: dict) -> No
     for row, each in (("model", model), ("untrained", untrained(model, train) if "untrained" in rows else None)):
         if each is not None:
             rows[row] |= grade(reading_of(each), takes)
-    for row, rival, more in (("cross-correlation", cross_correlation_strings, {}),
-                             ("cross-correlation of surprises", cross_correlation_strings, {"whiten": 5}),
-                             ("Granger", granger_strings, {}), ("ridge", ridge_strings, {})):  # fmt: skip
+    for row, rival, more in (("cross-correlation", cross_correlation_coupling, {}),
+                             ("cross-correlation of surprises", cross_correlation_coupling, {"whiten": 5}),
+                             ("Granger", granger_coupling, {}), ("ridge", ridge_coupling, {})):  # fmt: skip
         for what, own in (("", False), (", own steps", True)):
             rows[row + what] = grade(lambda duet: rival(duet[: model.frames], seconds, own=own, **more), takes)  # noqa: B023
     found = [model.find(duet[: model.frames]) for duet in takes]
@@ -137,7 +137,7 @@ def likeness(duet: Duet, step: int = 3) -> float:
 
     The strongest classical measure of a pair that we found. Chapter: 9.
     """
-    return float(cross_correlation_strings(duet[::step], 0.5, whiten=3).score.max(1).mean())
+    return float(cross_correlation_coupling(duet[::step], 0.5, whiten=3).score.max(1).mean())
 
 
 def _swap(model: DanceNRI, train: Windows, takes: list[Duet], rows: dict) -> None:

@@ -45,25 +45,25 @@ def signals(skeleton: Skeleton, positions: torch.Tensor) -> Signals:
 
 
 @in_full_precision
-def ar_coefficients(signal: torch.Tensor, shared: int = 0) -> torch.Tensor:
-    """With which weights a joint's last three steps foretell its next, by least squares: [..., T, 3] -> [..., 3].
+def ar_coefficients(signal: torch.Tensor, shared: int = 0, order: int = ORDER) -> torch.Tensor:
+    """With which weights a joint's last steps predict its next, by least squares: [..., T, 3] -> [..., order].
 
-    One weight a step, the last one first, for all three coordinates. The first ``shared`` axes have the same habits.
+    One weight a step, the last one first, for all three coordinates. The first ``shared`` axes have the same weights.
     The penalty is the variance that rounding adds. Chapter: 9. Box and Jenkins, "Time Series Analysis", 1970.
     """
     exact = signal.double()  # smooth movement makes nearly singular squares
-    past = _threes(exact[..., :-1, :]).flatten(-3, -2)  # [..., 3 (T - 3), 3]
-    now = exact[..., ORDER:, :].flatten(-2)[..., None]
+    past = _last_steps(exact[..., :-1, :], order).flatten(-3, -2)  # [..., 3 (T - order), order]
+    now = exact[..., order:, :].flatten(-2)[..., None]
     square, product = past.mT @ past, past.mT @ now
-    square = square + 2 * past.shape[-2] * ROUNDING**2 * torch.eye(ORDER, dtype=past.dtype, device=past.device)
+    square = square + 2 * past.shape[-2] * ROUNDING**2 * torch.eye(order, dtype=past.dtype, device=past.device)
     if shared:
         square, product = (each.flatten(0, shared - 1).sum(0) for each in (square, product))
     return torch.linalg.solve(square, product)[..., 0].to(signal)
 
 
 def innovations(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """What those weights do not foretell: [..., T, 3] and [..., 3] -> [..., T - 3, 3]. Chapter: 9."""
-    return signal[..., ORDER:, :] - foretold(signal[..., :-1, :], weights)
+    """What those weights do not predict: [..., T, 3] and [..., order] -> [..., T - order, 3]. Chapter: 9."""
+    return signal[..., weights.shape[-1] :, :] - foretold(signal[..., :-1, :], weights)
 
 
 def foretold(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -71,7 +71,7 @@ def foretold(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
     Chapter: 9.
     """
-    return (_threes(signal) * weights[..., None, None, :]).sum(-1)
+    return (_last_steps(signal, weights.shape[-1]) * weights[..., None, None, :]).sum(-1)
 
 
 @in_full_precision
@@ -133,9 +133,9 @@ def next_pose(skeleton: Skeleton, pose: torch.Tensor, steps: torch.Tensor) -> to
     return torch.stack(placed, -2)
 
 
-def _threes(signal: torch.Tensor) -> torch.Tensor:
-    """Every three steps that follow each other, the last one first: [..., T, 3] -> [..., T - 2, 3, 3]."""
-    return signal.unfold(-2, ORDER, 1).flip(-1)
+def _last_steps(signal: torch.Tensor, order: int) -> torch.Tensor:
+    """Every ``order`` steps in a row, the last one first: [..., T, 3] -> [..., T - order + 1, 3, order]."""
+    return signal.unfold(-2, order, 1).flip(-1)
 
 
 def _bones(skeleton: Skeleton, positions: torch.Tensor) -> torch.Tensor:

@@ -13,8 +13,8 @@ import numpy as np
 
 from ..body.compatibility import same_rate
 from ..body.motion import Duet, Motion
-from ..body.source import Source
 from ..body.rotations import continuous
+from ..body.source import Source
 from .conventions import atomic_write, fail, source_to_dict
 from .record import Recording
 from .writable import recording_of, steady_bones

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..body.motion import Duet, Motion
-from ..body.source import Source
 from ..body.rotations import change_basis
 from ..body.skeleton import Skeleton, forward_kinematics
+from ..body.source import Source
 from ..core.arguments import shown
 from . import plausible, upright
 from .conventions import (

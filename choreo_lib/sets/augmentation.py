@@ -1,7 +1,7 @@
 """Augmentation: the same dance turned, mirrored, exchanged, blurred or at another tempo, and still a dance.
 
 Every function takes a batch [B, T, D, J, 3] and gives a new one, and all but `noisy` take one of transforms
-[B, T, D, J, 7] as well; chance comes from a generator on the CPU, so the same seed gives the same batch on every
+[B, T, D, J, 7] as well; random numbers come from a generator on the CPU, so the same seed gives the same batch on every
 device. Only training data is augmented. Taught in chapter 3, "Before any network".
 """
 
@@ -94,7 +94,7 @@ def time_warp(batch: torch.Tensor, factor: torch.Tensor, length: int) -> torch.T
 class Augment:
     """Every augmentation in one: what `Windows.batches` applies to each batch.
 
-    ``length`` frames come out of windows of ``reach`` frames, which a faster tempo uses up. ``turn``: by any angle;
+    ``length`` frames come out of windows of ``required_length``, which a faster tempo uses up. ``turn``: by any angle;
     ``mirror``, ``exchange``: the share of windows they befall; ``noise`` metres; ``tempo`` 0.15: from 0.85 to 1.15
     times as fast. Chapter: 3.
     """
@@ -108,27 +108,27 @@ class Augment:
 
     @property
     def required_length(self) -> int:
-        """How many frames a window must have so that ``length`` are left at the fastest tempo."""
+        """How many frames a window must have so that ``length`` are left at the fastest tempo. Chapter: 3."""
         return math.ceil((self.length - 1) * (1 + self.tempo) - 1e-9) + 1
 
     def __call__(self, batch: torch.Tensor, skeleton: Skeleton, generator: torch.Generator) -> torch.Tensor:
-        """A batch [B, reach, D, J, 3] augmented, [B, length, D, J, 3]: the same for the same generator's state."""
+        """A batch [B, required_length, D, J, 3] augmented, [B, length, D, J, 3]. Chapter: 3."""
         # drawn whether used or not, so that switching one augmentation off leaves the others as they were
-        mirror, exchange, pace, angle = torch.rand(4, len(batch), generator=generator).to(batch)
+        mirror, exchange, tempo, angle = torch.rand(4, len(batch), generator=generator).to(batch)
         if self.noise and batch.shape[-1] != 3:
             raise ValueError("noise in metres is for positions; with rotations, use Augment(noise=0)")
         if self.tempo:
-            batch = time_warp(batch, 1 + self.tempo * (2 * pace - 1), self.length)
+            batch = time_warp(batch, 1 + self.tempo * (2 * tempo - 1), self.length)
             if batch.shape[-1] == 7:  # between two quaternions whose signs agree lies a shorter one
                 batch = torch.cat([batch[..., :3], normalize(batch[..., 3:], dim=-1)], -1)
         if self.mirror:
-            batch = torch.where(_each(mirror < self.mirror, batch), mirrored(batch, skeleton), batch)
+            batch = torch.where(_per_window(mirror < self.mirror, batch), mirrored(batch, skeleton), batch)
         if self.exchange and batch.shape[2] == 2:
-            batch = torch.where(_each(exchange < self.exchange, batch), swap_dancers(batch), batch)
+            batch = torch.where(_per_window(exchange < self.exchange, batch), swap_dancers(batch), batch)
         if self.turn:
             batch = turned(batch, 2 * math.pi * angle)
         return noisy(batch, self.noise, generator) if self.noise else batch
 
 
-def _each(mask: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
+def _per_window(mask: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
     return mask.reshape(-1, *[1] * (batch.ndim - 1))

@@ -19,7 +19,7 @@ from ..body.motion import Duet, Motion
 from ..body.rotations import continuous
 from ..body.skeleton import Skeleton
 from ..body.source import Source
-from ..core.arguments import a, count, device, each, flag, number, seed, takes, text
+from ..core.arguments import a, count, device, each, flag, seed, takes, text
 from ..core.seeding import chunks, generator, order
 from ..core.shapes import chosen
 
@@ -71,15 +71,13 @@ class Windows:
 
     def __repr__(self) -> str:
         left_out = f", {len(self.skipped)} takes too short" if self.skipped else ""
-        return (
-            f"Windows({len(self)} of {self.length} frames from {len(self.take.unique())} takes, "
-            f"{self.frames.shape[1]} x {len(self.skeleton)} joints, {self.fps:g} fps{left_out})"
-        )
+        return (f"Windows({len(self)} of {self.length} frames from {len(self.take.unique())} takes, "
+                f"{self.frames.shape[1]} x {len(self.skeleton)} joints, {self.fps:g} fps{left_out})")
 
     @takes(names=each(text))
     def with_joints(self, names: Sequence[str]) -> Windows:
         """The same windows of some of the joints, as `cut` would have made them. Chapter: 5."""
-        keep, skeleton = _kept(self.skeleton, names)
+        keep, skeleton = _select(self.skeleton, names)
         return replace(self, frames=self.frames[:, :, keep].contiguous(), skeleton=skeleton)
 
     def subset(self, which) -> Windows:
@@ -89,7 +87,10 @@ class Windows:
         return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])
 
     def summary(self) -> dict:
-        """What a card says of these windows: how many, of how many takes, and the fingerprint of their frames."""
+        """What a card says of these windows: how many, of how many takes, and the fingerprint of their frames.
+
+        Chapter: 3.
+        """
         frames = self.frames.contiguous().numpy().tobytes()
         return {"windows": len(self), "takes": len(self.take.unique()), "frames": len(self.frames),
                 "sha256": hashlib.sha256(frames).hexdigest()}  # fmt: skip
@@ -105,44 +106,38 @@ class Windows:
         return order(len(self), seed, epoch)
 
     @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag, device=device)
-    def batches(
-        self, size: int, seed: int | None = None, epoch=0, begin=0, drop_last=False, augment=None, device=None
-    ) -> Iterator[torch.Tensor]:
+    def batches(self, size: int, seed: int | None = None, epoch: int = 0, begin: int = 0, drop_last: bool = False,
+                augment=None, device=None) -> Iterator[torch.Tensor]:
         """One epoch of batches [B, T, D, J, 3]: in order, or shuffled where there is a seed.
 
         Batch number k of an epoch depends on seed, epoch and k only, its augmentation too, so training that stopped
         before batch k goes on with ``begin=k``. ``drop_last`` leaves out a last batch that is smaller than the others,
         unless it is the only one. ``augment`` is an `augmentation.Augment`.
-        Errors: ValueError for a size below 1, no windows, chance without a seed, or windows too short to augment.
+        Errors: ValueError for a size below 1, no windows, augmentation without a seed, or windows too short to augment.
         Chapter: 3.
         """
         parts = chunks(len(self), size, seed, epoch, drop_last)
         if augment is not None and seed is None:
-            raise ValueError("augmentation draws by chance: give a seed, so that the same run can be had again")
+            raise ValueError("augmentation is random: give a seed, so that the same run can be had again")
         if augment is not None and self.length != augment.required_length:
-            raise ValueError(
-                f"these windows have {self.length} frames and the augmentation needs {augment.required_length} to give "
-                f"{augment.length}; cut(..., length=augment.required_length)"
-            )
+            raise ValueError(f"these windows have {self.length} frames and the augmentation needs "
+                             f"{augment.required_length} to give {augment.length}; "
+                             "cut(..., length=augment.required_length)")
         for k in range(begin, len(parts)):
             batch = self._gather(parts[k]).to(self.frames.device if device is None else device)
-            yield batch if augment is None else augment(batch, self.skeleton, generator(seed, epoch, k))
+            if augment is not None and seed is not None:
+                batch = augment(batch, self.skeleton, generator(seed, epoch, k))
+            yield batch
 
 
 @takes(takes=_TAKES, length=count(), stride=count(), step=count(), joints=each(text), rotations=flag)
-def cut(
-    takes: Duet | Motion | Sequence[Duet] | Sequence[Motion],
-    length: int = 64,
-    stride: int = 1,
-    step: int = 1,
-    joints: Sequence[str] | None = None,
-    rotations: bool = False,
-) -> Windows:
+def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 64, stride: int = 1, step: int = 1,
+        joints: Sequence[str] | None = None, rotations: bool = False) -> Windows:
     """Windows of ``length`` frames, one every ``stride`` frames; none crosses from one take into the next.
 
     ``step`` takes every step-th frame inside a window; ``joints`` keeps these only, in the skeleton's order (each
     then hangs from its nearest ancestor that is kept). ``rotations``: in place of positions each joint's transform, as
-    BVH and glTF keep it: where it hangs, seen from its parent (the root: from the world), and how it is turned there, a
+    BVH and glTF keep it: translation relative to its parent (the root: in the world), and rotation relative to it, a
     unit quaternion x y z w whose sign never jumps from one frame to the next. See `positions_of`.
     Errors: ValueError naming the take that differs from the first in joints, dancers or fps, or that has no rotations,
     or, where no take is long enough, how long the longest is. Takes that are too short beside others are listed in
@@ -150,20 +145,46 @@ def cut(
     Chapter: 3; rotations: 6.
     """
     if rotations and joints is not None:
-        raise ValueError("a joint's rotation is seen from its parent, so none can be left out; leave joints= away")
-    takes = [takes] if isinstance(takes, Duet | Motion) else list(takes)
-    if not takes or min(length, stride, step) < 1:
-        raise ValueError(f"{len(takes)} takes, length {length}, stride {stride}, step {step}: each must be at least 1")
-    dancers = [tuple(take) if isinstance(take, Duet) else (take,) for take in takes]
+        raise ValueError("a joint's rotation is relative to its parent, so none can be left out; leave joints= away")
+    whole = [takes] if isinstance(takes, Duet | Motion) else list(takes)
+    if not whole or min(length, stride, step) < 1:
+        raise ValueError(f"{len(whole)} takes, length {length}, stride {stride}, step {step}: each must be at least 1")
+    dancers = [tuple(take) if isinstance(take, Duet) else (take,) for take in whole]
+    lead = dancers[0][0]
+    _check_alike(dancers, rotations)
+    alike = all(motion.skeleton == lead.skeleton for group in dancers for motion in group)
+    skeleton = lead.skeleton if alike else Skeleton(lead.skeleton.names, lead.skeleton.parents)
+    keep, skeleton = _select(skeleton, joints)
+    span = (length - 1) * step + 1
+    lengths = [len(group[0]) for group in dancers]
+    long = [k for k, frames in enumerate(lengths) if frames >= span]
+    if not long:
+        raise ValueError(f"a window spans {span} frames and the longest take has {max(lengths)}; use a shorter window")
+    starts = [torch.arange(0, lengths[k] - span + 1, stride) for k in long]
+    rows = np.cumsum([0, *(lengths[k] for k in long)]).tolist()  # where each take begins among all frames
+    spans = dict(zip(long, zip(rows, rows[1:])))
+    frames = [np.stack([_transforms(m, k) if rotations else m.positions[:, keep] for m in dancers[k]], 1) for k in long]
+    return Windows(
+        torch.from_numpy(np.concatenate(frames)),  # [F, D, J, 3 or 7]
+        torch.cat([spans[k][0] + start for k, start in zip(long, starts)]),
+        torch.cat([torch.full_like(start, k) for k, start in zip(long, starts)]), torch.cat(starts),
+        length, step, lead.fps / step, skeleton, Source.join(*(motion.source for group in dancers for motion in group)),
+        tuple(f"take {k}: {frames} frames, and a window spans {span}" for k, frames in enumerate(lengths)
+              if k not in long),
+        tuple(spans.get(k) for k in range(len(whole))),
+        tuple(take.coupling if isinstance(take, Duet) else None for take in whole),
+    )  # fmt: skip
+
+
+def _check_alike(dancers: list[tuple[Motion, ...]], rotations: bool) -> None:
+    """Refuse takes that differ from the first in dancers, fps or joints."""
     lead = dancers[0][0]
     for k, group in enumerate(dancers):
         if len(group) != len(dancers[0]):
             raise ValueError(f"take {k} has {len(group)} dancers and take 0 has {len(dancers[0])}; cut them apart")
         if not same_rate(group[0].fps, lead.fps):
-            raise ValueError(
-                f"take {k} runs at {group[0].fps:g} frames per second and take 0 at {lead.fps:g}; bring them "
-                "together with motion.resampled(fps)"
-            )
+            raise ValueError(f"take {k} runs at {group[0].fps:g} frames per second and take 0 at {lead.fps:g}; bring "
+                             "them together with motion.resampled(fps)")
         for who, motion in zip("ab", group):
             differs = skeleton_mismatch(motion.skeleton, lead.skeleton)
             if differs or rotations and (differs := rest_mismatch(motion.skeleton, lead.skeleton)):
@@ -171,40 +192,11 @@ def cut(
                     f"dancer {who} of take {k} has other joints ({len(motion.skeleton)}: "
                     f"{', '.join(motion.skeleton.names[:4])}, ...) than dancer a of take 0: {differs}. Windows need "
                     "the same joints in every take, and of rotations the same rest bones; choreo_lib.conform(motion, "
-                    "skeleton) brings them together"
-                )
-    alike = all(motion.skeleton == lead.skeleton for group in dancers for motion in group)
-    skeleton = lead.skeleton if alike else Skeleton(lead.skeleton.names, lead.skeleton.parents)
-    keep, skeleton = _kept(skeleton, joints)
-    span, first, number, start, skipped, spans, at = (length - 1) * step + 1, [], [], [], [], [], 0
-    for k, group in enumerate(dancers):
-        frames = len(group[0])
-        if frames < span:
-            skipped.append(f"take {k}: {frames} frames, and a window spans {span}")
-            spans.append(None)
-            continue
-        spans.append((at, at + frames))
-        begins = torch.arange(0, frames - span + 1, stride)
-        first.append(at + begins)
-        start.append(begins)
-        number.append(torch.full_like(begins, k))
-        at += frames
-    if not first:
-        longest = max(len(group[0]) for group in dancers)
-        raise ValueError(f"a window spans {span} frames and the longest take has {longest}; use a shorter window")
-    long = [(k, group) for k, group in enumerate(dancers) if len(group[0]) >= span]
-    whole = [np.stack([_transforms(m, k) if rotations else m.positions[:, keep] for m in group], 1)
-             for k, group in long]
-    return Windows(
-        torch.from_numpy(np.concatenate(whole)),  # [F, D, J, 3 or 7]
-        torch.cat(first), torch.cat(number), torch.cat(start), length, step, lead.fps / step, skeleton,
-        Source.join(*(motion.source for group in dancers for motion in group)), tuple(skipped),
-        tuple(spans), tuple(take.coupling if isinstance(take, Duet) else None for take in takes),
-    )  # fmt: skip
+                    "skeleton) brings them together")
 
 
 def _transforms(motion: Motion, take: int) -> np.ndarray:
-    """Every joint's place at its parent and its turn there, float32 [T, J, 7]."""
+    """Every joint's translation and rotation relative to its parent, float32 [T, J, 7]."""
     if motion.rotations is None or motion.skeleton.offsets is None:
         raise ValueError(f"take {take} has no joint rotations, only points; read it from BVH or FBX, or leave "
                          "rotations= away")
@@ -213,16 +205,14 @@ def _transforms(motion: Motion, take: int) -> np.ndarray:
     return np.concatenate([places, continuous(motion.rotations)], -1).astype(np.float32)
 
 
-def _kept(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] | slice, Skeleton]:
+def _select(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] | slice, Skeleton]:
     """Which joints stay, and the skeleton they make."""
     if joints is None:
         return slice(None), skeleton
     unknown = [name for name in joints if name not in skeleton.names]
     if unknown or skeleton.names[0] not in joints:
-        raise ValueError(
-            f"joints (by their names) must be some of {', '.join(skeleton.names)}, the first among them"
-            + (f"; there is no {', '.join(unknown)}" if unknown else f"; {skeleton.names[0]} is missing")
-        )
+        raise ValueError(f"joints (by their names) must be some of {', '.join(skeleton.names)}, the first among them"
+                         + (f"; there is no {', '.join(unknown)}" if unknown else f"; {skeleton.names[0]} is missing"))
     keep = [j for j, name in enumerate(skeleton.names) if name in joints]
     parents = []
     for j in keep:
@@ -233,34 +223,17 @@ def _kept(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] |
     return keep, Skeleton(tuple(skeleton.names[j] for j in keep), tuple(parents))
 
 
-@takes(take=a(Duet, Motion), shares=each(number(), least=1), gap=count(0))
-def split_in_time(take: Duet | Motion, shares: Sequence[float] = (0.7, 0.15, 0.15), gap: int = 64) -> list:
-    """Parts of one take, one after another, for training, validation and test.
-
-    ``gap`` frames between two parts belong to neither: neighbouring frames are nearly the same, so without it the end
-    of one part would be the answer to the beginning of the next.
-    Errors: ValueError where shares do not add up to 1, or a part would be empty. Chapter: 3.
-    """
-    left = len(take) - gap * (len(shares) - 1)
-    ends = np.rint(np.cumsum([0, *shares]) * left).astype(int)
-    if gap < 0 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
-        raise ValueError(f"shares {tuple(shares)} must be positive and add up to 1, and gap {gap} must not be negative")
-    if min(np.diff(ends)) < 1:
-        raise ValueError(f"{len(take)} frames are too few for {len(shares)} parts with {gap} frames between them")
-    return [take[int(a) + k * gap : int(b) + k * gap] for k, (a, b) in enumerate(zip(ends[:-1], ends[1:]))]
-
-
 @takes(windows=a(Windows))
 def takes_of(windows: Windows) -> list[Duet]:
-    """The takes that windows of duets were cut from, whole, with what was planted in them; and with their rotations,
-    where they were cut with them.
+    """The whole takes that windows of duets were cut from, with their ground truth if they were simulated.
 
-    Chapter: 5.
+    With rotations where they were cut with them. Chapter: 5.
     """
     duets = []
     for take in windows.take.unique().tolist():
         whole = windows.frames[slice(*windows.spans[take])].cpu()  # [T, D, J, 3 or 7]
-        duets.append(Duet(*(_motion(whole[:, who], windows) for who in (0, 1)), windows.couplings[take]))
+        a, b = (_motion(whole[:, who], windows) for who in (0, 1))
+        duets.append(Duet(a, b, windows.couplings[take]))
     return duets
 
 

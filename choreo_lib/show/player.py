@@ -23,7 +23,7 @@ from ..body.source import Source
 from ..core.arguments import count, each, flag, number, path, printable, takes, text
 from ..core.shapes import array
 from ..io.conventions import atomic_write
-from ..sets.registry import vouched
+from ..sets.terms import verified_terms
 from . import palette
 from .camera import best_side, dancers_of, project
 from .captions import busiest, describe, names_of
@@ -95,8 +95,8 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     that a file allows it counts only where the file holds motion of a registered set (`choreo_lib.Source`).
     Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
     """
-    dancers = tuple(map(vouched, dancers_of(motion)))
-    ghosts = () if ghost is None else tuple(map(vouched, dancers_of(ghost)))
+    dancers = tuple(map(verified_terms, dancers_of(motion)))
+    ghosts = () if ghost is None else tuple(map(verified_terms, dancers_of(ghost)))
     last = len(motion) - 1
     spots = _map(places, len(motion))
     if loop is None:

@@ -1,4 +1,4 @@
-"""Trained weights and their cards: made by a recipe, kept in data/weights, loaded by name, judged beside baselines.
+"""Trained weights and their cards: made by a recipe, kept in data/weights, loaded by name, measured beside baselines.
 
 Taught in chapter 4, "A dancer in 256 numbers".
 """
@@ -13,19 +13,23 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
-import torch.distributed as dist
 
 from .. import extensions
-from ..body.motion import Duet
+from ..body.motion import Duet, dancer_index
 from ..core.arguments import count, flag, path, seed, shown, takes, text
 from ..io import write_motion
+from ..sets.particles import Particles
 from ..sets.registry import DATA, source
-from ..sets.windows import takes_of
+from ..sets.windows import Windows, takes_of
 from ..show.export import animate
 from . import cards, checkpoints
-from .loop import TrainConfig, TrainingError, choose_device, choose_precision, fit, one_run
+from .checkpoints import TrainingError
+from .config import TrainConfig
+from .devices import choose_device, choose_precision, processes
+from .loop import fit, one_run
 from .recipes import MODES, RECIPES, Recipe
 
 WEIGHTS = DATA / "weights"
@@ -37,8 +41,8 @@ def list_models() -> list[str]:
 
 
 @takes(name=text, folder=path)
-def load_model(name: str, folder=None) -> torch.nn.Module:
-    """A trained model at rest, with its ``.card``: recipe, data, seed, time, measures, terms.
+def load_model(name: str, folder: str | Path | None = None) -> torch.nn.Module:
+    """A trained model in evaluation mode, with its ``.card``: recipe, data, seed, time, measures, terms.
 
     ``folder`` holds ``name.safetensors`` and ``name.json``; None: the weights that come with the library.
     Errors: TrainingError for a name without weights, weights that are not those of the card, or another model's.
@@ -54,7 +58,7 @@ def load_model(name: str, folder=None) -> torch.nn.Module:
 
 
 @takes(name=text, split=text | seed)
-def evaluate(name: str, split="test") -> dict[str, dict[str, float]]:
+def evaluate(name: str, split: str | int = "test") -> dict[str, dict[str, float]]:
     """A model's measures and every baseline's, on the same windows: {row: {metric: value}}.
 
     ``split``: "validation", "test" or "challenge" for real sets, an integer seed for generated ones. Chapter: 4.
@@ -63,7 +67,7 @@ def evaluate(name: str, split="test") -> dict[str, dict[str, float]]:
     mode = model.card.get("mode")
     if mode not in MODES:
         raise TrainingError(f"the card of {name} does not say by which mode it was trained; train it again")
-    return recipe.judge(model, recipe.windows("train", None, mode), recipe.windows(split, None, mode))
+    return recipe.evaluate(model, recipe.windows("train", None, mode), recipe.windows(split, None, mode))
 
 
 @takes(name=text)
@@ -75,82 +79,97 @@ def find_recipe(name: str) -> Recipe:
 
 
 @takes(name=text, mode=text, out=path, resume=flag, device=text, precision=text, weights=path, keep_every=count(0))
-def train(name: str, mode: str = "quick", out=None, resume: bool = False, device: str | None = None,
-          precision: str | None = None, weights=None, keep_every: int = 0) -> Path:
-    """Make an artifact: train by its recipe, judge it, and write ``out/name.safetensors`` with its card.
+def train(name: str, mode: str = "quick", out: str | Path | None = None, resume: bool = False,
+          device: str | None = None, precision: str | None = None, weights: str | Path | None = None,
+          keep_every: int = 0) -> Path:
+    """Make an artifact: train by its recipe, evaluate it, and write ``out/name.safetensors`` with its card.
 
     ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too, a plot of the losses,
     and of a model of rotations the first ten seconds of a validation take, danced and made, as BVH and GIF. Gives the
-    card's path. ``precision``: in place of the plan's (see `choreo_lib.training.loop.Plan`). ``weights``: a file
-    to begin from instead of chance, with what that model measured of its training windows (usual poses, components);
-    the card names it. ``keep_every``: as in `choreo_lib.training.loop.fit`.
+    card's path. ``precision``: in place of the recipe's (see `choreo_lib.training.config.TrainConfig`). ``weights``: a
+    file to begin from instead of random weights, with what that model measured of its training windows (mean poses,
+    components); the card names it. ``keep_every``: as in `choreo_lib.training.loop.fit`.
     Errors: as `choreo_lib.training.loop.fit`; TrainingError for an unknown name or mode, or for ``weights`` where a run
     is to be resumed, which has its own. Chapter: 4.
     """
     recipe = find_recipe(name)
+    config = find_config(recipe, mode)
+    config = config if precision is None else replace(config, precision=precision)
+    out = Path("runs", name) if out is None else Path(out)
+    choose_precision(config.precision, choose_device(device))  # what cannot be is said before anything is made
+    with one_run(out):
+        return _train(recipe, name, mode, config, out, resume, device, weights, keep_every)
+
+
+def find_config(recipe: Recipe, mode: str) -> TrainConfig:
+    """How a recipe is trained in a mode. Errors: TrainingError naming the modes there are. Chapter: 4."""
     if mode not in MODES:
         raise TrainingError(f"mode is {mode!r}; choose from {', '.join(MODES)}")
-    out = Path("runs", name) if out is None else Path(out)
-    plan = recipe.plans[mode] if precision is None else replace(recipe.plans[mode], precision=precision)
-    choose_precision(plan.precision, choose_device(device))  # what cannot be is said before anything is made
-    with one_run(out):
-        return _train(recipe, name, mode, plan, out, resume, device, weights, keep_every)
+    return recipe.training[mode]
 
 
-def _train(recipe: Recipe, name: str, mode: str, plan: TrainConfig, out: Path, resume: bool, device, weights,
-           keep_every: int) -> Path:
-    windows, clean = (recipe.windows("train", augment, mode) for augment in (plan.augment, None))
-    model = recipe.model(clean, mode, windows, plan.augment)
+def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path, resume: bool, device: str | None,
+           weights: str | Path | None, keep_every: int) -> Path:
+    windows, clean = (recipe.windows("train", augment, mode) for augment in (config.augment, None))
+    model = recipe.build(clean, mode, windows, config.augment)
     if weights is not None:
         if resume and (out / "last.safetensors").exists():
             raise TrainingError(f"{out} holds a run, which goes on from its own weights and not from {weights}; leave "
                                 "one of --resume and --weights away, or choose another folder")
         checkpoints.read_weights(Path(weights), model)
-    history = fit(model, windows, plan, out, recipe.windows("validation", None, mode), device, resume,
+    history = fit(model, windows, config, out, recipe.windows("validation", None, mode), device, resume,
                   keep_every=keep_every)
     path = out / f"{name}.json"
-    if dist.is_initialized() and dist.get_rank():
+    if processes()[0]:
         return path
-    if hasattr(model, "fit_residuals"):
-        model.fit_residuals(clean.batches(1024))
-    model.cpu()
+    finish(model, clean)
     stored = path.with_suffix(".safetensors")
     half = sum(p.numel() for p in model.parameters()) > 100_000  # a small one saves nothing, and a law loses digits
     checkpoints.write_weights(stored, model, half)
-    checkpoints.read_weights(stored, model)  # judged as it is stored
+    checkpoints.read_weights(stored, model)  # evaluated as it is stored
     splits = {split: recipe.windows(split, None, mode) for split in ("validation", "test")}
-    terms = {each: vars(source(each)) for each in recipe.data}
     card = {
         "name": name, "what": recipe.what, "mode": mode, "model": type(model).__name__, "config": model.config(),
         "weights_sha256": hashlib.sha256(stored.read_bytes()).hexdigest(),
         "stored_as": "float16" if half else "float32",
-        "data": {split: part.summary() for split, part in {"train": clean, **splits}.items()}, "terms": terms,
-        "plan": {key: str(value) for key, value in vars(plan).items()}, "seed": plan.seed,
+        "data": {split: part.summary() for split, part in {"train": clean, **splits}.items()},
+        "terms": {each: vars(source(each)) for each in recipe.data},
+        "plan": {key: str(value) for key, value in vars(config).items()}, "seed": config.seed,
         "begun_from": None if weights is None else hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
-        "epochs": len(history), "steps": len(history) * max(len(windows) // plan.batch_size, 1),
+        "epochs": len(history), "steps": len(history) * max(len(windows) // config.batch_size, 1),
         "minutes": round(history["seconds"][-1] / 60, 1), "device": _machine(device),
         "versions": {package: version(package) for package in ("torch", "numpy", "choreo-lib")},
         "made": datetime.now(UTC).date().isoformat(),
-        "measures": {split: recipe.judge(model, clean, part) for split, part in splits.items()},
+        "measures": {split: recipe.evaluate(model, clean, part) for split, part in splits.items()},
     }  # fmt: skip
-    with checkpoints.atomic_write(path) as half:
-        half.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    with checkpoints.atomic_write(out / "history.png") as half:
-        history.plot().savefig(half, format="png", dpi=150)
+    with checkpoints.atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    with checkpoints.atomic_write(out / "history.png") as temporary:
+        history.plot().savefig(temporary, format="png", dpi=150)
     if isinstance(model, extensions.VAERNN):
-        _look(model, takes_of(splits["validation"])[0][:300], out)
+        _write_examples(model, takes_of(splits["validation"])[0][:300], out)
     return path
 
 
-def _look(model: extensions.VAERNN, take: Duet, out: Path) -> None:
+def finish(model: Any, clean: Windows | Particles) -> None:
+    """What is left to do with a trained model: fit its residuals, if any; on the CPU, in evaluation mode.
+
+    Chapter: 4.
+    """
+    if hasattr(model, "fit_residuals"):
+        model.fit_residuals(clean.batches(1024))
+    model.cpu().eval()
+
+
+def _write_examples(model: extensions.VAERNN, take: Duet, out: Path) -> None:
     """A take as danced and as made, a file each and one film a route."""
     for who, motion in zip("ab", take):
         write_motion(motion, out / f"danced-{who}.bvh")
     for route in ("aa", "bb", "ab", "ba") if model.fakes else model.routes:
-        read, body = tuple(take)["ab".index(route[0])], tuple(take)["ab".index(route[1])].skeleton
-        made = model.translate(read, route, body)
+        danced, other = (tuple(take)[dancer_index(who)] for who in route)
+        made = model.translate(danced, route, other.skeleton)
         write_motion(made, out / f"made-{route}.bvh")
-        animate(Duet(replace(read, name="danced"), replace(made, name="made")), out / f"made-{route}.gif")
+        animate(Duet(replace(danced, name="danced"), replace(made, name="made")), out / f"made-{route}.gif")
 
 
 def _machine(device: str | None) -> str:

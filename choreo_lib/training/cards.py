@@ -1,6 +1,6 @@
-"""Cards: what stands beside weights, read and weighed before anything is built of it.
+"""Cards: what stands beside weights, read and checked before anything is built of it.
 
-A card is a file of words that anybody may have edited. Taught in chapter 4, "A dancer in 256 numbers".
+A card is a JSON file that anybody may have edited. Taught in chapter 4, "A dancer in 256 numbers".
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ import re
 import warnings
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from .. import extensions
+from .. import extensions, systems
 from . import checkpoints
 from .checkpoints import TrainingError
 
 _LARGEST = 2_000_000  # bytes; ours have some thousands
-_FIELDS = {"name": str, "what": str, "mode": str, "stored_as": str, "data": dict, "terms": dict, "plan": dict,
-           "seed": int, "epochs": int, "steps": int, "minutes": (int, float), "device": str, "versions": dict,
-           "made": str, "measures": dict}  # fmt: skip
+_FIELDS: dict[str, Any] = {
+    "name": str, "what": str, "mode": str, "stored_as": str, "data": dict, "terms": dict, "plan": dict, "seed": int,
+    "epochs": int, "steps": int, "minutes": (int, float), "device": str, "versions": dict, "made": str,
+    "measures": dict}  # fmt: skip
 
 
 def read(path: Path) -> dict:
@@ -35,38 +37,47 @@ def read(path: Path) -> dict:
             raise ValueError(f"{path.stat().st_size:,} bytes are no card")
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise _none(path, repr(error)[:200]) from error
+        raise _no_card(path, repr(error)[:200]) from error
     if not isinstance(card, dict):
-        raise _none(path, "it is not a JSON object")
+        raise _no_card(path, "it is not a JSON object")
     kind, fingerprint = card.get("model"), card.get("weights_sha256")
-    known = [name for name in extensions.__all__ if hasattr(getattr(extensions, name), "from_config")]
+    known = model_classes()
     if not isinstance(kind, str) or kind not in known:
-        raise _none(path, f"field 'model' is {str(kind)[:60]!r}, and the models are {', '.join(known)}")
+        raise _no_card(path, f"field 'model' is {str(kind)[:60]!r}, and the models are {', '.join(known)}")
     if not isinstance(card.get("config"), dict):
-        raise _none(path, "field 'config' is not there or no JSON object")
+        raise _no_card(path, "field 'config' is not there or no JSON object")
     if not isinstance(fingerprint, str) or not re.fullmatch("[0-9a-f]{64}", fingerprint):
-        raise _none(path, "field 'weights_sha256' is not there or no SHA-256 in hexadecimal")
+        raise _no_card(path, "field 'weights_sha256' is not there or no SHA-256 in hexadecimal")
     for name, wanted in _FIELDS.items():
         if name in card and (not isinstance(card[name], wanted) or isinstance(card[name], bool)):
-            raise _none(path, f"field {name!r} is {str(card[name])[:60]!r}, which is not its kind")
+            raise _no_card(path, f"field {name!r} is {str(card[name])[:60]!r}, which is not its kind")
     for split, rows in card.get("measures", {}).items():
         if not isinstance(rows, dict) or not all(isinstance(row, dict) and all(
                 type(value) in (int, float) for value in row.values()) for row in rows.values()):
-            raise _none(path, f"field 'measures' holds something else than numbers for {str(split)[:40]!r}")
+            raise _no_card(path, f"field 'measures' holds something else than numbers for {str(split)[:40]!r}")
     return card
 
 
+def model_classes() -> dict[str, Any]:
+    """The models that a card may name: those of `extensions`, and of `systems` where there is none of that name.
+
+    Chapter: 4.
+    """
+    return {name: kind for room in (systems, extensions) for name, kind in vars(room).items()
+            if isinstance(kind, type) and hasattr(kind, "from_config")}
+
+
 def load(path: Path, weights: Path) -> torch.nn.Module:
-    """The model of a card with its weights in it, at rest; ``.card`` holds the card.
+    """The model of a card with its weights in it, in evaluation mode; ``.card`` holds the card.
 
     Errors: TrainingError for a card of nonsense, and for weights that are not the card's. Chapter: 4.
     """
     card = read(path)
     if not weights.exists() or hashlib.sha256(weights.read_bytes()).hexdigest() != card["weights_sha256"]:
         raise TrainingError(f"{weights} is not the file that its card describes; fetch or train it again")
-    kind = getattr(extensions, card["model"])
+    kind = model_classes()[card["model"]]
     shapes = checkpoints.shapes(weights)
-    _weigh(path, kind, card["config"], shapes)
+    _check_config(path, kind, card["config"], shapes)
     try:
         with torch.device("meta"), warnings.catch_warnings():  # shapes without memory, however large the card says
             warnings.simplefilter("ignore")
@@ -76,34 +87,34 @@ def load(path: Path, weights: Path) -> torch.nn.Module:
     except TrainingError:
         raise
     except Exception as error:  # whatever a wrong number does in the middle of building a network
-        raise _none(path, f"field 'config' builds no {card['model']}: {str(error)[:200]!r}") from error
+        raise _no_card(path, f"field 'config' builds no {card['model']}: {str(error)[:200]!r}") from error
     checkpoints.read_weights(weights, model)
     model.card = card
     return model.eval()
 
 
-def _weigh(path: Path, kind, config: dict, shapes: dict[str, tuple]) -> None:
+def _check_config(path: Path, kind, config: dict, shapes: dict[str, tuple]) -> None:
     """Refuse a configuration with values of other kinds than the model's, or numbers that no such weights have."""
     most = max([10_000, *(size for shape in shapes.values() for size in shape)])
     for name, parameter in inspect.signature(kind).parameters.items():
         if name == "skeleton":
-            fits = _like(config.get("names"), [""]) and _like(config.get("parents"), [0])
+            fits = _same_kind(config.get("names"), [""]) and _same_kind(config.get("parents"), [0])
             name = "names' or 'parents"
         else:
-            fits = name not in config or _like(config[name], parameter.default)
+            fits = name not in config or _same_kind(config[name], parameter.default)
             fits &= type(config.get(name)) is not int or 0 <= config[name] <= (
                 len(shapes) if name == "layers" else most)
         if not fits:
-            raise _none(path, f"field 'config' has {str(config.get(name))[:60]!r} for {name!r}")
+            raise _no_card(path, f"field 'config' has {str(config.get(name))[:60]!r} for {name!r}")
 
 
-def _like(value, example) -> bool:
+def _same_kind(value, example) -> bool:
     """Whether a value that came out of JSON is of the same kind as an argument's default."""
-    if is_dataclass(example):
+    if is_dataclass(example) and not isinstance(example, type):
         example = asdict(example)
     if isinstance(example, dict):
         return isinstance(value, dict) and value.keys() <= example.keys() and all(
-            _like(each, example[key]) for key, each in value.items())
+            _same_kind(each, example[key]) for key, each in value.items())
     if isinstance(example, bool | str):
         return type(value) is type(example)
     if isinstance(example, int):
@@ -111,9 +122,9 @@ def _like(value, example) -> bool:
     if isinstance(example, float):
         return type(value) in (int, float) and abs(value) < 1e12  # which no NaN is, and no infinity
     if isinstance(example, list | tuple):
-        return isinstance(value, list) and all(_like(each, example[0]) for each in value)
-    return value is None or isinstance(value, list) and all(_like(each, 0.0) for each in value)
+        return isinstance(value, list) and all(_same_kind(each, example[0]) for each in value)
+    return value is None or isinstance(value, list) and all(_same_kind(each, 0.0) for each in value)
 
 
-def _none(path: Path, what: str) -> TrainingError:
+def _no_card(path: Path, what: str) -> TrainingError:
     return TrainingError(f"{path} is no card of this library ({what}); fetch or train it again")

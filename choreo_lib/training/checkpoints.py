@@ -37,7 +37,8 @@ def write_weights(path: Path, model: nn.Module, half: bool = False) -> None:
     tensors = dict(model.state_dict())
     if half:
         tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
-    _write(Path(path), tensors, {"config": json.dumps(model.config())} if hasattr(model, "config") else {})
+    config = fingerprints.configuration(model)
+    _write(Path(path), tensors, {} if config is None else {"config": json.dumps(config)})
 
 
 def read_weights(path: Path, model: nn.Module) -> None:
@@ -48,8 +49,9 @@ def read_weights(path: Path, model: nn.Module) -> None:
     """
     tensors, meta = _read(Path(path))
     _compare(path, tensors, model)
-    if "config" in meta and hasattr(model, "config"):
-        mine, theirs = model.config(), _json(path, meta, "config", dict)
+    mine = fingerprints.configuration(model)
+    if "config" in meta and mine is not None:
+        theirs = _json(path, meta, "config", dict)
         if "names" in mine and list(mine["names"]) != theirs.get("names"):
             raise TrainingError(f"{path} was trained on other joints, or on these in another order; bring the motion's "
                                 "joints into the order of the weights, or train again")
@@ -73,7 +75,7 @@ def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict
     """The inverse of `save`; gives the state. Nothing is changed before all of the file has been looked at.
 
     Errors: TrainingError for a truncated or foreign file, one without its parts, weights that are not finite, another
-    model, plan or data. Chapter: 4.
+    model, config or data. Chapter: 4.
     """
     tensors, meta = _read(Path(path))
     if meta.get("kind") != "choreo run":
@@ -180,9 +182,9 @@ def _slots(path, tensors: dict[str, torch.Tensor], optimiser) -> dict[int, dict]
         if not name.startswith("optimiser/"):
             continue
         found = re.fullmatch(r"optimiser/(\d{1,6})/(step|exp_avg|exp_avg_sq)", name)
-        number = int(found[1]) if found else len(weights)
-        if number >= len(weights):
+        if not found or int(found[1]) >= len(weights):
             raise _damaged(path, f"{name} belongs to no weight of this model")
+        number = int(found[1])
         shape = () if found[2] == "step" else tuple(weights[number].shape)
         if tuple(value.shape) != shape or not value.is_floating_point() or not value.float().isfinite().all():
             raise _damaged(path, f"{name} is not the finite numbers {shape} that its weight needs")
@@ -196,7 +198,8 @@ def _slots(path, tensors: dict[str, torch.Tensor], optimiser) -> dict[int, dict]
 def _state(path, meta: dict[str, str]) -> dict:
     """Where the run stood, each entry of the right kind."""
     state = _json(path, meta, "state", dict)
-    kinds = {"epoch": _count, "step": _count, "waited": _count, "seconds": _number, "best": lambda x: type(x) is float,
+    kinds = {"epoch": _count, "step": _count, "stale_epochs": _count, "seconds": _number,
+             "best": lambda x: type(x) is float,
              "sums": lambda x: isinstance(x, dict) and all(type(each) in (int, float) for each in x.values()),
              "rows": lambda x: isinstance(x, list) and all(isinstance(row, dict) and all(
                  type(each) in (int, float) for each in row.values()) for row in x)}

@@ -1,4 +1,4 @@
-"""What a run was made of: its plan, its model and its data, so that it goes on with the same or not at all.
+"""What a run was made of: its config, its model and its data, so that it goes on with the same or not at all.
 
 Taught in chapter 4, "A dancer in 256 numbers".
 """
@@ -8,8 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict
+from typing import Any
 
 import torch
+from torch import nn
+
+from ..sets.particles import Particles
+from ..sets.windows import Windows
+from .config import TrainConfig
 
 BLOCKS, TOLERANCE = 4096, 5e-5
 """Sums that are kept of a tensor of measured numbers, and by how much one may differ. Another processor's sine differs
@@ -17,26 +23,29 @@ in the last bit, and a run that began on one machine goes on on another; a joint
 frame does not pass."""
 
 
-def fingerprint(data) -> dict:
-    """Windows or simulations in a few words: joints in their order, fps, SHA-256 of whole numbers and shapes, and
-    weighted sums over blocks of the measured numbers. JSON takes the answer; `changes` compares two. Chapter: 4.
+def fingerprint(data: Windows | Particles) -> dict[str, Any]:
+    """Windows or simulations in a few values that JSON takes; `changes` compares two.
+
+    Joints in their order, fps, SHA-256 of whole numbers and shapes, and weighted sums over blocks of the measured
+    numbers. Chapter: 4.
     """
-    digest, told = hashlib.sha256(), {"sums": []}
+    digest = hashlib.sha256()
+    summary: dict[str, Any] = {"sums": []}
     for name, value in sorted(vars(data).items()):
         if isinstance(value, torch.Tensor):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
             if value.is_floating_point():
-                told["sums"] += _sums(value)
+                summary["sums"] += _sums(value)
             else:
                 digest.update(value.detach().cpu().contiguous().numpy().tobytes())
         elif name == "fps":
-            told["fps"] = float(value)
+            summary["fps"] = float(value)
         elif isinstance(value, int | float | str):
             digest.update(f"{name} {value!r}".encode())
     body = getattr(data, "skeleton", None)
     if body is not None:
-        told |= {"joints": list(body.names), "parents": list(body.parents)}
-    return told | {"sha256": digest.hexdigest()}
+        summary |= {"joints": list(body.names), "parents": list(body.parents)}
+    return summary | {"sha256": digest.hexdigest()}
 
 
 def _sums(x: torch.Tensor) -> list[float]:
@@ -51,17 +60,24 @@ def _sums(x: torch.Tensor) -> list[float]:
     return found
 
 
-def identity(model, train, plan) -> str:
-    """What must be the same for a run to go on, as JSON: the plan, the model's configuration, the training data."""
-    config = model.config() if hasattr(model, "config") else None
-    return json.dumps({"plan": asdict(plan), "model": config, "windows": len(train), "data": fingerprint(train)},
-                      sort_keys=True)
+def identity(model: nn.Module, train: Windows | Particles, config: TrainConfig) -> str:
+    """What must be the same for a run to go on, as JSON: the `TrainConfig`, the model's configuration, the data.
+
+    Chapter: 4.
+    """
+    parts = {"plan": asdict(config), "model": configuration(model), "windows": len(train), "data": fingerprint(train)}
+    return json.dumps(parts, sort_keys=True)
+
+
+def configuration(model: Any) -> dict[str, Any] | None:
+    """A model's own configuration, as a card has it; None for a model that has none. Chapter: 4."""
+    return model.config() if hasattr(model, "config") else None
 
 
 def changes(mine: dict, theirs: dict) -> list[str]:
-    """In what two identities differ, in words: nothing where a run may go on."""
-    plan, other = mine["plan"], theirs["plan"] if isinstance(theirs.get("plan"), dict) else {}
-    found = sorted(key for key in {*plan, *other} if key not in plan or key not in other or plan[key] != other[key])
+    """In what two identities differ, in words: nothing where a run may go on. Chapter: 4."""
+    ours, other = mine["plan"], theirs["plan"] if isinstance(theirs.get("plan"), dict) else {}
+    found = sorted(key for key in {*ours, *other} if key not in ours or key not in other or ours[key] != other[key])
     found += [key for key in ("model", "windows") if mine[key] != theirs.get(key)]
     data, before = mine["data"], theirs.get("data")
     if not isinstance(before, dict):

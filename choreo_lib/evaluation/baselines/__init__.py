@@ -3,14 +3,22 @@
 Taught in chapter 3; forces by algebra in chapter 8.
 """
 
-from .coupling import Strings, Swap, cross_correlation_strings, granger_strings, partner_swap, ridge_strings
+from .coupling import (
+    CouplingScores,
+    Swap,
+    cross_correlation_coupling,
+    granger_coupling,
+    partner_swap,
+    ridge_coupling,
+)
 from .forces import Forces, correlation_edges, force_edges
-from .forecast import HORIZONS, ConstantVelocity, DampedVelocity, Forecaster, Ridge, Scores, ZeroVelocity, evaluate
+from .forecast import HORIZONS, ConstantVelocity, DampedVelocity, Forecaster, Scores, ZeroVelocity, evaluate
+from .ridge import Ridge
 from .translation import MeanPartner, RidgeTranslation
 
 __all__ = [
     "HORIZONS", "ConstantVelocity", "DampedVelocity", "Forces", "Forecaster", "ZeroVelocity",
     "Ridge", "RidgeTranslation",
-    "Scores", "Strings", "Swap", "MeanPartner", "correlation_edges", "cross_correlation_strings", "evaluate",
-    "force_edges", "granger_strings", "partner_swap", "ridge_strings",
+    "Scores", "CouplingScores", "Swap", "MeanPartner", "correlation_edges", "cross_correlation_coupling", "evaluate",
+    "force_edges", "granger_coupling", "partner_swap", "ridge_coupling",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Who moves whom, and by which law: forces read off movement by alternating least squares, and a naive rival.
+"""Who moves whom, and by which law: forces found in movement by alternating least squares, and a naive baseline.
 
 Nothing is learned and nothing is labelled. From one frame to the next, a body's velocity changes by the sum over its
 partners of weight x law(distance) x the vector to them. The law is one for all pairs of all simulations; a weight
@@ -19,13 +19,13 @@ from ...sets.particles import BOX
 FRAME = 0.1  # box time from one frame to the next
 NEAR_WALL = 0.98 * BOX  # whoever is found farther out may have been thrown back since
 NEAREST = 0.02  # the law's terms grow no further below this distance
-FLOOR = 0.03  # of a typical change of velocity: nobody is surer than that of a path that is a guess
+FLOOR = 0.03  # of a typical change of velocity: no residual is taken for smaller, since paths are interpolated
 NODES = ((0.0, 7), (0.25, 32), (0.5, 12), (0.75, 32), (1.0, 7))  # Boole's rule, in ninetieths
 
 
 @dataclass(frozen=True, eq=False)
 class Forces:
-    """What was found: edges and the law by which they pull.
+    """Edges that were found, and the law of force between bodies.
 
     Shapes: ``edges`` int64 [N, B, B], symmetric, 1 for the type with the larger weight; ``weights`` float [N, B, B], of
     mean size 1 off the diagonal; ``law`` [terms], of distance to the power of 0, -1, -2, ..., times the vector between
@@ -68,18 +68,19 @@ def force_edges(states: torch.Tensor, terms: int = 4, signs: bool = True) -> For
     if states.ndim != 4 or states.shape[-1] != 4 or states.shape[1] < 3 or states.shape[2] < 2:
         raise ValueError(f"states of shape {list(states.shape)}: [simulations, frames, bodies, 4] are needed, with "
                          "three frames and two bodies at least")
-    steps = _prepare(*states.cpu().double().chunk(2, -1), terms)
+    positions, velocities = states.cpu().double().chunk(2, -1)
+    steps = _integrate(positions, velocities, terms)
     few = steps.first(40)  # enough to tell which single term explains most; the search for the law begins there
     starts = [_alternate(few, one, 6) for one in torch.eye(terms, dtype=torch.float64)]
     pairs, law, residual = _alternate(steps, min(starts, key=lambda start: start[2])[1], 15)
     low, high = _groups(pairs)
     one, other = torch.triu_indices(states.shape[2], states.shape[2], 1)
     weights = torch.zeros(len(states), *2 * states.shape[2:3], dtype=torch.float64)
-    lean = torch.zeros_like(weights)  # from -1 to 1: towards which type
+    scores = torch.zeros_like(weights)  # from -1 to 1: towards which type
     weights[:, one, other] = pairs
-    lean[:, one, other] = ((2 * pairs - low - high) / (high - low)).clamp(-1.0, 1.0)
-    weights, lean = weights + weights.mT, lean + lean.mT
-    edges = (_consistent(lean) if signs else lean) > 0
+    scores[:, one, other] = ((2 * pairs - low - high) / (high - low)).clamp(-1.0, 1.0)
+    weights, scores = weights + weights.mT, scores + scores.mT
+    edges = (_consistent(scores) if signs else scores) > 0
     return Forces(edges.long(), weights.float(), law.float(), residual)
 
 
@@ -90,67 +91,67 @@ def correlation_edges(states: torch.Tensor) -> torch.Tensor:
     The threshold lies halfway between two groups of all pairs.
     Shapes: ``states`` [N, T, B, 4] -> int64 [N, B, B]. Chapter: 8.
     """
-    pace = states[..., 2:].cpu() - states[..., 2:].cpu().mean(1, keepdim=True)
-    products = torch.einsum("ntic,ntjc->nij", pace, pace)
-    size = products.diagonal(dim1=1, dim2=2).sqrt().clamp_min(1e-12)
-    likeness = products / (size[:, :, None] * size[:, None])
+    velocity = states[..., 2:].cpu() - states[..., 2:].cpu().mean(1, keepdim=True)
+    products = torch.einsum("ntic,ntjc->nij", velocity, velocity)
+    norms = products.diagonal(dim1=1, dim2=2).sqrt().clamp_min(1e-12)
+    correlation = products / (norms[:, :, None] * norms[:, None])
     one, other = torch.triu_indices(states.shape[2], states.shape[2], 1)
-    low, high = _groups(likeness[:, one, other])
-    return ((likeness > (low + high) / 2) * (1 - torch.eye(states.shape[2]))).long()
+    low, high = _groups(correlation[:, one, other])
+    return ((correlation > (low + high) / 2) * (1 - torch.eye(states.shape[2]))).long()
 
 
-def _prepare(place: torch.Tensor, pace: torch.Tensor, terms: int) -> _Steps:
-    """All that depends on neither law nor weights. Between frames a cubic stands in for the path of every body."""
-    bodies = place.shape[2]
+def _integrate(position: torch.Tensor, velocity: torch.Tensor, terms: int) -> _Steps:
+    """All that depends on neither law nor weights. Between frames every body's path is a cubic Hermite spline."""
+    bodies = position.shape[2]
     one, other = torch.triu_indices(bodies, bodies, 1)
     ends = torch.zeros(bodies, len(one), dtype=torch.float64)  # a pair pushes one body and, as much, the other back
     ends[one, torch.arange(len(one))], ends[other, torch.arange(len(one))] = 1.0, -1.0
-    apart, drift = ends.T @ place, FRAME * (ends.T @ pace)  # [N, T + 1, P, 2]
-    kicks, steep = 0.0, torch.zeros(())
+    apart, drift = ends.T @ position, FRAME * (ends.T @ velocity)  # [N, T + 1, P, 2]
+    kicks, steep = torch.zeros(()), torch.zeros(())
     for at, share in NODES:
         d = ((1 + 2 * at) * (1 - at) ** 2 * apart[:, :-1] + at * (1 - at) ** 2 * drift[:, :-1]
              + at ** 2 * (3 - 2 * at) * apart[:, 1:] - at ** 2 * (1 - at) * drift[:, 1:])
         powers = d.norm(dim=-1, keepdim=True).clamp_min(NEAREST) ** -torch.arange(terms, dtype=torch.float64)
         kicks = kicks + FRAME * share / 90 * powers[..., None, :] * d[..., None]
         steep = torch.maximum(steep, powers)
-    wall = torch.maximum(place[:, :-1].abs(), place[:, 1:].abs()).amax(-1) > NEAR_WALL
-    return _Steps(kicks, steep, pace[:, 1:] - pace[:, :-1], wall, ends)
+    wall = torch.maximum(position[:, :-1].abs(), position[:, 1:].abs()).amax(-1) > NEAR_WALL
+    return _Steps(kicks, steep, velocity[:, 1:] - velocity[:, :-1], wall, ends)
 
 
-def _alternate(steps: _Steps, law: torch.Tensor, rounds: int) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Weights [N, P], law [terms] and residual after ``rounds`` turns of weights given law, law given weights."""
+def _alternate(steps: _Steps, law: torch.Tensor, iterations: int) -> tuple[torch.Tensor, torch.Tensor, float]:
+    """Weights [N, P], law [terms] and residual after so many iterations of weights given law, law given weights."""
     kicks, change, ends = steps.kicks, steps.change, steps.ends
     free = ~steps.wall
     size = change.norm(dim=-1)[free].median()
     law, scale = law * size / (kicks @ law).norm(dim=-1).median(), 0.05 * size
-    trust = torch.ones_like(change[..., 0])
-    for _ in range(rounds):
-        # What a row is worth. The path between frames is a guess, and the worse the farther two bodies turn about each
-        # other meanwhile. That error hits both alike, with opposite signs: what the two do together is still known.
+    row_weight = torch.ones_like(change[..., 0])
+    for _ in range(iterations):
+        # The covariance of a row. The path between frames is interpolated, the worse the farther two bodies turn about
+        # each other meanwhile. That error is equal and opposite for the two, so that their sum is still known.
         push = kicks @ law  # [N, T, P, 2]
         turn = 2 * FRAME ** 2 * (steps.steep @ law).abs()  # the square of the angle that a bound pair would turn by
         error = (push.norm(dim=-1) * (0.02 * turn).clamp(max=1.0)).clamp(max=3e5 * scale)
-        spread = (ends * error[..., None, :] ** 2) @ ends.T + torch.diag_embed(scale ** 2 + 100.0 * steps.wall)
-        white = torch.linalg.inv(torch.linalg.cholesky(spread))  # [N, T, B, B]: rows made equally sure, independent
-        shares, seen = white @ ends, white @ change  # [N, T, B, P], [N, T, B, 2]
+        covariance = (ends * error[..., None, :] ** 2) @ ends.T + torch.diag_embed(scale ** 2 + 100.0 * steps.wall)
+        white = torch.linalg.inv(torch.linalg.cholesky(covariance))  # [N, T, B, B]: independent rows
+        shares, whitened = white @ ends, white @ change  # [N, T, B, P], [N, T, B, 2]
 
-        sure = trust.sqrt()[..., None, None]
-        rows = (sure * shares[:, :, :, None] * push.mT[:, :, None]).flatten(1, 3)  # [N, T B 2, P]
+        root = row_weight.sqrt()[..., None, None]
+        rows = (root * shares[:, :, :, None] * push.mT[:, :, None]).flatten(1, 3)  # [N, T B 2, P]
         square = rows.mT @ rows
         ridge = 1e-6 * square.diagonal(dim1=1, dim2=2)
         ridge = ridge + 1e-3 * ridge.mean(1, keepdim=True)  # for pairs that hardly ever meet
-        right = rows.mT @ (sure[..., 0] * seen).flatten(1)[..., None]
+        right = rows.mT @ (root[..., 0] * whitened).flatten(1)[..., None]
         pairs = torch.linalg.solve(square + torch.diag_embed(ridge), right)[..., 0]
         most = 1.5 * pairs.abs().quantile(0.9)  # pairs about which little is known must not set the measure
         pairs = pairs.clamp(-most, most)
         pairs = pairs / pairs.abs().mean()
 
         terms = (shares @ (pairs[:, None, :, None, None] * kicks).flatten(3)).unflatten(-1, (2, -1))
-        rows, right = (terms * trust[..., None, None]).flatten(0, 3), seen.flatten()
+        rows, right = (terms * row_weight[..., None, None]).flatten(0, 3), whitened.flatten()
         law = torch.linalg.lstsq(rows.T @ terms.flatten(0, 3), (rows.T @ right)[:, None]).solution[:, 0]
-        left = (seen - terms @ law).norm(dim=-1)
+        left = (whitened - terms @ law).norm(dim=-1)
         typical = left[free].median()
-        trust = (1 + (left / (2 * typical)) ** 2) ** -1.5  # what cannot be explained counts little
+        row_weight = (1 + (left / (2 * typical)) ** 2) ** -1.5  # robust: what cannot be explained counts little
         # 1.18 is the median length of two standard normal numbers
         scale = torch.maximum(scale * (typical / 1.18) ** 0.7, FLOOR * size)
     return pairs, law, float(scale)
@@ -165,13 +166,13 @@ def _groups(pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return low, high
 
 
-def _consistent(lean: torch.Tensor) -> torch.Tensor:
-    """``lean`` [N, B, B], or the products of a sign per body if those agree with 95 of 100 of its sure pairs."""
+def _consistent(scores: torch.Tensor) -> torch.Tensor:
+    """``scores`` [N, B, B], or the products of a sign per body if those agree with 95 of 100 of its clear pairs."""
     for side in (1.0, -1.0):  # the product of two equal signs may be either type
-        sign = torch.linalg.eigh(side * lean).eigenvectors[..., -1].sign()
-        for body in [*range(lean.shape[1])] * 2:  # the eigenvector is close; then each body as the others would have it
-            sign[:, body] = torch.where((side * lean[:, body] * sign).sum(-1) < 0, -1.0, 1.0)
-        told = side * sign[:, :, None] * sign[:, None] * (1 - torch.eye(lean.shape[1], dtype=lean.dtype))
-        if (told * lean > 0)[lean.abs() > 0.5].double().mean() > 0.95:
-            return told
-    return lean
+        sign = torch.linalg.eigh(side * scores).eigenvectors[..., -1].sign()
+        for body in [*range(scores.shape[1])] * 2:  # close already; then each as the others would have it
+            sign[:, body] = torch.where((side * scores[:, body] * sign).sum(-1) < 0, -1.0, 1.0)
+        products = side * sign[:, :, None] * sign[:, None] * (1 - torch.eye(scores.shape[1], dtype=scores.dtype))
+        if (products * scores > 0)[scores.abs() > 0.5].double().mean() > 0.95:
+            return products
+    return scores

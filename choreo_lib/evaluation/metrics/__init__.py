@@ -1,9 +1,8 @@
-"""What is measured: how far a prediction is from the truth, how a body moves, how two bodies belong together.
+"""Metrics: how far a prediction is from the ground truth, how a body moves, how two bodies belong together.
 
 Every function gives SI units (metres, m/s, m/s^3); tables turn them into millimetres. `errors` compares a prediction
-with what was danced, `movement` looks at one dancer, `pairs` at two, and `frechet` at many windows at once.
-`edges` counts what was found of a graph.
-`joints` knows the same joints under the names that different recordings give them. Taught in chapter 3.
+with the ground truth, `movement` measures one dancer, `pairs` two, `frechet` many windows at once, and `edges` a graph.
+Taught in chapter 3.
 """
 
 from .edges import EdgeScore, edge_accuracy

@@ -1,4 +1,4 @@
-"""How many edges of a graph were found, where the names of their types are free.
+"""How many edges of a graph were found, up to a renaming of their types.
 
 Taught in chapter 8, "Invisible springs".
 """
@@ -18,7 +18,7 @@ from ...core.shapes import array
 class EdgeScore(NamedTuple):
     """The share of pairs that were found, 0 to 1; twice its standard error; and what each found type is called.
 
-    ``names[k]`` is the true type that best matches type k of what was found, over all graphs together.
+    ``names[k]`` is the true type that best matches type k of what was found, over all graphs together. Chapter: 8.
     """
 
     accuracy: float
@@ -30,8 +30,8 @@ class EdgeScore(NamedTuple):
 def edge_accuracy(found, true, types: int = 2) -> EdgeScore:
     """Of the pairs of bodies, how many have their true type, up to one renaming of the types for the whole set.
 
-    A model that was told no names cannot know which of its types is called "spring"; it has to mean the same by them
-    everywhere. The error is that of a mean over graphs, since the edges of one stand or fall together.
+    An unsupervised model cannot know which of its types is called "spring"; it has to mean the same by them everywhere.
+    The standard error is that of a mean over graphs, since the edges of one graph depend on each other.
     Shapes: ``found`` and ``true`` int [N, B, B], of which the pairs above the diagonal count.
     Errors: ValueError for other shapes. Chapter: 8. Kipf et al., ICML 2018, section 5.1.
     """
@@ -41,8 +41,8 @@ def edge_accuracy(found, true, types: int = 2) -> EdgeScore:
     pairs = (slice(None), *np.triu_indices(found.shape[1], 1))
     found, true = found[pairs], true[pairs]  # [N, P]
     namings = list(permutations(range(types)))
-    right = np.stack([(np.array(names)[found] == true).mean(1) for names in namings])  # [namings, N]
-    best = right.mean(1).argmax()
-    right = right[best]
-    error = right.std(ddof=1) / len(right) ** 0.5 if len(right) > 1 else float("nan")
-    return EdgeScore(float(right.mean()), 2 * float(error), namings[best])
+    shares = np.stack([(np.array(names)[found] == true).mean(1) for names in namings])  # [namings, N]
+    best = shares.mean(1).argmax()
+    accuracy = shares[best]
+    error = accuracy.std(ddof=1) / len(accuracy) ** 0.5 if len(accuracy) > 1 else float("nan")
+    return EdgeScore(float(accuracy.mean()), 2 * float(error), namings[best])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import roma
 import torch
 from scipy.stats import rankdata
 
@@ -13,12 +14,12 @@ from ...core.shapes import array
 
 @takes(predicted=array(..., "joints", 3), true=array(..., "joints", 3), align=choice("root", "procrustes"))
 def mpjpe(predicted, true, align: str | None = None):
-    """Mean distance between predicted and true joints: what most papers call MPJPE.
+    """MPJPE: the mean distance between predicted and true joints.
 
-    ``align``: None compares places in the room; "root" first puts joint 0 on joint 0 (of bodies whose root is no
-    pelvis, pass the joints from the pelvis on), so that only the pose counts;
-    "procrustes" first gives each predicted frame the best rotation, translation and scale (no reflection), so that
-    only the shape counts, and a dancer who faces the wrong way goes unpunished.
+    ``align``: None compares positions in the world; "root" first puts joint 0 on joint 0 (of bodies whose root is no
+    pelvis, pass the joints from the pelvis on), so that only the pose counts; "procrustes" (PA-MPJPE) first gives each
+    predicted frame the best rotation, translation and scale (no reflection), so that only the shape counts, whichever
+    way the dancer faces.
     Shapes: [..., J, 3] each -> [...]; arrays for arrays, tensors for tensors. One of them may have more axes before, as
     several samples [S, T, J, 3] of one truth [T, J, 3] have; axes that both have are equally long.
     Units: metres. Errors: ValueError for shapes that do not fit and an unknown ``align``.
@@ -39,20 +40,21 @@ def mpjpe(predicted, true, align: str | None = None):
     return error.numpy() if as_arrays else error
 
 
-def _procrustes(moving, fixed):
-    """Points [..., J, 3] rotated, scaled and shifted onto others, never mirrored."""
+def _procrustes(moving: torch.Tensor, fixed: torch.Tensor) -> torch.Tensor:
+    """Points [..., J, 3] rotated, scaled and shifted onto others; no reflection: a dancer is not a mirror image."""
+    moving, fixed = torch.broadcast_tensors(moving, fixed)
     rotation, shift, scale = roma.rigid_points_registration(moving, fixed, compute_scaling=True)
+    scale = scale.nan_to_num()  # of points that are all in one place
     return scale[..., None, None] * (moving @ rotation.mT) + shift[..., None, :]
 
 
 @takes(values=array(None) | each(array(None), least=1), block=count(), samples=count(1, 100_000), seed=seed,
        level=number(above=0, high=1))
 def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, level: float = 0.95):
-    """Between which bounds the mean of serially dependent values lies: the moving-block bootstrap.
+    """A confidence interval of the mean of serially dependent values, by the moving-block bootstrap.
 
-    Errors of neighbouring frames are nearly the same error, so resampling single frames would promise too narrow an
-    interval. Here whole blocks of ``block`` neighbours are drawn, long enough that what is in one says little
-    about the next.
+    Errors of neighbouring frames are nearly the same error, so resampling single frames would give too narrow an
+    interval. Here whole blocks of ``block`` neighbours are drawn, long enough to be nearly independent.
     Shapes: ``values`` [N], or a list of such arrays, one a take (blocks do not cross takes) -> (low, high).
     Units: those of the values. Errors: ValueError where fewer than two blocks fit, or a take is shorter than one.
     Chapter: 3. Künsch, "The jackknife and the bootstrap for general stationary observations", Annals of
@@ -74,7 +76,7 @@ def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, leve
 
 @takes(errors=array("samples", "windows"))
 def best_of(errors) -> float:
-    """Error of the best of several samples for each window, averaged over windows.
+    """Error of the best of several samples for each window (best of N), averaged over windows.
 
     It rewards samples that spread out, however bad the rest are: read it beside their mean error and `diversity`.
     Shapes: [samples, N] -> one number. Units: those of the errors. Chapter: 3; used in chapters 4 and 5.
@@ -84,7 +86,7 @@ def best_of(errors) -> float:
 
 @takes(samples=array(..., "joints", 3))
 def diversity(samples) -> float:
-    """How far samples for the same window lie apart: mean joint distance between pairs of different samples.
+    """Mean joint distance between pairs of different samples for the same window.
 
     Noise is diverse too: read it beside the samples' mean error.
     Shapes: [S, ..., J, 3] -> one number. Units: metres. Errors: ValueError for fewer than two samples.
@@ -99,38 +101,39 @@ def diversity(samples) -> float:
 
 @takes(scores=array(finite=False), truth=array())
 def auc(scores, truth) -> float:
-    """The chance that a true case scores above a false one, ties counting half: area under the ROC curve.
+    """Area under the ROC curve: the probability that a true case scores above a false one, ties counting half.
 
     Shapes: both of one shape, ``truth`` boolean -> a number from 0 to 1; 0.5 is guessing.
     Errors: ValueError where all cases are true or all false, or a score is nan. Chapter: 3; used in chapters 5 and 9.
     Mann and Whitney, Annals of Mathematical Statistics 1947; Hanley and McNeil, Radiology 1982.
     """
+    from sklearn.metrics import roc_auc_score
+
     scores, truth = _cases(scores, truth)
-    hits = truth.sum()
-    return float((rankdata(scores)[truth].sum() - hits * (hits + 1) / 2) / (hits * (len(truth) - hits)))
+    return float(roc_auc_score(truth, scores))
 
 
 @takes(scores=array(finite=False), truth=array())
 def average_precision(scores, truth) -> float:
-    """Walk down the ranking: at each true case, what share of those passed so far was true? The mean of these.
+    """Average precision: down the ranking, the mean over true cases of the share of true cases so far.
 
     Where true cases are rare it is stricter than `auc`. Guessing gives a little more than their share: 0.0077 for 6
-    strings among 1,682 pairs, whose share is 0.0036.
+    edges among 1,682 pairs, whose share is 0.0036.
     Ties are passed together. Shapes, errors: as `auc`. Chapter: 9.
     """
+    from sklearn.metrics import average_precision_score
+
     scores, truth = _cases(scores, truth)
-    order = np.argsort(-scores, kind="stable")
-    last = np.r_[np.diff(scores[order]) != 0, True]  # the last case of each group of equal scores
-    hits, passed = np.cumsum(truth[order])[last], np.arange(1, len(truth) + 1)[last]
-    return float((np.diff(hits, prepend=0) * hits / passed).sum() / truth.sum())
+    return float(average_precision_score(truth, scores))
 
 
 def _cases(scores, truth):
+    """Ranks, which is all that counts and finite even where a score is not, and booleans."""
     scores, truth = _array(scores).ravel(), _array(truth).ravel() > 0
     if scores.shape != truth.shape or truth.all() or not truth.any() or np.isnan(scores).any():
         raise ValueError(f"{len(scores)} scores ({np.isnan(scores).sum()} nan), and a truth with {truth.sum()} true of "
                          f"{len(truth)} cases: there must be a score a case, a number, and both true and false cases")
-    return scores, truth
+    return rankdata(scores), truth
 
 
 def _array(values) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Do many generated windows look like many real ones? Features of a window, and a distance between two clouds of them.
+"""Do many generated windows look like many real ones? Features of a window, and a distance of their distributions.
 
 Taught in chapter 3.
 """
@@ -18,10 +18,10 @@ CROSS = ("pelvis", "left_ankle", "right_ankle", "left_toe", "right_toe", "head",
 
 @takes(motion=a(Motion))
 def kinetic_features(motion: Motion) -> np.ndarray:
-    """How much energy each joint spends: mean squared speed across the floor, mean squared speed up and down, mean
-    length of the acceleration.
+    """How much energy each joint spends: three numbers a joint.
 
-    Shapes: [51], three for each of the 17 joints of `choreo_lib.body.joint_names.COMMON`. Units: m^2/s^2 twice, m/s^2.
+    Mean squared horizontal speed, mean squared vertical speed, mean norm of the acceleration.
+    Shapes: [51], three for each of the 17 joints of `choreo_lib.body.joint_names.COMMON`. Units: m^2/s^2, m^2/s^2, m/s^2.
     Errors: ValueError for fewer than three frames or joints without known names.
     Chapter: 3. Onuma et al., "FMDistance", Eurographics 2008 (short papers), as used by Li et al. (ICCV 2021) and
     Siyao et al. (ICLR 2024), who take 24 joints and smooth velocities over neighbouring frames; ours are plain
@@ -36,7 +36,7 @@ def kinetic_features(motion: Motion) -> np.ndarray:
 
 @takes(motion=a(Motion))
 def geometric_features(motion: Motion) -> np.ndarray:
-    """Which simple things are true of the pose, in what share of the frames: a hand above the neck, feet crossed ...
+    """In what share of the frames simple relations hold, such as a hand above the neck or feet crossed.
 
     Shapes: [29], the relations of `relations` in their order, each 0 to 1.
     Errors: ValueError for fewer than two frames or joints without known names.
@@ -60,10 +60,10 @@ def relations(motion: Motion) -> dict[str, np.ndarray]:
     arm = far("left_shoulder", "left_elbow").mean()
     shank = far("left_knee", "left_ankle").mean()
     shoulders, hips = (far(f"left_{part}", f"right_{part}").mean() for part in ("shoulder", "hip"))
-    aside = _level(at("left_hip") - at("right_hip"))  # to the dancer's left
+    aside = _horizontal(at("left_hip") - at("right_hip"))  # to the dancer's left
     ahead = np.cross(aside, (0.0, 0.0, 1.0))
     along = lambda vectors, direction: (vectors * direction).sum(-1)  # noqa: E731
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for side, other, sign in (("left", "right", 1), ("right", "left", -1)):
         wrist, ankle = at(f"{side}_wrist"), at(f"{side}_ankle")
         found |= {
@@ -80,7 +80,7 @@ def relations(motion: Motion) -> dict[str, np.ndarray]:
         }
     spread, heading = far("left_wrist", "right_wrist"), np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0]))
     trunk = at("neck") - at("pelvis")
-    twist = along(_level(at("left_shoulder") - at("right_shoulder")), aside)
+    twist = along(_horizontal(at("left_shoulder") - at("right_shoulder")), aside)
     return found | {
         "hands wide": spread > 2 * shoulders,
         "hands together": spread < 0.5 * shoulders,
@@ -96,7 +96,7 @@ def relations(motion: Motion) -> dict[str, np.ndarray]:
 
 @takes(duet=a(Duet))
 def cross_distance_features(duet: Duet) -> np.ndarray:
-    """How far ten joints of a are from ten joints of b, averaged over time: how the two stand to each other.
+    """How far ten joints of a are from ten joints of b, averaged over time.
 
     The ten: pelvis, ankles, toes, head, shoulders, wrists. Shapes: [100], row a, column b. Units: metres.
     Chapter: 3. Cross-distance: Siyao et al., "Duolando", ICLR 2024 (the ten joints are those of their code).
@@ -107,26 +107,26 @@ def cross_distance_features(duet: Duet) -> np.ndarray:
 
 @takes(x=array("windows", "features"), y=array("real windows", "features"))
 def frechet_distance(x, y) -> float:
-    """Squared Fréchet distance between two clouds of features, each taken as a Gaussian.
+    """Squared Fréchet distance between two sets of features, each taken as a Gaussian.
 
     ``|m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``, after every feature is centred and scaled by the mean and
     deviation of ``y``, the real set, so that no unit outweighs another (a feature that never varies there is
-    left unscaled). The trace of the root is the sum of the singular values of X Y^T for the centred clouds X and Y:
+    left unscaled). The trace of the root is the sum of the singular values of X Y^T for the centred sets X and Y:
     no matrix root, and no invented variance where there are fewer windows than features. Few windows still raise
     the value: compare equal numbers of windows only, and with `split_half_distance`.
     Shapes: ``x`` [N, F], ``y`` [M, F]. Units: none. Errors: ValueError for fewer than two rows, unequal F, or
     values that are not finite. Chapter: 3. Heusel et al., "GANs trained by a two time-scale update rule", NeurIPS 2017.
     """
     x, y = (np.asarray(features, dtype=np.float64) for features in (x, y))
-    for cloud in (x, y):
-        if cloud.ndim != 2 or len(cloud) < 2 or cloud.shape[1] != y.shape[-1] or not np.isfinite(cloud).all():
+    for each in (x, y):
+        if each.ndim != 2 or len(each) < 2 or each.shape[1] != y.shape[-1] or not np.isfinite(each).all():
             raise ValueError(f"x {x.shape} and y {y.shape} must be finite, at least two windows by the same features")
-    return _gaussians_apart(*_standard(y, x, y))
+    return _gaussian_distance(*_standardised(y, x, y))
 
 
 @takes(features=array("windows", "features"), groups=array("windows", finite=False), seed=seed, splits=count(1, 10_000))
 def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) -> tuple[float, float]:
-    """What "as good as real" means: the Fréchet distance of one half of the real windows from the other.
+    """The real-against-real floor: the Fréchet distance of one half of the real windows from the other.
 
     Windows of one take are not independent: neighbours are nearly the same dance, so that halves drawn window by window
     are closer to each other than two evenings would be. With ``groups``, the take of each window, halves are made of
@@ -143,27 +143,29 @@ def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) 
         raise ValueError(f"features: {len(features)} windows in {len(names)} groups ({len(groups)} labels) cannot be "
                          "halved; they must be finite, in two groups at least, and no half may have less than two "
                          "windows")
-    (features,) = _standard(features, features)
+    (features,) = _standardised(features, features)
     rng = np.random.default_rng(seed)
-    found = []
+    found: list[float] = []
     while len(found) < splits:
         first = np.isin(groups, rng.permutation(names)[: len(names) // 2])
-        found.append(_gaussians_apart(features[first], features[~first]))
+        found.append(_gaussian_distance(features[first], features[~first]))
     return float(np.mean(found)), float(np.std(found))
 
 
-def _standard(real, *clouds):
+def _standardised(real: np.ndarray, *sets: np.ndarray) -> list[np.ndarray]:
+    """Sets of features, centred and scaled by the mean and deviation of the real one."""
     deviation = real.std(0)
     deviation = np.where(deviation > 1e-9, deviation, 1.0)
-    return [(cloud - real.mean(0)) / deviation for cloud in clouds]
+    return [(each - real.mean(0)) / deviation for each in sets]
 
 
-def _gaussians_apart(x, y) -> float:
+def _gaussian_distance(x: np.ndarray, y: np.ndarray) -> float:
+    """Squared Fréchet distance of the Gaussians with the means and covariances of x [N, F] and y [M, F]."""
     means = x.mean(0) - y.mean(0)
-    # the triangular factor has the cloud's covariance and at most F rows
-    x, y = (np.linalg.qr((c - c.mean(0)) / np.sqrt(len(c) - 1), mode="r") for c in (x, y))
-    root = np.linalg.svd(x @ y.T, compute_uv=False).sum()
-    return float(max(means @ means + (x**2).sum() + (y**2).sum() - 2 * root, 0.0))
+    # the triangular factor has the same covariance and at most F rows
+    r_x, r_y = (np.asarray(np.linalg.qr((each - each.mean(0)) / np.sqrt(len(each) - 1), mode="r")) for each in (x, y))
+    root = np.linalg.svd(r_x @ r_y.T, compute_uv=False).sum()
+    return float(max(means @ means + (r_x**2).sum() + (r_y**2).sum() - 2 * root, 0.0))
 
 
 def _common(motion: Motion, least: int) -> np.ndarray:
@@ -172,13 +174,13 @@ def _common(motion: Motion, least: int) -> np.ndarray:
     return motion.positions[:, motion.skeleton.indices()].astype(np.float64)  # [T, 17, 3]
 
 
-def _level(vectors):
+def _horizontal(vectors: np.ndarray) -> np.ndarray:
     """Unit vectors along the floor."""
     flat = vectors * (1, 1, 0)
     return flat / np.maximum(np.linalg.norm(flat, axis=-1, keepdims=True), 1e-9)
 
 
-def _angle(first, middle, last):
+def _angle(first: np.ndarray, middle: np.ndarray, last: np.ndarray) -> np.ndarray:
     """The angle at the middle of three joints [T, 3], degrees: 180 is straight."""
     u, v = first - middle, last - middle
     size = np.maximum(np.linalg.norm(u, axis=-1) * np.linalg.norm(v, axis=-1), 1e-12)

@@ -19,7 +19,7 @@ FLOOR_PERCENTILE = 5.0
 
 @takes(positions=array("frames", ...), fps=rate)
 def velocity(positions, fps: float):
-    """First difference: where everything goes from one frame to the next.
+    """Velocity, by first differences.
 
     Shapes: [T, ..., 3] -> [T - 1, ..., 3]; float64 arrays for arrays, tensors for tensors. Units: m/s. Chapter: 3.
     """
@@ -29,15 +29,15 @@ def velocity(positions, fps: float):
 
 @takes(positions=array("frames", ...), fps=rate)
 def speed(positions, fps: float):
-    """How fast everything goes, whichever way. Shapes: [T, ..., 3] -> [T - 1, ...]. Units: m/s. Chapter: 3."""
+    """The norm of the velocity. Shapes: [T, ..., 3] -> [T - 1, ...]. Units: m/s. Chapter: 3."""
     return _length(velocity(positions, fps))
 
 
 @takes(positions=array("frames", ...), fps=rate)
 def jerk(positions, fps: float):
-    """How abruptly the acceleration changes: the length of the third difference.
+    """The norm of the jerk, by third differences.
 
-    Recorded salsa has a mean of 31 to 75 m/s^3, by take and dancer; far above is jitter, far below is sleep.
+    Recorded salsa has a mean of 31 to 75 m/s^3, by take and dancer; far above is jitter, far below is freezing.
     Shapes: [T, ..., 3] -> [T - 3, ...]. Units: m/s^3. Chapter: 3. Flash and Hogan, Journal of Neuroscience 1985.
     """
     return _length(velocity(velocity(velocity(positions, fps), fps), fps))
@@ -49,14 +49,15 @@ def _length(vectors):
 
 @takes(motion=a(Motion), joints=each(text | count(0), least=1))
 def mean_speed(motion: Motion, joints=None) -> np.ndarray:
-    """How fast a dancer moves at each frame: the mean speed of her joints, in the room.
+    """How fast a dancer moves at each frame: the mean speed over joints, in the world.
 
-    By central differences, so that frame t speaks of frame t. ``joints``: names as in `choreo_lib.body.joint_names`, or
-    indices (default: all). Shapes: [T]. Units: m/s. Errors: ValueError for one frame or an unknown joint. Chapter: 3.
+    By central differences, so that the value at frame t belongs to frame t. ``joints``: names as in
+    `choreo_lib.body.joint_names`, or indices (default: all). Shapes: [T]. Units: m/s. Errors: ValueError for one frame or an
+    unknown joint. Chapter: 3.
     """
     if len(motion) < 2:
-        raise ValueError("one frame has no pace; a motion needs at least two")
-    chosen = slice(None)
+        raise ValueError("one frame has no speed; a motion needs at least two")
+    chosen: slice | list[int] = slice(None)
     if joints is not None:
         chosen = [*motion.skeleton.indices([j for j in joints if isinstance(j, str)]),
                   *(j for j in joints if not isinstance(j, str))]
@@ -66,7 +67,7 @@ def mean_speed(motion: Motion, joints=None) -> np.ndarray:
 
 @takes(motion=a(Motion), smooth=number(0.001, 60, what="a number of seconds"))
 def beats(motion: Motion, smooth: float = 1 / 6) -> np.ndarray:
-    """Frames at which a dancer nearly stops before going on: local minima of her `pace`, smoothed.
+    """Kinematic beats: frames at which a dancer nearly stops, local minima of the smoothed `mean_speed`.
 
     A pause is one beat, at its middle. Shapes: [beats] frame numbers; the first and the last frame are never beats.
     Units: ``smooth`` seconds, the width of a Gaussian (5 frames at 30 a second, as in Duolando's code).
@@ -77,7 +78,7 @@ def beats(motion: Motion, smooth: float = 1 / 6) -> np.ndarray:
 
 @takes(motion=a(Motion), height=number(0, 10))
 def foot_skate(motion: Motion, height: float = 0.01) -> float:
-    """How fast a dancer's feet slide while they are on the floor: mean horizontal speed of both toe joints.
+    """Foot skating: the mean horizontal speed of both toe joints while they are on the floor.
 
     A toe is on the floor from one frame to the next if in both it is within ``height`` of that foot's own floor,
     the 5th percentile of its height over the motion: give a whole take, since a foot that never comes down within
@@ -97,7 +98,7 @@ def foot_skate(motion: Motion, height: float = 0.01) -> float:
 
 @takes(motion=a(Motion))
 def bone_variation(motion: Motion) -> np.ndarray:
-    """How much each bone's length varies: standard deviation over mean; zero for a body, more for a video's guess.
+    """How much each bone's length varies: standard deviation over mean; zero for a body, more for video estimates.
 
     Shapes: [bones], in the order of ``motion.skeleton.bones``; nan for bones shorter than 2 cm, whose share says
     little. Chapter: 3.

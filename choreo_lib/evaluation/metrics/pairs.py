@@ -61,13 +61,13 @@ class CrossCorrelation(NamedTuple):
 
 @takes(x=array(plain=True), y=array(plain=True), fps=rate, window=seconds, max_lag=number(0, 3600), step=seconds)
 def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.0, step: float = 1.0):
-    """Slide y against x, window by window: when are they most alike, and how much?
+    """Windowed cross-correlation: slide y against x, window by window, and find the best lag.
 
     x's window stays, and y's slides over it, earlier and later by up to ``max_lag``; both have the same number of
     frames at every lag, each with its own mean and deviation. (Keeping only where two fixed windows overlap
-    would leave fewer frames at long lags, where chance then finds higher peaks.) Several channels are correlated one by
+    would leave fewer frames at long lags, where peaks are higher by chance.) Several channels are correlated one by
     one and averaged. A channel that does not move counts as 0. The peak is the highest of many lags, so it
-    is positive for strangers too: compare it with theirs (`baselines.coupling.partner_swap`).
+    is positive for pseudo-pairs too: compare it with theirs (`baselines.coupling.partner_swap`).
     Shapes: [T] or [T, K] each. Units: ``window``, ``max_lag``, ``step`` seconds -> `CrossCorrelation`.
     Errors: ValueError where the signals differ in shape, are not finite, or are shorter than a window and both lags.
     Chapter: 3. Boker et al., "Windowed cross-correlation and peak picking", Psychological Methods 2002.
@@ -90,19 +90,18 @@ def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.
     spread = sliding_window_view(y, width, axis=0).std(-1)[starts[:, None] + np.arange(-furthest, furthest + 1)]
     mine, yours = stay.std(-1)[..., None], spread.swapaxes(1, 2)
     moves = (mine > still[0][:, None]) & (yours > still[1][:, None])
-    likeness = np.where(moves, products / np.where(moves, width * mine * yours, 1.0), 0.0).mean(1)  # [W, 2 lags + 1]
-    best = likeness.argmax(-1)
+    correlation = np.where(moves, products / np.where(moves, width * mine * yours, 1.0), 0.0).mean(1)  # [W, 2 lags + 1]
+    best = correlation.argmax(-1)
     lag = np.where(moves.any((1, 2)), (best - furthest) / fps, np.nan)
-    return CrossCorrelation(likeness[np.arange(len(best)), best], lag, (starts + width / 2) / fps)
+    return CrossCorrelation(correlation[np.arange(len(best)), best], lag, (starts + width / 2) / fps)
 
 
 @takes(duet=a(Duet), joints=each(text | count(0), least=1), window=seconds, max_lag=number(0, 3600), step=seconds)
 def coupling(duet: Duet, joints=None, window: float = 4.0, max_lag: float = 1.0, step: float = 1.0):
-    """When one of them is quick, is the other, and how much later? `cross_correlation` of both dancers' `pace`.
+    """When one of them moves fast, does the other, and how much later? `cross_correlation` of both `mean_speed`.
 
-    ``joints``: whose pace, as in `pace` (default: all joints).
-    The value to meet is that of real dancers, never the highest: a partner who copies every move is perfectly
-    synchronous, and no partner.
+    ``joints``: whose speed, as in `mean_speed` (default: all joints).
+    The value to meet is that of real dancers, never the highest: a copy of every move is perfectly synchronous.
     Shapes: `CrossCorrelation`, each [W]; a positive lag says that b follows a. Units: seconds. Chapter: 3.
     """
     a, b = (mean_speed(motion, joints) for motion in duet)
@@ -111,11 +110,11 @@ def coupling(duet: Duet, joints=None, window: float = 4.0, max_lag: float = 1.0,
 
 @takes(a=a(Motion), b=a(Motion), sigma=seconds)
 def beat_echo(a: Motion, b: Motion, sigma: float = 0.1) -> float:
-    """Does b have a beat where a has one? The mean over a's beats of exp(-(seconds to b's nearest beat)^2 / 2 sigma^2).
+    """Beat echo degree: the mean over a's beats of exp(-(seconds to b's nearest beat)^2 / 2 sigma^2).
 
     Not symmetric: beats that b has besides cost nothing. Shapes: one number, 0 to 1; nan where a has no beats,
     0 where b has none. Units: ``sigma`` seconds (3 frames at 30 a second).
-    Chapter: 3. Beat echo degree: Siyao et al., "Duolando", ICLR 2024.
+    Chapter: 3. Siyao et al., "Duolando", ICLR 2024.
     """
     mine, yours = beats(a) / a.fps, beats(b) / b.fps
     if not len(mine) or not len(yours):

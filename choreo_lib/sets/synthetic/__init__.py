@@ -7,41 +7,32 @@ Taught in chapter 1, "Seeing a duet"; graded against in chapter 9.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ...body.coupling import Coupling, Drive, J
-from ...body.motion import Duet, Motion
+from ...body.motion import Duet, Motion, dancer_index, other_dancer
 from ...body.rotations import rotation_between, unit
 from ...body.skeleton import Skeleton
 from ...body.source import OURS
 from ...core.arguments import a, choice, count, each, flag, number, rate, seed, share, takes
-from .body import Performance, body, perform, reach
+from .body import Performance, body, perform, place_hand, rest_offsets
 from .score import Score
 
 KINDS = ("independent", "mirror", "canon", "counterbalance", "contact", "drives")
 SENDERS = tuple(
     f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "middle", "knee", "ankle")
 ) + ("head",)
-RECEIVERS = tuple(f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "middle")) + ("jaw",)
 
 
 @takes(kind=choice(*KINDS), frames=count(1, 100_000), seed=seed, fps=rate, lag=count(0), strength=share,
        drives=count(0, 6) | each(a(Drive)), bodies=each(a(Skeleton), size=2),
        tempo=number(20, 400, what="a number of beats per minute"), shared_beat=flag)
-def duet(
-    kind: str = "canon",
-    frames: int = 300,
-    seed: int = 0,
-    fps: float = 30.0,
-    lag: int | None = None,
-    strength: float = 1.0,
-    drives=6,
-    bodies: tuple[Skeleton, Skeleton] | None = None,
-    tempo: float | None = None,
-    shared_beat: bool | None = None,
-) -> Duet:
+def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.0, lag: int | None = None,
+         strength: float = 1.0, drives: int | Sequence[Drive] = 6, bodies: tuple[Skeleton, Skeleton] | None = None,
+         tempo: float | None = None, shared_beat: bool | None = None) -> Duet:
     """Two dancers, coupled as you say; the truth goes with them as ``duet.coupling``.
 
     ``kind``: "independent" (nothing ties them, not even the beat), "mirror", "canon" (b dances a's phrase ``lag``
@@ -56,16 +47,12 @@ def duet(
         raise ValueError(f"there is no coupling {kind!r}; choose from {', '.join(KINDS)}")
     lag = (round(fps / 2) if kind == "canon" else 0) if lag is None else int(lag)
     if not 0 <= lag <= 5 * fps or not 0 <= strength <= 1 or frames < 1:
-        raise ValueError(
-            f"lag {lag}, strength {strength}, frames {frames}: a lag is 0 to 5 seconds of frames, a strength "
-            "0 to 1, and there is at least one frame"
-        )
+        raise ValueError(f"lag {lag}, strength {strength}, frames {frames}: a lag is 0 to 5 seconds of frames, a "
+                         "strength 0 to 1, and there is at least one frame")
     follows = kind in ("mirror", "canon")
     if (lag and not follows) or (strength != 1 and not follows and kind != "counterbalance"):
-        raise ValueError(
-            f"lag {lag} and strength {strength} mean nothing for {kind!r}: a lag belongs to mirror and canon, a "
-            "strength to these and counterbalance, and each Drive has its own"
-        )
+        raise ValueError(f"lag {lag} and strength {strength} mean nothing for {kind!r}: a lag belongs to mirror and "
+                         "canon, a strength to these and counterbalance, and each Drive has its own")
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     bodies = bodies or (body(1.78, shoulders=1.06), body(1.66, legs=1.02, shoulders=0.94))
     tempo = tempo or rng.uniform(92, 112)
@@ -74,11 +61,9 @@ def duet(
     seconds = frames / fps
     score_a = Score.compose(rng, seconds, tempo)
     shared_beat = kind != "independent" if shared_beat is None else shared_beat
-    own = Score.compose(
-        rng, seconds, tempo if shared_beat else rng.uniform(92, 112), 0 if shared_beat else rng.uniform(0, 1)
-    )
-    score_b = own
-    if kind in ("mirror", "canon"):
+    tempo_b, phase_b = (tempo, 0) if shared_beat else (rng.uniform(92, 112), rng.uniform(0, 1))
+    score_b = own = Score.compose(rng, seconds, tempo_b, phase_b)
+    if follows:
         followed = score_a.mirrored() if kind == "mirror" else score_a
         score_b = followed.mixed(own, strength)
     if kind in ("counterbalance", "contact"):
@@ -88,11 +73,11 @@ def duet(
     formation = _Formation(rng, kind, seconds)
     parts = []
     for who, (score, skeleton) in enumerate(zip((score_a, score_b), bodies, strict=True)):
-        late = lag / fps if who == 1 and kind in ("mirror", "canon") else 0.0
+        late = lag / fps if who == 1 and follows else 0.0
         place, _ = formation.at(times, who)
         partner, _ = formation.at(times, 1 - who)
         look = np.arctan2((partner - place)[:, 0], -(partner - place)[:, 1])
-        hips = 1.25 * abs(skeleton.offsets[J["left_hip"], 0])
+        hips = 1.25 * abs(rest_offsets(skeleton)[J["left_hip"], 0])
         moves = score.at(times - late, lambda t, w=who, d=late: formation.at(t + d, w), look, hips)
         parts.append(perform(skeleton, moves))
     planted: tuple[Drive, ...] = ()
@@ -114,25 +99,23 @@ def duet(
 
 @takes(rng=a(np.random.Generator), count=count(0, 6), lags=each(count(0), size=2), strengths=each(share, size=2))
 def draw_drives(rng: np.random.Generator, count: int, lags=(3, 12), strengths=(0.5, 0.9)) -> tuple[Drive, ...]:
-    """Joint-to-joint drives at random: at most one receiver a limb, and no limb both sends and receives."""
+    """Joint-to-joint drives at random: at most one receiver a limb, and no limb both sends and receives.
+
+    Units: ``lags`` in frames, both ends included; ``strengths`` 0 to 1. Errors: ValueError for more drives than there
+    are limbs that can receive. Chapter: 1.
+    """
     limbs = [(dancer, limb) for dancer in "ab" for limb in ("left", "right", "jaw")]
     if not 0 <= count <= len(limbs):
         raise ValueError(f"there are {len(limbs)} limbs that can receive; asked for {count} drives")
     chosen = [limbs[i] for i in rng.permutation(len(limbs))[:count]]
     drives = []
     for dancer, limb in chosen:
-        other = "b" if dancer == "a" else "a"
+        other = other_dancer(dancer)
         target = limb if limb == "jaw" else f"{limb}_{rng.choice(('elbow', 'wrist', 'middle'))}"
         senders = [s for s in SENDERS if not any(d == other and _in_limb(s, taken) for d, taken in chosen)]
         source = str(rng.choice(senders))
-        drives.append(
-            Drive(
-                (other, source),
-                (dancer, target),
-                int(rng.integers(lags[0], lags[1] + 1)),
-                float(np.round(rng.uniform(*strengths), 3)),
-            )
-        )
+        lag, strength = int(rng.integers(lags[0], lags[1] + 1)), float(np.round(rng.uniform(*strengths), 3))
+        drives.append(Drive((other, source), (dancer, target), lag, strength))
     return tuple(drives)
 
 
@@ -178,21 +161,19 @@ def _hold_hands(parts: list[Performance], pairs, rng, times, free: float) -> Non
     left = np.cross(across, (0.0, 0.0, 1.0)) * -1
     for hand_a, hand_b in pairs:
         sign = 1 if hand_a == 0 else -1
-        wave = np.stack(
-            [np.sin(times[:, None] * rng.uniform(0.8, 2.6, 3) + rng.uniform(0, 6, 3)).sum(-1) / 3 for _ in range(3)], -1
-        )
+        wave = np.stack([np.sin(times[:, None] * rng.uniform(0.8, 2.6, 3) + rng.uniform(0, 6, 3)).sum(-1) / 3
+                         for _ in range(3)], -1)  # [T, 3]
         meet = (chests[0] + chests[1]) / 2 + left * sign * 0.16 + free * wave + (0, 0, 0.02)
         for part, hand in zip(parts, (hand_a, hand_b), strict=True):
-            reach(part, hand, meet)
+            place_hand(part, hand, meet)
 
 
 def _plant(parts: list[Performance], drives: tuple[Drive, ...]) -> None:
     """Make each target bone follow its source joint: own direction and the source's, both as wobbles about a mean."""
     placed = [part.positions() for part in parts]
     for drive in drives:
-        (sender, source), (receiver, target) = (
-            (("ab".index(d)), J[joint]) for d, joint in (drive.source, drive.target)
-        )
+        sender, receiver = (dancer_index(who) for who, _ in (drive.source, drive.target))
+        source, target = (J[joint] for _, joint in (drive.source, drive.target))
         part = parts[receiver]
         parent = part.skeleton.parents[target]
         signal = _wobble(placed[sender][:, source] - placed[sender][:, 0])

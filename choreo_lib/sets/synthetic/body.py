@@ -20,8 +20,6 @@ SIDES = (("left", 1.0), ("right", -1.0))  # the left side is +X in the rest pose
 ELBOW_LIMIT = np.deg2rad((4.0, 140.0))
 KNEE_LIMIT = np.deg2rad((2.0, 140.0))
 HEAD_TURN_LIMIT = np.deg2rad(65.0)
-
-
 _SHARE = number(0.7, 1.4, what="a share of an average body's")
 
 
@@ -65,29 +63,40 @@ def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: 
     return Skeleton(HYBRIK_29.names, HYBRIK_29.parents, height * np.array(offsets, dtype=np.float64))
 
 
+def rest_offsets(skeleton: Skeleton) -> np.ndarray:
+    """A body's rest offsets [J, 3], metres. Errors: ValueError for a skeleton without. Chapter: 1."""
+    if skeleton.offsets is None:
+        raise ValueError("bodies need rest offsets, to know how long their bones are; synthetic.body() makes such")
+    return skeleton.offsets
+
+
 @dataclass(frozen=True)
 class Performance:
-    """What one dancer does with a score: world rotations [T, J, 3, 3] and the pelvis path [T, 3] in metres."""
+    """What one dancer does with a score: world rotations [T, J, 3, 3] and the pelvis path [T, 3] in metres.
+
+    Chapter: 1.
+    """
 
     skeleton: Skeleton
     world: np.ndarray
     root: np.ndarray
 
     def positions(self) -> np.ndarray:
-        """Joint positions, float64 [T, J, 3]."""
+        """Joint positions, float64 [T, J, 3]. Chapter: 1."""
+        offsets = rest_offsets(self.skeleton)
         placed = np.empty(self.world.shape[:2] + (3,))
         placed[:, 0] = self.root
         for parent, j in self.skeleton.bones:
-            placed[:, j] = placed[:, parent] + self.world[:, parent] @ self.skeleton.offsets[j]
+            placed[:, j] = placed[:, parent] + self.world[:, parent] @ offsets[j]
         return placed
 
     def rotations(self) -> np.ndarray:
-        """Local unit quaternions x y z w, float64 [T, J, 4], without sign jumps from frame to frame."""
+        """Local unit quaternions x y z w, float64 [T, J, 4], without sign jumps from frame to frame. Chapter: 1."""
         return local_rotations(self.skeleton, self.world)
 
 
 def arm_directions(angles: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
-    """Upper arm and forearm directions [T, 3] in the chest's frame, from the angles [T, 4] of a score."""
+    """Upper arm and forearm directions [T, 3] in the chest's frame, from the angles [T, 4] of a score. Chapter: 1."""
     up, out, swivel, flexion = np.moveaxis(angles, -1, 0)
     arm = np.stack([side * np.sin(up) * np.sin(out), -np.sin(up) * np.cos(out), -np.cos(up)], -1)
     rise = np.stack([side * np.cos(up) * np.sin(out), -np.cos(up) * np.cos(out), np.sin(up)], -1)
@@ -100,86 +109,87 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
     """Let a body dance what `choreo_lib.sets.synthetic.score.Score.at` says.
 
     Shapes: the arrays of ``moves``, each [T, ...]; angles in radians, places in metres.
-    Gives a Performance; hands that hold something are placed afterwards by `reach`.
+    Gives a Performance; hands that hold something are placed afterwards by `place_hand`. Chapter: 1.
     """
-    length = np.linalg.norm(skeleton.offsets, axis=-1)
+    offsets = rest_offsets(skeleton)
+    length = np.linalg.norm(offsets, axis=-1)
     feet, foot_yaw, foot_pitch = moves["feet"], moves["foot_yaw"], moves["foot_pitch"]
     world = np.empty((len(feet), len(skeleton), 3, 3))
     heading = rotation_about("z", moves["heading"])
     world[:, 0] = heading @ rotation_about("z", moves["hip_twist"]) @ rotation_about("y", moves["hip_roll"])
     root = np.concatenate([moves["pelvis"], np.zeros((len(feet), 1))], axis=-1)
-    sole = np.array([0.0, 0.0, -skeleton.offsets[J["left_foot"], 2] - skeleton.offsets[J["left_bigtoe"], 2]])
+    sole = np.array([0.0, 0.0, -offsets[J["left_foot"], 2] - offsets[J["left_bigtoe"], 2]])
     ankles = feet + sole
     root[:, 2] = _pelvis_height(skeleton, world[:, 0], root, ankles, moves["bounce"])
     for i, (side, _) in enumerate(SIDES):
         hip, knee, ankle = (J[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
         foot = rotation_about("z", foot_yaw[:, i]) @ rotation_about("x", foot_pitch[:, i])
         forward = -(world[:, 0, :, 1] + rotation_about("z", foot_yaw[:, i])[..., 1])
-        start = root + world[:, 0] @ skeleton.offsets[hip]
+        start = root + world[:, 0] @ offsets[hip]
         thigh, shin = two_bone_ik(start, ankles[:, i], length[knee], length[ankle], forward, KNEE_LIMIT)
         for j, bone in ((hip, thigh), (knee, shin)):  # rest legs hang along -Z, so the bone is minus the z column
             world[:, j] = axes_from(-bone, -forward)[..., [2, 1, 0]] * np.array([-1.0, 1.0, 1.0])
         world[:, ankle] = foot
         world[:, J[f"{side}_foot"]] = world[:, J[f"{side}_bigtoe"]] = foot
     bend, tilt, twist = np.moveaxis(moves["spine"], -1, 0)
-    turn = rotation_about("z", (twist - moves["hip_twist"]) / 3) @ rotation_about(
-        "y", (tilt - moves["hip_roll"]) / 3) @ rotation_about("x", bend / 3)
+    third = rotation_about("z", (twist - moves["hip_twist"]) / 3) @ rotation_about("y", (tilt - moves["hip_roll"]) / 3)
+    third = third @ rotation_about("x", bend / 3)  # of three joints, each takes a third of the way
     for joint, parent in (("spine1", "pelvis"), ("spine2", "spine1"), ("spine3", "spine2")):
-        world[:, J[joint]] = world[:, J[parent]] @ turn
+        world[:, J[joint]] = world[:, J[parent]] @ third
     chest = world[:, J["spine3"]]
     look = moves["look"] - moves["heading"] - twist
     look = HEAD_TURN_LIMIT * np.sin(look)  # towards the partner, and back to the front when the partner is behind
     nod = rotation_about("x", moves["nod"] - 0.4 * bend)
     world[:, J["neck"]] = chest @ rotation_about("z", 0.4 * look)
     world[:, J["jaw"]] = world[:, J["head"]] = world[:, J["neck"]] @ rotation_about("z", 0.6 * look) @ nod
-    done = Performance(skeleton, world, root)
+    performance = Performance(skeleton, world, root)
     for i, (side, sign) in enumerate(SIDES):
         angles = moves["arms"][:, i]
         shrug = sign * -0.25 * np.clip(angles[:, 0] - 1.2, 0, None)
         world[:, J[f"{side}_collar"]] = chest @ rotation_about("y", shrug)
         arm, forearm = arm_directions(angles, sign)
-        place_arm(
-            done, i, np.einsum("tij,tj->ti", chest, arm), np.einsum("tij,tj->ti", chest, forearm), moves["wrists"][:, i]
-        )
-    return done
+        arm, forearm = (np.einsum("tij,tj->ti", chest, bone) for bone in (arm, forearm))  # into the world
+        place_arm(performance, i, arm, forearm, moves["wrists"][:, i])
+    return performance
 
 
-def place_arm(done: Performance, i: int, arm: np.ndarray, forearm: np.ndarray, wrist: np.ndarray) -> None:
-    """Point one arm's bones along world directions [T, 3]; the hand bends by `wrist` [T] radians."""
+def place_arm(performance: Performance, i: int, arm: np.ndarray, forearm: np.ndarray, wrist: np.ndarray) -> None:
+    """Point one arm's bones along world directions [T, 3]; the hand bends by `wrist` [T] radians. Chapter: 1."""
     side, sign = SIDES[i]
     fold = forearm - (forearm * arm).sum(-1, keepdims=True) * arm
     rest = axes_from(np.array([sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
     hinge = axes_from(arm, fold)
-    done.world[:, J[f"{side}_shoulder"]] = hinge @ rest.T
+    performance.world[:, J[f"{side}_shoulder"]] = hinge @ rest.T
     elbow = np.stack([forearm, np.cross(hinge[..., 2], forearm), hinge[..., 2]], axis=-1) @ rest.T
-    done.world[:, J[f"{side}_elbow"]] = elbow
+    performance.world[:, J[f"{side}_elbow"]] = elbow
     hand = elbow @ rotation_about("y", sign * wrist)
     for joint in ("wrist", "thumb", "middle"):
-        done.world[:, J[f"{side}_{joint}"]] = hand
+        performance.world[:, J[f"{side}_{joint}"]] = hand
 
 
-def reach(done: Performance, i: int, goal: np.ndarray) -> None:
-    """Bring one hand's middle joint to world points [T, 3], or as near as the arm is long."""
+def place_hand(performance: Performance, i: int, goal: np.ndarray) -> None:
+    """Bring one hand's middle joint to world points [T, 3], or as near as the arm is long. Chapter: 1."""
     side, sign = SIDES[i]
-    skeleton = done.skeleton
-    length = np.linalg.norm(skeleton.offsets, axis=-1)
+    skeleton = performance.skeleton
+    length = np.linalg.norm(rest_offsets(skeleton), axis=-1)
     shoulder, elbow, wrist = (J[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist"))
     hand = length[J[f"{side}_thumb"]] + length[J[f"{side}_middle"]]
-    placed = done.positions()
-    chest = done.world[:, J["spine3"]]
+    placed = performance.positions()
+    chest = performance.world[:, J["spine3"]]
     out = np.einsum("tij,j->ti", chest, np.array([0.8 * sign, 0.4, -1.0]))
     # the hand continues the forearm, so the chain has two bones: upper arm, and forearm with hand
     arm, forearm = two_bone_ik(placed[:, shoulder], goal, length[elbow], length[wrist] + hand, out, ELBOW_LIMIT)
-    place_arm(done, i, arm, forearm, np.zeros(len(goal)))
+    place_arm(performance, i, arm, forearm, np.zeros(len(goal)))
 
 
 def _pelvis_height(skeleton, pelvis, root, ankles, bounce) -> np.ndarray:
     """As high as both legs allow, less the bounce: a smoothed lower envelope, so no leg is ever too short."""
-    length = np.linalg.norm(skeleton.offsets, axis=-1)
+    offsets = rest_offsets(skeleton)
+    length = np.linalg.norm(offsets, axis=-1)
     bounds = []
     for i, (side, _) in enumerate(SIDES):
         leg = length[J[f"{side}_knee"]] + length[J[f"{side}_ankle"]]
-        hip = pelvis @ skeleton.offsets[J[f"{side}_hip"]]
+        hip = pelvis @ offsets[J[f"{side}_hip"]]
         across = np.linalg.norm((root + hip - ankles[:, i])[:, :2], axis=-1)
         bounds.append(ankles[:, i, 2] + np.sqrt(np.maximum((0.985 * leg) ** 2 - across**2, 0.01)) - hip[:, 2])
     return _smooth_below(np.minimum(*bounds)) - bounce
@@ -193,5 +203,6 @@ def _smooth_below(bound: np.ndarray, radius: int = 9) -> np.ndarray:
 
 
 def _kernel(radius: int) -> np.ndarray:
+    """Weights [2 radius + 1] that fall off like the fourth power of a cosine."""
     bump = np.cos(np.linspace(-np.pi / 2, np.pi / 2, 2 * radius + 3)[1:-1]) ** 4
     return bump / bump.sum()

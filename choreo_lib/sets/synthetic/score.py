@@ -37,7 +37,7 @@ class Score:
     Shapes: ``beats`` [K] seconds; ``foot`` [K] 0 left, 1 right, -1 hold; ``steps`` [K, 2] metres aside (to the left)
     and forward of the standing place; ``turn`` [K] radians added to the facing; ``arms`` [K, 2, 4] radians (elevation,
     azimuth, swivel, flexion; left arm first); ``wrists`` [K, 2]; ``spine`` [K, 3] bend forward, tilt to the right,
-    twist to the left; ``lean`` [K] metres the pelvis hangs back; ``nod`` [K].
+    twist to the left; ``lean`` [K] metres the pelvis hangs back; ``nod`` [K]. Chapter: 1.
     """
 
     beats: np.ndarray
@@ -51,17 +51,19 @@ class Score:
     nod: np.ndarray
 
     @staticmethod
-    def compose(
-        rng: np.random.Generator, seconds: float, tempo: float, phase: float = 0.0, energy: float = 1.0
-    ) -> Score:
-        """Write a score: phrases of eight counts, each a motif that comes back varied."""
+    def compose(rng: np.random.Generator, seconds: float, tempo: float, phase: float = 0.0,
+                energy: float = 1.0) -> Score:
+        """Write a score: phrases of eight counts, each a motif that comes back varied.
+
+        Units: ``seconds``; ``tempo`` beats per minute; ``phase`` beats. Chapter: 1.
+        """
         lead_in = 16
         count = lead_in + int(np.ceil(seconds * tempo / 60)) + 3
         beats = (np.arange(count) - lead_in + phase) * 60 / tempo
         phrases = -(-count // 8)
 
         def keys(shape, draw, returns=0.45):
-            """Eight counts at a time: a new motif, or one heard before with a little change."""
+            """Eight counts at a time: a new motif, or an earlier one with a little change."""
             motifs, written = [], []
             for _ in range(phrases):
                 if motifs and rng.random() < returns:
@@ -79,7 +81,7 @@ class Score:
             picked[both, 1] = picked[both, 0]
             return np.clip(picked + rng.normal(0, 0.16, shape), _POSE_LOW, _POSE_HIGH)
 
-        steps = keys((2,), lambda s: rng.normal(0, (0.07, 0.11), s).clip(-0.2, 0.2)) * energy
+        steps = keys((2,), lambda s: np.clip(rng.normal(0, (0.07, 0.11), s), -0.2, 0.2)) * energy
         rest = poses((1, 2, 4))[0]
         arms = rest + (keys((2, 4), poses) - rest) * min(energy, 1.0)
         stays = rng.random(count) < 0.25  # an arm that rests on a count makes the next one readable
@@ -93,23 +95,14 @@ class Score:
                 turn[start : start + 8] += eighths * np.pi / 4
                 turn[start + 8 :] = turn[min(start + 7, count - 1)]
                 foot[start : start + 8] = np.resize((0, 1), len(eighths))
-        spine = (
-            np.clip(keys((3,), lambda s: rng.normal(0, (0.10, 0.09, 0.22), s)), -_SPINE_LIMIT, _SPINE_LIMIT) * energy
-        )
-        return Score(
-            beats,
-            foot,
-            steps,
-            turn,
-            arms,
-            keys((2,), lambda s: rng.normal(0, 0.3, s).clip(-0.7, 0.7)),
-            spine,
-            np.zeros(count),
-            keys((), lambda s: rng.normal(0, 0.12, s)),
-        )
+        spine = keys((3,), lambda s: rng.normal(0, (0.10, 0.09, 0.22), s))
+        spine = np.clip(spine, -_SPINE_LIMIT, _SPINE_LIMIT) * energy
+        wrists = keys((2,), lambda s: np.clip(rng.normal(0, 0.3, s), -0.7, 0.7))
+        nod = keys((), lambda s: rng.normal(0, 0.12, s))
+        return Score(beats, foot, steps, turn, arms, wrists, spine, np.zeros(count), nod)
 
     def mirrored(self) -> Score:
-        """The score seen in a mirror: left and right exchanged."""
+        """The score seen in a mirror: left and right exchanged. Chapter: 1."""
         foot = np.where(self.foot < 0, -1, 1 - self.foot)
         return replace(
             self,
@@ -122,7 +115,10 @@ class Score:
         )
 
     def mixed(self, own: Score, strength: float) -> Score:
-        """This score followed with a strength of 0 to 1, the rest danced from another score on the same beats."""
+        """This score followed with a strength of 0 to 1, the rest danced from another score on the same beats.
+
+        Chapter: 1.
+        """
         if strength == 1:
             return self
         rest = np.sqrt(1 - strength**2)
@@ -136,20 +132,20 @@ class Score:
         return replace(self, arms=np.clip(arms, _POSE_LOW, _POSE_HIGH), turn=led.turn, foot=led.foot, **blend)
 
     def at(self, times: np.ndarray, standing, look: np.ndarray, hips: float) -> dict[str, np.ndarray]:
-        """Read the score at ``times`` [T] seconds; gives the arrays that `choreo_lib.sets.synthetic.body.perform`
-        takes.
+        """Read the score at ``times`` [T] seconds, as the arrays that `choreo_lib.sets.synthetic.body.perform` takes.
 
         ``standing`` is a function from times [K] to the dancer's place [K, 2] and facing [K]; ``look`` [T] is where the
-        partner is, radians; ``hips`` half the width of the stance, metres.
+        partner is, radians; ``hips`` half the width of the stance, metres. Chapter: 1.
         """
         period = self.beats[1] - self.beats[0]
-        glide = lambda keys, early=0.0: _read(keys, self.beats, times, early)  # noqa: E731
-        prints, yaws = self._footprints(*standing(self.beats), hips)
+        at_times = lambda keys: interpolate_keys(keys, self.beats, times)  # noqa: E731
+        places, facing = standing(self.beats)
+        prints, yaws = self._footprints(places, facing, hips)
         feet, yaw, pitch, weight = self._feet(times, prints, yaws, period)
         pelvis = (feet[..., :2] * weight[..., None]).sum(1)
         heading = _ease(yaw.mean(-1), radius=7)
         back = np.stack([-np.sin(heading), np.cos(heading)], -1)
-        pelvis = _ease(pelvis) + back * glide(self.lean)[:, None]
+        pelvis = _ease(pelvis) + back * at_times(self.lean)[:, None]
         sway = weight[:, 1] - weight[:, 0]
         pulse = (times - self.beats[0]) / period
         return {
@@ -161,11 +157,11 @@ class Score:
             "bounce": 0.012 + 0.012 * np.cos(2 * np.pi * pulse),
             "hip_roll": 0.09 * _ease(sway[:, None])[:, 0],
             "hip_twist": 0.12 * _ease(sway[:, None])[:, 0],
-            "spine": glide(self.spine),
-            "arms": glide(self.arms),
-            "wrists": glide(self.wrists),
+            "spine": at_times(self.spine),
+            "arms": at_times(self.arms),
+            "wrists": at_times(self.wrists),
             "look": look,
-            "nod": glide(self.nod),
+            "nod": at_times(self.nod),
         }
 
     def _footprints(self, places: np.ndarray, facing: np.ndarray, hips: float) -> tuple[np.ndarray, np.ndarray]:
@@ -180,11 +176,8 @@ class Score:
             for i in (0, 1):
                 if k == 0 or self.foot[k] == i:
                     step = self.steps[k] * (0 if k == 0 else 1)
-                    sideways = (
-                        aside[i] + np.clip(step[0], -0.5 * hips, None)
-                        if i == 0
-                        else aside[i] + np.clip(step[0], None, 0.5 * hips)
-                    )
+                    low, high = (-0.5 * hips, np.inf) if i == 0 else (-np.inf, 0.5 * hips)  # feet do not cross
+                    sideways = aside[i] + np.clip(step[0], low, high)
                     prints[k, i] = places[k] + left[k] * sideways + forward[k] * step[1]
                     yaws[k, i] = yaw[k] + (0.15, -0.15)[i]
                 else:
@@ -217,12 +210,11 @@ def _quintic(x: np.ndarray) -> np.ndarray:
     return x**3 * (10 - 15 * x + 6 * x**2)
 
 
-def _read(keys: np.ndarray, beats: np.ndarray, times: np.ndarray, early: float) -> np.ndarray:
-    """Keys [K, ...] at times [T]: leave each key softly, arrive on the beat."""
+def interpolate_keys(keys: np.ndarray, beats: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Keys [K, ...] at times [T] seconds, [T, ...]: minimum jerk from each key to the next, on the beat. Chapter: 1."""
     k = np.clip(np.searchsorted(beats, times, side="left"), 1, len(beats) - 1)
     through = np.clip((times - beats[k - 1]) / (beats[1] - beats[0]), 0, 1)
-    share = _quintic(np.clip((through - early) / (1 - early), 0, 1))
-    share = share.reshape((-1,) + (1,) * (keys.ndim - 1))
+    share = _quintic(through).reshape((-1,) + (1,) * (keys.ndim - 1))
     return _ease(keys[k - 1] * (1 - share) + keys[k] * share)
 
 

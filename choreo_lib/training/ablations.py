@@ -1,0 +1,103 @@
+"""What each option of a model is worth: its recipe trained once with all of them, and once without each.
+
+A module of `choreo_lib.extensions` has a constant ``ABLATIONS``: for each option the settings that switch it off.
+Taught in chapter 4, "A dancer in 256 numbers".
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ..core.arguments import path, takes, text
+from ..core.tables import format_table
+from ..sets.registry import DATA
+from . import checkpoints
+from .artifacts import find_config, find_recipe, finish
+from .checkpoints import TrainingError
+from .loop import fit
+from .recipes import Recipe
+
+ALL_ON = "all on"
+FOLDER = DATA / "ablations"
+
+
+@takes(name=text, mode=text, only=text, out=path, runs=path, device=text)
+def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | Path | None = None,
+           runs: str | Path | None = None, device: str | None = None) -> dict[str, dict[str, Any]]:
+    """Train an artifact's recipe with all options on, and without each one; gives {option: row} of this mode.
+
+    A row has the settings that were changed, the model's metrics on the validation split, steps, minutes, mode, seed
+    and the whole configuration. ``only``: this option alone. Rows of all modes are written to ``out`` / name.json
+    (None: data/ablations) as soon as each is known. What is there, of the same mode and configuration, is not trained
+    again, and a run that was broken off goes on in ``runs`` (None: runs/ablations).
+    Errors: TrainingError for an unknown name, mode or option, or a model without ``ABLATIONS``; as
+    `choreo_lib.training.loop.fit`. Chapter: 4.
+    """
+    recipe = find_recipe(name)
+    config = find_config(recipe, mode)
+    options = _options(recipe, only)
+    target = (FOLDER if out is None else Path(out)) / f"{name}.json"
+    runs = Path("runs", "ablations") if runs is None else Path(runs)
+    windows, clean = (recipe.windows("train", augment, mode) for augment in (config.augment, None))
+    valid = recipe.windows("validation", None, mode)
+    for option, settings in options.items():
+        model = recipe.build(clean, mode, windows, config.augment, **settings)
+        configuration = json.loads(json.dumps({"model": model.config(), "training": vars(config)}, default=str))
+        rows = read_rows(target)
+        if rows.get(mode, {}).get(option, {}).get("configuration") == configuration:
+            continue
+        key = sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]  # a run of its own
+        history = fit(model, windows, config, runs / name / f"{mode}-{key}", valid, device, resume=True)
+        finish(model, clean)
+        rows.setdefault(mode, {})[option] = {
+            "settings": json.loads(json.dumps(settings, default=str)),
+            "metrics": recipe.evaluate(model, clean, valid)["model"],
+            "steps": len(history) * max(len(windows) // config.batch_size, 1),
+            "minutes": round(history["seconds"][-1] / 60, 2), "mode": mode, "seed": config.seed,
+            "configuration": configuration,
+        }  # fmt: skip
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with checkpoints.atomic_write(target) as temporary:
+            temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    found = read_rows(target)[mode]
+    return {option: found[option] for option in options}
+
+
+def _options(recipe: Recipe, only: str | None) -> dict[str, dict[str, Any]]:
+    """The settings that each run changes: none for the first, then one option's at a time."""
+    known = getattr(sys.modules[recipe.model.__module__], "ABLATIONS", None)
+    if not known:
+        raise TrainingError(f"{recipe.model.__name__} has no options to switch off: its module has no ABLATIONS")
+    options = {ALL_ON: {}, **known}
+    if only is not None and only not in options:
+        raise TrainingError(f"there is no option {only!r}; there are {', '.join(options)}")
+    return options if only is None else {only: options[only]}
+
+
+def read_rows(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
+    """Rows that were written before, {mode: {option: row}}; {} where there are none.
+
+    Errors: TrainingError for a file that is no JSON object. Chapter: 4.
+    """
+    if not file.exists():
+        return {}
+    try:
+        rows = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TrainingError(f"{file} cannot be read as JSON: {error}; remove it, and train again") from error
+    if not isinstance(rows, dict):
+        raise TrainingError(f"{file} holds no table of ablations; remove it, and train again")
+    return rows
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """Rows of `ablate` as text: a line an option, the model's metrics beside each other. Chapter: 4."""
+    metrics = list(dict.fromkeys(metric for row in rows.values() for metric in row["metrics"]))
+    lines = [[option if option == ALL_ON else f"without {option}",
+              *(f"{row['metrics'][metric]:.4g}" if metric in row["metrics"] else "" for metric in metrics),
+              f"{row['steps']}", f"{row['minutes']:.1f}"] for option, row in rows.items()]
+    return format_table(["", *metrics, "steps", "minutes"], lines)

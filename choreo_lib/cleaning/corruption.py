@@ -85,7 +85,8 @@ def as_prototyped(people, scores) -> tuple[np.ndarray, np.ndarray]:
     The two best scores are kept; a lone dancer gets the farther of the two poses before as partner; each frame is
     turned round if dancer a is nearer, by Frobenius distance, to the second pose; of a cosine transform along time
     the lowest quarter is kept. Frames with nobody are left out, so what comes out is shorter than the take.
-    Errors: ValueError where a frame has not one score a person. Chapter: 2. Source: Luizerko/ai_choreo, pose_extraction/data_processing.ipynb.
+    Errors: ValueError where a frame has not one score a person. Chapter: 2. Source: Luizerko/ai_choreo,
+    pose_extraction/data_processing.ipynb.
     """
     if [len(one) for one in people] != [len(one) for one in scores]:
         raise ValueError("scores must have one number a person, frame by frame, as people have")

@@ -8,7 +8,6 @@ import torch
 from scipy.stats import rankdata
 
 from ...core.arguments import choice, count, each, number, seed, takes
-from ...core.deferred import roma
 from ...core.shapes import array
 
 

@@ -21,7 +21,8 @@ def kinetic_features(motion: Motion) -> np.ndarray:
     """How much energy each joint spends: three numbers a joint.
 
     Mean squared horizontal speed, mean squared vertical speed, mean norm of the acceleration.
-    Shapes: [51], three for each of the 17 joints of `choreo_lib.body.joint_names.COMMON`. Units: m^2/s^2, m^2/s^2, m/s^2.
+    Shapes: [51], three for each of the 17 joints of `choreo_lib.body.joint_names.COMMON`. Units: m^2/s^2, m^2/s^2,
+    m/s^2.
     Errors: ValueError for fewer than three frames or joints without known names.
     Chapter: 3. Onuma et al., "FMDistance", Eurographics 2008 (short papers), as used by Li et al. (ICCV 2021) and
     Siyao et al. (ICLR 2024), who take 24 joints and smooth velocities over neighbouring frames; ours are plain

@@ -52,8 +52,8 @@ def mean_speed(motion: Motion, joints=None) -> np.ndarray:
     """How fast a dancer moves at each frame: the mean speed over joints, in the world.
 
     By central differences, so that the value at frame t belongs to frame t. ``joints``: names as in
-    `choreo_lib.body.joint_names`, or indices (default: all). Shapes: [T]. Units: m/s. Errors: ValueError for one frame or an
-    unknown joint. Chapter: 3.
+    `choreo_lib.body.joint_names`, or indices (default: all). Shapes: [T]. Units: m/s. Errors: ValueError for one frame
+    or an unknown joint. Chapter: 3.
     """
     if len(motion) < 2:
         raise ValueError("one frame has no speed; a motion needs at least two")

@@ -54,7 +54,7 @@ class PhraseVAE(solo_vae.SoloVAE):
     - ``align_heading``: windows are rotated so that the dancer faces along X in the middle frame (canonical frame);
       off for bodies without left and right by name.
     - ``shortcut``: the principal components of the training set beside the networks, fixed before training; the LSTMs
-      learn what a linear code leaves over.
+      learn what a linear model leaves over.
     - ``project_bones``: decoded bones are brought back to one length over the window (`project_bone_lengths`).
     - ``phase_features``: frequencies of sines and cosines that tell the decoder where in the window a frame is.
     - ``fitted_prior``: latents are sampled as far from the origin as those of the training set (`fit_residuals`).

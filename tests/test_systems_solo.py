@@ -54,6 +54,17 @@ def test_the_ends_are_repeated_and_not_padded_with_zeros():
     torch.testing.assert_close(x, x[:, :1].expand_as(x))
 
 
+def test_the_decoder_rectifies_what_its_lstm_gets():
+    decoder = Decoder(4, 9, 6, 2)
+    torch.nn.init.zeros_(decoder.input_proj.weight)
+
+    def made(bias):
+        torch.nn.init.constant_(decoder.input_proj.bias, bias)
+        return decoder(torch.zeros(1, 12, 4))
+
+    assert torch.equal(made(-1.0), made(-2.0)) and not torch.equal(made(1.0), made(2.0))
+
+
 def test_windows_are_root_centred_and_standardised(train):
     model, batch = small(train), train[:]
     x, frame = model.canonicalise(batch)

@@ -31,7 +31,8 @@ def test_no_mutant_stands_twice():
 def test_the_tool_tells_the_killed_from_the_survivors(tmp_path):
     (tmp_path / "tests").mkdir()
     (tmp_path / "code.py").write_text("def double(x):\n    return 2 * x + 0\n")
-    (tmp_path / "tests" / "test_code.py").write_text("from code import double\ndef test_it():\n    assert double(3) == 6\n")
+    (tmp_path / "tests" / "test_code.py").write_text(
+        "from code import double\ndef test_it():\n    assert double(3) == 6\n")
     (tmp_path / "tests" / "test_broken.py").write_text("def test_it():\n    assert False\n")
     base = {"file": "code.py", "tests": "tests/test_code.py"}
     mutants = [base | {"old": "2 * x", "new": "3 * x"}, base | {"old": "x + 0", "new": "x + 0.0"},

@@ -1,7 +1,7 @@
 """Do the tests notice a fault in the code? python tools/mutate.py [--list] [--only NUMBER ...] [--timeout SECONDS]
 
 tests/mutants.json is a list of {"file", "old", "new", "tests"}: a text that stands once in a file, the fault to put in
-its place, and the tests that must fail then (paths, and options of pytest such as -k, in one string). Each mutant is
+its place, and the tests that must fail then (paths, and options of pytest such as -k, in one string). Each is
 written into a copy of the tree, never into the checkout, and its tests run there until the first one fails. Before that,
 the same tests must pass without the fault. A mutant whose tests fail or do not end in time is killed; the exit status
 is 1 if one survives.
@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "_build", "build", "runs", "output", "node_modules", "*.egg-info")
+LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*build", "runs", "output", "node_modules", "*.egg-info")
 
 
 def load(root: Path = ROOT) -> list[dict[str, str]]:

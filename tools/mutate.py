@@ -1,10 +1,10 @@
 """Do the tests notice a fault in the code? python tools/mutate.py [--list] [--only NUMBER ...] [--timeout SECONDS]
 
 tests/mutants.json is a list of {"file", "old", "new", "tests"}: a text that stands once in a file, the fault to put in
-its place, and the tests that must fail then (paths, and options of pytest such as -k, in one string). Each is
-written into a copy of the tree, never into the checkout, and its tests run there until the first one fails. Before that,
-the same tests must pass without the fault. A mutant whose tests fail or do not end in time is killed; the exit status
-is 1 if one survives.
+its place, and the tests that must fail then (paths, and options of pytest such as -k, in one string). Each is written
+into a copy of the tree, never into the checkout, and its tests run there until the first one fails. Before that, the
+same tests must pass without the fault. A mutant whose tests fail or do not end in time is killed; the exit status is 1
+if one survives.
 """
 
 from __future__ import annotations

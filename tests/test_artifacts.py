@@ -68,7 +68,7 @@ def test_what_is_loaded_is_what_was_judged(made):
     for row, measures in model.card["measures"]["test"].items():
         assert again[row] == pytest.approx(measures, rel=1e-4)
     assert artifacts.evaluate("solo-synthetic", 9)["model"]["error_mm"] != again["model"]["error_mm"]
-    x = model.seen(few("test")[:])[0]  # the error by hand: encode, decode, mean distance
+    x = model.canonicalise(few("test")[:])[0]  # the error by hand: encode, decode, mean distance
     with torch.no_grad():
         by_hand = (model.decode(model.encode(x)[0]) - x).view(len(x), 16, -1, 3).norm(dim=-1).mean()
     assert again["model"]["error_mm"] == pytest.approx(1000 * float(by_hand), rel=1e-5)
@@ -86,7 +86,7 @@ def test_weights_that_are_not_the_cards_are_refused(made, tmp_path, harm):
     elif harm == "card":
         card.write_text(card.read_text()[:100])
     else:
-        card.write_text(card.read_text().replace('"SoloVAE"', '"Nothing"'))
+        card.write_text(card.read_text().replace('"PhraseVAE"', '"Nothing"'))
     with pytest.raises(cl.TrainingError, match="train it again"):
         artifacts.load_model("solo-synthetic", tmp_path)
 

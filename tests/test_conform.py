@@ -17,7 +17,7 @@ import choreo_lib as cl
 from choreo_lib.body.compatibility import body_size, rest_mismatch, same_rate, skeleton_mismatch
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.evaluation import metrics
-from choreo_lib.extensions import Guidance, SoloVAE
+from choreo_lib.extensions import Guidance, PhraseVAE
 from choreo_lib.io.joint_roles import joint_roles
 from choreo_lib.sets import synthetic, windows
 
@@ -275,7 +275,7 @@ def test_rates_that_are_one_are_one():
     for fps in (29.97, 30.03):
         late = replace(dance, fps=fps)
         assert load("duet-synthetic").rollout(late, steps=5).fps == 30
-        assert len(load("solo-synthetic").read(late[: load("solo-synthetic").frames])[0]) == 1
+        assert len(load("solo-synthetic").encode_motion(late[: load("solo-synthetic").frames])[0]) == 1
         pair = cl.Duet(*(replace(each, fps=fps) for each in duet))
         assert len(load("strings-synthetic")._windows(pair, 64, None)) > 0
         assert len(windows.cut([dance, late], 30)) > 0
@@ -301,7 +301,7 @@ def test_other_rates_are_resampled_and_back():
 @pytest.mark.parametrize("name", ["duet-salsa", "solo-salsa", "translate-salsa", "strings-salsa"])
 def test_a_misfit_names_its_joints_and_the_way_on(name):
     model, motion = load(name), bodies.body("unreal")
-    verb = {"duet-salsa": lambda m: model.rollout(m), "solo-salsa": lambda m: model.read(m[:model.frames]),
+    verb = {"duet-salsa": lambda m: model.rollout(m), "solo-salsa": lambda m: model.encode_motion(m[:model.frames]),
             "translate-salsa": lambda m: model.translate(m),
             "strings-salsa": lambda m: model._windows(cl.Duet(m, m), 10, None)}[name]  # fmt: skip
     with pytest.raises(ValueError, match=r"lacks Hips, Spine.*has besides pelvis, spine_01.*choreo_lib\.conform"):
@@ -401,8 +401,8 @@ def test_the_pelvis_is_where_the_legs_meet():
     one, other = (wish(pose[1], pose[0], d.a.skeleton) for pose, d in zip(poses, (duet, held)))
     torch.testing.assert_close(one, other[1:])
     assert torch.norm((other[1] - poses[1][0, 1])[:2]) == pytest.approx(3, abs=1e-4)
-    alone = SoloVAE(held.a.skeleton, 16, latent=4, hidden=8, heading=False)
-    seen, place = alone.seen(torch.from_numpy(held.a.positions[None, :16, None]))
+    alone = PhraseVAE(held.a.skeleton, frames=16, latent=4, hidden=8, align_heading=False)
+    seen, place = alone.canonicalise(torch.from_numpy(held.a.positions[None, :16, None]))
     np.testing.assert_allclose(place.origin[0, :2], held.a.positions[8, 1, :2], atol=1e-6)
     made, report = cl.conform(held.a, load("duet-synthetic"))
     assert report.dropped == ("Reference",) and report.mapped["pelvis"] == "pelvis"

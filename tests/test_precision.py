@@ -23,7 +23,7 @@ from choreo_lib.__main__ import main
 from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.core import precision
-from choreo_lib.extensions import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE, dance_nri, nri_decoders, signals
+from choreo_lib.extensions import NRI, VAERNN, DanceNRI, DuetVAE, PhraseVAE, dance_nri, nri_decoders, signals
 from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
 from choreo_lib.extensions.graph_cells import GCN, GCNLSTM
 from choreo_lib.extensions.stream import Guidance
@@ -152,14 +152,14 @@ def test_every_branch_of_the_duet_model(pairs, branch, who):
     assert ("rebuilt" in told) == (branch == "no_input")
 
 
-SOLO = {"frames": 16, "latent": 8, "hidden": 12, "detail": 4}
+SOLO = {"frames": 16, "latent": 8, "hidden": 12, "residual_rank": 4}
 TURN = {"frames": 16, "latent": 8, "hidden": 12, "dense": 16}
 
 
 def solo_model(duets, **wishes):
     torch.manual_seed(0)
     cut = windows.cut([motion for duet in duets for motion in duet], 16, 4)
-    model = SoloVAE(cut.skeleton, **{**SOLO, **wishes})
+    model = PhraseVAE(cut.skeleton, **{**SOLO, **wishes})
     model.fit_statistics(cut.batches(8))
     return model, cut
 
@@ -172,8 +172,8 @@ def turning_model(duets, **wishes):
     return model, cut
 
 
-@pytest.mark.parametrize("wishes", [{}, {"shortcut": False}, {"whole": False}, {"heading": False}, {"dropout": 0.3}],
-                         ids=str)
+@pytest.mark.parametrize("wishes", [{}, {"shortcut": False}, {"project_bones": False}, {"align_heading": False},
+                                    {"dropout": 0.3}], ids=str)
 def test_every_branch_of_the_solo_model(duets, wishes):
     model, cut = solo_model(duets, **wishes)
     learns(model, [cut[:6]] * 2, steps=2)
@@ -313,8 +313,12 @@ def test_a_phrase_in_bfloat16(duets):
     for each in model.parameters():
         nn.init.normal_(each, std=0.02)
     phrase = duets[0].a[:16]
-    near(lambda: torch.from_numpy(model.dance(*model.read(phrase), detail=3)[0].positions), 1e-6, 0.02)
-    near(lambda: model.draw(3), 0.0, 0.0)
+
+    def again():
+        return torch.from_numpy(model.decode_motion(*model.encode_motion(phrase), residual_seed=3)[0].positions)
+
+    near(again, 1e-6, 0.02)
+    near(lambda: model.sample_latents(3), 0.0, 0.0)
 
 
 @pytest.mark.parametrize("routes", [("ab",), ("aa", "bb")])
@@ -335,8 +339,8 @@ def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
     coded = DuetAsCoded(pairs.skeleton, ("time",), past=12, ahead=28, features=16, heads=2, latent=8, units=8)
     when, mask = torch.zeros(5, 16), torch.zeros(5, 5, dtype=torch.bool)
     with half():
-        assert solo.to_mean(torch.ones(1, 12)).dtype == torch.bfloat16  # autocast is on
-        said = (solo.encode(solo.seen(cut[:2])[0]), solo.decode(torch.zeros(2, 8), whole=False),
+        assert solo.encoder.to_mean(torch.ones(1, 12)).dtype == torch.bfloat16  # autocast is on
+        said = (solo.encode(solo.canonicalise(cut[:2])[0]), solo.decode(torch.zeros(2, 8), project_bones=False),
                 duet.encode(torch.zeros(2, 5, duet.open.in_features), when, mask), duet.decode(torch.zeros(2, 5, 8)),
                 reader(torch.zeros(2, 16, reader.listen.input_size)), writer(torch.zeros(2, 1, 8)),
                 bodies.encode(simulate("springs", 2, 4).states),
@@ -351,8 +355,13 @@ def test_components_are_no_network_and_lose_no_digit(duets):
     """Before training the networks add nothing: what is said is the components' alone, to the bit."""
     model, _ = solo_model(duets)
     with torch.no_grad():
-        model.detail.normal_()
-    near(lambda: torch.from_numpy(model.dance(*model.read(duets[0].a[:16]), detail=3)[0].positions), 0.0, 0.0)
+        model.residuals.normal_()
+    phrase = duets[0].a[:16]
+
+    def again():
+        return torch.from_numpy(model.decode_motion(*model.encode_motion(phrase), residual_seed=3)[0].positions)
+
+    near(again, 0.0, 0.0)
     model, _ = turning_model(duets, routes=("aa", "bb"), form="6d", shortcut=True)
     near(lambda: torch.from_numpy(model.translate(duets[0].a, "ab").positions), 0.0, 0.0)
 

@@ -153,10 +153,10 @@ def test_weights_of_other_joints_are_refused(tmp_path):
     names = ("hips", "head", "left_hand", "right_hand")
     sizes = dict(frames=8, latent=2, hidden=8, layers=1)
     torch.manual_seed(0)
-    model = extensions.SoloVAE(cl.Skeleton(names, (-1, 0, 0, 0)), **sizes)
+    model = extensions.PhraseVAE(cl.Skeleton(names, (-1, 0, 0, 0)), **sizes)
     checkpoints.write_weights(tmp_path / "a.safetensors", model)
     checkpoints.read_weights(tmp_path / "a.safetensors", model)
-    swapped = extensions.SoloVAE(cl.Skeleton((*names[:2], *names[:1:-1]), (-1, 0, 0, 0)), **sizes)
+    swapped = extensions.PhraseVAE(cl.Skeleton((*names[:2], *names[:1:-1]), (-1, 0, 0, 0)), **sizes)
     with pytest.raises(cl.TrainingError, match="another order"):
         checkpoints.read_weights(tmp_path / "a.safetensors", swapped)
 

@@ -1,5 +1,6 @@
-"""The solo model: what goes in comes out, time is time, and every part learns."""
+"""This book's solo model: what it adds to the published system does what it says, and can be switched off."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +8,10 @@ import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib.extensions import SoloVAE
-from choreo_lib.extensions.solo_vae import between
+from choreo_lib.extensions import PhraseVAE, solo_vae
+from choreo_lib.extensions.latents import components, interpolate
 from choreo_lib.sets import augmentation, synthetic, windows
-from choreo_lib.systems.losses import Schedule
+from choreo_lib.systems.losses import Schedule, kl_loss, kl_per_unit
 
 
 @pytest.fixture(scope="module")
@@ -18,9 +19,9 @@ def train():
     return windows.cut([m for seed in range(3) for m in synthetic.duet("canon", 300, seed=seed)], 16, stride=2)
 
 
-def small(train, **wishes):
+def small(train, **changes):
     torch.manual_seed(0)
-    model = SoloVAE(train.skeleton, **{"frames": train.length, "latent": 24, "hidden": 32, **wishes})
+    model = PhraseVAE(train.skeleton, **{"frames": train.length, "latent": 24, "hidden": 32, **changes})
     model.fit_statistics(train.batches(1024))
     return model
 
@@ -28,44 +29,48 @@ def small(train, **wishes):
 def test_before_training_it_is_principal_components(train):
     """Against NumPy's singular values, another way to the same subspace."""
     model = small(train).eval()
-    x = model.seen(train[:])[0]
+    x = model.canonicalise(train[:])[0]
     flat = x.flatten(1).double().numpy()
     axes = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][:24]
     want = (flat - flat.mean(0)) @ axes.T @ axes + flat.mean(0)
     with torch.no_grad():
-        got = model.decode(model.encode(x)[0]).flatten(1).numpy()
-        codes = model.encode(x)[0]
+        latents = model.encode(x)[0]
+        got = model.decode(latents).flatten(1).numpy()
     error = [np.sqrt(((each - flat) ** 2).mean()) for each in (got, want)]
     assert error[0] < 1.02 * error[1]
-    assert codes.std(0).numpy() == pytest.approx(np.ones(24), abs=0.05) and abs(codes.mean()) < 1e-3
+    assert latents.std(0).numpy() == pytest.approx(np.ones(24), abs=0.05) and abs(latents.mean()) < 1e-3
 
 
-def test_where_the_dancer_stands_does_not_matter(train):
-    model = small(train).eval()
+def test_components_of_fewer_directions_than_asked_for():
+    x = torch.zeros(40, 6)
+    x[:, 2] = torch.linspace(-1, 1, 40)
+    stds, directions = components(x, 9)
+    assert float(stds[0]) == pytest.approx(float(x[:, 2].std()), rel=1e-4)
+    assert abs(directions[0]).tolist() == pytest.approx([0, 0, 1, 0, 0, 0], abs=1e-5)
+    assert stds[6:].tolist() == pytest.approx([1e-6] * 3) and directions[6:].abs().sum() == 0
+
+
+@pytest.mark.parametrize("align_heading", [True, False])
+def test_the_frame_of_reference(train, align_heading):
+    """Where a dancer stands never matters; where the dancer faces matters without the option alone."""
+    model = small(train, align_heading=align_heading).eval()
     batch = train[::40]
-    moved = augmentation.turned(batch, torch.full((len(batch),), 2.0)) + torch.tensor([3.0, -2.0, 0.0])
-    torch.testing.assert_close(model.seen(batch)[0], model.seen(moved)[0], atol=1e-4, rtol=0)
-
-
-def test_the_convolution_runs_along_time(train):
-    """A change at one frame before the smoothing touches that frame and its two neighbours, and no other."""
-    model = small(train, shortcut=False)
-    x = torch.randn(1, model.to_pose.out_features, 16)
-    y = x.clone()
-    y[:, :, 7] += 1
-    changed = (model.smoother(x) - model.smoother(y)).abs().amax((0, 1)) > 1e-6
-    assert changed.nonzero().flatten().tolist() == [6, 7, 8]
+    shift = torch.tensor([3.0, -2.0, 0.0])
+    x = model.canonicalise(batch)[0]
+    torch.testing.assert_close(model.canonicalise(batch + shift)[0], x, atol=1e-4, rtol=0)
+    turned = model.canonicalise(augmentation.turned(batch, torch.full((len(batch),), 2.0)) + shift)[0]
+    assert ((turned - x).abs().max() < 1e-4) == align_heading
 
 
 def test_every_part_gets_a_gradient(train):
     model = small(train)
     optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
-    for step in range(3):  # the first steps open the way: what starts at zero lets nothing through at once
+    for step in range(3):  # a layer that starts at zero passes no gradient to those before it in the first step
         optimiser.zero_grad()
         model.loss(train[:64], step)["loss"].backward()
         optimiser.step()
-    still = [name for name, p in model.named_parameters() if p.requires_grad and not p.grad.abs().sum() > 0]
-    assert still == [] and "axes" not in dict(model.named_parameters())  # the components are not trained
+    still = [name for name, p in model.named_parameters() if not p.grad.abs().sum() > 0]
+    assert still == [] and "components" not in dict(model.named_parameters())  # the components are not trained
 
 
 def test_it_overfits_one_batch_below_its_components(train):
@@ -83,95 +88,147 @@ def test_it_overfits_one_batch_below_its_components(train):
         assert float(model.eval().loss(few[:], None)["error_m"]) < 0.5 * before
 
 
-def test_noise_only_while_training_and_the_price_of_the_kl(train):
-    model = small(train, kl=Schedule(0.5, "warm-up", wait=5, rise=0))
+def test_the_loss_with_its_kl_weight_and_free_bits(train):
+    model = small(train, kl=Schedule(0.5, "warm-up", wait=5, rise=0), free_bits=2.9, mse_weight=3.0)
     batch = train[:32]
-    assert model.eval().loss(batch, None)["squared"] == model.loss(batch, None)["squared"]
+    assert model.eval().loss(batch, None)["mse"] == model.loss(batch, None)["mse"]
     model.train()
-    assert model.loss(batch, 0)["squared"] != model.loss(batch, 0)["squared"]
-    for step, price in ((0, 0.0), (9, 0.5)):
-        told = {name: value.item() for name, value in model.loss(batch, step).items()}
-        assert told["loss"] == pytest.approx(told["squared"] + price * told["kl_nats"], rel=1e-5)
+    assert model.loss(batch, 0)["mse"] != model.loss(batch, 0)["mse"]
+    units = kl_per_unit(*model.encode(model.canonicalise(batch)[0]))
+    penalty = float(kl_loss(units, 2.9).detach())
+    assert penalty > 1.01 * float(units.sum())
+    for step, weight in ((0, 0.0), (9, 0.5), (None, 0.5)):
+        terms = {name: value.item() for name, value in model.loss(batch, step).items()}
+        assert terms["loss"] == pytest.approx(3 * terms["mse"] + weight * penalty, rel=1e-5)
+        assert terms["kl_nats"] == pytest.approx(float(units.sum()), rel=1e-5)
+
+
+def test_dropout_only_while_training(train):
+    model = small(train, dropout=0.5, shortcut=False).train()
+    x = model.canonicalise(train[:4])[0]
+    with torch.no_grad():
+        assert not torch.equal(model.encode(x)[0], model.encode(x)[0])
+        assert not torch.equal(model.decode(torch.zeros(2, 24)), model.decode(torch.zeros(2, 24)))
+        model.eval()
+        assert torch.equal(model.encode(x)[0], model.encode(x)[0])
 
 
 def test_single_poses(train):
     poses = windows.cut(cl.load_duet("synthetic/canon").a, 1, stride=3)
     model = small(poses, frames=1, latent=8)
-    assert model.decode(model.encode(model.seen(poses[:5])[0])[0]).shape == (5, 1, 29 * 3)
+    assert model.decode(model.encode(model.canonicalise(poses[:5])[0])[0]).shape == (5, 1, 29 * 3)
     assert torch.isfinite(model.loss(poses[:], 0)["loss"])
 
 
 def test_its_config_makes_it_again(train):
-    import json
-
-    model = small(train, kl=Schedule(0.1, "cyclical", hold=3), free_bits=0.2)
-    again = SoloVAE.from_config(json.loads(json.dumps(model.config())))
+    model = small(train, kl=Schedule(0.1, "cyclical", hold=3), free_bits=0.2, phase_features=2)
+    again = PhraseVAE.from_config(json.loads(json.dumps(model.config())))
     again.load_state_dict(model.state_dict())
-    x = model.seen(train[:4])[0]
+    x = model.canonicalise(train[:4])[0]
     with torch.no_grad():
         torch.testing.assert_close(again.eval().encode(x)[0], model.eval().encode(x)[0])
-    assert again.kl == model.kl and again.free_bits == model.free_bits
+    assert again.settings == model.settings
     assert again.skeleton == replace(model.skeleton, offsets=None)
 
 
 def test_more_units_than_coordinates_are_refused(train):
     with pytest.raises(ValueError, match="1 x 87 coordinates have no 256 principal components"):
-        SoloVAE(train.skeleton, frames=1, latent=256)
-    assert SoloVAE(train.skeleton, frames=1, latent=256, shortcut=False).latent == 256
+        PhraseVAE(train.skeleton, frames=1, latent=256)
+    assert PhraseVAE(train.skeleton, frames=1, latent=256, shortcut=False).components.shape == (0, 87)
+
+
+@pytest.mark.parametrize("option", solo_vae.ABLATIONS)
+def test_every_option_can_be_switched_off_and_changes_something(train, option):
+    """Reconstructions, samples or training losses differ from those of the model with all options."""
+    def facts(**changes):
+        model = small(train, **{"residual_rank": 8, "dropout": 0.5, "latent": 8} | changes)
+        with torch.no_grad():
+            model.decoder.lstm.bias_hh_l0.normal_()
+            model.decoder.smooth.weight.normal_(std=0.1)
+            model.fit_residuals(train.batches(256))
+            torch.manual_seed(1)
+            loss = model.train().loss(train[:8], 0)["loss"]
+            x = model.decode_motion(model.sample_latents(2), residual_seed=0)
+            return float(loss), x[0].positions, x[1].positions
+
+    with_it, without = facts(), facts(**solo_vae.ABLATIONS[option])
+    assert max(np.abs(one - other).max() for one, other in zip(with_it, without)) > 1e-4
+
+
+def test_bones_keep_one_length(train):
+    model = small(train, latent=4).eval()
+    parents, children = torch.tensor(train.skeleton.bones).T
+    z = 0.5 * torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
+
+    def variation(project_bones):
+        x = model.decode(z, project_bones).unflatten(2, (-1, 3))
+        return float((x[:, :, children] - x[:, :, parents]).norm(dim=-1).std(1).mean())
+
+    with torch.no_grad():
+        assert variation(None) == variation(True) < 0.3 * variation(False)
 
 
 @pytest.fixture(scope="module")
 def finished(train):
-    model = small(train, latent=6, detail=200)
+    model = small(train, latent=6, residual_rank=200)
     model.fit_residuals(train.batches(256))
     return model
 
 
-def test_codes_are_drawn_as_far_out_as_the_dancers_are(train, finished):
+def test_latents_are_sampled_with_the_norms_of_the_training_set(train, finished):
     with torch.no_grad():
-        real = finished.encode(finished.seen(train[:])[0])[0]
-    drawn = finished.draw(4000, seed=1)
+        real = finished.encode(finished.canonicalise(train[:])[0])[0]
+    made = finished.sample_latents(4000, seed=1)
     shares = torch.tensor([0.05, 0.5, 0.95])
-    torch.testing.assert_close(drawn.norm(dim=1).quantile(shares), real.norm(dim=1).quantile(shares), rtol=0.05, atol=0)
-    assert drawn.mean(0).abs().max() < 0.1  # in every direction
-    assert torch.equal(drawn, finished.draw(4000, seed=1)) and not torch.equal(drawn, finished.draw(4000, seed=2))
+    torch.testing.assert_close(made.norm(dim=1).quantile(shares), real.norm(dim=1).quantile(shares), rtol=0.05, atol=0)
+    assert made.mean(0).abs().max() < 0.1  # in every direction
+    again, other = (finished.sample_latents(4000, seed=seed) for seed in (1, 2))
+    assert torch.equal(made, again) and not torch.equal(made, other)
 
 
-def test_detail_is_what_the_decoder_leaves_out(train, finished):
-    """Drawn by chance it has the covariance of the residuals, and what is rebuilt moves as abruptly as real."""
+def test_the_residual_is_what_the_decoder_leaves_out(train, finished):
+    """Sampled residuals have the covariance of real ones, and reconstructions with them the jerk of real motion."""
     with torch.no_grad():
-        x = finished.seen(train[:])[0]
+        x = finished.canonicalise(train[:])[0]
         again = finished.decode(finished.encode(x)[0])
-    left = (x - again).flatten(1)
-    drawn = (finished.with_detail(again, seed=3) - again).flatten(1)
-    assert float(drawn.square().mean()) == pytest.approx(float(left.square().mean()), rel=0.1)
-    first = finished.detail[0] / finished.detail[0].norm()
-    along = left @ first, drawn @ first
-    assert float(along[1].std()) == pytest.approx(float(along[0].std()), rel=0.1)
-    white = again + left.square().mean().sqrt() * torch.randn_like(again)  # of the same size, every frame for itself
-    real, soft, detailed, jitter = (float(x.diff(n=3, dim=1).unflatten(2, (-1, 3)).norm(dim=-1).mean())
-                                    for x in (x, again, again + drawn.view_as(x), white))
-    assert soft < 0.8 * real < detailed < 1.3 * real < 0.2 * jitter
+    real_residual = (x - again).flatten(1)
+    sampled = (finished.add_residual(again, seed=3) - again).flatten(1)
+    assert float(sampled.square().mean()) == pytest.approx(float(real_residual.square().mean()), rel=0.1)
+    first = finished.residuals[0] / finished.residuals[0].norm()
+    assert float((sampled @ first).std()) == pytest.approx(float((real_residual @ first).std()), rel=0.1)
+    white = again + real_residual.square().mean().sqrt() * torch.randn_like(again)  # of the same size
+    real, smooth, detailed, jitter = (float(x.diff(n=3, dim=1).unflatten(2, (-1, 3)).norm(dim=-1).mean())
+                                      for x in (x, again, again + sampled.view_as(x), white))
+    assert smooth < 0.8 * real < detailed < 1.3 * real < 0.2 * jitter
     bare = small(train, latent=6)
     bare.fit_residuals(train.batches(256))
-    assert torch.equal(bare.with_detail(again), again)
+    assert torch.equal(bare.add_residual(again), again)
 
 
-def test_a_phrase_is_read_and_danced_where_it_was(train, finished):
-    motion = cl.load_duet("synthetic/canon").a[20:36]
-    model = small(windows.cut([motion, cl.load_duet("synthetic/canon").b[20:36]], 16), latent=4)  # two phrases by heart
-    codes, place = model.read(motion)
-    again = model.dance(codes, place, source=motion.source)[0]
-    assert again.positions == pytest.approx(motion.positions, abs=1e-4)
-    assert (again.fps, again.source, again.skeleton.names) == (motion.fps, motion.source, motion.skeleton.names)
-    codes, _ = finished.read([motion, motion])
-    assert codes.shape == (2, 6) and len(finished.dance(finished.draw(3))) == 3
-    plain, detailed = (finished.dance(codes[0], detail=seed)[0].positions for seed in (None, 4))
+def test_the_residual_is_not_the_latent_again(train):
+    """Both are sampled by seeds, as many numbers here, and the same seed must not give the same numbers."""
+    model = small(train, latent=6, residual_rank=6)
+    model.residuals.copy_(torch.eye(*model.residuals.shape))
+    x = torch.zeros(1, model.frames, model.mean_window.shape[1])
+    weights = model.add_residual(x, seed=7).flatten()[:6]
+    assert torch.nn.functional.cosine_similarity(weights, model.sample_latents(1, seed=7)[0], dim=0).abs() < 0.9
+
+
+def test_a_motion_is_encoded_and_decoded_where_it_was(train, finished):
+    duet = cl.load_duet("synthetic/canon")[20:36]
+    model = small(windows.cut(list(duet), 16), latent=4)  # two windows, which four components hold exactly
+    latents, reference = model.encode_motion(duet.a)
+    again = model.decode_motion(latents, reference, source=duet.a.source)[0]
+    assert again.positions == pytest.approx(duet.a.positions, abs=1e-4)
+    assert (again.fps, again.source, again.skeleton.names) == (duet.a.fps, duet.a.source, duet.a.skeleton.names)
+    latents, _ = finished.encode_motion(list(duet))
+    assert latents.shape == (2, 6) and len(finished.decode_motion(finished.sample_latents(3))) == 3
+    plain, detailed = (finished.decode_motion(latents[0], residual_seed=seed)[0].positions for seed in (None, 4))
     assert np.abs(plain - detailed).max() > 1e-3
 
 
 @pytest.mark.parametrize("harm", ["frames", "fps", "joints"])
-def test_a_phrase_of_another_kind_is_refused(finished, harm):
+def test_a_motion_of_another_kind_is_refused(finished, harm):
     motion = cl.load_duet("synthetic/canon").a[:16]
     if harm == "frames":
         motion = motion[:12]
@@ -180,34 +237,32 @@ def test_a_phrase_of_another_kind_is_refused(finished, harm):
     else:
         motion = replace(motion, skeleton=cl.Skeleton(("hips", *motion.skeleton.names[1:]), motion.skeleton.parents),
                          rotations=None)
-    with pytest.raises(ValueError, match="phrase 0 has .* this model reads 16 at 30 of 29"):
-        finished.read(motion)
+    words = {"frames": "has 12 frames; this model encodes 16", "fps": r"at 25 .* the model knows 29 at 30\..*conform",
+             "joints": "it lacks pelvis and it has besides hips"}[harm]
+    with pytest.raises(ValueError, match=f"motion 0.*{words}"):
+        finished.encode_motion(motion)
 
 
-def test_between_two_codes_no_code_is_nearer_to_the_middle():
+def test_encoding_and_fitting_leave_the_mode_as_it_was(train):
+    model = small(train, dropout=0.5, latent=4).train()
+    motion = cl.load_duet("synthetic/canon").a[20:36]
+    first, second = (model.encode_motion(motion)[0] for _ in range(2))
+    assert torch.equal(first, second)  # encoded without dropout
+    model.decode_motion(first)
+    model.fit_residuals(train.batches(256))
+    model.sample(1)
+    assert all(module.training for module in model.modules())
+    with pytest.raises(ValueError, match="no motions"):
+        model.encode_motion([])
+
+
+def test_no_latent_on_the_way_is_nearer_to_the_origin():
     a, b = torch.tensor([2.0, 0, 0]), torch.tensor([0, 4.0, 0])
-    way = between(a, b, 5)
+    way = interpolate(a, b, 5)
     torch.testing.assert_close(way[[0, -1]], torch.stack([a, b]))
     torch.testing.assert_close(way.norm(dim=1), torch.linspace(2, 4, 5))
     cos = torch.nn.functional.cosine_similarity(way[1:], way[:-1])
     torch.testing.assert_close(cos, torch.full((4,), float(np.cos(np.pi / 8))))
-    assert torch.isfinite(between(a, a, 3)).all() and torch.equal(between(0 * a, a, 3)[1], a / 2)
+    assert torch.isfinite(interpolate(a, a, 3)).all() and torch.equal(interpolate(0 * a, a, 3)[1], a / 2)
     with pytest.raises(ValueError, match="opposite"):
-        between(a, -2 * a, 3)
-
-
-def test_detail_is_not_the_code_again(finished):
-    """Both are drawn by seeds, and the same seed must not give the same numbers."""
-    model = finished
-    z = model.draw(1, seed=7)[0]
-    x = torch.zeros(1, model.frames, model.middle.shape[1])
-    weights = model.with_detail(x, seed=7).flatten(1) @ torch.linalg.pinv(model.detail)  # [1, K]
-    assert torch.nn.functional.cosine_similarity(weights[0, :6], z, dim=0).abs() < 0.9
-
-
-def test_reading_is_at_rest(train):
-    model = small(train, dropout=0.5).train()
-    motion = cl.load_duet("synthetic/canon").a[20:36]
-    assert torch.equal(model.read(motion)[0], model.train().read(motion)[0])
-    with pytest.raises(ValueError, match="no phrases"):
-        model.read([])
+        interpolate(a, -2 * a, 3)

@@ -41,7 +41,7 @@ def test_shipped_solo_weights_keep_what_the_chapters_say(name):
     asked = unseen(name)
     off = []
     for batch in asked.batches(512):
-        x = model.seen(batch)[0]
+        x = model.canonicalise(batch)[0]
         with torch.no_grad():
             again = model.decode(model.encode(x)[0])
         off.append((again - x).unflatten(2, (-1, 3)).norm(dim=-1).mean((1, 2)))

@@ -20,7 +20,7 @@ from choreo_lib.body.rotations import rotate_z, slerp
 from choreo_lib.body.skeleton import positions_of
 from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
-from choreo_lib.extensions import duet_vae, foot_skate, latent_sequence, solo_vae
+from choreo_lib.extensions import duet_vae, foot_skate, latent_sequence, latents
 from choreo_lib.io.landmarks import records
 from choreo_lib.sets import augmentation, particles, registry, splits, synthetic, windows
 from choreo_lib.show import captions, payload, player, plots
@@ -43,7 +43,7 @@ FRAME = reference_frame(BATCH, -1, BODY)
 POSES = MOTION.positions[:20]
 SMALL = dict(past=14, ahead=6, features=8, heads=2, latent=4, units=8, layers=1, detail=2)
 torch.manual_seed(0)
-SOLO = extensions.SoloVAE(BODY, frames=20, latent=8, hidden=8, layers=1, detail=2)
+SOLO = extensions.PhraseVAE(BODY, frames=20, latent=8, hidden=8, layers=1, residual_rank=2)
 PARTNER = extensions.DuetVAE(BODY, **SMALL)
 PARTNER.fit_statistics([BATCH])
 TRANSLATOR = extensions.VAERNN(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
@@ -51,7 +51,7 @@ TRANSLATOR.fit_statistics([TURNS[:]])
 READ = TRANSLATOR.read(MOTION[:40])
 STRINGS = extensions.DanceNRI(BODY, frames=20, hidden=8, max_lag=0.1)
 SPRINGS = extensions.NRI(hidden=8, wide=8, frames=12)
-CODES = SOLO.draw(2)
+CODES = SOLO.sample_latents(2)
 
 for motion, name in zip(DUET, "ab"):
     cl.write_motion(motion, FOLDER / f"{name}.bvh")
@@ -79,8 +79,8 @@ VALUES = {  # what an argument of this name is given, if the verb has no default
     "factor": torch.ones(2), "length": 10, "transforms": TURNS[:2], "at": -1, "kind": "springs", "count": 2,
     "mean": torch.zeros(2, 3), "log_variance": torch.zeros(2, 3), "per_unit": torch.ones(3), "means": torch.ones(4, 3),
     "one": torch.ones(2, 4) / 2, "past": BATCH[:, :14], "partner": BATCH[:, 14:, 0], "horizons": (1, 3),
-    "models": {"still": baselines.ZeroVelocity()}, "start": CODES[0], "end": CODES[1], "steps": 3, "codes": CODES,
-    "phrases": MOTION[:20], "share": torch.zeros(20, len(BODY)), "rng": np.random.default_rng(0),
+    "models": {"still": baselines.ZeroVelocity()}, "start": CODES[0], "end": CODES[1], "steps": 3, "latents": CODES,
+    "motions": MOTION[:20], "share": torch.zeros(20, len(BODY)), "rng": np.random.default_rng(0),
     "shift": (0.0, 0.0, 0.0), "signal": torch.zeros(3, 8, 3), "weights": torch.zeros(3, 3), "path": FOLDER / "a.bvh",
     "path_a": FOLDER / "a.bvh", "path_b": FOLDER / "b.bvh", "frames": 8, "edges": WORLDS.edges, "which": [0, 1],
     "device": "cpu", "high": 1.0, "step": 3, "source": ("a", "left_wrist"), "target": ("b", "left_wrist"), "lag": 3,
@@ -110,7 +110,7 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"}, "ablate": {"name": "nobody"},
     "joint_weights": {"path": FOLDER / "weights.json"}, "read_pairs": {"path": FOLDER / "pairs.json"},
     "read_detections": {"path": FOLDER / "seen.json"}, "save": {"path": FOLDER / "page.html"},
-    "as_prototyped": {"scores": [np.ones(2)] * 30}, "solo.with_detail": {"x": torch.zeros(2, 20, 87)},
+    "as_prototyped": {"scores": [np.ones(2)] * 30}, "solo.add_residual": {"x": torch.zeros(2, 20, 87)},
     "partner.rollout": {"a": MOTION[:30], "every": 3}, "partner.stream": {"every": 3},
     "strings.predict": {"batch": BATCH, "steps": 2}, "springs.predict": {"steps": 2}, "simulate": {"count": 2},
     "Motion": {"positions": MOTION.positions}, "draw_drives": {"count": 2},
@@ -194,13 +194,13 @@ def verbs() -> dict:
     add("at", of=losses.Schedule(1.0))
     add(
         training.TrainConfig,
-        solo_vae.between,
+        latents.interpolate,
         foot_skate.standing,
         duet_vae.clock,
         latent_sequence.blend,
         extensions.Guidance,
     )
-    add("draw", "with_detail", "read", "dance", of=SOLO, prefix="solo.")
+    add("sample_latents", "add_residual", "encode_motion", "decode_motion", of=SOLO, prefix="solo.")
     add("predict", "sample", "stream", "rollout", of=PARTNER, prefix="partner.")
     add("read", "write", "translate", of=TRANSLATOR, prefix="translator.")
     add("plus", "wandering", "waving", "towards", of=READ, prefix="phrases.")

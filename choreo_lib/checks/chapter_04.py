@@ -70,10 +70,10 @@ def ex4_3(answer) -> Verdict:
         return Verdict(False, "Give one number, the size of the noise, zero or more.")
     model = load_model("solo-synthetic")
     phrases = [dancer[k : k + 64] for dancer in synthetic.duet("canon", 600, seed=643) for k in range(0, 500, 20)]
-    codes, places = model.read(phrases)
+    codes, places = model.encode_motion(phrases)
     noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(43))
     varied, danced = (np.stack([m.positions for m in motions])
-                      for motions in (model.dance(codes + sigma * noise, places), phrases))
+                      for motions in (model.decode_motion(codes + sigma * noise, places), phrases))
     grown = _range(varied) / _range(danced)
     if abs(grown - 1.5) <= 0.1:
         return Verdict(True, f"With it the range of motion is {grown:.2f} times as large. Look at the feet, though.")

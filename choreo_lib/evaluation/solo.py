@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from ..body.motion import Motion
-from ..extensions import SoloVAE
+from ..extensions import PhraseVAE
 from ..sets.windows import Windows
 from ..systems.losses import active_units, kl_per_unit
 from . import metrics
 
 
 @torch.no_grad()
-def evaluate_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int = 1000) -> dict[str, dict[str, float]]:
+def evaluate_solo(model: PhraseVAE, train: Windows, asked: Windows, samples: int = 1000) -> dict[str, dict[str, float]]:
     """Reconstruction and samples of a solo VAE, beside PCA of as many numbers, the mean phrase, and real dancers.
 
     ``error_mm``: MPJPE of reconstructed windows. Of ``samples`` sampled phrases: ``jerk_ratio``, ``range_ratio`` (mean
@@ -24,49 +24,49 @@ def evaluate_solo(model: SoloVAE, train: Windows, asked: Windows, samples: int =
     same with ``_training`` against the training windows; ``bones_percent``, how much a bone's length varies within a
     phrase.
     Rows: "pca" are principal components of the bare training windows, and no more; ", bones kept" projects bone lengths
-    after them, as the model does. It and "model" sample alike, by `SoloVAE.draw` and `SoloVAE.with_detail`;
+    after them, as the model does. It and "model" sample alike, by `PhraseVAE.sample_latents` and `PhraseVAE.add_residual`;
     ", as points" leaves the projection out, and with ", N(0, 1)" latents are standard normal besides and the decoder's
     mean is taken. "components" is the model without its LSTMs: its own components, of augmented windows too, and bone
     lengths projected. "training phrases" are real ones: what a perfect sampler would get, since other takes are danced
     otherwise. Chapter: 4.
     """
     model.eval()
-    real = torch.cat([model.seen(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
+    real = torch.cat([model.canonicalise(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
     device = real.device
     samples = min(samples, len(real), len(train))  # a Frechet distance compares as many with as many
     linear = {**model.config(), "hidden": 1, "layers": 1, "shortcut": True}  # until trained its LSTMs add nothing
-    pca, bare = (SoloVAE.from_config({**linear, "whole": whole}).to(device).eval() for whole in (False, model.whole))
+    pca, bare = (PhraseVAE.from_config({**linear, "project_bones": bones}).to(device).eval() for bones in (False, model.settings.project_bones))
     pca.fit_statistics(train.batches(1024))
     pca.fit_residuals(train.batches(1024))
     generator = torch.Generator().manual_seed(0)
-    latents = torch.randn(samples, model.latent, generator=generator).to(device)
+    latents = torch.randn(samples, model.settings.latent, generator=generator).to(device)
     phrases = {"": real[torch.randperm(len(real), generator=generator)[:samples]],
-               "_training": model.seen(train[torch.randperm(len(train), generator=generator)[:samples]])[0]}
+               "_training": model.canonicalise(train[torch.randperm(len(train), generator=generator)[:samples]])[0]}
     references = {name: _movement(x, asked) for name, x in phrases.items()}
     rows: dict[str, dict[str, float]] = {}
     for row, vae in (("model", model), ("pca", pca)):
-        drawn = {row: vae.with_detail(vae.decode(vae.draw(samples)))}
-        if vae.whole:
-            drawn[f"{row}, as points"] = vae.with_detail(vae.decode(vae.draw(samples), whole=False))
-        drawn[f"{row}, N(0, 1)"] = vae.decode(latents, whole=False)
+        drawn = {row: vae.add_residual(vae.decode(vae.sample_latents(samples)))}
+        if vae.settings.project_bones:
+            drawn[f"{row}, as points"] = vae.add_residual(vae.decode(vae.sample_latents(samples), project_bones=False))
+        drawn[f"{row}, N(0, 1)"] = vae.decode(latents, project_bones=False)
         rows |= {name: _ratios(_movement(x, asked), references) for name, x in drawn.items()}
         rows[row]["error_mm"] = _error(vae, real)
-    if model.shortcut:
+    if model.settings.shortcut:
         bare.load_state_dict(pca.state_dict())
         rows["pca, bones kept"] = {"error_mm": _error(bare, real)}
-        for name in ("middle", "scale", "axes", "spread"):
+        for name in ("mean_window", "scale", "components", "component_stds"):
             getattr(bare, name).copy_(getattr(model, name))
         rows["components"] = {"error_mm": _error(bare, real)}
-    rows["mean phrase"] = {"error_mm": _millimetres(pca.middle.expand_as(real), real)}
+    rows["mean phrase"] = {"error_mm": _millimetres(pca.mean_window.expand_as(real), real)}
     others = train[torch.randperm(len(train), generator=generator)[:samples]]
-    rows["training phrases"] = _ratios(_movement(model.seen(others)[0], asked), references)
+    rows["training phrases"] = _ratios(_movement(model.canonicalise(others)[0], asked), references)
     means, log_variances = (torch.cat(x) for x in zip(*(model.encode(part) for part in real.split(512))))
     rows["model"] |= {"active_units": active_units(means),
                       "kl_nats_per_unit": float(kl_per_unit(means, log_variances).mean())}
     return rows
 
 
-def _error(vae: SoloVAE, real: torch.Tensor) -> float:
+def _error(vae: PhraseVAE, real: torch.Tensor) -> float:
     return _millimetres(torch.cat([vae.decode(vae.encode(part)[0]) for part in real.split(512)]), real)
 
 

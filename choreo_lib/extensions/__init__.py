@@ -6,8 +6,8 @@
 from .dance_nri import DanceNRI
 from .duet_vae import DuetVAE
 from .nri import NRI
-from .solo_vae import SoloVAE
+from .solo_vae import PhraseVAE
 from .stream import Guidance
 from .vae_rnn import VAERNN
 
-__all__ = ["NRI", "DanceNRI", "DuetVAE", "VAERNN", "SoloVAE", "Guidance"]
+__all__ = ["NRI", "DanceNRI", "DuetVAE", "VAERNN", "PhraseVAE", "Guidance"]

@@ -24,8 +24,8 @@ from ..core.arguments import a, count, takes
 from ..core.precision import full_precision, in_full_precision
 from ..core.shapes import tensor
 from ..sets.windows import Windows, cut
+from ..systems.layers import eval_mode
 from ..systems.losses import Schedule
-from .eval_mode import resting
 from .graph_cells import GCN, GCNLSTM, Encoder, graph_layer
 from .signals import (
     NOISE_FLOOR,
@@ -351,7 +351,7 @@ class DanceNRI(nn.Module):
         ``edges`` [B, 2, J, J, K] in place of those that the encoder finds.
         """
         batch = batch.to(self.prior.device)
-        with resting(self):
+        with eval_mode(self):
             reading = self.read(batch)
             reading = reading._replace(receiving=damped(reading.receiving))  # who is not corrected must not run away
             edges = self.sample(reading.logits) if edges is None else edges
@@ -374,7 +374,7 @@ class DanceNRI(nn.Module):
         Errors: ValueError for other joints or frames a second, or a duet shorter than a window.
         """
         windows, found = self._windows(duet, self.frames, hop), []
-        with resting(self):
+        with eval_mode(self):
             for batch in windows.batches(size, device=self.prior.device):
                 reading = self.read(batch)
                 types = reading.logits.softmax(-1)
@@ -395,7 +395,7 @@ class DanceNRI(nn.Module):
         Below 0 where they mislead. Units: nats a frame. Errors: as `find`, for a duet shorter than two windows.
         """
         worth = []
-        with resting(self):
+        with eval_mode(self):
             for batch in self._windows(duet, 2 * self.frames, hop).batches(size, device=self.prior.device):
                 heard = signals(self.skeleton, batch)
                 reading = self.read(batch[:, : self.frames], _until(heard, self.frames))

@@ -17,7 +17,7 @@ from ..core.arguments import count, takes
 from ..core.precision import in_full_precision
 from ..core.shapes import tensor
 from ..sets.particles import Particles
-from .eval_mode import resting
+from ..systems.layers import eval_mode
 from .nri_decoders import DECODERS
 
 
@@ -189,7 +189,7 @@ class NRI(nn.Module):
         Wiseman, Miller, Sontag and Rush, "Semi-amortized variational autoencoders", ICML 2018.
         """
         edges, chances, states = [], [], states.to(self.prior.device)
-        with resting(self):
+        with eval_mode(self):
             for part in states[:, : self.frames].split(size):
                 with torch.no_grad():
                     logits = self.encode(part)
@@ -208,7 +208,7 @@ class NRI(nn.Module):
            edges=tensor("simulations", "bodies", "bodies"), steps=count(1, 100_000))
     def predict(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         """What comes after states [N, T, B, 4] with edges [N, B, B] int64: [N, steps, B, 4], one from the other."""
-        with resting(self):
+        with eval_mode(self):
             states, edges = states.to(self.prior.device), edges.to(self.prior.device)
             return self.decoder.run(states, self._one_hot(edges), steps)
 

@@ -1,1 +1,5 @@
 """The published systems, repaired, and nothing else."""
+
+from .solo_vae import SoloVAE
+
+__all__ = ["SoloVAE"]

@@ -1,13 +1,15 @@
-"""What several systems are made of: a body and its settings, a positional encoding, reparameterisation.
+"""The layers that several systems share: their base class, positional encoding, reparameterisation, evaluation mode.
 
 Taught in chapter 4, "A dancer in 256 numbers", and chapter 5, "A partner".
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
@@ -16,15 +18,15 @@ from ..body.skeleton import Skeleton
 from ..core.precision import LSTM, GRUCell
 from .losses import Schedule
 
-__all__ = ["GRUCell", "LSTM", "System", "positional_encoding", "reparameterise"]
+__all__ = ["DropoutLSTM", "GRUCell", "LSTM", "System", "eval_mode", "positional_encoding", "reparameterise"]
 
 
 class System(nn.Module):
-    """A network that knows for which body it is, and with which settings it was made.
+    """The base of every system: a module with a skeleton and settings.
 
-    A system sets ``Config``, a frozen dataclass whose values are the published ones; a field ``kl`` is a
+    Each system sets ``Config``, a frozen dataclass whose defaults are the published values; a field ``kl`` is a
     `choreo_lib.systems.losses.Schedule`. ``SoloVAE(skeleton, latent=64)`` is ``SoloVAE(skeleton, Config(latent=64))``.
-    Errors: TypeError for a setting that there is not. Chapter: 4.
+    Errors: TypeError for an unknown setting. Chapter: 4.
     """
 
     Config: ClassVar[type]
@@ -35,12 +37,18 @@ class System(nn.Module):
         self.settings = replace(self.Config() if config is None else config, **changes)
 
     def config(self) -> dict[str, Any]:
-        """What `from_config` needs to build the same model, without its weights; JSON takes it. Chapter: 4."""
+        """The skeleton and the settings as plain values for JSON, from which `from_config` builds the model anew.
+
+        Chapter: 4.
+        """
         return {"names": self.skeleton.names, "parents": self.skeleton.parents, **asdict(self.settings)}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> System:
-        """The inverse of `config`. Errors: TypeError for a setting that there is not. Chapter: 4."""
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Build a model, with new weights, from what `config` gives.
+
+        Errors: TypeError for an unknown setting. Chapter: 4.
+        """
         values = dict(config)
         skeleton = Skeleton(tuple(values.pop("names")), tuple(values.pop("parents")))
         if isinstance(values.get("kl"), Mapping):
@@ -51,19 +59,50 @@ class System(nn.Module):
         return cls(skeleton, cls.Config(**values))
 
 
-def reparameterise(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
-    """A draw from the Gaussian posterior through which gradients flow: mean + standard deviation x standard normal.
+class DropoutLSTM(LSTM):
+    """`LSTM` whose outputs pass a dropout layer. Shapes: as `torch.nn.LSTM`. Chapter: 4."""
 
-    Shapes: [..., Z] each -> [..., Z]. Chapter: 4. Kingma and Welling, ICLR 2014, section 2.4.
+    def __init__(self, inputs: int, hidden: int, layers: int, dropout: float):
+        super().__init__(inputs, hidden, layers, batch_first=True)
+        self.output_dropout = nn.Dropout(dropout)
+
+    def forward(self, input, hx=None):
+        """The outputs of all frames after dropout, and the last state. Chapter: 4."""
+        output, state = super().forward(input, hx)
+        return self.output_dropout(output), state
+
+
+def reparameterise(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
+    """Sample a Gaussian posterior so that gradients reach its mean and variance.
+
+    Shapes: [..., Z] each -> [..., Z]. Chapter: 4. Kingma and Welling, "Auto-encoding variational Bayes", ICLR 2014,
+    section 2.4.
     """
+    # z = mean + sigma * noise, with noise from N(0, 1)
     return mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
 
 
 def positional_encoding(frames: int, features: int) -> torch.Tensor:
-    """Where in a window each frame is: sines and cosines of falling frequency.
+    """The place of each frame in a window, as sines and cosines of falling frequency.
 
     Shapes: [T, features]. Chapter: 5. Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.5.
     """
-    frequency = torch.exp(-torch.arange(0, features, 2) / features * 9.210340371976184)  # 10,000^(-2i / features)
+    # PE(t, 2i) = sin(t / 10,000^(2i / features)),  PE(t, 2i + 1) = cos(t / 10,000^(2i / features))
+    frequency = torch.exp(-math.log(10_000) * torch.arange(0, features, 2) / features)  # [features / 2]
     angle = torch.arange(frames)[:, None] * frequency  # [T, features / 2]
-    return torch.stack([angle.sin(), angle.cos()], 2).flatten(1)[:, :features]
+    return torch.stack([angle.sin(), angle.cos()], 2).flatten(1)[:, :features]  # [T, features]
+
+
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """Hold a model in evaluation mode, and give each of its modules the mode it had before.
+
+    Chapter: 4.
+    """
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training

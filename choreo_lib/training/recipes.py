@@ -23,7 +23,7 @@ from ..evaluation import (
     evaluate_strings,
     evaluate_translation,
 )
-from ..extensions import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE
+from ..extensions import NRI, VAERNN, DanceNRI, DuetVAE, PhraseVAE
 from ..sets import splits
 from ..sets.augmentation import Augment
 from ..sets.particles import Particles
@@ -100,8 +100,9 @@ SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
 # on average, from those of the bare windows to 10.5: about the same where a dance is known, and 3 to 6 % better
 # elsewhere.
 SOLO_KINDS = (("canon", 1.0), ("mirror", 1.0), ("independent", 1.0))
-SOLO = {"quick": {"latent": 64, "hidden": 64, "detail": 64, "kl": Schedule(2e-6)},
-        "full": {"latent": 256, "hidden": 192, "dropout": 0.2, "detail": 256, "kl": Schedule(2e-6)}}  # fmt: skip
+SOLO = {"quick": {"latent": 64, "hidden": 64, "residual_rank": 64, "kl": Schedule(2e-6)},
+        "full": {"latent": 256, "hidden": 192, "dropout": 0.2, "residual_rank": 256,
+                 "kl": Schedule(2e-6)}}  # fmt: skip
 SOLO_TRAINING = {
     "quick": TrainConfig(epochs=5, batch_size=128, lr=1e-3, warmup=10),
     "full": TrainConfig(epochs=20, batch_size=128, lr=1e-3, warmup=100, weight_decay=0.01,
@@ -177,11 +178,11 @@ RECIPES = {
     "solo-synthetic": Recipe(
         "solo VAE of 64-frame phrases, synthetic dancers", ("synthetic",),
         partial(cut_windows, partial(splits.synthetic_duets, SOLO_KINDS), 64, (8, 2, 4), solo=True),
-        SoloVAE, SOLO, SOLO_TRAINING, evaluate_solo, augmented_epochs=2),
+        PhraseVAE, SOLO, SOLO_TRAINING, evaluate_solo, augmented_epochs=2),
     "solo-salsa": Recipe(
         "solo VAE of 64-frame phrases, salsa dancers", ("salsa",),
         partial(cut_windows, SALSA, 64, (8, 2, 4), solo=True),
-        SoloVAE, SOLO, SOLO_TRAINING, evaluate_solo, augmented_epochs=2),
+        PhraseVAE, SOLO, SOLO_TRAINING, evaluate_solo, augmented_epochs=2),
     "duet-synthetic": Recipe(
         "duet VAE, synthetic dancers, canons of three strengths among them", ("synthetic",),
         partial(cut_windows, partial(splits.synthetic_duets, DUET_KINDS, seeds=24), 46, (8, 16, 32)),

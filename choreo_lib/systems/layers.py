@@ -5,7 +5,8 @@ Taught in chapter 4, "A dancer in 256 numbers", and chapter 5, "A partner".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from ..body.skeleton import Skeleton
 from ..core.precision import LSTM, GRUCell
 from .losses import Schedule
 
-__all__ = ["GRUCell", "LSTM", "System", "positional_encoding", "reparameterise"]
+__all__ = ["GRUCell", "LSTM", "System", "eval_mode", "positional_encoding", "reparameterise"]
 
 
 class System(nn.Module):
@@ -67,3 +68,14 @@ def positional_encoding(frames: int, features: int) -> torch.Tensor:
     frequency = torch.exp(-torch.arange(0, features, 2) / features * 9.210340371976184)  # 10,000^(-2i / features)
     angle = torch.arange(frames)[:, None] * frequency  # [T, features / 2]
     return torch.stack([angle.sin(), angle.cos()], 2).flatten(1)[:, :features]
+
+
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[None]:
+    """``model.eval()`` for as long as this lasts; afterwards the model is in the mode it was in. Chapter: 4."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)

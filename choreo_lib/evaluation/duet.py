@@ -12,13 +12,13 @@ import torch
 
 from ..body.motion import Duet, Motion
 from ..body.reference import reference_frame
-from ..extensions import DuetVAE
+from ..extensions import DuetForecaster
 from ..sets.windows import Windows, takes_of
 from . import baselines, metrics
 
 
 @torch.no_grad()
-def evaluate_duet(model: DuetVAE, train: Windows, asked: Windows, joints=None, seconds: float = 20.0,
+def evaluate_duet(model: DuetForecaster, train: Windows, asked: Windows, joints=None, seconds: float = 20.0,
                temperature: float = 0.3) -> dict[str, dict[str, float]]:
     """Forecasts of a duet model beside every baseline of chapter 3, and how its rollouts dance.
 
@@ -59,7 +59,7 @@ class ShuffledPartner:
     what the true partner told. Chapter: 5.
     """
 
-    def __init__(self, model: DuetVAE, others: Windows):
+    def __init__(self, model: DuetForecaster, others: Windows):
         self.model, self.others = model, others
 
     def predict(self, past, partner, horizons, who="b"):
@@ -74,7 +74,7 @@ class ShuffledPartner:
         return self.model.predict(past, stranger[:, count:], horizons, who)
 
 
-def _samples(model: DuetVAE, asked: Windows, joints, temperature: float, count: int = 10) -> dict[str, float]:
+def _samples(model: DuetForecaster, asked: Windows, joints, temperature: float, count: int = 10) -> dict[str, float]:
     """Ten futures of every eighth window: their mean error one second ahead, and the best one's."""
     some, last = asked.subset(slice(None, None, 8)), model.ahead
     means, bests, sure = [], [], []
@@ -90,7 +90,7 @@ def _samples(model: DuetVAE, asked: Windows, joints, temperature: float, count: 
     return {"samples_over_sure": mean / sure, "best_of_10_over_mean": best / mean}
 
 
-def _rollouts(model: DuetVAE, train: Windows, asked: Windows, seconds: float) -> tuple[dict, dict]:
+def _rollouts(model: DuetForecaster, train: Windows, asked: Windows, seconds: float) -> tuple[dict, dict]:
     """Rollouts of both roles over every take that was asked about, beside what was danced: mean measures."""
     strangers, told, real = takes_of(train), [], []
     strangers = strangers[:: max(len(strangers) // 8, 1)]
@@ -114,7 +114,7 @@ def _rollouts(model: DuetVAE, train: Windows, asked: Windows, seconds: float) ->
     return tuple({name: float(np.mean([each[name] for each in rows])) for name in rows[0]} for rows in (told, real))
 
 
-def _leaders(model: DuetVAE, train: Windows, asked: Windows, count: int = 4, seconds: float = 8.0) -> float:
+def _leaders(model: DuetForecaster, train: Windows, asked: Windows, count: int = 4, seconds: float = 8.0) -> float:
     """Partners b of several leaders, all after the same past: their mean distance, over that of the real followers."""
     ratios, past, frames = [], model.past, model.past + round(seconds * model.fps)
     others = [take for take in takes_of(train) if len(take) >= frames][:: max(len(train.take.unique()) // count, 1)]

@@ -4,10 +4,10 @@
 """
 
 from .dance_nri import DanceNRI
-from .duet_vae import DuetVAE
+from .duet_vae import DuetForecaster
 from .nri import NRI
 from .solo_vae import SoloVAE
 from .stream import Guidance
 from .vae_rnn import VAERNN
 
-__all__ = ["NRI", "DanceNRI", "DuetVAE", "VAERNN", "SoloVAE", "Guidance"]
+__all__ = ["NRI", "DanceNRI", "DuetForecaster", "VAERNN", "SoloVAE", "Guidance"]

@@ -23,7 +23,7 @@ from ..evaluation import (
     evaluate_strings,
     evaluate_translation,
 )
-from ..extensions import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE
+from ..extensions import NRI, VAERNN, DanceNRI, DuetForecaster, SoloVAE
 from ..sets import synthetic
 from ..sets.augmentation import Augment
 from ..sets.particles import Particles, simulate
@@ -116,10 +116,10 @@ def solo_model(sizes: dict, train: Windows, mode: str, longer: Windows | None = 
 
 
 def duet_model(sizes: dict, train: Windows, mode: str, longer: Windows | None = None,
-               augment: Augment | None = None) -> DuetVAE:
+               augment: Augment | None = None) -> DuetForecaster:
     """A duet model that has measured the training windows."""
     torch.manual_seed(0)
-    model = DuetVAE(train.skeleton, fps=train.fps, **sizes[mode])
+    model = DuetForecaster(train.skeleton, fps=train.fps, **sizes[mode])
     model.fit_statistics(train.batches(512))
     return model
 
@@ -197,13 +197,15 @@ PLANS = {"quick": TrainConfig(epochs=5, batch_size=128, lr=1e-3, warmup=10),
          "full": TrainConfig(epochs=20, batch_size=128, lr=1e-3, warmup=100, weight_decay=0.01,
                              augment=SOLO)}  # fmt: skip
 
-# The published best sizes (features, units 64, heads 8, dropout 0.1, a window of 64) are what `DuetVAE` has by itself.
+# The published best sizes (features, hidden 64, heads 8, dropout 0.1, a window of 64) are those of
+# `DuetForecaster` by itself.
 # With training takes of salsa left out in turn (`benchmarks/duet_choices.py`), distances are as good as their squares,
 # and are what is measured; a velocity loss of 4 instead of 0.05 takes the jitter away (2.2 times the danced third
 # differences to 1.0), and 3 % of the error at one second. Half a second of past is sooner read than a whole one, and
 # half the heads cost a third less; dropout costs a quarter, and takes left out did not say clearly that it helps.
 LEAN = {"past": 16, "heads": 4, "dropout": 0.0, "mse": 0.0, "distance": 0.5, "velocity": 4.0}
-DUET_SIZES = {"quick": LEAN | {"detail": 32}, "full": LEAN | {"features": 128, "units": 128, "chained": 0.5}}
+DUET_SIZES = {"quick": LEAN | {"residual_components": 32},
+              "full": LEAN | {"features": 128, "hidden": 128, "scheduled_sampling": 0.5}}
 # 16 frames of past, 30 ahead, and 40 to be danced before them. Noise of 2 mm would drown how smooth movement is, of
 # which the next tenth of a second is made: straight lines from it are off by 15.8 mm then, instead of 9.3.
 DUET = Augment(length=86, turn=False, noise=0.0002, tempo=0.3)

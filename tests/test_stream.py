@@ -60,6 +60,35 @@ def test_a_leg_that_is_held_in_the_air_stays_there(duet):
     assert made.positions[-10:, toe, 2].min() > raised[-1, toe, 2] - 0.1
 
 
+def test_a_toe_is_planted_until_its_target_is_fast_far_or_high_and_lands_later_than_it_left(duet):
+    """One toe by itself: thresholds, hysteresis, and where it is planted again."""
+    skeleton, toe = duet.b.skeleton, joints(duet.b.skeleton, ("left_toe",))[0]
+    still = torch.from_numpy(duet.b.positions[40]).repeat(1, 5, 1, 1)
+
+    def steps(*moves):
+        """For each frame's displacement of the target (metres): whether the toe steps; and the feet afterwards."""
+        feet, target, found = Feet(skeleton, still, 30.0), still[:, -1, [toe, toe]].clone(), []
+        feet.toes = [toe, toe]
+        feet.floor = feet.floor[:, :1].expand(1, 2) * 0 + target[..., 2]
+        feet.target = feet.at = feet.plant = target
+        feet.velocity, feet.stepping = torch.zeros_like(target), torch.zeros(1, 2, dtype=torch.bool)
+        for move in moves:
+            target = target + torch.tensor(move)
+            feet.step(target)
+            found.append(bool(feet.stepping[0, 0]))
+        return found, feet, target
+
+    slow, fast = (0.4 / 30, 0.0, 0.0), (0.6 / 30, 0.0, 0.0)
+    assert steps(slow)[0] == [False] and steps(fast)[0] == [True]
+    assert steps(fast, slow)[0] == [True, True]  # it left, so 0.4 m/s is too fast to land
+    assert steps(*[slow] * 9)[0] == [False] * 7 + [True] * 2  # 10 cm behind
+    assert steps((0.0, 0.0, 0.07))[0] == [False] and steps((0.0, 0.0, 0.09))[0] == [True]
+    found, feet, target = steps(*[fast] * 10, *[(0.0, 0.0, 0.0)] * 40)
+    assert found[10] and not found[-1]  # it catches up before it lands
+    torch.testing.assert_close(feet.at, feet.plant, atol=1e-3, rtol=0)
+    assert (feet.at - target).norm(dim=-1).max() < 0.03
+
+
 def test_feet_that_stand_and_step_already_are_left_as_they_are(duet):
     made = on_feet(duet.b, duet.b.positions)
     off = np.linalg.norm(made.positions - duet.b.positions[PAST:], axis=-1)

@@ -119,7 +119,7 @@ class DuetVAE(System):
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
         c: Config = self.settings
-        width = 3 * len(skeleton)
+        self.fps, width = c.fps, 3 * len(skeleton)
         self.vaes = nn.ModuleDict({name: SequenceVAE(width, c.features, c.heads, c.latent, c.hidden)
                                    for name in ("a", "b", "difference")})
         self.input_proj = nn.Linear(width, c.features)
@@ -127,8 +127,8 @@ class DuetVAE(System):
         self.decoder = nn.TransformerDecoder(layer, c.layers)
         self.output_proj = nn.Linear(c.features, width)
         if c.residual:  # training begins at the last pose, which an arbitrary step is far from
-            nn.init.zeros_(self.output_proj.weight)
-            nn.init.zeros_(self.output_proj.bias)
+            for weight in self.output_proj.parameters():
+                nn.init.zeros_(weight)
         self.mean, self.std = nn.Buffer(torch.zeros(width)), nn.Buffer(torch.ones(width))
         self.positions = nn.Buffer(positional_encoding(c.frames, c.features), persistent=False)  # [T, features]
         later = torch.ones(c.frames, c.frames, dtype=torch.bool).triu(1)
@@ -150,13 +150,13 @@ class DuetVAE(System):
         Shapes: [B, T, J, 3] each, T at most ``frames``. Units: metres. Chapter: 5.
         """
         a, b = self._normalise(a), self._normalise(b)  # [B, T, J * 3]
-        out_a, kl_a = self._vae("a", a)
-        out_b, kl_b = self._vae("b", b)
-        out_difference, kl_difference = self._vae("difference", (a - b).abs())
+        mask, positions = self.causal_mask[: a.shape[1], : a.shape[1]], self.positions[: a.shape[1]]
+        out_a, kl_a = self.vaes["a"](a, positions, mask)
+        out_b, kl_b = self.vaes["b"](b, positions, mask)
+        out_difference, kl_difference = self.vaes["difference"]((a - b).abs(), positions, mask)
         tgt = torch.cat([a, b])  # [2 * B, T, J * 3]
         # memory of a: VAE2(b) + VAE3(|a - b|); of b: VAE1(a) + VAE3(|a - b|)
         memory = torch.cat([out_b, out_a]) + out_difference.repeat(2, 1, 1)  # [2 * B, T, J * 3]
-        mask, positions = self.causal_mask[: a.shape[1], : a.shape[1]], self.positions[: a.shape[1]]
         h = self.decoder(self.input_proj(tgt) + positions, self.input_proj(memory) + positions, tgt_mask=mask,
                          memory_mask=mask, tgt_is_causal=False)  # [2 * B, T, features]; False: the mask is as given
         step = self.output_proj(h).to(tgt)  # [2 * B, T, J * 3]
@@ -193,16 +193,12 @@ class DuetVAE(System):
 
     def _reconstruction_loss(self, window: torch.Tensor, dancer: str, kl_weight: float) -> dict[str, torch.Tensor]:
         x = self._normalise(window[:, :, dancer_index(dancer)])  # [B, T, J * 3]
-        output, kl = self._vae(dancer, x)
+        output, kl = self.vaes[dancer](x, self.positions, self.causal_mask)
         reconstruction = (output - x).square().mean()
         return {"loss": self.settings.mse * reconstruction + kl_weight * kl_loss(kl), "reconstruction": reconstruction}
 
     def _normalise(self, poses: torch.Tensor) -> torch.Tensor:
         return (poses.flatten(2) - self.mean) / self.std  # [B, T, J * 3]
-
-    def _vae(self, name: str, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        frames = x.shape[1]
-        return self.vaes[name](x, self.positions[:frames], self.causal_mask[:frames, :frames])
 
     @torch.no_grad()
     def predict(self, past: torch.Tensor, partner: torch.Tensor, horizons: Sequence[int], who: str = "b"
@@ -230,11 +226,10 @@ class DuetVAE(System):
         """
         for name, motion in (("leader", leader), ("seed", seed)):
             require_fit(name, motion, self.skeleton, self.settings.fps)
-        known = len(seed)
-        steps = len(leader) - known if steps is None else steps
-        if not 0 < steps <= len(leader) - known:
-            raise ValueError(f"steps must be from 1 to {len(leader) - known}, the leader's frames after the seed; got "
-                             f"{steps}")
+        known, most = len(seed), len(leader) - len(seed)
+        steps = most if steps is None else steps
+        if not 0 < steps <= most:
+            raise ValueError(f"steps must be from 1 to {most}, the leader's frames after the seed; got {steps}")
         lead = torch.from_numpy(leader.positions)[None]  # [1, T, J, 3]
         past = torch.stack([lead[:, :known], torch.from_numpy(seed.positions)[None]], 2)  # [1, P, 2, J, 3]
         made = self.predict(past, lead[:, known:], range(1, steps + 1))

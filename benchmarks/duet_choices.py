@@ -14,7 +14,7 @@ import torch
 
 from choreo_lib import load_duet, splits, training
 from choreo_lib.evaluation import baselines
-from choreo_lib.extensions import DuetVAE
+from choreo_lib.extensions import DuetForecaster
 from choreo_lib.sets import windows
 from choreo_lib.training import recipes
 
@@ -30,13 +30,13 @@ ROWS = {  # sizes, augmentation
 }
 
 
-def learned(known, sizes: dict, change: dict) -> DuetVAE:
+def learned(known, sizes: dict, change: dict) -> DuetForecaster:
     """A small model of some takes."""
     sizes = recipes.DUET_BASE | sizes
     augment = replace(recipes.DUET_AUGMENT, length=sizes["past"] + AHEAD, **change)
     train = windows.cut(known, augment.required_length, stride=2)
     torch.manual_seed(0)
-    model = DuetVAE(train.skeleton, fps=train.fps, **sizes)
+    model = DuetForecaster(train.skeleton, fps=train.fps, **sizes)
     model.fit_statistics(windows.cut(known, augment.length, stride=2).batches(512))
     epochs = round(STEPS * 64 / len(train))
     plan = training.TrainConfig(epochs=epochs, batch_size=64, lr=2e-3, warmup=50, weight_decay=0.01, augment=augment)
@@ -45,7 +45,7 @@ def learned(known, sizes: dict, change: dict) -> DuetVAE:
     return model.eval()
 
 
-def rough(model: DuetVAE, cut) -> float:
+def rough(model: DuetForecaster, cut) -> float:
     """Third differences of a second of answers, as a share of the danced ones."""
     batch = cut[::8]
     made = model.predict(batch[:, :34], batch[:, 34:, 0], range(1, AHEAD + 1)).diff(n=3, dim=1).abs().mean()

@@ -11,7 +11,7 @@ import time
 import torch
 from torch import nn
 
-from choreo_lib.extensions import DuetVAE
+from choreo_lib.extensions import DuetForecaster
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.windows import cut
 
@@ -60,9 +60,9 @@ def main():
     duet = synthetic.duet("canon", 700, seed=0)
     windows = cut(duet, 64)
     batch = windows[:16]
-    ours = DuetVAE(windows.skeleton, no_input=0.0)
+    ours = DuetForecaster(windows.skeleton, no_input_prob=0.0)
     ours.fit_statistics([windows[:256]])
-    alone = DuetVAE(windows.skeleton, no_input=1.0)
+    alone = DuetForecaster(windows.skeleton, no_input_prob=1.0)
     bare, made, rebuilt = (step_ms(model, batch) for model in (Bare(), ours, alone))
     print(f"training step, batch 16: bare {bare:5.0f} ms, ours {made:5.0f} ms ({made / bare:.2f}), "
           f"one dancer rebuilt {rebuilt:5.0f} ms ({rebuilt / bare:.2f})")

@@ -396,9 +396,9 @@ def test_the_pelvis_is_where_the_legs_meet():
         torch.testing.assert_close(one.origin, other.origin)
         torch.testing.assert_close(one.heading, other.heading)
     assert cl.plots.best_side(tuple(held)) == cl.plots.best_side(tuple(duet))
-    wish = Guidance(distance=3.0, pull=1.0)
+    guidance = Guidance(distance=3.0, pull=1.0)
     poses = [torch.from_numpy(np.stack([m.positions[20] for m in d])) for d in (duet, held)]
-    one, other = (wish(pose[1], pose[0], d.a.skeleton) for pose, d in zip(poses, (duet, held)))
+    one, other = (guidance(pose[1], pose[0], d.a.skeleton) for pose, d in zip(poses, (duet, held)))
     torch.testing.assert_close(one, other[1:])
     assert torch.norm((other[1] - poses[1][0, 1])[:2]) == pytest.approx(3, abs=1e-4)
     alone = PhraseVAE(held.a.skeleton, frames=16, latent=4, hidden=8, align_heading=False)

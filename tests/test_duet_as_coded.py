@@ -17,7 +17,7 @@ def train():
 
 def small(train, repairs):
     torch.manual_seed(0)
-    model = DuetAsCoded(train.skeleton, repairs, past=PAST, ahead=AHEAD, features=16, heads=2, latent=8, units=16)
+    model = DuetAsCoded(train.skeleton, repairs, past=PAST, ahead=AHEAD, features=16, heads=2, latent=8, hidden=16)
     model.fit_statistics(train.batches(64))
     return model
 
@@ -27,8 +27,8 @@ def changed(model, batch, frame, window=slice(None)):
     """At which of the answers b is moved when a is moved at one frame, in the first window."""
     moved = batch.clone()
     moved[window, frame, 0] += 0.3
-    ask = model.eval()._split
-    before, after = (model.answer(*ask(*model.seen(each, "b"))[:2], "b")[0] for each in (batch, moved))
+    ask = model.eval().split
+    before, after = (model(*ask(*model.local_view(each, "b"))[:2], "b")[0] for each in (batch, moved))
     return (before - after).abs().amax(2)[0] > 1e-6
 
 
@@ -54,7 +54,7 @@ def test_the_gate(train):
         torch.manual_seed(0)
         steps = 400
         with torch.no_grad():
-            counted = sum("rebuilt" in model.loss(train[:1], step) for step in range(steps)) / steps
+            counted = sum("reconstruction" in model.loss(train[:1], step) for step in range(steps)) / steps
         assert abs(counted - share) < 3 * (share * (1 - share) / steps) ** 0.5
 
 
@@ -67,13 +67,14 @@ def test_units(train):
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 6, 7])
 def test_each_step_of_the_way_learns_in_all_its_parts_and_forecasts(train, count):
     model = small(train, ALL[:count]).train()
-    model.no_input = -9.0  # never, whichever gate
+    model.no_input_prob = -9.0  # never, whichever gate
     for step in (0, 1):
         model.loss(train[:8], step)["loss"].backward()
     idle = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0}
-    decoders = ("smoother", "to_pose")  # which learn when one dancer is rebuilt
-    assert {name for name in idle if not any(f"readers.{each}.{part}" in name for each in ("a", "b", "apart")
-                                             for part in decoders)} == (set() if "chunk" in model.repairs else {"flag"})
+    decoders = ("smoothing", "to_pose")  # which learn when one dancer is rebuilt
+    idle = {name for name in idle if not any(f"vaes.{each}.{part}" in name for each in ("a", "b", "difference")
+                                             for part in decoders)}
+    assert idle == (set() if "chunk" in model.repairs else {"future_flag"})
     batch = train[:3]
     made = model.predict(batch[:, :PAST], batch[:, PAST:, 0], [1, 4])
     assert made.shape == (3, 2, len(train.skeleton), 3)

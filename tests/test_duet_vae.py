@@ -1,13 +1,16 @@
 """The duet model: attention sees time and never the future, every part learns, and a stream is a rollout."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import choreo_lib as cl
 from choreo_lib.evaluation import metrics
-from choreo_lib.extensions import DuetVAE
+from choreo_lib.extensions import DuetForecaster
 from choreo_lib.sets import augmentation, synthetic, windows
+from choreo_lib.systems.losses import Schedule
 
 PAST, AHEAD = 12, 8
 
@@ -22,15 +25,16 @@ def train(duets):
     return windows.cut(duets, PAST + AHEAD, stride=2)
 
 
-def small(train, **wishes):
+def small(train, **changes):
     """An untrained model whose answers are not nothing, so that what it looks at can be seen."""
     torch.manual_seed(0)
-    model = DuetVAE(train.skeleton, **{"past": PAST, "ahead": AHEAD, "features": 16, "heads": 2, "latent": 8,
-                                       "units": 16, "detail": 8, **wishes})
+    model = DuetForecaster(train.skeleton, **{"past": PAST, "ahead": AHEAD, "features": 16, "heads": 2, "latent": 8,
+                                              "hidden": 16, "residual_components": 8, **changes})
     model.fit_statistics(train.batches(64))
-    torch.nn.init.normal_(model.to_step.weight, std=0.03)
-    torch.nn.init.normal_(model.flag)
-    torch.nn.init.normal_(model.trust.weight, std=0.1)
+    torch.nn.init.normal_(model.output_proj.weight, std=0.03)
+    torch.nn.init.normal_(model.future_flag)
+    if model.extrapolation is not None:
+        torch.nn.init.normal_(model.extrapolation.gate.weight, std=0.1)
     return model
 
 
@@ -38,11 +42,11 @@ def small(train, **wishes):
 def test_no_frame_sees_a_later_one_and_later_frames_see_it(train, who):
     model, batch = small(train).eval().double(), train[:3].double()
     with torch.no_grad():
-        before = model.displaced(batch, who)[0]
+        before = model.displacement(batch, who)[0]
         for frame in (PAST - 3, PAST, PAST + 4, PAST + AHEAD - 1):
             moved = batch.clone()
             moved[:, frame, "ba".index(who)] += 0.5  # the partner
-            change = (model.displaced(moved, who)[0] - before).abs().amax((0, 2))  # [F]
+            change = (model.displacement(moved, who)[0] - before).abs().amax((0, 2))  # [F]
             first = max(frame - PAST, 0)
             assert (change[:first] == 0).all() and (change[first:] > 0).all()
 
@@ -52,13 +56,13 @@ def test_what_is_to_be_foretold_is_not_looked_at(train):
     moved = batch.clone()
     moved[:, PAST:, 1] = 7.0
     with torch.no_grad():
-        torch.testing.assert_close(model.displaced(moved, "b")[0], model.displaced(batch, "b")[0], atol=0, rtol=0)
+        torch.testing.assert_close(model.displacement(moved, "b")[0], model.displacement(batch, "b")[0], atol=0, rtol=0)
 
 
 def test_a_window_does_not_know_its_neighbours_in_the_batch(train):
     model, batch = small(train).eval(), train[:4]
     with torch.no_grad():
-        torch.testing.assert_close(model.displaced(batch, "b")[0][1:2], model.displaced(batch[1:2], "b")[0],
+        torch.testing.assert_close(model.displacement(batch, "b")[0][1:2], model.displacement(batch[1:2], "b")[0],
                                    atol=1e-5, rtol=0)
 
 
@@ -67,7 +71,8 @@ def test_the_world_may_turn(train):
     turn = torch.full((len(batch),), 2.0)
     turned = augmentation.turned(batch, turn) + torch.tensor([3.0, -2.0, 0.0])
     with torch.no_grad():
-        torch.testing.assert_close(model.displaced(turned, "b")[0], model.displaced(batch, "b")[0], atol=2e-3, rtol=0)
+        made, wanted = (model.displacement(each, "b")[0] for each in (turned, batch))
+    torch.testing.assert_close(made, wanted, atol=2e-3, rtol=0)
 
 
 def test_before_training_steps_go_on_by_least_squares(train):
@@ -86,30 +91,30 @@ def test_before_training_steps_go_on_by_least_squares(train):
 def gliding(train, trust):
     """A model that answers with nothing but where its steps carry it."""
     model = small(train)
-    torch.nn.init.zeros_(model.to_step.weight)
-    torch.nn.init.constant_(model.near, trust)
+    torch.nn.init.zeros_(model.output_proj.weight)
+    torch.nn.init.constant_(model.extrapolation.gate_bias, trust)
     return model
 
 
 def test_it_sees_how_its_own_speed_changes_and_nothing_of_that_ahead(train):
     model = small(train)
-    own = model.seen(train[:5][:, :PAST], train[:5][:, PAST:, 0], "b")[0]
-    seen = model._dancing(own, own[:, -1:].expand(-1, AHEAD, -1))
+    own = model.local_view(train[:5][:, :PAST], train[:5][:, PAST:, 0], "b")[0]
+    seen = model._own_features(own, own[:, -1:].expand(-1, AHEAD, -1))
     change = seen[:, :, 2 * own.shape[2] :]  # [5, PAST + AHEAD, J * 3]
     truth = own[:, 2:] - 2 * own[:, 1:-1] + own[:, :-2]
-    torch.testing.assert_close(change[:, 2:PAST], truth / model.change_scale, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(change[:, 2:PAST], truth / model.acceleration_std, atol=1e-4, rtol=1e-3)
     assert not change[:, :2].any() and not change[:, PAST:].any() and change[:, PAST - 1].any()
 
 
 def test_every_part_gets_a_gradient(train):
     """Foretelling b and a reaches everything but the VAEs' decoders, which learn when things are rebuilt."""
-    model = small(train, no_input=0.0).train()
+    model = small(train, no_input_prob=0.0).train()
     for step in (0, 1):
         model.loss(train[:8], step)["loss"].backward()
     idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    decoders = ("writer", "smoother", "to_pose")
-    assert all(any(part in name for part in decoders) for name in idle), idle
-    model.no_input = 1.0
+    decoders = ("decoder", "smoothing", "to_pose")
+    assert all(name.startswith("vaes.") and any(part in name for part in decoders) for name in idle), idle
+    model.settings = replace(model.settings, no_input_prob=1.0)
     for step in (0, 1):
         model.loss(train[:8], step)["loss"].backward()
     idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
@@ -118,32 +123,33 @@ def test_every_part_gets_a_gradient(train):
 
 def test_probability_based_training_counts_right(train):
     """With p = 0.1, the share of steps that rebuild is 0.1 within three standard errors."""
-    model = small(train, no_input=0.1, features=8, heads=1, units=4, latent=2).train()
+    model = small(train, no_input_prob=0.1, features=8, heads=1, hidden=4, latent=2).train()
     torch.manual_seed(1)
     steps = 1500
     with torch.no_grad():
-        rebuilt = sum("rebuilt" in model.loss(train[:1], step) for step in range(steps))
+        rebuilt = sum("reconstruction" in model.loss(train[:1], step) for step in range(steps))
     assert abs(rebuilt / steps - 0.1) < 3 * (0.1 * 0.9 / steps) ** 0.5
 
 
 def test_the_loss_is_what_its_weights_say(train):
     """Told again from the answers: squares and distances in units of the reach, changes in metres, nats; both roles."""
-    model, batch = small(train, mse=0.3, distance=0.7, velocity=2.0, kl=0.01).eval(), train[:6]
+    model, batch = small(train, mse=0.3, distance=0.7, velocity=2.0, kl=Schedule(0.01)).eval(), train[:6]
     told = 0.0
     with torch.no_grad():
         for who in (0, 1):
             past, partner = batch[:, :PAST], batch[:, PAST:, 1 - who]
             made = model.predict(past, partner, range(1, AHEAD + 1), "ab"[who])
             off = made - batch[:, PAST:, who]  # metres, in the world: no norm below knows where it is seen from
-            units = off / model.reach[:, None, None]
+            units = off / model.horizon_scale[:, None, None]
             steps = torch.cat([off[:, :1], off[:, 1:] - off[:, :-1]], 1).flatten(2)
+            kl = model.displacement(batch, "ab"[who])[1].sum()
             told += (0.3 * (units**2).mean() + 0.7 * (units**2).sum(-1).sqrt().mean()
-                     + 2.0 * (steps**2).sum(-1).sqrt().mean() + 0.01 * model.displaced(batch, "ab"[who])[1].sum()) / 2
+                     + 2.0 * (steps**2).sum(-1).sqrt().mean() + 0.01 * kl) / 2
         assert abs(model.loss(batch, None)["loss"] - told) < 1e-3 * told
 
 
 def test_it_learns_one_batch_by_heart(train):
-    model, batch = small(train, dropout=0.0, no_input=0.0, kl=0.0), train[::30]
+    model, batch = small(train, dropout=0.0, no_input_prob=0.0, kl=Schedule(0.0)), train[::30]
     model.train()
     optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
     curve = []
@@ -169,12 +175,12 @@ def test_a_stream_is_a_rollout_frame_by_frame(train, duets):
 @pytest.mark.parametrize("parts", [(AHEAD,), (1,) * AHEAD, (3, 5)])
 def test_what_is_kept_is_what_would_be_read_again(train, parts):
     model, batch = small(train).eval(), train[:3]
-    own, partner, _ = model.seen(batch[:, :PAST], batch[:, PAST:, 0], "b")
+    own, partner, _ = model.local_view(batch[:, :PAST], batch[:, PAST:, 0], "b")
     with torch.no_grad():
-        whole, kept, made, begin = model.answer(own, partner, "b")[0], {}, [], PAST
-        model.answer(own, partner[:, :PAST], "b", kept=kept)
+        whole, cache, made, begin = model(own, partner, "b")[0], {}, [], PAST
+        model(own, partner[:, :PAST], "b", kv_cache=cache)
         for count in parts:
-            made.append(model.answer(own, partner[:, begin : begin + count], "b", kept=kept)[0])
+            made.append(model(own, partner[:, begin : begin + count], "b", kv_cache=cache)[0])
             begin += count
     torch.testing.assert_close(torch.cat(made, 1), whole, atol=2e-5, rtol=0)
 

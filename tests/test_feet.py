@@ -8,7 +8,7 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib.evaluation import metrics
-from choreo_lib.extensions.foot_skate import standing
+from choreo_lib.extensions.foot_skate import fix_foot_skate
 from choreo_lib.sets import synthetic
 from choreo_lib.systems.losses import rotation_difference
 
@@ -27,7 +27,7 @@ def slid(motion, speed, bob=0.01):
 
 def test_feet_that_slide_stand(danced):
     before = slid(danced, 0.15)
-    after = standing(before)
+    after = fix_foot_skate(before)
     skates = [metrics.foot_skate(motion) for motion in (danced, before, after)]
     assert skates[1] > skates[0] + 0.1 and skates[2] < skates[0] + 0.5 * (skates[1] - skates[0])
     jerks = [metrics.jerk(motion.positions, 30).mean() for motion in (before, after)]
@@ -36,7 +36,7 @@ def test_feet_that_slide_stand(danced):
 
 def test_the_body_stays_a_body_and_what_is_above_the_hips_follows_the_pelvis(danced):
     before = slid(danced, 0.15, bob=0.06)
-    after = standing(before)
+    after = fix_foot_skate(before)
     parents, children = zip(*after.skeleton.bones)
     lengths = np.linalg.norm(after.positions[:, children] - after.positions[:, parents], axis=-1)
     assert np.abs(lengths - np.linalg.norm(after.skeleton.offsets[list(children)], axis=-1)).max() < 1e-4
@@ -53,12 +53,12 @@ def test_no_knee_snaps(danced):
     turns[:, legs] = (0.0, 0.0, 0.0, 1.0)  # straight, so that they do not say which way to bend
     stiff = cl.Motion.from_rotations(turns, danced.positions[:, 0], 30, danced.skeleton)
     for motion, most in ((danced, 0.4), (stiff, 0.3)):  # radians a frame; a knee that turns about has 1.6
-        after = torch.tensor(standing(slid(motion, 0.15, bob=0.06)).rotations[:, legs])
+        after = torch.tensor(fix_foot_skate(slid(motion, 0.15, bob=0.06)).rotations[:, legs])
         assert float(rotation_difference(after[1:], after[:-1]).max()) ** 0.5 < most
 
 
 def test_feet_that_stand_already_stay(danced):
-    after = standing(danced)
+    after = fix_foot_skate(danced)
     toes = danced.skeleton.indices(("left_toe", "right_toe"))
     low = danced.positions[:, toes, 2] < np.percentile(danced.positions[:, toes, 2], 5, axis=0) + 0.005
     moved = np.linalg.norm(after.positions[:, toes] - danced.positions[:, toes], axis=-1)
@@ -67,13 +67,13 @@ def test_feet_that_stand_already_stay(danced):
 
 def test_without_rotations_or_legs_nothing_is_done(danced):
     points = replace(danced, rotations=None)
-    assert standing(points) is points
+    assert fix_foot_skate(points) is points
     bones = danced.skeleton
     longer = replace(danced, positions=1.15 * danced.positions)  # no body with these bones
-    assert standing(longer) is longer
+    assert fix_foot_skate(longer) is longer
     nameless = replace(danced, skeleton=cl.Skeleton(tuple(f"p{j}" for j in range(len(bones))), bones.parents,
                                                     bones.offsets))
-    assert standing(nameless) is nameless
+    assert fix_foot_skate(nameless) is nameless
 
 
 def test_a_leg_held_up_is_no_floor(danced):
@@ -82,7 +82,7 @@ def test_a_leg_held_up_is_no_floor(danced):
     root[:144, 2] += 0.5
     motion = cl.Motion.from_rotations(danced.rotations, root, 30, danced.skeleton)
     toes = danced.skeleton.indices(("left_toe", "right_toe"))
-    lowest = [each.positions[160:, toes, 2].min(0) for each in (motion, standing(motion))]
+    lowest = [each.positions[160:, toes, 2].min(0) for each in (motion, fix_foot_skate(motion))]
     assert np.abs(lowest[1] - lowest[0]).max() < 0.03
 
 
@@ -90,6 +90,6 @@ def test_pelvis_sinks_as_softly_at_any_rate(danced):
     speeds = []
     for fps in (30, 120):
         before = slid(danced, 0.15, bob=0.06).resampled(fps)
-        speeds.append(np.abs(np.diff((standing(before).positions - before.positions)[:, 0, 2])).max() * fps)
+        speeds.append(np.abs(np.diff((fix_foot_skate(before).positions - before.positions)[:, 0, 2])).max() * fps)
     assert 0 < speeds[1] < 1.2 * speeds[0]
-    assert len(standing(danced.resampled(2))) == len(danced.resampled(2))
+    assert len(fix_foot_skate(danced.resampled(2))) == len(danced.resampled(2))

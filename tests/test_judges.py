@@ -6,7 +6,7 @@ import torch
 
 from choreo_lib import evaluation
 from choreo_lib.body.reference import reference_frame
-from choreo_lib.extensions import DuetVAE
+from choreo_lib.extensions import DuetForecaster
 from choreo_lib.sets import synthetic, windows
 
 
@@ -15,7 +15,7 @@ def judged():
     duets = [synthetic.duet("canon", 300, seed=seed) for seed in range(4)]
     train, asked = windows.cut(duets[:3], 44, stride=12), windows.cut(duets[3], 44, stride=12)
     torch.manual_seed(0)
-    model = DuetVAE(train.skeleton, past=14, features=16, heads=2, latent=4, units=8, detail=16)
+    model = DuetForecaster(train.skeleton, past=14, features=16, heads=2, latent=4, hidden=8, residual_components=16)
     model.fit_statistics(train.batches(64))
     model.fit_residuals(train.batches(64))
     joints = [name for name in train.skeleton.names if "thumb" not in name]

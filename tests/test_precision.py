@@ -23,7 +23,7 @@ from choreo_lib.__main__ import main
 from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.core import precision
-from choreo_lib.extensions import NRI, VAERNN, DanceNRI, DuetVAE, PhraseVAE, dance_nri, nri_decoders, signals
+from choreo_lib.extensions import NRI, VAERNN, DanceNRI, DuetForecaster, PhraseVAE, dance_nri, nri_decoders, signals
 from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
 from choreo_lib.extensions.graph_cells import GCN, GCNLSTM
 from choreo_lib.extensions.stream import Guidance
@@ -135,21 +135,21 @@ def pairs(duets):
 
 def duet_model(pairs, **wishes):
     torch.manual_seed(0)
-    model = DuetVAE(pairs.skeleton, **{"past": 12, "ahead": 10, "features": 16, "heads": 2, "latent": 8, "units": 16,
-                                       "detail": 4, **wishes})
+    model = DuetForecaster(pairs.skeleton, **{"past": 12, "ahead": 10, "features": 16, "heads": 2, "latent": 8,
+                                              "hidden": 16, "residual_components": 4, **wishes})
     model.fit_statistics(pairs.batches(8))
-    nn.init.normal_(model.to_step.weight, std=0.03)  # answers that are not nothing
-    nn.init.normal_(model.trust.weight, std=0.1)
+    nn.init.normal_(model.output_proj.weight, std=0.03)  # answers that are not nothing
+    nn.init.normal_(model.extrapolation.gate.weight, std=0.1)
     return model
 
 
-@pytest.mark.parametrize("branch", ["forecast", "no_input", "chained"])
+@pytest.mark.parametrize("branch", ["forecast", "no_input_prob", "scheduled_sampling"])
 @pytest.mark.parametrize("who", ["a", "b"])
 def test_every_branch_of_the_duet_model(pairs, branch, who):
-    model = duet_model(pairs, no_input=float(branch == "no_input"), chained=float(branch == "chained"), distance=0.5,
-                       velocity=4.0).train()
+    chosen = {"no_input_prob": 0.0, "scheduled_sampling": 0.0} | ({} if branch == "forecast" else {branch: 1.0})
+    model = duet_model(pairs, **chosen, distance=0.5, velocity=4.0).train()
     told = learns(model, [pairs[:4]] * 2, steps=1 + (who == "a"))  # even steps are b's, odd ones a's
-    assert ("rebuilt" in told) == (branch == "no_input")
+    assert ("reconstruction" in told) == (branch == "no_input_prob")
 
 
 SOLO = {"frames": 16, "latent": 8, "hidden": 12, "residual_rank": 4}
@@ -236,13 +236,13 @@ def test_every_branch_of_invisible_strings(strings, form):
 @pytest.mark.parametrize("repairs", [(), ("time",), tuple(REPAIRS)], ids=str)
 def test_the_prototype_as_it_was_coded(pairs, repairs):
     torch.manual_seed(0)
-    model = DuetAsCoded(pairs.skeleton, repairs, past=12, ahead=28, features=16, heads=2, latent=8, units=8)
+    model = DuetAsCoded(pairs.skeleton, repairs, past=12, ahead=28, features=16, heads=2, latent=8, hidden=8)
     model.fit_statistics(pairs.batches(8))
-    model.no_input = 0.0
+    model.no_input_prob = 0.0
     learns(model, [pairs[:4]] * 2, steps=2)
     told, _ = backward(model.train(), pairs[:4], 0, torch.bfloat16)
-    model.no_input = 1e9
-    assert "rebuilt" in backward(model, pairs[:4], 0, torch.bfloat16)[0] and np.isfinite(told["loss"])
+    model.no_input_prob = 1e9
+    assert "reconstruction" in backward(model, pairs[:4], 0, torch.bfloat16)[0] and np.isfinite(told["loss"])
     with half(), Watched():
         assert model.predict(pairs[:2][:, :12], pairs[:2][:, 12:, 0], [1, 3]).isfinite().all()
 
@@ -302,8 +302,9 @@ def test_a_partner_in_bfloat16(duets, pairs):
         near(lambda who=who: model.sample(past, partner, [1, 8], who, count=2), 0.0, 0.02)
     seen = near(lambda: torch.from_numpy(model.rollout(duets[0].a, temperature=1.0, steps=25).positions), 0.0, 0.1)
     assert "lstm" in seen.remembered
-    wish = Guidance(distance=1.0, contact=(("left_wrist", "right_wrist"),))
-    near(lambda: torch.from_numpy(model.rollout(duets[0].a, duets[0].b[:20], wish=wish, steps=12).positions), 0.0, 0.1)
+    guidance = Guidance(distance=1.0, contact=(("left_wrist", "right_wrist"),))
+    guided = lambda: model.rollout(duets[0].a, duets[0].b[:20], guidance=guidance, steps=12).positions  # noqa: E731
+    near(lambda: torch.from_numpy(guided()), 0.0, 0.1)
 
 
 def test_a_phrase_in_bfloat16(duets):
@@ -335,19 +336,20 @@ def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
     solo, cut = solo_model(duets)
     turning, _ = turning_model(duets, form="6d")
     reader, writer = turning.readers["a"], turning.writers["b"]
-    duet, bodies, joints = duet_model(pairs).readers["a"], particle_model(), string_model(strings)
-    coded = DuetAsCoded(pairs.skeleton, ("time",), past=12, ahead=28, features=16, heads=2, latent=8, units=8)
+    duet, bodies, joints = duet_model(pairs).vaes["a"], particle_model(), string_model(strings)
+    coded = DuetAsCoded(pairs.skeleton, ("time",), past=12, ahead=28, features=16, heads=2, latent=8, hidden=8)
     when, mask = torch.zeros(5, 16), torch.zeros(5, 5, dtype=torch.bool)
     with half():
         assert solo.encoder.to_mean(torch.ones(1, 12)).dtype == torch.bfloat16  # autocast is on
         said = (solo.encode(solo.canonicalise(cut[:2])[0]), solo.decode(torch.zeros(2, 8), project_bones=False),
-                duet.encode(torch.zeros(2, 5, duet.open.in_features), when, mask), duet.decode(torch.zeros(2, 5, 8)),
+                duet.encode(torch.zeros(2, 5, duet.input_proj.in_features), when, mask),
+                duet.decode(torch.zeros(2, 5, 8)),
                 reader(torch.zeros(2, 16, reader.listen.input_size)), writer(torch.zeros(2, 1, 8)),
                 bodies.encode(simulate("springs", 2, 4).states),
                 joints.encoder(torch.zeros(2, 2, 29, 240), joints.graph), joints.read(strings[:1][:, :40]).logits,
                 GCN(9, 4)(torch.zeros(2, 3, 29, 9), joints.graph)[0],
-                coded.readers["a"].encode(torch.zeros(2, 5, 87), when, mask),
-                coded.readers["a"].decode(torch.zeros(2, 5, 8)))
+                coded.vaes["a"].encode(torch.zeros(2, 5, 87), when, mask),
+                coded.vaes["a"].decode(torch.zeros(2, 5, 8)))
     assert [x.dtype for x in tensors(said)] == [torch.float32] * len(list(tensors(said)))
 
 
@@ -442,16 +444,18 @@ def test_bones_are_kept_as_well_in_half_precision(duets):
 
 # Where things are computed
 
-SOMEWHERE = {"solo-synthetic": {}, "duet-synthetic": {"no_input": 0.0, "chained": 0.0}, "duet-salsa": {"no_input": 1.1},
-             "translate-salsa": {}, "deepfake-salsa": {}, "springs5": {}, "springs5-mlp": {}, "springs5-recurrent": {},
-             "charged5-supervised": {}, "strings-salsa": {}, "strings-described": {}}  # fmt: skip
+SOMEWHERE = {"solo-synthetic": {}, "duet-synthetic": {"no_input_prob": 0.0, "scheduled_sampling": 0.0},
+             "duet-salsa": {"no_input_prob": 1.1}, "translate-salsa": {}, "deepfake-salsa": {},
+             "springs5": {}, "springs5-mlp": {}, "springs5-recurrent": {}, "charged5-supervised": {},
+             "strings-salsa": {}, "strings-described": {}}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", SOMEWHERE)
 def test_no_step_mixes_devices(name, monkeypatch):
     """On torch's device without memory, which refuses a tensor that was left on the CPU as CUDA does."""
     model, plan = gpu_check.prepared(name, "quick")
-    vars(model).update(SOMEWHERE[name])
+    if SOMEWHERE[name]:
+        model.settings = replace(model.settings, **SOMEWHERE[name])
     batch = gpu_check.batches_of(name, plan, 2, 1)[0].to("meta")
     # two places that ask for a number, of which there is none: whether anybody is beyond a wall, or the two stand close
     monkeypatch.setattr(nri_decoders, "walls", lambda place, pace: (place, pace))

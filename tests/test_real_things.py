@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
 from choreo_lib.body.rotations import slerp
-from choreo_lib.extensions import DuetVAE
+from choreo_lib.extensions import DuetForecaster
 from choreo_lib.systems import losses
 
 ROOT = Path(__file__).parents[1]
@@ -57,10 +57,10 @@ def test_the_loss_of_half_a_turn_has_a_gradient(dtype):
 
 def test_nobody_is_asked_to_look_at_nothing():
     """Attention whose every key is masked gives NaN, or not, by settings that nobody thinks of: no row of ours is."""
-    model = DuetVAE(cl.HYBRIK_29, past=8, ahead=6, features=16, heads=2, latent=4, units=8, layers=1)
-    assert not model.later.all(1).any()
+    model = DuetForecaster(cl.HYBRIK_29, past=8, ahead=6, features=16, heads=2, latent=4, hidden=8, layers=1)
+    assert not model.causal_mask.all(1).any()
     for begin, end in ((0, 14), (0, 8), (8, 9), (13, 14)):
-        bias = model._listening(begin, end, 1)
+        bias = model._memory_mask(begin, end, 1)
         assert not torch.isinf(bias).all(-1).any() and not bias.isnan().any()
 
 

@@ -7,7 +7,7 @@ import torch
 from choreo_lib.body.motion import Motion
 from choreo_lib.body.skeleton import Skeleton
 from choreo_lib.evaluation import metrics
-from choreo_lib.extensions import DuetVAE, Guidance
+from choreo_lib.extensions import DuetForecaster, Guidance
 from choreo_lib.extensions.stream import Feet
 from choreo_lib.sets import synthetic, windows
 
@@ -22,7 +22,8 @@ def duet():
 @pytest.fixture(scope="module")
 def model(duet):
     torch.manual_seed(0)
-    model = DuetVAE(duet.a.skeleton, past=PAST, ahead=10, features=16, heads=2, latent=8, units=16, detail=8)
+    model = DuetForecaster(duet.a.skeleton, past=PAST, ahead=10, features=16, heads=2, latent=8, hidden=16,
+                           residual_components=8)
     model.fit_statistics(windows.cut([duet], PAST + 10, stride=2).batches(64))
     return model.eval()
 
@@ -58,6 +59,35 @@ def test_a_leg_that_is_held_in_the_air_stays_there(duet):
     assert made.positions[-10:, toe, 2].min() > raised[-1, toe, 2] - 0.1
 
 
+def test_a_toe_is_planted_until_its_target_is_fast_far_or_high_and_lands_later_than_it_left(duet):
+    """One toe by itself: thresholds, hysteresis, and where it is planted again."""
+    skeleton, toe = duet.b.skeleton, duet.b.skeleton.indices(("left_toe",))[0]
+    still = torch.from_numpy(duet.b.positions[40]).repeat(1, 5, 1, 1)
+
+    def steps(*moves):
+        """For each frame's displacement of the target (metres): whether the toe steps; and the feet afterwards."""
+        feet, target, found = Feet(skeleton, still, 30.0), still[:, -1, [toe, toe]].clone(), []
+        feet.toes = [toe, toe]
+        feet.floor = feet.floor[:, :1].expand(1, 2) * 0 + target[..., 2]
+        feet.target = feet.at = feet.plant = target
+        feet.velocity, feet.stepping = torch.zeros_like(target), torch.zeros(1, 2, dtype=torch.bool)
+        for move in moves:
+            target = target + torch.tensor(move)
+            feet.step(target)
+            found.append(bool(feet.stepping[0, 0]))
+        return found, feet, target
+
+    slow, fast = (0.4 / 30, 0.0, 0.0), (0.6 / 30, 0.0, 0.0)
+    assert steps(slow)[0] == [False] and steps(fast)[0] == [True]
+    assert steps(fast, slow)[0] == [True, True]  # it left, so 0.4 m/s is too fast to land
+    assert steps(*[slow] * 9)[0] == [False] * 7 + [True] * 2  # 10 cm behind
+    assert steps((0.0, 0.0, 0.07))[0] == [False] and steps((0.0, 0.0, 0.09))[0] == [True]
+    found, feet, target = steps((0.2, 0.0, 0.0), *[(0.0, 0.0, 0.0)] * 40)
+    assert found[1] and not found[-1]  # it catches up before it lands
+    torch.testing.assert_close(feet.at, feet.plant, atol=1e-3, rtol=0)
+    assert (feet.at - target).norm(dim=-1).max() < 0.03
+
+
 def test_feet_that_stand_and_step_already_are_left_as_they_are(duet):
     made = on_feet(duet.b, duet.b.positions)
     off = np.linalg.norm(made.positions - duet.b.positions[PAST:], axis=-1)
@@ -73,7 +103,7 @@ def test_a_body_without_feet_is_let_be():
 
 def test_a_wish_for_distance_is_kept_better_than_chance_keeps_it(model, duet):
     for distance in (0.6, 2.0):
-        made = model.rollout(duet.a, duet.b[:PAST], wish=Guidance(distance=distance, pull=0.2))
+        made = model.rollout(duet.a, duet.b[:PAST], guidance=Guidance(distance=distance, pull=0.2))
         far = metrics.pelvis_distance(type(duet)(duet.a[PAST:], made[PAST:]))
         free = metrics.pelvis_distance(type(duet)(duet.a[PAST:], model.rollout(duet.a, duet.b[:PAST])[PAST:]))
         assert abs(far[30:] - distance).mean() < 0.5 * abs(free[30:] - distance).mean()
@@ -82,21 +112,21 @@ def test_a_wish_for_distance_is_kept_better_than_chance_keeps_it(model, duet):
 
 def test_hands_that_wish_to_touch_come_nearer(model, duet):
     own, theirs = "right_wrist", "left_wrist"
-    wish = Guidance(contact=[(own, theirs)], pull=0.3, reach=5.0)
+    guidance = Guidance(contact=[(own, theirs)], pull=0.3, reach=5.0)
     hand, other = (duet.a.skeleton.index(name) for name in (own, theirs))
 
     def gap(made):
         return np.linalg.norm(made.positions[PAST:, hand] - duet.a.positions[PAST:, other], axis=-1)[20:].mean()
 
-    free, wished = (model.rollout(duet.a, duet.b[:PAST], wish=each) for each in (None, wish))
-    assert gap(wished) < 0.5 * gap(free)
+    free, guided = (model.rollout(duet.a, duet.b[:PAST], guidance=each) for each in (None, guidance))
+    assert gap(guided) < 0.5 * gap(free)
 
 
 def test_a_past_that_it_danced_itself_leads_back_to_the_true_dance(model, duet):
     long = windows.cut([duet], PAST + 10 + 20, stride=10)[:4]
     torch.manual_seed(0)
     model.train()
-    window = model._danced(long, "b")
+    window = model.scheduled_sample(long, "b")
     assert model.training and window.shape[1] == PAST + 10
     gone = next(k for k in (10, 20) if torch.equal(window[:, :, 0], long[:, k : k + PAST + 10, 0]))  # a dances on
     true = long[:, gone : gone + PAST + 10]
@@ -175,8 +205,8 @@ def test_a_take_with_far_places_is_danced_to(model, duet):
     ({"every": 2.5}, "every"), ({"every": 0}, "every"), ({"every": 99}, "every"), ({"every": None}, "every"),
     ({"who": "c"}, "who"), ({"who": None}, "who"), ({"who": 1}, "who"), ({"temperature": -1}, "temperature"),
     ({"temperature": float("nan")}, "temperature"), ({"temperature": "hot"}, "temperature"), ({"seed": 1.5}, "seed"),
-    ({"seed": "x"}, "seed"), ({"seed": -1}, "seed"), ({"wish": "near"}, "wish"),
-    ({"wish": Guidance(contact=[("hand", "left_wrist")])}, "wish.*'hand'"), ({"past": None}, "past"),
+    ({"seed": "x"}, "seed"), ({"seed": -1}, "seed"), ({"guidance": "near"}, "guidance"),
+    ({"guidance": Guidance(contact=[("hand", "left_wrist")])}, "guidance.*'hand'"), ({"past": None}, "past"),
     ({"past": "x"}, "past"),
     ({"past": np.zeros((PAST, 2, 24, 3))}, "past.*29"), ({"past": np.zeros((3, 2, 29, 3))}, "a past of 3 frames.*12"),
     ({"past": np.full((PAST, 2, 29, 3), np.nan)}, "past.*NaN"), ({"past": np.zeros((PAST, 29, 3))}, "past"),
@@ -198,9 +228,9 @@ def test_a_frame_of_other_joints_is_named(model, duet, frame):
 @pytest.mark.parametrize("more, said", [
     ({"steps": 0}, "steps"), ({"steps": -3}, "steps"), ({"steps": 2.5}, "steps"), ({"count": 0}, "count"),
     ({"count": "two"}, "count"), ({"who": "c"}, "who"), ({"temperature": -1}, "temperature"), ({"every": 2.5}, "every"),
-    ({"every": 0}, "every"), ({"every": 99}, "every"), ({"chance": 1.5}, "chance"), ({"a": None}, "a must"),
-    ({"seed": 4}, "seed"), ({"wish": "near"}, "wish"),
-    ({"wish": Guidance(contact=[("hand", "left_wrist")])}, "wish.*'hand'"),
+    ({"every": 0}, "every"), ({"every": 99}, "every"), ({"random_seed": 1.5}, "random_seed"), ({"a": None}, "a must"),
+    ({"seed": 4}, "seed"), ({"guidance": "near"}, "guidance"),
+    ({"guidance": Guidance(contact=[("hand", "left_wrist")])}, "guidance.*'hand'"),
 ])  # fmt: skip
 def test_a_rollout_names_the_argument_that_is_wrong(model, duet, more, said):
     with pytest.raises((TypeError, ValueError), match=said):

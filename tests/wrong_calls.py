@@ -20,7 +20,7 @@ from choreo_lib.body.rotations import rotate_z, slerp
 from choreo_lib.body.skeleton import positions_of
 from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
-from choreo_lib.extensions import duet_vae, foot_skate, latent_sequence, latents
+from choreo_lib.extensions import foot_skate, latent_sequence, latents
 from choreo_lib.io.landmarks import records
 from choreo_lib.sets import augmentation, particles, registry, splits, synthetic, windows
 from choreo_lib.show import captions, payload, player, plots
@@ -41,10 +41,10 @@ PEOPLE = [np.stack([a, b]) for a, b in zip(DUET.a.positions[:30], DUET.b.positio
 REPORT = cl.clean(PEOPLE, 30.0)[1]
 FRAME = reference_frame(BATCH, -1, BODY)
 POSES = MOTION.positions[:20]
-SMALL = dict(past=14, ahead=6, features=8, heads=2, latent=4, units=8, layers=1, detail=2)
+SMALL = dict(past=14, ahead=6, features=8, heads=2, latent=4, hidden=8, layers=1, residual_components=2)
 torch.manual_seed(0)
 SOLO = extensions.PhraseVAE(BODY, frames=20, latent=8, hidden=8, layers=1, residual_rank=2)
-PARTNER = extensions.DuetVAE(BODY, **SMALL)
+PARTNER = extensions.DuetForecaster(BODY, **SMALL)
 PARTNER.fit_statistics([BATCH])
 TRANSLATOR = extensions.VAERNN(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
 TRANSLATOR.fit_statistics([TURNS[:]])
@@ -195,8 +195,7 @@ def verbs() -> dict:
     add(
         training.TrainConfig,
         latents.interpolate,
-        foot_skate.standing,
-        duet_vae.clock,
+        foot_skate.fix_foot_skate,
         latent_sequence.blend,
         extensions.Guidance,
     )

@@ -43,7 +43,7 @@ from choreo_lib.core import precision
 from choreo_lib.sets import registry, splits, synthetic
 from choreo_lib.training import recipes  # noqa: E402
 
-TOLERANCE = {"PhraseVAE": 1e-3, "DuetVAE": 1e-3, "VAERNN": 1e-3, "NRI": 1e-3, "DanceNRI": 1e-3}
+TOLERANCE = {"PhraseVAE": 1e-3, "DuetForecaster": 1e-3, "VAERNN": 1e-3, "NRI": 1e-3, "DanceNRI": 1e-3}
 """By how much a loss may differ between CPU and device, of its size, in the worst of ten steps. On one CPU, models
 whose weights were shaken by 3e-7 of themselves, about what another order of sums does, came 2e-5 apart at most."""
 BENCHED = ("solo-synthetic", "duet-synthetic", "translate-salsa", "deepfake-salsa", "strings-synthetic", "springs5",
@@ -216,7 +216,7 @@ def ask(name: str, model) -> None:
         model.fit_residuals(few.batches(4))
     if isinstance(model, extensions.PhraseVAE):
         made = [model.decode(model.encode(model.canonicalise(few[:])[0])[0]), model.decode(model.sample_latents(2))]
-    elif isinstance(model, extensions.DuetVAE):
+    elif isinstance(model, extensions.DuetForecaster):
         batch, ahead = few[:], min(10, model.ahead)
         past, partner = batch[:, : model.past], batch[:, model.past :, 0]
         leader = takes("salsa" in recipes.RECIPES[name].data and not stand_in(name))[0].a[:40]

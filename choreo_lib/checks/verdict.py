@@ -35,7 +35,7 @@ class Verdict:
 
 
 def trouble(error: BaseException) -> str:
-    """What was raised and on which line of the learner's code, in one sentence; "" for a line of ours. Chapters: all.
+    """What was raised and on which line of the learner's code, in one sentence; "" for ours. Chapters: all."""
     said = f"{type(error).__name__}: {_words(error)}".rstrip(": ")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_NOT_THEIRS):

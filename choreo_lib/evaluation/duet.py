@@ -13,13 +13,13 @@ import torch
 
 from ..body.motion import Duet, Motion, dancer_index, other_dancer
 from ..body.reference import reference_frame
-from ..extensions import DuetVAE
+from ..extensions import DuetForecaster
 from ..sets.windows import Windows, takes_of
 from . import baselines, metrics
 
 
 @torch.no_grad()
-def evaluate_duet(model: DuetVAE, train: Windows, asked: Windows, joints: Sequence[str] | None = None,
+def evaluate_duet(model: DuetForecaster, train: Windows, asked: Windows, joints: Sequence[str] | None = None,
                   seconds: float = 20.0, temperature: float = 0.3) -> dict[str, dict[str, float]]:
     """Forecasts of a duet model beside every baseline of chapter 3, and metrics of its rollouts.
 
@@ -61,7 +61,7 @@ class ShuffledPartner:
     true one does. What this does worse than the model is the information in the true partner. Chapter: 5.
     """
 
-    def __init__(self, model: DuetVAE, others: Windows):
+    def __init__(self, model: DuetForecaster, others: Windows):
         self.model, self.others = model, others
 
     def predict(self, past: torch.Tensor, partner: torch.Tensor | None, horizons: Sequence[int],
@@ -77,7 +77,7 @@ class ShuffledPartner:
         return self.model.predict(past, shuffled[:, count:], horizons, who)
 
 
-def _samples(model: DuetVAE, asked: Windows, joints: list[int], temperature: float,
+def _samples(model: DuetForecaster, asked: Windows, joints: list[int], temperature: float,
              count: int = 10) -> dict[str, float]:
     """Ten futures of every eighth window: their mean error one second ahead, and the best one's."""
     batch, last = asked[::8], model.ahead
@@ -93,7 +93,7 @@ def _samples(model: DuetVAE, asked: Windows, joints: list[int], temperature: flo
     return {"samples_over_sure": mean / deterministic, "best_of_10_over_mean": best / mean}
 
 
-def _rollouts(model: DuetVAE, train: Windows, asked: Windows, seconds: float) -> tuple[dict, dict]:
+def _rollouts(model: DuetForecaster, train: Windows, asked: Windows, seconds: float) -> tuple[dict, dict]:
     """Rollouts of both roles over every take that was asked about, beside the ground truth: mean metrics."""
     generated, real = [], []
     shuffled = takes_of(train)
@@ -120,7 +120,7 @@ def _rollouts(model: DuetVAE, train: Windows, asked: Windows, seconds: float) ->
     return made, danced
 
 
-def _leaders(model: DuetVAE, train: Windows, asked: Windows, count: int = 4, seconds: float = 8.0) -> float:
+def _leaders(model: DuetForecaster, train: Windows, asked: Windows, count: int = 4, seconds: float = 8.0) -> float:
     """Partners b of several leaders, all after the same past: their mean distance, over that of the real followers."""
     ratios, past, frames = [], model.past, model.past + round(seconds * model.fps)
     others = [take for take in takes_of(train) if len(take) >= frames][:: max(len(train.take.unique()) // count, 1)]

@@ -35,7 +35,8 @@ def evaluate_solo(model: PhraseVAE, train: Windows, asked: Windows, samples: int
     device = real.device
     samples = min(samples, len(real), len(train))  # a Frechet distance compares as many with as many
     linear = {**model.config(), "hidden": 1, "layers": 1, "shortcut": True}  # until trained its LSTMs add nothing
-    pca, bare = (PhraseVAE.from_config({**linear, "project_bones": bones}).to(device).eval() for bones in (False, model.settings.project_bones))
+    pca, bare = (PhraseVAE.from_config({**linear, "project_bones": bones}).to(device).eval()
+                 for bones in (False, model.settings.project_bones))
     pca.fit_statistics(train.batches(1024))
     pca.fit_residuals(train.batches(1024))
     generator = torch.Generator().manual_seed(0)

@@ -1,13 +1,13 @@
-"""The networks of this book, one system a file, each read from top to bottom like its chapter.
+"""What this book adds to the published systems, one file a system: each addition is an option.
 
 `stream` is how a duet model dances on.
 """
 
 from .dance_nri import DanceNRI
-from .duet_vae import DuetVAE
+from .duet_vae import DuetForecaster
 from .nri import NRI
 from .solo_vae import PhraseVAE
 from .stream import Guidance
 from .vae_rnn import VAERNN
 
-__all__ = ["NRI", "DanceNRI", "DuetVAE", "VAERNN", "PhraseVAE", "Guidance"]
+__all__ = ["NRI", "DanceNRI", "DuetForecaster", "VAERNN", "PhraseVAE", "Guidance"]

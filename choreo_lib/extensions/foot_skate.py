@@ -1,4 +1,4 @@
-"""Feet that stand where they are meant to stand, in a stream of poses and in a whole take of rotations.
+"""Feet that do not skate, in a stream of poses and in a whole take of rotations.
 
 Taught in chapter 5, "A partner", and chapter 6, "Translating a dancer".
 """
@@ -9,6 +9,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import roma
 import torch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
@@ -17,76 +18,78 @@ from ..body.motion import Motion
 from ..body.rotations import rotation_between, two_bone_ik
 from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
 from ..core.arguments import a, takes
-from ..core.deferred import roma
 
-STRAIGHT = 0.995  # of a leg's length: no foot is asked to be farther from its hip
-SINK = 0.12  # metres by which the pelvis may give way for that
-KNEE = np.deg2rad((1.0, 150.0))
+MAX_REACH = 0.995  # of a leg's length: no foot is asked to be farther from its hip
+MAX_SINK = 0.12  # metres by which the pelvis may give way for that
+KNEE_LIMITS = np.deg2rad((1.0, 150.0))
 
 
 class Feet:
-    """Toes that stand still while they are meant to be slow and low, and step, as a spring does, when they are not.
+    """Toes that stay planted while their targets are slow and low, and step, as a spring does, when they are not.
 
-    A network that learns a mean of several answers lets feet slide: that is the mean of standing and of stepping. A
-    toe stands until it is meant to go faster than 0.5 m/s, to be 10 cm away or 8 cm high; then it follows, 3 cm above
-    its floor at least, until it is slower than 0.3 m/s, within 3 cm and low. The rest of the body makes room.
+    A network that learns a mean of several futures lets feet skate: that is the mean of standing and of stepping. A
+    toe is planted until its target is faster than 0.5 m/s, 10 cm away or 8 cm high; then it follows, 3 cm above its
+    floor at least, until the target is slower than 0.3 m/s, within 3 cm and low. The rest of the body makes room.
     Its floor is where the toe was lowest in the past. A body without feet is left alone. Chapter: 5.
     """
 
     SPRING = 20.0  # 1 / s; critically damped: a toe is there after a fifth of a second
 
-    def __init__(self, skeleton: Skeleton, past, fps: float):
-        """``past`` [B, P, J, 3]: what was danced before, metres."""
+    def __init__(self, skeleton: Skeleton, past: torch.Tensor, fps: float):
+        """``past`` [B, P, J, 3]: the poses before, metres."""
         self.skeleton, self.fps = skeleton, fps
+        self.toes: list[int] = []
+        self.ankles: list[int] = []
         try:
             self.toes, self.ankles = (skeleton.indices((f"left_{part}", f"right_{part}")) for part in ("toe", "ankle"))
         except ValueError:
-            self.toes = self.ankles = []
+            pass  # a body without feet
         self.inverse_mass = torch.ones(len(skeleton))
         self.inverse_mass[self.toes] = 0.02
         toes = past[:, :, self.toes]  # [B, P, 2, 3]
         self.floor = toes[..., 2].amin(1)  # [B, 2]
-        self.meant = self.at = self.stand = toes[:, -1]  # [B, 2, 3]
-        self.speed, self.steps = torch.zeros_like(self.at), torch.zeros_like(self.floor, dtype=torch.bool)
+        self.target = self.at = self.plant = toes[:, -1]  # [B, 2, 3]
+        self.velocity, self.stepping = torch.zeros_like(self.at), torch.zeros_like(self.floor, dtype=torch.bool)
 
-    def __call__(self, poses, lengths) -> torch.Tensor:
-        """The next poses [B, f, J, 3], on their feet; bones keep ``lengths`` [B, 1, J - 1]."""
+    def __call__(self, poses: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        """The next poses without foot skating. Shapes: [B, f, J, 3], bone lengths [B, 1, J - 1]. Chapter: 5."""
         if not self.toes:
             return poses
         poses = poses.clone()
         for k in range(poses.shape[1]):
-            meant = poses[:, k, self.toes]
-            poses[:, k, self.toes] = self._next(meant)
-            poses[:, k, self.ankles] += self.at - meant
+            target = poses[:, k, self.toes]  # [B, 2, 3]
+            poses[:, k, self.toes] = self.step(target)
+            poses[:, k, self.ankles] += self.at - target
         return project_bone_lengths(self.skeleton, poses, lengths, iterations=4, inverse_mass=self.inverse_mass)
 
-    def _next(self, meant) -> torch.Tensor:
-        speed, self.meant = self.fps * (meant - self.meant), meant
-        pace, gap = (x[..., :2].norm(dim=-1) for x in (speed, meant - self.at))  # [B, 2]
-        high = meant[..., 2] - self.floor > 0.08
-        went = self.steps
-        self.steps = high | torch.where(went, (pace > 0.3) | (gap > 0.03), (pace > 0.5) | (gap > 0.1))
-        landed = (went & ~self.steps)[..., None]
-        self.stand = torch.cat([torch.where(landed, self.at, self.stand)[..., :2], self.floor[..., None]], -1)
-        lifted = torch.cat([meant[..., :2], meant[..., 2:].maximum(self.floor[..., None] + 0.03)], -1)
-        goes = self.steps[..., None]
-        goal, pace = torch.where(goes, lifted, self.stand), torch.where(goes, speed, 0.0)
+    def step(self, target: torch.Tensor) -> torch.Tensor:
+        """Where the toes are in the next frame, given their targets. Shapes: [B, 2, 3] -> [B, 2, 3]. Chapter: 5."""
+        velocity, self.target = self.fps * (target - self.target), target
+        speed, gap = (x[..., :2].norm(dim=-1) for x in (velocity, target - self.at))  # [B, 2]
+        high = target[..., 2] - self.floor > 0.08
+        before = self.stepping
+        self.stepping = high | torch.where(before, (speed > 0.3) | (gap > 0.03), (speed > 0.5) | (gap > 0.1))
+        landed = (before & ~self.stepping)[..., None]
+        self.plant = torch.cat([torch.where(landed, self.at, self.plant)[..., :2], self.floor[..., None]], -1)
+        lifted = torch.cat([target[..., :2], target[..., 2:].maximum(self.floor[..., None] + 0.03)], -1)
+        stepping = self.stepping[..., None]
+        goal, goal_velocity = torch.where(stepping, lifted, self.plant), torch.where(stepping, velocity, 0.0)
         # a critically damped spring towards a goal that moves, solved exactly over one frame
-        away, lag = self.at - (goal - pace / self.fps), self.speed - pace
-        pull, left = lag + self.SPRING * away, math.exp(-self.SPRING / self.fps)
-        self.at = goal + left * (away + pull / self.fps)
-        self.speed = pace + left * (lag - pull * self.SPRING / self.fps)
+        offset, relative = self.at - (goal - goal_velocity / self.fps), self.velocity - goal_velocity
+        slope, decay = relative + self.SPRING * offset, math.exp(-self.SPRING / self.fps)
+        self.at = goal + decay * (offset + slope / self.fps)
+        self.velocity = goal_velocity + decay * (relative - slope * self.SPRING / self.fps)
         return self.at
 
 
 @takes(motion=a(Motion))
-def standing(motion: Motion) -> Motion:
-    """The same take with its toes where `Feet` hold them, by hips and knees; the feet stay turned as they are.
+def fix_foot_skate(motion: Motion) -> Motion:
+    """The same take with its toes where `Feet` puts them, by hips and knees; the feet's own orientation stays.
 
     Where a leg would be too short for that, the pelvis sinks, softly and by 12 cm at most; what is out of reach then
     is not reached. Both feet share a floor: where the lower of them is in a fifth of the take. A take without
-    rotations, one whose places are not those of its rotations, or a body without two-bone legs by name comes back as
-    it is.
+    rotations, one whose positions are not those of its rotations, or a body without two-bone legs by name comes back
+    as it is.
     Chapter: 6. The two bones of a leg by the law of cosines, as in `choreo_lib.body.rotations.two_bone_ik`.
     """
     skeleton = motion.skeleton
@@ -99,49 +102,46 @@ def standing(motion: Motion) -> Motion:
     if motion.rotations is None or skeleton.offsets is None or any(
             (parents[knee], parents[ankle]) != (hip, knee) for hip, knee, ankle, _ in legs):
         return motion
-    turns, root = torch.tensor(motion.rotations), torch.tensor(motion.positions[:, 0])
-    walked, world = forward_kinematics(skeleton, turns, root)
-    if np.abs(walked.numpy() - motion.positions).max() > 1e-3:
+    rotations, root = torch.tensor(motion.rotations), torch.tensor(motion.positions[:, 0])
+    posed, world_rotations = forward_kinematics(skeleton, rotations, root)
+    if np.abs(posed.numpy() - motion.positions).max() > 1e-3:
         return motion
-    aims = _held(motion, [toe for *_, toe in legs])  # [T, 2, 3], of the toes
+    targets = _planted(motion, [toe for *_, toe in legs])  # [T, 2, 3], of the toes
     places = motion.positions.astype(np.float64)
-    world = roma.unitquat_to_rotmat(world).double().numpy()  # [T, J, 3, 3]
-    lacks = np.zeros(len(motion))
-    for aim, (hip, knee, ankle, toe) in zip(aims.swapaxes(0, 1), legs):
-        aim -= places[:, toe] - places[:, ankle]  # of the ankle, from here on
-        leg = np.linalg.norm(np.diff(places[:, [hip, knee, ankle]], axis=1), axis=-1).sum(-1)
-        line = aim - places[:, hip]
-        deep = np.sqrt(np.maximum((STRAIGHT * leg) ** 2 - (line[:, :2] ** 2).sum(-1), 0.01))  # how far below the hip
-        lacks = np.maximum(lacks, (-line[:, 2] - deep).clip(0, SINK))
-    pace = motion.fps / 30
-    sunk = gaussian_filter1d(maximum_filter1d(lacks, max(round(7 * pace), 1)), 3 * pace)
-    places[..., 2] -= sunk[:, None]
-    for aim, (hip, knee, ankle, toe) in zip(aims.swapaxes(0, 1), legs):
+    world = roma.unitquat_to_rotmat(world_rotations).double().numpy()  # [T, J, 3, 3]
+    sink = np.zeros(len(motion))
+    for target, (hip, knee, ankle, toe) in zip(targets.swapaxes(0, 1), legs):
+        target -= places[:, toe] - places[:, ankle]  # of the ankle, from here on
+        leg = np.linalg.norm(np.diff(places[:, [hip, knee, ankle]], axis=1), axis=-1).sum(-1)  # [T]
+        line = target - places[:, hip]
+        below = np.sqrt(np.maximum((MAX_REACH * leg) ** 2 - (line[:, :2] ** 2).sum(-1), 0.01))  # the hip, at most
+        sink = np.maximum(sink, (-line[:, 2] - below).clip(0, MAX_SINK))
+    frames = motion.fps / 30
+    sink = gaussian_filter1d(maximum_filter1d(sink, max(round(7 * frames), 1)), 3 * frames)
+    places[..., 2] -= sink[:, None]
+    for target, (hip, knee, ankle, toe) in zip(targets.swapaxes(0, 1), legs):
         upper, lower = places[:, knee] - places[:, hip], places[:, ankle] - places[:, knee]
         long, short = (np.linalg.norm(bone, axis=-1).mean() for bone in (upper, lower))
-        line, full = aim - places[:, hip], long + short
-        far = np.linalg.norm(line, axis=-1, keepdims=True)
-        left = (1 - STRAIGHT) * full  # the last of a leg's length is used up slowly, or the knee would snap
-        near = full - left * np.exp(-(far - STRAIGHT * full).clip(0) / left)
-        aim = places[:, hip] + line * np.where(far > STRAIGHT * full, near / far, 1.0)
+        line, full = target - places[:, hip], long + short
+        far = np.linalg.norm(line, axis=-1, keepdims=True)  # [T, 1]
+        margin = (1 - MAX_REACH) * full  # the last of a leg's length is used up slowly, or the knee would snap
+        near = full - margin * np.exp(-(far - MAX_REACH * full).clip(0) / margin)
+        target = places[:, hip] + line * np.where(far > MAX_REACH * full, near / far, 1.0)
         # a knee bends where it did; a straight one, which cannot tell, where the toes point
         bend = upper - (places[:, ankle] - places[:, hip]) * long / full + 0.3 * (places[:, toe] - places[:, ankle])
-        thigh, shank = two_bone_ik(places[:, hip], aim, long, short, bend, KNEE)
+        thigh, shank = two_bone_ik(places[:, hip], target, long, short, bend, KNEE_LIMITS)
         world[:, hip] = rotation_between(upper, thigh) @ world[:, hip]
         world[:, knee] = rotation_between(lower, shank) @ world[:, knee]
     local = torch.from_numpy(local_rotations(skeleton, world))
-    root[:, 2] -= torch.from_numpy(sunk).float()
+    root[:, 2] -= torch.from_numpy(sink).float()
     made = Motion.from_rotations(local.float(), root, motion.fps, skeleton, source=motion.source, name=motion.name)
     return replace(made, notes=motion.notes)
 
 
-def _held(motion: Motion, toes: list[int]) -> np.ndarray:
+def _planted(motion: Motion, toes: list[int]) -> np.ndarray:
     """Where `Feet` would have the toes in every frame, [T, 2, 3], smoothed by a thirtieth of a second."""
     positions = torch.tensor(motion.positions)
     feet = Feet(motion.skeleton, positions[None, :1], motion.fps)
     feet.floor = positions[:, toes, 2].quantile(0.2, dim=0).amin().expand(1, len(toes))
-    held = []
-    for pose in positions[:, toes]:
-        feet._next(pose[None])
-        held.append(feet.at[0])
-    return gaussian_filter1d(torch.stack(held).double().numpy(), motion.fps / 30, axis=0)
+    found = [feet.step(pose[None])[0] for pose in positions[:, toes]]
+    return gaussian_filter1d(torch.stack(found).double().numpy(), motion.fps / 30, axis=0)

@@ -24,7 +24,7 @@ from ..core.arguments import a, flag, number, takes, text
 from ..core.precision import LSTM, in_full_precision, product
 from ..sets.windows import cut
 from ..systems.losses import Schedule, kl_loss, kl_per_unit, rotation_difference
-from .foot_skate import standing
+from .foot_skate import fix_foot_skate
 from .latent_sequence import LatentSequence, blend
 from .solo_vae import components
 
@@ -291,7 +291,7 @@ class VAERNN(nn.Module):
 
         ``body``: with whose bones (None: the usual one's of who is written); the root is then as much higher as the
         legs are longer. ``mix``, of a deepfake: 1 is the manner of who is written, 0 that of who was read, and between
-        them each joint is turned a part of the way. ``feet``: they stand (`choreo_lib.extensions.foot_skate.standing`).
+        them each joint is turned a part of the way. ``feet``: they stand (`foot_skate.fix_foot_skate`).
         """
         who = phrases.route[1]
         bones = self.bones["ab".index(who)].cpu().numpy() if body is None else body.offsets
@@ -313,7 +313,7 @@ class VAERNN(nn.Module):
         last = len(phrases.motion)
         made = Motion.from_rotations(turns[:last].cpu(), root[:last].cpu(), self.fps, skeleton,
                                      source=Source.join(OURS, phrases.motion.source), name=f"made, {who}")
-        return standing(made) if feet else made
+        return fix_foot_skate(made) if feet else made
 
     @torch.no_grad()
     def windows_of(self, phrases: LatentSequence, mix: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:

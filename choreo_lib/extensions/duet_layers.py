@@ -1,0 +1,171 @@
+"""What `choreo_lib.extensions.DuetForecaster` is made of: a VAE with skips, a decoder with a cache, extrapolation.
+
+Taught in chapter 5, "A partner".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import pad
+
+from ..body.bones import project_bone_lengths
+from ..body.motion import dancer_index, other_dancer
+from ..body.reference import ReferenceFrame, reference_frame
+from ..body.skeleton import Skeleton
+from ..core.precision import LSTM, in_full_precision
+from ..systems.duet_vae import SequenceVAE
+
+
+class SkipSequenceVAE(SequenceVAE):
+    """The shelf's `SequenceVAE` with skip connections, an LSTM in the decoder, and a cache for incremental encoding.
+
+    Posteriors begin narrow, at a variance of exp(-5), so that their noise does not drown the latent vectors.
+    Shapes: [B, T, width] in and out; latents [B, T, latent]. Chapter: 5.
+    """
+
+    def __init__(self, width: int, features: int, heads: int, latent: int, hidden: int):
+        super().__init__(width, features, heads, latent, hidden)
+        self.norm = nn.LayerNorm(features)
+        self.skip = nn.Linear(features, hidden)
+        nn.init.constant_(self.to_log_variance.bias, -5.0)
+        self.decoder = LSTM(latent, hidden, batch_first=True)
+        self.smoothing = nn.Conv1d(hidden, hidden, 3)
+
+    def encode(self, x: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None,
+               kv_cache: dict[str, Any] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and log-variance of the posterior of each frame's latent vector.
+
+        ``kv_cache``: what was encoded before ``x``, to which ``x`` is added; an empty one to begin.
+        Shapes: as the shelf's; with a cache of S frames, ``mask`` is [T, S + T]. Chapter: 5.
+        """
+        h = self.input_proj(x) + positions  # [B, T, features]
+        keys = torch.cat([kv_cache["keys"], h], 1) if kv_cache else h  # [B, S + T, features]
+        h = self.norm(h + self.attention(h, keys, keys, attn_mask=mask, need_weights=False)[0])
+        encoded, state = self.encoder(h, kv_cache["state"] if kv_cache else None)  # [B, T, hidden]
+        h = self.skip(h) + encoded
+        if kv_cache is not None:
+            kv_cache.update(keys=keys, state=state)
+        return self.to_mean(h).to(x), self.to_log_variance(h).to(x).clamp(-12, 4)  # [B, T, latent] each
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        """The sequence that latent vectors stand for.
+
+        Shapes: [B, T, latent] -> [B, T, width]. Chapter: 5.
+        """
+        h = self.decoder(z)[0].transpose(1, 2)  # [B, hidden, T]
+        h = self.smoothing(pad(h, (2, 0), mode="replicate")).transpose(1, 2)  # [B, T, hidden]
+        return self.to_pose(h).to(z)
+
+
+class CachedDecoder(nn.TransformerDecoder):
+    """`torch.nn.TransformerDecoder` with incremental decoding: new frames attend to those in a cache. Chapter: 5."""
+
+    layers: Any  # mypy knows no item types of a ModuleList, nor that there is a norm
+    norm: Any
+
+    def decode_next(self, x: torch.Tensor, memory: torch.Tensor, mask: torch.Tensor, memory_mask: torch.Tensor,
+                    kv_cache: dict[str, Any]) -> torch.Tensor:
+        """What `forward` gives without dropout, for frames that follow those in ``kv_cache``, which grows by them.
+
+        Shapes: ``x`` and ``memory`` [B, T, features] of the new frames; ``mask`` [T, S + T] after S frames,
+        ``memory_mask`` [B * heads, T, S + T]. Chapter: 5.
+        """
+        def extended(name: str, new: torch.Tensor) -> torch.Tensor:
+            kv_cache[name] = torch.cat([kv_cache[name], new], 1) if name in kv_cache else new
+            return kv_cache[name]
+
+        memory = extended("memory", memory)  # [B, S + T, features]
+        for k, layer in enumerate(self.layers):
+            query = layer.norm1(x)
+            keys = extended(f"layer {k}", query)
+            x = x + layer.self_attn(query, keys, keys, attn_mask=mask, need_weights=False)[0]
+            x = x + layer.multihead_attn(layer.norm2(x), memory, memory, attn_mask=memory_mask, need_weights=False)[0]
+            x = x + layer.linear2(layer.activation(layer.linear1(layer.norm3(x))))
+        return self.norm(x)
+
+
+class LinearExtrapolation(nn.Module):
+    """Where the last steps of a coordinate carry it: least squares from one step and from several, and a gate.
+
+    Several steps predict better where movement is smooth, and worse where it is not, as in generated motion; the gate
+    says for each frame how far to use them. Weights are shared by all coordinates. Chapter: 5.
+    """
+
+    def __init__(self, ahead: int, steps: int, features: int):
+        super().__init__()
+        self.weights = nn.Buffer(torch.zeros(2, ahead, steps))  # from one step, and from all
+        self.gate_bias = nn.Parameter(3.0 - 0.6 * torch.arange(ahead))  # near frames more
+        self.gate = nn.Linear(features, 1, bias=False)
+        nn.init.zeros_(self.gate.weight)
+
+    def forward(self, own: torch.Tensor, h: torch.Tensor | None = None, at: slice = slice(None)) -> torch.Tensor:
+        """Displacements from the last pose, for the frames ``at`` of those ahead.
+
+        Shapes: ``own`` [B, P, W]; ``h`` [B, f, features], which the gate looks at (None: at nothing); gives [B, f, W].
+        Chapter: 5.
+        """
+        gate = self.gate_bias[at, None] if h is None else self.gate_bias[at, None] + self.gate(h)  # [(B,) f, 1]
+        one, several = self._extrapolated(own, at)
+        return torch.lerp(one, several, gate.sigmoid())
+
+    @in_full_precision
+    def _extrapolated(self, own: torch.Tensor, at: slice) -> torch.Tensor:
+        steps = own.diff(dim=1)[:, -self.weights.shape[2] :]  # [B, L, W]
+        return torch.einsum("kfl,blw->kbfw", self.weights[:, at], steps)  # [2, B, f, W]
+
+    def fit(self, steps_steps: torch.Tensor, steps_future: torch.Tensor, count: float) -> None:
+        """Least squares from the sums of products over ``count`` samples.
+
+        Shapes: [L, L] of steps with steps, [L, F] of steps with displacements ahead. Units: metres squared. Chapter: 5.
+        """
+        lags = len(steps_steps)
+        ridge = 1e-9 * count * torch.eye(lags).to(steps_steps)  # (30 micrometres) ** 2, should somebody stand still
+        for k, first in ((0, lags - 1), (1, 0)):
+            solved = torch.linalg.solve((steps_steps + ridge)[first:, first:], steps_future[first:])
+            self.weights[k, :, first:] = solved.T.float()
+
+
+class Standardise(nn.Module):
+    """Numbers minus their mean, over their standard deviation. Shapes: [..., W] in and out. Chapter: 5."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.mean, self.std = nn.Buffer(torch.zeros(width)), nn.Buffer(torch.ones(width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Standardised. Chapter: 5."""
+        return (x - self.mean) / self.std
+
+    def fit(self, moments: torch.Tensor, least: float) -> None:
+        """From counts, sums and sums of squares [3, W]; no standard deviation below ``least``. Chapter: 5."""
+        count, total, squares = moments
+        self.mean.copy_(total / count)
+        self.std.copy_((squares / count - (total / count) ** 2).clamp_min(0).sqrt().clamp_min(least))
+
+
+def mean_poses(skeleton: Skeleton, batches: Iterable[torch.Tensor]) -> torch.Tensor:
+    """How and where each dancer stands, seen from the other: to begin a dance from, without a seed.
+
+    The mean pose, with bones of mean length, at the place and heading nearest to all others (their mean may be where
+    nobody ever is). Shapes: windows [B, T, 2, J, 3] -> [2, J, 3]. Units: metres. Chapter: 5.
+    """
+    found = []
+    for who in "ab":
+        own_poses, own_places = [], []
+        for batch in batches:
+            first = batch[:, :1]
+            own, other = (reference_frame(first, 0, skeleton, of=each) for each in (who, other_dancer(who)))
+            own_poses.append(own.to_local(first[:, 0, dancer_index(who)]))
+            turn = own.heading - other.heading
+            own_places.append(torch.cat([other.to_local(own.origin), turn.cos()[:, None], turn.sin()[:, None]], 1))
+        poses, places = torch.cat(own_poses), torch.cat(own_places)[::2]  # [N, J, 3], [N / 2, 5]
+        parents, children = map(list, zip(*skeleton.bones))
+        lengths = (poses[:, children] - poses[:, parents]).norm(dim=-1).mean(0)  # [J - 1]
+        pose = project_bone_lengths(skeleton, poses.mean(0)[None], lengths[None], iterations=30)  # [1, J, 3]
+        x, y, z, cos, sin = places[torch.cdist(places, places).sum(1).argmin()]
+        found.append(ReferenceFrame(torch.stack([x, y, z])[None], torch.atan2(sin, cos)[None]).to_world(pose)[0])
+    return torch.stack(found)  # [2, J, 3]

@@ -1,0 +1,109 @@
+"""What the duet model adds to the published one, switched off one at a time; and what no switch may change."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from test_duet_vae import AHEAD, PAST, small
+
+from choreo_lib.extensions import DuetForecaster
+from choreo_lib.extensions.duet_vae import ABLATIONS
+from choreo_lib.sets import synthetic, windows
+
+
+@pytest.fixture(scope="module")
+def duets():
+    return [synthetic.duet("canon", 120, seed=seed) for seed in range(2)]
+
+
+@pytest.fixture(scope="module")
+def train(duets):
+    return windows.cut(duets, PAST + AHEAD, stride=4)
+
+
+
+@pytest.mark.parametrize("option", ABLATIONS)
+def test_an_addition_that_is_switched_off_is_off_and_the_model_still_learns(train, option):
+    on = {"scheduled_sampling": 0.5, "distance": 0.5, "mse": 0.0, "velocity": 4.0, "no_input_prob": 0.5}
+    model = small(train, **on | ABLATIONS[option]).train()
+    assert all(getattr(model.settings, name) == value for name, value in ABLATIONS[option].items())
+    assert model.settings != small(train, **on).settings
+    losses = model.loss(train[:4], 0)
+    losses["loss"].backward()
+    assert losses["loss"].isfinite()
+    again = DuetForecaster.from_config(model.config())
+    again.load_state_dict(model.state_dict())
+    assert again.settings == model.settings
+
+
+def test_without_a_canonical_frame_the_network_looks_at_the_world(train):
+    model, batch = small(train, canonical_frame=False).eval(), train[:3]
+    own, partner, _ = model.local_view(batch[:, :PAST], batch[:, PAST:, 0], "b")
+    assert torch.equal(own, batch[:, :PAST, 1].flatten(2))
+    assert torch.equal(partner, batch[:, :, 0].flatten(2).repeat(1, 1, 2))
+
+
+def test_without_extrapolation_it_begins_at_the_last_pose(train):
+    model, batch = small(train, extrapolation=False), train[:3]
+    torch.nn.init.zeros_(model.output_proj.weight)
+    made = model.predict(batch[:, :PAST], batch[:, PAST:, 0], [1, AHEAD])
+    torch.testing.assert_close(made, batch[:, PAST - 1 : PAST, 1].expand(-1, 2, -1, -1), atol=1e-5, rtol=0)
+
+
+def test_without_extrapolation_scheduled_sampling_leads_back_from_the_offset_alone(duets):
+    """From where the rollout is, less and less, to the true motion; the partner dances on as it did."""
+    long = windows.cut(duets, PAST + 10 + 10, stride=40)
+    model, batch = small(long, ahead=10, extrapolation=False), long[:2]
+    window = model.scheduled_sample(batch, "b")
+    true = batch[:, 10:]
+    torch.testing.assert_close(window[:, :, 0], true[:, :, 0], atol=1e-6, rtol=0)
+    offset = (window - true)[:, :, 1]
+    fade = 1 - model.horizon_scale / model.horizon_scale[-1]
+    torch.testing.assert_close(offset[:, PAST:], fade[:, None, None] * offset[:, PAST - 1 : PAST], atol=1e-5, rtol=0)
+
+
+def test_the_relative_bias_is_of_lags_and_starts_as_one_band_a_head(train):
+    """Head 0 prefers what was just now, head 1 what was half a window ago; without a bias there is no preference."""
+    biased, plain = small(train), small(train, relative_bias=False)
+    assert plain.relative_bias is None and torch.equal(plain._memory_mask(0, 5, 3), plain.causal_mask[:5, :5])
+    mask = biased._memory_mask(PAST, PAST + 2, 3)  # [3 * heads, 2, T]
+    assert mask.shape == (6, 2, PAST + 2) and torch.equal(mask[:2], mask[2:4])
+    lag = torch.arange(PAST, PAST + 2)[:, None] - torch.arange(PAST + 2)
+    for head, low, high in ((0, 0, PAST // 2), (1, PAST // 2, 99)):
+        assert (mask[head][(lag >= low) & (lag < high)] == 0).all()
+        assert (mask[head][(lag >= 0) & ~((lag >= low) & (lag < high))] == -4).all()
+    assert torch.isinf(mask[:, lag < 0]).all()
+    batch = train[:2]
+    before = biased.eval().displacement(batch, "b")[0]
+    with torch.no_grad():
+        biased.relative_bias[:, 0] += 3.0
+    assert (biased.displacement(batch, "b")[0] - before).abs().max() > 1e-6
+
+
+def test_without_the_cache_a_stream_is_the_same(train, duets):
+    model, duet = small(train), duets[0][:40]
+    cached = model.rollout(duet.a, duet.b[:PAST], every=5)
+    model.settings = replace(model.settings, kv_cache=False)
+    np.testing.assert_allclose(model.rollout(duet.a, duet.b[:PAST], every=5).positions, cached.positions, atol=1e-4)
+
+
+def test_without_the_foot_fix_what_is_shown_is_what_the_model_means(train, duets):
+    model, duet = small(train, fix_foot_skate=False), duets[0]
+    shown, meant = (getattr(model.stream(duet.positions[:PAST], every=5), verb)(duet.a.positions[None, PAST : PAST + 5])
+                    for verb in ("ahead", "dance"))
+    assert torch.equal(shown, meant)
+    model.settings = replace(model.settings, fix_foot_skate=True)
+    held = model.stream(duet.positions[:PAST], every=5).ahead(duet.a.positions[None, PAST : PAST + 5])
+    assert not torch.equal(held, meant)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_nothing_changes_the_mode_of_the_model(train, duets, training):
+    model, duet, batch = small(train).train(training), duets[0], train[:2]
+    model.fit_residuals([batch])
+    model.predict(batch[:, :PAST], batch[:, PAST:, 0], [1])
+    model.sample(batch[:, :PAST], batch[:, PAST:, 0], [1], count=2)
+    model.rollout(duet.a, duet.b[:PAST], steps=12, every=8)
+    model.stream(duet.positions[:PAST], every=5)(duet.a.positions[PAST])
+    assert all(part.training == training for part in model.modules())

@@ -24,11 +24,11 @@ def evaluate_solo(model: PhraseVAE, train: Windows, asked: Windows, samples: int
     same with ``_training`` against the training windows; ``bones_percent``, how much a bone's length varies within a
     phrase.
     Rows: "pca" are principal components of the bare training windows, and no more; ", bones kept" projects bone lengths
-    after them, as the model does. It and "model" sample alike, by `PhraseVAE.sample_latents` and `PhraseVAE.add_residual`;
-    ", as points" leaves the projection out, and with ", N(0, 1)" latents are standard normal besides and the decoder's
-    mean is taken. "components" is the model without its LSTMs: its own components, of augmented windows too, and bone
-    lengths projected. "training phrases" are real ones: what a perfect sampler would get, since other takes are danced
-    otherwise. Chapter: 4.
+    after them, as the model does. It and "model" sample alike, by `PhraseVAE.sample_latents` and
+    `PhraseVAE.add_residual`; ", as points" leaves the projection out, and with ", N(0, 1)" latents are standard normal
+    besides and the decoder's mean is taken. "components" is the model without its LSTMs: its own components, of
+    augmented windows too, and bone lengths projected. "training phrases" are real ones: what a perfect sampler would
+    get, since other takes are danced otherwise. Chapter: 4.
     """
     model.eval()
     real = torch.cat([model.canonicalise(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]

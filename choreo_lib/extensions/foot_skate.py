@@ -9,7 +9,6 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import roma
 import torch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
@@ -18,6 +17,7 @@ from ..body.motion import Motion
 from ..body.rotations import rotation_between, two_bone_ik
 from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
 from ..core.arguments import a, takes
+from ..core.deferred import roma
 
 MAX_REACH = 0.995  # of a leg's length: no foot is asked to be farther from its hip
 MAX_SINK = 0.12  # metres by which the pelvis may give way for that

@@ -14,10 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import roma
 import torch
 
 from ..body.motion import Motion
+from ..core.deferred import roma
 from .bvh_text import MAX_HEAD
 from .conventions import MAX_BYTES, atomic_write, fail
 from .record import Recording

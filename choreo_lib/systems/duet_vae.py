@@ -26,8 +26,9 @@ from torch import nn
 from torch.nn.functional import pad
 
 from ..body.compatibility import require_fit
-from ..body.motion import OURS, Motion, Source, dancer_index
+from ..body.motion import Motion, dancer_index
 from ..body.skeleton import Skeleton
+from ..body.source import OURS, Source
 from .layers import LSTM, System, eval_mode, positional_encoding, reparameterise
 from .losses import Schedule, kl_loss, kl_per_unit
 

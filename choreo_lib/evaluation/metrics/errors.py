@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import roma
 import torch
 from scipy.stats import rankdata
 
 from ...core.arguments import choice, count, each, number, seed, takes
+from ...core.deferred import roma
 from ...core.shapes import array
 
 

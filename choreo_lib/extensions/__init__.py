@@ -5,9 +5,9 @@
 
 from .dance_nri import DanceNRI
 from .duet_vae import DuetVAE
+from .motion_translator import MotionTranslator
 from .nri import NRI
 from .solo_vae import SoloVAE
 from .stream import Guidance
-from .vae_rnn import VAERNN
 
-__all__ = ["NRI", "DanceNRI", "DuetVAE", "VAERNN", "SoloVAE", "Guidance"]
+__all__ = ["NRI", "DanceNRI", "DuetVAE", "MotionTranslator", "SoloVAE", "Guidance"]

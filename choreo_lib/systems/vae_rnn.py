@@ -117,12 +117,11 @@ class VAERNN(System):
             raise ValueError(f'routes {tuple(s.routes)}: choose ("ab",), ("ba",), both of these, or ("aa", "bb")')
         weights = torch.tensor([1.0] * len(skeleton) if s.joint_weights is None else list(s.joint_weights))
         if s.frames % 2 or len(weights) != len(skeleton):
-            raise ValueError(f"{s.frames} frames, {len(weights)} weights for {len(skeleton)} joints: windows overlap "
-                             "by half, so their frames must be even; and each joint has one weight")
-        source_width, target_width = self.widths()
+            raise ValueError(f"frames {s.frames} must be even, and {len(weights)} weights one for each of the joints")
         sources = ["shared"] if self.shared_encoder else sorted({route[0] for route in s.routes})
-        self.encoders = nn.ModuleDict({who: self.Encoder(source_width, s) for who in sources})
-        self.decoders = nn.ModuleDict({who: self.Decoder(target_width, s) for who in sorted({r[1] for r in s.routes})})
+        self.encoders = nn.ModuleDict({who: self.Encoder(self.widths()[0], s) for who in sources})
+        targets = sorted({route[1] for route in s.routes})
+        self.decoders = nn.ModuleDict({who: self.Decoder(self.widths()[1], s) for who in targets})
         self.register_buffer("joint_weights", weights / weights.mean(), persistent=False)  # [J]
 
     def widths(self) -> tuple[int, int]:
@@ -188,9 +187,9 @@ class VAERNN(System):
         return ((x[..., :-3].unflatten(-1, (-1, 4)).norm(dim=-1) - 1) ** 2).mean()
 
     def source_and_target(self, batch: torch.Tensor, route: str):
-        """Describe windows [B, T, 2, J, 7]: features of source and target [B, T, W], the `ReferenceFrame` from which
-        both are seen, and the target's bones [B, T, J, 3].
-        """
+        """Describe windows [B, T, 2, J, 7] as seen from the source dancer.
+
+        Gives the features of source and target [B, T, W], the `ReferenceFrame`, the target's bones [B, T, J, 3]."""
         batch = batch.to(self.joint_weights.device)
         source, target = (batch[:, :, dancer_index(who)] for who in route)  # [B, T, J, 7]
         middle = positions_of(self.skeleton, source[:, source.shape[1] // 2, None])[:, :, None]  # [B, 1, 1, J, 3]

@@ -137,16 +137,16 @@ def _train(recipe: Recipe, name: str, mode: str, plan: TrainConfig, out: Path, r
         half.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     with checkpoints.atomic_write(out / "history.png") as half:
         history.plot().savefig(half, format="png", dpi=150)
-    if isinstance(model, extensions.VAERNN):
+    if isinstance(model, extensions.MotionTranslator):
         _look(model, takes_of(splits["validation"])[0][:300], out)
     return path
 
 
-def _look(model: extensions.VAERNN, take: Duet, out: Path) -> None:
+def _look(model: extensions.MotionTranslator, take: Duet, out: Path) -> None:
     """A take as danced and as made, a file each and one film a route."""
     for who, motion in zip("ab", take):
         write_motion(motion, out / f"danced-{who}.bvh")
-    for route in ("aa", "bb", "ab", "ba") if model.fakes else model.routes:
+    for route in model.possible_routes():
         read, body = tuple(take)["ab".index(route[0])], tuple(take)["ab".index(route[1])].skeleton
         made = model.translate(read, route, body)
         write_motion(made, out / f"made-{route}.bvh")

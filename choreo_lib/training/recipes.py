@@ -23,7 +23,7 @@ from ..evaluation import (
     evaluate_strings,
     evaluate_translation,
 )
-from ..extensions import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE
+from ..extensions import NRI, DanceNRI, DuetVAE, MotionTranslator, SoloVAE
 from ..sets import synthetic
 from ..sets.augmentation import Augment
 from ..sets.particles import Particles, simulate
@@ -125,10 +125,10 @@ def duet_model(sizes: dict, train: Windows, mode: str, longer: Windows | None = 
 
 
 def turning_model(sizes: dict, train: Windows, mode: str, longer: Windows | None = None,
-                  augment: Augment | None = None) -> VAERNN:
+                  augment: Augment | None = None) -> MotionTranslator:
     """A model of rotations that has measured the training windows, the augmented ones too."""
     torch.manual_seed(0)
-    model = VAERNN(train.skeleton, fps=train.fps, **sizes[mode])
+    model = MotionTranslator(train.skeleton, fps=train.fps, **sizes[mode])
     augmented = [] if augment is None else [longer.batches(256, seed=1, augment=augment)]
     model.fit_statistics(chain(train.batches(256), *augmented))
     return model
@@ -217,13 +217,13 @@ SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
               for part in ("Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase")))  # fmt: skip
 """The joints over which forecasts on salsa are compared: no collar bones, no ends of the head, hands and feet."""
 
-# The published sizes (latent 32 for the whole window, hidden 256, dense 512, quaternions) are what `VAERNN` has by
-# itself; so are its weights of the losses. A code for each eighth of the window instead of one for the whole takes 26 %
-# of the error on a take left out, dropout and twice the size another 6.
-TURNING = {"form": "6d", "hidden": 128, "dense": 256, "dropout": 0.5, "position": 5.0, "velocity": 5.0}
-TRANSLATION = TURNING | {"codes": 8, "kl": Schedule(1e-4)}
-DEEPFAKE = TURNING | {"routes": ("aa", "bb"), "codes": 4, "latent": 128, "hidden": 64, "dense": 128,
-                      "shortcut": True, "dropout": 0.3, "velocity": 10.0, "kl": Schedule(1e-5)}
+# The published sizes (latent 32 for the whole window, hidden 256, dense 512, quaternions) are what `MotionTranslator`
+# has by itself; so are its weights of the losses. A latent vector for each eighth of the window instead of one for the
+# whole takes 26 % of the error on a take left out, dropout and twice the size another 6.
+TURNING = {"rotation_format": "6d", "hidden": 128, "dense": 256, "dropout": 0.5, "position": 5.0, "velocity": 5.0}
+TRANSLATION = TURNING | {"segments": 8, "kl": Schedule(1e-4)}
+DEEPFAKE = TURNING | {"routes": ("aa", "bb"), "segments": 4, "latent": 128, "hidden": 64, "dense": 128,
+                      "shortcut": True, "leverage": True, "dropout": 0.3, "velocity": 10.0, "kl": Schedule(1e-5)}
 TURNS = Augment(length=64, turn=False, exchange=0.0, noise=0.0, tempo=0.2)
 TURNING_PLANS = {"quick": TrainConfig(epochs=3, batch_size=32, lr=2e-3, warmup=20, ema_decay=0.99),
                  "full": TrainConfig(epochs=30, batch_size=32, lr=2e-3, warmup=100, weight_decay=0.01, ema_decay=0.995,
@@ -283,7 +283,7 @@ RECIPES = {
         partial(turning_model, {"quick": TRANSLATION | {"hidden": 32, "dense": 64}, "full": TRANSLATION}),
         TURNING_PLANS, evaluate_translation),
     "deepfake-salsa": Recipe(
-        "VAE-RNN on rotations with one reader and two writers, salsa dancers", ("salsa",),
+        "VAE-RNN on rotations with one encoder and two decoders, salsa dancers", ("salsa",),
         partial(turning_windows, partial(set_takes, "salsa"), 64),
         partial(turning_model, {"quick": DEEPFAKE | {"hidden": 32, "dense": 64, "latent": 32}, "full": DEEPFAKE}),
         TURNING_PLANS | {"full": replace(TURNING_PLANS["full"], epochs=20)}, evaluate_deepfake),

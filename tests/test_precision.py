@@ -23,7 +23,7 @@ from choreo_lib.__main__ import main
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.body.skeleton import project_bone_lengths
 from choreo_lib.core import precision
-from choreo_lib.extensions import NRI, VAERNN, DanceNRI, DuetVAE, SoloVAE, dance_nri, nri_decoders, signals
+from choreo_lib.extensions import NRI, DanceNRI, DuetVAE, MotionTranslator, SoloVAE, dance_nri, nri_decoders, signals
 from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
 from choreo_lib.extensions.graph_cells import GCN, GCNLSTM
 from choreo_lib.extensions.stream import Guidance
@@ -167,7 +167,7 @@ def solo_model(duets, **wishes):
 def turning_model(duets, **wishes):
     torch.manual_seed(0)
     cut = windows.cut(duets, 16, 4, rotations=True)
-    model = VAERNN(cut.skeleton, **{**TURN, **wishes})
+    model = MotionTranslator(cut.skeleton, **{**TURN, **wishes})
     model.fit_statistics(cut.batches(8))
     return model, cut
 
@@ -180,8 +180,8 @@ def test_every_branch_of_the_solo_model(duets, wishes):
 
 
 @pytest.mark.parametrize("wishes", [
-    {}, {"form": "6d", "velocity": 5.0}, {"routes": ("ab", "ba")}, {"routes": ("aa", "bb")},
-    {"routes": ("aa", "bb"), "form": "6d", "shortcut": True, "codes": 4}, {"shortcut": True, "dropout": 0.3}], ids=str)
+    {}, {"rotation_format": "6d", "velocity": 5.0}, {"routes": ("ab", "ba")}, {"routes": ("aa", "bb")},
+    {"routes": ("aa", "bb"), "rotation_format": "6d", "shortcut": True, "segments": 4}, {"shortcut": True, "dropout": 0.3}], ids=str)
 def test_every_branch_of_the_model_of_rotations(duets, wishes):
     model, cut = turning_model(duets, **wishes)
     learns(model, [cut[:6]] * 2, steps=2)

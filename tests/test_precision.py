@@ -181,7 +181,8 @@ def test_every_branch_of_the_solo_model(duets, wishes):
 
 @pytest.mark.parametrize("wishes", [
     {}, {"rotation_format": "6d", "velocity": 5.0}, {"routes": ("ab", "ba")}, {"routes": ("aa", "bb")},
-    {"routes": ("aa", "bb"), "rotation_format": "6d", "shortcut": True, "segments": 4}, {"shortcut": True, "dropout": 0.3}], ids=str)
+    {"routes": ("aa", "bb"), "rotation_format": "6d", "shortcut": True, "segments": 4},
+    {"shortcut": True, "dropout": 0.3}], ids=str)
 def test_every_branch_of_the_model_of_rotations(duets, wishes):
     model, cut = turning_model(duets, **wishes)
     learns(model, [cut[:6]] * 2, steps=2)

@@ -243,7 +243,7 @@ def test_what_it_cannot_be_is_refused(cut, setting, word):
 
 @pytest.mark.parametrize(("change", "route", "word"), [
     (lambda m: m[:15], None, "15 frames"), (lambda m: replace(m, rotations=None), None, "no joint rotations"),
-    (lambda m: replace(m, fps=25), None, "25 frames a second"), (lambda m: m, "ba", "this model goes ab"),
+    (lambda m: replace(m, fps=25), None, "25 frames a second"), (lambda m: m, "ba", "this model has ab"),
     (lambda m: cl.load_duet("synthetic/mirror").a, None, None),
 ])  # fmt: skip
 def test_what_it_cannot_read_is_refused(duet, cut, change, route, word):
@@ -276,7 +276,7 @@ def test_segments_that_overlap_add_up_to_the_window(segments):
 
 
 def test_leverage_weighs_a_joint_by_how_many_it_moves(cut):
-    """And components then spend more on the joints that move many: the spine is nearer, the hands are not."""
+    """And components then spend more on the joints that move many: these are nearer, and hands and feet are not."""
     plain, lever = (make(cut, DEEPFAKE, shortcut=True, rotation_format="6d", leverage=each) for each in (False, True))
     names, weights = cut.skeleton.names, lever.pca.weights[:-3].unflatten(0, (-1, 6))
     moved = weights[:, 0] ** 2
@@ -289,7 +289,7 @@ def test_leverage_weighs_a_joint_by_how_many_it_moves(cut):
         _, target, *_ = model.source_and_target(cut[:], "aa")
         x = model.normalise(target, "target", "a")
         off = (model.pca.decode(model.pca.encode(x)) - x)[..., :-3].unflatten(-1, (-1, 6)).square().mean((0, 1, 3))
-        errors.append([float(off[names.index(name)]) for name in ("pelvis", "left_thumb")])
+        errors.append([float(off[each].mean()) for each in (moved > 20, moved < 5)])
     assert errors[1][0] < errors[0][0] and errors[1][1] > errors[0][1]
 
 

@@ -14,12 +14,11 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib import checks, cleaning, extensions, io, training
-from choreo_lib.body import joints, skeleton
+from choreo_lib.body import blending, joints, skeleton
 from choreo_lib.body.reference import reference_frame, rotate_z, velocities
 from choreo_lib.body.skeleton import positions_of
 from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
-from choreo_lib.body import blending
 from choreo_lib.extensions import duet_vae, foot_skate, solo_vae
 from choreo_lib.io.landmarks import records
 from choreo_lib.sets import augmentation, particles, registry, synthetic, windows

@@ -8,7 +8,7 @@ p are the true joint positions, q* the true rotations, d a distance of rotations
 weight, which rises and falls in cycles.
 Source: bisnad, "MotionDuet: VAE-RNN for Motion Translation and Motion Deepfake", 2024; one encoder with two decoders
 after Faceswap, 2017. Repaired: forward kinematics is given the normalised rotations; q and -q cost the same; each
-dancer has their own bones; the root's path is predicted too.
+dancer has their own bones; the root's path is predicted, too.
 Taught in chapter 6, "Translating a dancer", and chapter 7, "A deepfake of dancers".
 """
 
@@ -32,10 +32,10 @@ from .losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 
 @dataclass(frozen=True)
 class Config:
-    """The published values (MotionDuet, `vae_rnn_translation` and `vae_rnn_deepfake`). Chapter: 6.
+    """The published values (MotionDuet, 2024), of which only `steps_per_epoch` is ours. Chapter: 6.
 
     ``routes``: source and target of each prediction. ("ab",) translates dancer a into dancer b. ("aa", "bb") is the
-    deepfake: one encoder for both, a decoder for each dancer; exchanged when used ("ab": a's motion, b's decoder).
+    deepfake: one encoder, a decoder for each dancer, exchanged when it is used (route "ab": b's decoder for a's dance).
     ``joint_weights``: how much each joint counts in the losses, so that many finger joints do not outweigh an arm.
     """
 
@@ -102,8 +102,7 @@ class VAERNN(System):
     place in the room) and its unit quaternion (`choreo_lib.sets.windows.cut` with rotations). Seen by the networks as
     features [B, T, W = 4 J + 3]: quaternions, and the root's path, from the pelvis and the heading of the source dancer
     in the middle of the window. The path of a translated partner is relative to the source's, frame by frame.
-    Units: metres, world coordinates. Errors: ValueError for routes that are neither form, or an odd window.
-    Chapter: 6; 7 (deepfake).
+    Units: metres, world coordinates. Errors: ValueError for other routes, or an odd window. Chapter: 6; 7 (deepfake).
     """
 
     Config, Encoder, Decoder = Config, Encoder, Decoder
@@ -156,8 +155,7 @@ class VAERNN(System):
         """
         routes = [self.loss_terms(batch, route) for route in self.settings.routes]
         terms = {name: torch.stack([each[name] for each in routes]).mean() for name in routes[0]}
-        weighted = [weight * terms[name] for name, weight in self.loss_weights(step).items()]
-        return {"loss": torch.stack(weighted).sum(), **terms}
+        return {"loss": torch.stack([w * terms[name] for name, w in self.loss_weights(step).items()]).sum(), **terms}
 
     def loss_weights(self, step: int | None) -> dict[str, float]:
         """Give the weight of each term of the loss at a training step."""
@@ -189,7 +187,8 @@ class VAERNN(System):
     def source_and_target(self, batch: torch.Tensor, route: str):
         """Describe windows [B, T, 2, J, 7] as seen from the source dancer.
 
-        Gives the features of source and target [B, T, W], the `ReferenceFrame`, the target's bones [B, T, J, 3]."""
+        Gives features of source and target [B, T, W], the `ReferenceFrame`, and the target's bones [B, T, J, 3].
+        """
         batch = batch.to(self.joint_weights.device)
         source, target = (batch[:, :, dancer_index(who)] for who in route)  # [B, T, J, 7]
         middle = positions_of(self.skeleton, source[:, source.shape[1] // 2, None])[:, :, None]  # [B, 1, 1, J, 3]

@@ -209,6 +209,24 @@ def test_a_root_is_as_high_as_the_legs_are_long(duet, cut, share):
         assert abs(made.positions[:, 0, 2].mean() / true.positions[:, 0, 2].mean() - 1) < 0.06
 
 
+def test_a_deepfake_stands_as_high_as_the_target_s_legs_are_long(duet, cut):
+    """Dancer b is much taller: on b's own bones the root is where b's is, on a's where a's is, for every style."""
+    model = make(cut, DEEPFAKE, shortcut=True, latent=32)
+    sequence = model.encode_motion(duet.a, "ab")
+    for body, true in ((duet.b.skeleton, duet.b), (duet.a.skeleton, duet.a), (None, duet.b)):
+        for style_weight in (1.0, 0.0):
+            made = model.decode_motion(sequence, body, style_weight, feet=False)
+            assert abs(made.positions[:, 0, 2].mean() / true.positions[:, 0, 2].mean() - 1) < 0.05
+
+
+def test_facing_and_path_are_no_style(cut):
+    model = make(cut, DEEPFAKE)
+    a, b = model.target_mean_a, model.target_mean_b
+    same = [0, 1, 2, 3, len(a) - 3, len(a) - 2]  # the root's rotation, and where it is on the floor
+    assert torch.equal(a[same], b[same]) and abs(a[-1] - b[-1]) > 0.05 and not torch.equal(a[4:-3], b[4:-3])
+    assert torch.equal(model.target_scale_a, model.target_scale_b)
+
+
 def test_the_styles_of_source_and_target_are_the_ends_of_a_style_weight(duet, cut):
     model = make(cut, DEEPFAKE, shortcut=True)
     own, swapped = (model.translate(duet.a, route, body=duet.a.skeleton) for route in ("aa", "ab"))

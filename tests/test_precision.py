@@ -259,7 +259,7 @@ def made_of(kind, duets, pairs, strings):
     if kind == "duet":
         return duet_model(pairs), [pairs[:]]
     if kind == "rotations":
-        model, cut = turning_model(duets, routes=("aa", "bb"), form="6d", shortcut=True)
+        model, cut = turning_model(duets, routes=("aa", "bb"), rotation_format="6d", shortcut=True)
         return model, [cut[:]]
     if kind == "springs":
         return particle_model(decoder="law"), simulate("springs", 20, 4, seed=1)
@@ -354,7 +354,7 @@ def test_components_are_no_network_and_lose_no_digit(duets):
     with torch.no_grad():
         model.detail.normal_()
     near(lambda: torch.from_numpy(model.dance(*model.read(duets[0].a[:16]), detail=3)[0].positions), 0.0, 0.0)
-    model, _ = turning_model(duets, routes=("aa", "bb"), form="6d", shortcut=True)
+    model, _ = turning_model(duets, routes=("aa", "bb"), rotation_format="6d", shortcut=True)
     near(lambda: torch.from_numpy(model.translate(duets[0].a, "ab").positions), 0.0, 0.0)
 
 

@@ -58,13 +58,13 @@ class WindowTranslator(VAERNN):
 
     def _leverage(self) -> torch.Tensor:
         """How much each target feature counts for the components, [W]: the root of how many joints a joint moves."""
-        size, s = FORMATS[self.settings.rotation_format], self.settings
-        if not s.leverage:
+        if not self.settings.leverage:
             return torch.ones(self.widths()[1])
-        moved = [1.0] * len(self.skeleton)
+        moved = torch.ones(len(self.skeleton))
         for parent, child in reversed(self.skeleton.bones):
             moved[parent] += moved[child]
-        return torch.tensor([each for each in moved for _ in range(size)] + 3 * [10.0]).sqrt()
+        moved = moved.repeat_interleave(FORMATS[self.settings.rotation_format])
+        return torch.cat([moved, torch.full((3,), 10.0)]).sqrt()  # the root's path counts as ten joints
 
     def widths(self) -> tuple[int, int]:
         """How many numbers describe a frame of the source, and one of the target."""

@@ -320,18 +320,19 @@ def test_a_phrase_in_bfloat16(duets):
 
 @pytest.mark.parametrize("routes", [("ab",), ("aa", "bb")])
 def test_a_translation_in_bfloat16(duets, routes):
-    model, _ = turning_model(duets, routes=routes, form="6d", shortcut=len(routes) == 2)
-    for writer in model.writers.values():  # with a shortcut it begins by adding nothing
-        nn.init.normal_(writer.to_pose.weight, std=0.02)
-    for mix in (1.0, 0.5) if len(routes) == 2 else (1.0,):
-        near(lambda mix=mix: torch.from_numpy(model.translate(duets[0].a, "ab", mix=mix).positions), 1e-6, 0.15)
+    model, _ = turning_model(duets, routes=routes, rotation_format="6d", shortcut=len(routes) == 2)
+    for decoder in model.decoders.values():  # with a shortcut it begins by adding nothing
+        nn.init.normal_(decoder.output.weight, std=0.02)
+    for weight in (1.0, 0.5) if len(routes) == 2 else (1.0,):
+        near(lambda weight=weight: torch.from_numpy(model.translate(duets[0].a, "ab", style_weight=weight).positions),
+             1e-6, 0.15)
 
 
 def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
     """So what is made of it (logarithms, distances, losses) is not in half precision by accident."""
     solo, cut = solo_model(duets)
-    turning, _ = turning_model(duets, form="6d")
-    reader, writer = turning.readers["a"], turning.writers["b"]
+    turning, _ = turning_model(duets, rotation_format="6d")
+    encoder, decoder = turning.encoders["a"], turning.decoders["b"]
     duet, bodies, joints = duet_model(pairs).readers["a"], particle_model(), string_model(strings)
     coded = DuetAsCoded(pairs.skeleton, ("time",), past=12, ahead=28, features=16, heads=2, latent=8, units=8)
     when, mask = torch.zeros(5, 16), torch.zeros(5, 5, dtype=torch.bool)
@@ -339,7 +340,7 @@ def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
         assert solo.to_mean(torch.ones(1, 12)).dtype == torch.bfloat16  # autocast is on
         said = (solo.encode(solo.seen(cut[:2])[0]), solo.decode(torch.zeros(2, 8), whole=False),
                 duet.encode(torch.zeros(2, 5, duet.open.in_features), when, mask), duet.decode(torch.zeros(2, 5, 8)),
-                reader(torch.zeros(2, 16, reader.listen.input_size)), writer(torch.zeros(2, 1, 8)),
+                encoder(torch.zeros(2, 16, encoder.lstm.input_size)), decoder(torch.zeros(2, 1, 8)),
                 bodies.encode(simulate("springs", 2, 4).states),
                 joints.encoder(torch.zeros(2, 2, 29, 240), joints.graph), joints.read(strings[:1][:, :40]).logits,
                 GCN(9, 4)(torch.zeros(2, 3, 29, 9), joints.graph)[0],

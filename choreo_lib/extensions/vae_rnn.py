@@ -152,7 +152,7 @@ class WindowTranslator(VAERNN):
         return mean, log_variance
 
     def decode(self, latent: torch.Tensor, who: str, origin: torch.Tensor | float = 0.0) -> Decoded:
-        """Decode latents [B, C, Z] as a dancer, whose root's path is told from ``origin`` (see `origin`)."""
+        """Decode latents [B, C, Z] as a dancer, whose root's path is relative to ``origin`` (see `origin`)."""
         x = self.decoders[who](latent) if self.settings.networks else torch.zeros((), device=latent.device)
         if self.pca is not None:
             x = x + self.pca.decode(latent)

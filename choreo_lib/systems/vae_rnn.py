@@ -141,11 +141,11 @@ class VAERNN(System):
         return self.encoders["shared" if self.shared_encoder else who](source)
 
     def decode(self, latent: torch.Tensor, who: str, origin: torch.Tensor | float = 0.0) -> Decoded:
-        """Decode latent vectors [B, Z] as a dancer, whose root's path is told from ``origin`` (see `origin`)."""
+        """Decode latent vectors [B, Z] as a dancer, whose root's path is relative to ``origin`` (see `origin`)."""
         return self.decoded(self.decoders[who](latent), origin)
 
     def origin(self, source: torch.Tensor) -> torch.Tensor | float:
-        """From where a target's path is told: the path [B, T, 3] of the source [B, T, W]; of a deepfake, 0."""
+        """What a target's path is relative to: the path [B, T, 3] of the source [B, T, W]; of a deepfake, 0."""
         return 0.0 if self.shared_encoder else source[..., -3:]
 
     def loss(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:

@@ -107,6 +107,11 @@ class MotionTranslator(WindowTranslator):
 
     rotations_matter = True  # so `choreo_lib.conform` brings rotations to this model's rest bones
 
+    @property
+    def fps(self) -> float:
+        """Frames a second of the takes that this model knows."""
+        return float(self.settings.fps)
+
     def possible_routes(self) -> tuple[str, ...]:
         """Sources and targets that this model can be asked for."""
         return ("aa", "bb", "ab", "ba") if self.shared_encoder else tuple(self.settings.routes)

@@ -85,7 +85,7 @@ VALUES = {  # what an argument of this name is given, if the verb has no default
     "device": "cpu", "high": 1.0, "step": 3, "source": ("a", "left_wrist"), "target": ("b", "left_wrist"), "lag": 3,
     "strength": 0.5, "answer": 3, "change": torch.zeros(4), "number": 1, "amplitude": 0.5, "period": 5.0,
     "made": MOTION, "sources": cl.OURS, "result": {"pose_landmarks": [], "pose_world_landmarks": []},
-    "turns": TURNS[:2][:, :, 0, :, 3:], "roots": TURNS[:2][:, :, 0, 0, :3], "indices": slice(2), "candidates": "head",
+    "indices": slice(2), "candidates": "head",
     "index": np.zeros((5, 2), int), "joints": ("left_wrist",), "spread": torch.eye(3), "onto": torch.eye(3),
 }
 SPECIAL = {  # of one verb, where the name alone does not say
@@ -115,6 +115,7 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "translator.translate": {"motion": MOTION[:40]}, "translator.encode_motion": {"motion": MOTION[:40]},
     "latents.interpolate": {"other": READ, "share": 0.5}, "random_walk": {"size": 0.1},
     "decode_motion": {"sequence": READ, "feet": False}, "sinusoid": {"unit": 1},
+    "overlap_add": {"rotations": TURNS[:2][:, :, 0, :, 3:], "root": TURNS[:2][:, :, 0, 0, :3]},
     "Windows.subset": {"which": torch.tensor([0, 1])}, "arrows": {"frame": 10},
     "ghost": {"frame": 0}, "at_tempo": {"length": 10}, "cut": {"length": 20}, "clock": {"frames": 8, "features": 6},
     "resampled": {"fps": 20.0}, "coupling": {"duet": None}, "cross_correlation": {"fps": 30.0}, "Schedule": {"rise": 1},

@@ -21,11 +21,11 @@ from choreo_lib.training import recipes
 TAKES = ("salsa/Medium_01", "salsa/Hard_04", "salsa/move_02_02")  # of each kind of dance one
 ROWS = {
     "as in the recipe": {},
-    "quaternions": {"form": "quaternion"},
-    "one code": {"codes": 1},
-    "turns alone": {"position": 0.0, "velocity": 0.0},
+    "quaternions": {"rotation_format": "quaternion"},
+    "one latent vector": {"segments": 1},
+    "rotations alone": {"position": 0.0, "velocity": 0.0},
     "no dropout": {"dropout": 0.0},
-    "price ten times as high": {"kl": Schedule(1e-3)},
+    "KL weight ten times as high": {"kl": Schedule(1e-3)},
 }
 PLAN = replace(recipes.ROTATION_TRAINING["full"], epochs=10)
 
@@ -52,8 +52,8 @@ def main(names):
         for out in TAKES:
             model, train = learned([take for key, take in takes.items() if key != out], ROWS[name])
             table = evaluate_translation(model, train, windows.cut(takes[out], 64, stride=8, rotations=True))
-            found.append([table["model"][key] for key in ("error_mm", "aligned_mm")])
-            rivals.append([table["ridge"][key] for key in ("error_mm", "aligned_mm")])
+            found.append([table["model"][key] for key in ("error_mm", "aligned_error_mm")])
+            rivals.append([table["ridge"][key] for key in ("error_mm", "aligned_error_mm")])
         if not shown:
             shown = show("ridge", rivals)
         show(name, found)

@@ -13,9 +13,9 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
+from choreo_lib.body.blending import overlap_add
 from choreo_lib.body.skeleton import positions_of
-from choreo_lib.extensions import VAERNN
-from choreo_lib.extensions.latent_sequence import blend
+from choreo_lib.extensions import MotionTranslator
 from choreo_lib.sets import windows
 
 
@@ -35,10 +35,10 @@ def steps(routes: tuple[str, ...], precision: torch.dtype) -> tuple[float, float
     cut = windows.cut([cl.synthetic.duet("mirror", 200, seed=seed) for seed in range(4)], 64, 8, rotations=True)
     body = cl.Skeleton(cut.skeleton.names[:28], cut.skeleton.parents[:28])  # a toe is left away: 28 joints
     batch = cut[:16][:, :, :, :28].contiguous()
-    model = VAERNN(body, routes)
+    model = MotionTranslator(body, routes=routes)
     model.fit_statistics([batch])
     optimiser = torch.optim.Adam(model.parameters(), 1e-4)
-    listening = [next(iter(model.readers.values())).listen, next(iter(model.writers.values())).speak]
+    listening = [next(iter(part.values())).lstm for part in (model.encoders, model.decoders)]
 
     def step():
         with torch.autocast("cpu", precision, enabled=precision != torch.float32):
@@ -73,7 +73,7 @@ def blending(count: int = 40) -> None:
                 for j in range(28):
                     Slerp([0, 1], Rotation.from_quat(np.stack([turns[k, 32 + t, j], turns[k + 1, t, j]])))(share[t])
 
-    ours, theirs = times(lambda: blend(turns, roots)) / count, times(loop, 1) / 4
+    ours, theirs = times(lambda: overlap_add(turns, roots)) / count, times(loop, 1) / 4
     print(f"blending a window: {ours:.3f} ms; a loop over frames and joints {theirs:.1f} ms; ratio {theirs / ours:.0f}")
 
 

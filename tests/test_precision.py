@@ -23,7 +23,16 @@ from choreo_lib.__main__ import main
 from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.core import precision
-from choreo_lib.extensions import NRI, VAERNN, DanceNRI, DuetForecaster, PhraseVAE, dance_nri, nri_decoders, signals
+from choreo_lib.extensions import (
+    NRI,
+    DanceNRI,
+    DuetForecaster,
+    MotionTranslator,
+    PhraseVAE,
+    dance_nri,
+    nri_decoders,
+    signals,
+)
 from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
 from choreo_lib.extensions.graph_cells import GCN, GCNLSTM
 from choreo_lib.extensions.stream import Guidance
@@ -167,7 +176,7 @@ def solo_model(duets, **wishes):
 def turning_model(duets, **wishes):
     torch.manual_seed(0)
     cut = windows.cut(duets, 16, 4, rotations=True)
-    model = VAERNN(cut.skeleton, **{**TURN, **wishes})
+    model = MotionTranslator(cut.skeleton, **{**TURN, **wishes})
     model.fit_statistics(cut.batches(8))
     return model, cut
 
@@ -180,8 +189,9 @@ def test_every_branch_of_the_solo_model(duets, wishes):
 
 
 @pytest.mark.parametrize("wishes", [
-    {}, {"form": "6d", "velocity": 5.0}, {"routes": ("ab", "ba")}, {"routes": ("aa", "bb")},
-    {"routes": ("aa", "bb"), "form": "6d", "shortcut": True, "codes": 4}, {"shortcut": True, "dropout": 0.3}], ids=str)
+    {}, {"rotation_format": "6d", "velocity": 5.0}, {"routes": ("ab", "ba")}, {"routes": ("aa", "bb")},
+    {"routes": ("aa", "bb"), "rotation_format": "6d", "shortcut": True, "segments": 4},
+    {"shortcut": True, "dropout": 0.3}], ids=str)
 def test_every_branch_of_the_model_of_rotations(duets, wishes):
     model, cut = turning_model(duets, **wishes)
     learns(model, [cut[:6]] * 2, steps=2)
@@ -258,7 +268,7 @@ def made_of(kind, duets, pairs, strings):
     if kind == "duet":
         return duet_model(pairs), [pairs[:]]
     if kind == "rotations":
-        model, cut = turning_model(duets, routes=("aa", "bb"), form="6d", shortcut=True)
+        model, cut = turning_model(duets, routes=("aa", "bb"), rotation_format="6d", shortcut=True)
         return model, [cut[:]]
     if kind == "springs":
         return particle_model(decoder="law"), simulate("springs", 20, 4, seed=1)
@@ -324,18 +334,19 @@ def test_a_phrase_in_bfloat16(duets):
 
 @pytest.mark.parametrize("routes", [("ab",), ("aa", "bb")])
 def test_a_translation_in_bfloat16(duets, routes):
-    model, _ = turning_model(duets, routes=routes, form="6d", shortcut=len(routes) == 2)
-    for writer in model.writers.values():  # with a shortcut it begins by adding nothing
-        nn.init.normal_(writer.to_pose.weight, std=0.02)
-    for mix in (1.0, 0.5) if len(routes) == 2 else (1.0,):
-        near(lambda mix=mix: torch.from_numpy(model.translate(duets[0].a, "ab", mix=mix).positions), 1e-6, 0.15)
+    model, _ = turning_model(duets, routes=routes, rotation_format="6d", shortcut=len(routes) == 2)
+    for decoder in model.decoders.values():  # with a shortcut it begins by adding nothing
+        nn.init.normal_(decoder.output.weight, std=0.02)
+    for weight in (1.0, 0.5) if len(routes) == 2 else (1.0,):
+        near(lambda weight=weight: torch.from_numpy(model.translate(duets[0].a, "ab", style_weight=weight).positions),
+             1e-6, 0.15)
 
 
 def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
     """So what is made of it (logarithms, distances, losses) is not in half precision by accident."""
     solo, cut = solo_model(duets)
-    turning, _ = turning_model(duets, form="6d")
-    reader, writer = turning.readers["a"], turning.writers["b"]
+    turning, _ = turning_model(duets, rotation_format="6d")
+    encoder, decoder = turning.encoders["a"], turning.decoders["b"]
     duet, bodies, joints = duet_model(pairs).vaes["a"], particle_model(), string_model(strings)
     coded = DuetAsCoded(pairs.skeleton, ("time",), past=12, ahead=28, features=16, heads=2, latent=8, hidden=8)
     when, mask = torch.zeros(5, 16), torch.zeros(5, 5, dtype=torch.bool)
@@ -344,7 +355,7 @@ def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
         said = (solo.encode(solo.canonicalise(cut[:2])[0]), solo.decode(torch.zeros(2, 8), project_bones=False),
                 duet.encode(torch.zeros(2, 5, duet.input_proj.in_features), when, mask),
                 duet.decode(torch.zeros(2, 5, 8)),
-                reader(torch.zeros(2, 16, reader.listen.input_size)), writer(torch.zeros(2, 1, 8)),
+                encoder(torch.zeros(2, 16, encoder.lstm.input_size)), decoder(torch.zeros(2, 1, 8)),
                 bodies.encode(simulate("springs", 2, 4).states),
                 joints.encoder(torch.zeros(2, 2, 29, 240), joints.graph), joints.read(strings[:1][:, :40]).logits,
                 GCN(9, 4)(torch.zeros(2, 3, 29, 9), joints.graph)[0],
@@ -364,7 +375,7 @@ def test_components_are_no_network_and_lose_no_digit(duets):
         return torch.from_numpy(model.decode_motion(*model.encode_motion(phrase), residual_seed=3)[0].positions)
 
     near(again, 0.0, 0.0)
-    model, _ = turning_model(duets, routes=("aa", "bb"), form="6d", shortcut=True)
+    model, _ = turning_model(duets, routes=("aa", "bb"), rotation_format="6d", shortcut=True)
     near(lambda: torch.from_numpy(model.translate(duets[0].a, "ab").positions), 0.0, 0.0)
 
 

@@ -10,20 +10,23 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
+from choreo_lib.body.blending import overlap_add
 from choreo_lib.body.rotations import slerp
 from choreo_lib.body.skeleton import positions_of
-from choreo_lib.extensions import VAERNN
-from choreo_lib.extensions.latent_sequence import blend
-from choreo_lib.extensions.vae_rnn import gaussian_ot_map
+from choreo_lib.extensions import MotionTranslator
+from choreo_lib.extensions.lapped_pca import LappedPCA
+from choreo_lib.extensions.motion_translator import ABLATIONS
+from choreo_lib.extensions.optimal_transport import gaussian_ot_map
+from choreo_lib.extensions.vae_rnn_networks import Config
 from choreo_lib.sets import windows
 from choreo_lib.systems import losses
 from choreo_lib.systems.losses import Schedule
 
 SMALL = {"frames": 16, "latent": 8, "hidden": 12, "dense": 16}
-FAKES = ("aa", "bb")
+DEEPFAKE = ("aa", "bb")
 
 
-def turns(*shape, seed=0, dtype=torch.float64):
+def random_rotations(*shape, seed=0, dtype=torch.float64):
     return torch.nn.functional.normalize(
         torch.randn(*shape, 4, generator=torch.Generator().manual_seed(seed), dtype=dtype), dim=-1)
 
@@ -42,9 +45,9 @@ def cut(duet):
     return windows.cut(duet, 16, 3, rotations=True)
 
 
-def make(cut, routes=("ab",), **wishes):
+def make(cut, routes=("ab",), **settings):
     torch.manual_seed(0)
-    model = VAERNN(cut.skeleton, routes, **{**SMALL, **wishes})
+    model = MotionTranslator(cut.skeleton, routes=routes, **{**SMALL, **settings})
     model.fit_statistics(cut.batches(16))
     return model
 
@@ -53,25 +56,26 @@ def make(cut, routes=("ab",), **wishes):
 
 
 def test_the_difference_of_rotations_is_what_scipy_measures():
-    one, other = turns(200), turns(200, seed=1)
+    one, other = random_rotations(200), random_rotations(200, seed=1)
     angle = (Rotation.from_quat(one) * Rotation.from_quat(other).inv()).magnitude()
     np.testing.assert_allclose(losses.rotation_difference(one, other), 4 * np.sin(angle / 2) ** 2, atol=1e-9)
 
 
 def test_q_and_minus_q_cost_the_same_and_pull_the_same_way():
-    one, other = turns(50), turns(50, seed=1)
-    told = []
+    one, other = random_rotations(50), random_rotations(50, seed=1)
+    found = []
     for sign in (1, -1):
         free = one.clone().requires_grad_()
         losses.rotation_difference(free, sign * other).sum().backward()
-        told.append((losses.rotation_difference(one, sign * other), free.grad))
-    assert torch.equal(told[0][0], told[1][0]) and torch.equal(told[0][1], told[1][1])
-    assert told[0][1].abs().max() > 0.1
-    assert torch.equal(losses.rotation_difference(-one, other), told[0][0])
+        found.append((losses.rotation_difference(one, sign * other), free.grad))
+    assert torch.equal(found[0][0], found[1][0]) and torch.equal(found[0][1], found[1][1])
+    assert found[0][1].abs().max() > 0.1
+    assert torch.equal(losses.rotation_difference(-one, other), found[0][0])
 
 
 def test_slerp_goes_as_scipy_goes_and_the_shorter_way():
-    one, other, share = turns(60), turns(60, seed=1), torch.linspace(0, 1, 60, dtype=torch.float64)
+    one, other = random_rotations(60), random_rotations(60, seed=1)
+    share = torch.linspace(0, 1, 60, dtype=torch.float64)
     for sign in (1, -1):
         made = slerp(one, sign * other, share)
         for k in range(60):
@@ -81,7 +85,7 @@ def test_slerp_goes_as_scipy_goes_and_the_shorter_way():
 
 def test_forward_kinematics_has_its_gradient_in_double_precision(duet):
     skeleton = cl.Skeleton(duet.a.skeleton.names[:5], duet.a.skeleton.parents[:5], duet.a.skeleton.offsets[:5])
-    q, root, bones = turns(2, 5), torch.randn(2, 3).double(), torch.randn(2, 5, 3).double()
+    q, root, bones = random_rotations(2, 5), torch.randn(2, 3).double(), torch.randn(2, 5, 3).double()
     run = lambda *x: cl.forward_kinematics(skeleton, torch.nn.functional.normalize(x[0], dim=-1), *x[1:])[0]  # noqa: E731
     assert torch.autograd.gradcheck(run, [x.requires_grad_() for x in (q, root, bones)])
 
@@ -92,7 +96,7 @@ def test_forward_kinematics_has_its_gradient_in_double_precision(duet):
 def test_blended_windows_of_one_take_are_the_take(duet):
     batch = windows.cut(duet.a, 16, 8, rotations=True)[:][:, :, 0].double()
     signs = torch.where(torch.rand(len(batch), 1, 1, 1) < 0.5, -1.0, 1.0)  # each window has a sign of its own
-    q, root = blend(batch[..., 3:] * signs, batch[..., 0, :3])
+    q, root = overlap_add(batch[..., 3:] * signs, batch[..., 0, :3])
     last = len(q)
     assert last == (len(batch) + 1) * 8
     np.testing.assert_allclose(root, duet.a.positions[:last, 0], atol=1e-6)
@@ -101,8 +105,8 @@ def test_blended_windows_of_one_take_are_the_take(duet):
 
 
 def test_a_seam_is_a_hann_window_and_slerp():
-    q, root = turns(2, 8, 3), torch.randn(2, 8, 3, generator=torch.Generator().manual_seed(3)).double()
-    made, path = blend(q, root)
+    q, root = random_rotations(2, 8, 3), torch.randn(2, 8, 3, generator=torch.Generator().manual_seed(3)).double()
+    made, path = overlap_add(q, root)
     hann = np.sin(np.pi * (np.arange(8) + 0.5) / 8) ** 2
     for k in range(4):
         np.testing.assert_allclose(path[4 + k], hann[4 + k] * root[0, 4 + k] + hann[k] * root[1, k], atol=1e-12)
@@ -115,53 +119,55 @@ def test_a_seam_is_a_hann_window_and_slerp():
 # The model
 
 
-@pytest.mark.parametrize("wishes", [
-    {}, {"routes": ("ba",), "form": "6d"}, {"routes": ("ab", "ba"), "codes": 4},
-    {"routes": FAKES, "form": "6d", "codes": 2, "shortcut": True}, {"routes": FAKES, "shortcut": True, "velocity": 1.0},
+@pytest.mark.parametrize("settings", [
+    {}, {"routes": ("ba",), "rotation_format": "6d"}, {"routes": ("ab", "ba"), "segments": 4},
+    {"routes": DEEPFAKE, "rotation_format": "6d", "segments": 2, "shortcut": True, "leverage": True},
+    {"routes": DEEPFAKE, "shortcut": True, "velocity": 1.0}, {"skip": False, "show_positions": False},
 ])  # fmt: skip
-def test_it_learns_and_every_part_hears_of_it(cut, wishes):
-    model = make(cut, **wishes, kl=Schedule(1e-5))
+def test_it_learns_and_the_gradient_reaches_every_parameter(cut, settings):
+    model = make(cut, **settings, kl=Schedule(1e-5))
     optimiser, first = torch.optim.Adam(model.parameters(), 5e-3), None
     for step in range(60):
-        told = model.loss(cut[:16], step)
+        terms = model.loss(cut[:16], step)
         optimiser.zero_grad()
-        told["loss"].backward()
+        terms["loss"].backward()
         optimiser.step()
-        first = first or told["loss"].item()
-    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    assert not silent and told["loss"].item() < 0.7 * first
-    again = VAERNN.from_config(model.config())
+        first = first or terms["loss"].item()
+    without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not without and terms["loss"].item() < 0.7 * first
+    again = MotionTranslator.from_config(model.config())
     again.load_state_dict(model.state_dict())
     assert torch.equal(again.eval().loss(cut[:4], 0)["loss"], model.eval().loss(cut[:4], 0)["loss"])
 
 
 def test_each_loss_is_what_it_says(cut):
     weights = [1.0 + k % 3 for k in range(len(cut.skeleton))]
-    model = make(cut, ("ab",), joints=weights, unit=2.0, position=3.0, rotation=4.0, velocity=5.0, kl=Schedule(0.5))
+    model = make(cut, ("ab",), joint_weights=weights, norm=2.0, position=3.0, rotation=4.0, velocity=5.0,
+                 kl=Schedule(0.5))
     model.eval()
     batch = cut[:6]
-    told = model.loss(batch, None)
-    prices = {"unit": 2, "position": 3, "rotation": 4, "velocity": 5, "kl_nats": 0.5}
-    want = sum(price * told[name] for name, price in prices.items())
-    torch.testing.assert_close(told["loss"], want)
-    heard, _, frame, body = model.told(batch, "ab")
-    mean, log_variance = model.encode(heard, "a")
-    raw, q, root = model.decode(mean, "b", heard[..., -3:])
+    terms = model.loss(batch, None)
+    weights_of = {"norm": 2, "position": 3, "rotation": 4, "velocity": 5, "kl_nats": 0.5}
+    want = sum(weight * terms[name] for name, weight in weights_of.items())
+    torch.testing.assert_close(terms["loss"], want)
+    source, _, frame, body = model.source_and_target(batch, "ab")
+    mean, log_variance = model.encode(source, "a")
+    raw, q, root = model.decode(mean, "b", source[..., -3:])
     made = cl.forward_kinematics(cut.skeleton, q, root, body)[0]
     true = frame.to_local(positions_of(cut.skeleton, batch[:, :, 1]))  # each with its own dancer's bones
     off = (made - true).norm(dim=-1)
-    torch.testing.assert_close(told["position"], (off * torch.tensor(weights)).sum(-1).mean() / sum(weights))
-    torch.testing.assert_close(told["error_m"], off.mean())
+    torch.testing.assert_close(terms["position"], (off * torch.tensor(weights)).sum(-1).mean() / sum(weights))
+    torch.testing.assert_close(terms["error_m"], off.mean())
     steps = (made - true).diff(dim=1).norm(dim=-1)
-    torch.testing.assert_close(told["velocity"], (steps * torch.tensor(weights)).sum(-1).mean() / sum(weights))
+    torch.testing.assert_close(terms["velocity"], (steps * torch.tensor(weights)).sum(-1).mean() / sum(weights))
     lengths = raw[..., :-3].unflatten(-1, (-1, 4)).norm(dim=-1)
-    torch.testing.assert_close(told["unit"], ((lengths - 1) ** 2).mean())
-    torch.testing.assert_close(told["kl_nats"], losses.kl_per_unit(mean.flatten(1), log_variance.flatten(1)).sum())
+    torch.testing.assert_close(terms["norm"], ((lengths - 1) ** 2).mean())
+    torch.testing.assert_close(terms["kl_nats"], losses.kl_per_unit(mean.flatten(1), log_variance.flatten(1)).sum())
 
 
 def test_the_sign_of_a_quaternion_in_the_data_changes_nothing(cut):
-    for form in ("quaternion", "6d"):
-        model = make(cut, form=form).eval()
+    for rotation_format in ("quaternion", "6d"):
+        model = make(cut, rotation_format=rotation_format).eval()
         batch = cut[:5]
         flipped = batch.clone()
         flipped[:, :, :, 1::2, 3:] *= -1
@@ -169,7 +175,7 @@ def test_the_sign_of_a_quaternion_in_the_data_changes_nothing(cut):
             torch.testing.assert_close(model.loss(flipped, 0)[name], value)
 
 
-@pytest.mark.parametrize("routes", [("ab",), FAKES])
+@pytest.mark.parametrize("routes", [("ab",), DEEPFAKE])
 def test_moving_the_room_moves_what_is_made_with_it(duet, cut, routes):
     model = make(cut, routes)
     moved = duet.a.transformed((2, -1, 0), turn=2.5)
@@ -198,16 +204,39 @@ def test_a_root_is_as_high_as_the_legs_are_long(duet, cut, share):
         return cl.Motion.from_rotations(motion.rotations, share * motion.positions[:, 0], motion.fps, body)
 
     small = [sized(motion) for motion in duet]
-    model, fake = make(cut), make(cut, FAKES, shortcut=True, latent=32)
+    model, fake = make(cut), make(cut, DEEPFAKE, shortcut=True, latent=32)
     for made, true in ((model.translate(small[0], body=small[1].skeleton, feet=False), small[1]),
                        (fake.translate(duet.a, "aa", body=small[0].skeleton, feet=False), small[0])):
         assert abs(made.positions[:, 0, 2].mean() / true.positions[:, 0, 2].mean() - 1) < 0.06
 
 
-def test_the_manner_of_who_was_read_and_of_who_is_written_are_the_ends_of_a_mix(duet, cut):
-    model = make(cut, FAKES, shortcut=True)
+def test_a_deepfake_stands_as_high_as_the_legs_are_long(duet, cut):
+    """As high as the dancer whose style it is, times how much longer the legs are than that dancer's."""
+    model = make(cut, DEEPFAKE, shortcut=True, latent=32)
+    sequence = model.encode_motion(duet.a, "ab")
+    for body in (duet.b.skeleton, duet.a.skeleton, None):
+        for style_weight, styled in ((1.0, duet.b), (0.0, duet.a)):
+            made = model.decode_motion(sequence, body, style_weight, feet=False)
+            longer = leg_length(body or duet.b.skeleton) / leg_length(styled.skeleton)
+            assert made.positions[:, 0, 2].mean() == pytest.approx(longer * styled.positions[:, 0, 2].mean(), rel=0.02)
+
+
+def leg_length(skeleton):
+    return sum(np.linalg.norm(skeleton.offsets[skeleton.index(f"left_{part}")]) for part in ("hip", "knee", "ankle"))
+
+
+def test_facing_and_path_are_no_style(cut):
+    model = make(cut, DEEPFAKE)
+    a, b = model.target_mean_a, model.target_mean_b
+    same = [0, 1, 2, 3, len(a) - 3, len(a) - 2]  # the root's rotation, and where it is on the floor
+    assert torch.equal(a[same], b[same]) and abs(a[-1] - b[-1]) > 0.05 and not torch.equal(a[4:-3], b[4:-3])
+    assert torch.equal(model.target_scale_a, model.target_scale_b)
+
+
+def test_the_styles_of_source_and_target_are_the_ends_of_a_style_weight(duet, cut):
+    model = make(cut, DEEPFAKE, shortcut=True)
     own, swapped = (model.translate(duet.a, route, body=duet.a.skeleton) for route in ("aa", "ab"))
-    ends = [model.translate(duet.a, "ab", body=duet.a.skeleton, mix=mix) for mix in (0.0, 1.0, 0.5)]
+    ends = [model.translate(duet.a, "ab", body=duet.a.skeleton, style_weight=weight) for weight in (0.0, 1.0, 0.5)]
     np.testing.assert_allclose(ends[0].positions, own.positions, atol=1e-4)
     np.testing.assert_array_equal(ends[1].positions, swapped.positions)
     half = [np.linalg.norm(ends[2].positions - end.positions, axis=-1).mean() for end in ends[:2]]
@@ -215,29 +244,30 @@ def test_the_manner_of_who_was_read_and_of_who_is_written_are_the_ends_of_a_mix(
 
 
 def test_principal_components_alone_rebuild_most(cut):
-    told = [float(make(cut, FAKES, shortcut=True, latent=latent, codes=2).eval().loss(cut[:], None)["error_m"])
-            for latent in (4, 32)]
-    assert told[1] < 0.5 * told[0] and told[1] < 0.02
+    errors = [float(make(cut, DEEPFAKE, shortcut=True, latent=latent, segments=2).eval().loss(cut[:], None)["error_m"])
+              for latent in (4, 32)]
+    assert errors[1] < 0.5 * errors[0] and errors[1] < 0.02
 
 
-def test_codes_of_the_same_moment_have_the_same_time(duet, cut):
-    phrases = make(cut, codes=4).read(duet.a)
-    assert phrases.codes.shape == (len(phrases.clock), 4, 8)
-    assert phrases.clock[:3].tolist() == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
+def test_latents_of_the_same_moment_have_the_same_time(duet, cut):
+    sequence = make(cut, segments=4).encode_motion(duet.a)
+    assert sequence.latents.shape == (len(sequence.moments), 4, 8)
+    assert sequence.moments[:3].tolist() == [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7]]
 
 
-@pytest.mark.parametrize(("wish", "word"), [
-    ({"routes": ("ab", "bb")}, "routes"), ({"form": "euler"}, "quaternion or 6d"), ({"codes": 3}, "whole codes"),
-    ({"joints": [1.0]}, "weights"), ({"frames": 15}, "overlap"),
+@pytest.mark.parametrize(("setting", "word"), [
+    ({"routes": ("ab", "bb")}, "routes"), ({"rotation_format": "euler"}, "quaternion or 6d"),
+    ({"segments": 3}, "whole segments"), ({"joint_weights": [1.0]}, "weights"), ({"frames": 15}, "overlap"),
+    ({"networks": False}, "shortcut"),
 ])  # fmt: skip
-def test_what_it_cannot_be_is_refused(cut, wish, word):
+def test_what_it_cannot_be_is_refused(cut, setting, word):
     with pytest.raises(ValueError, match=word):
-        VAERNN(cut.skeleton, **{**SMALL, **wish})
+        MotionTranslator(cut.skeleton, **{**SMALL, **setting})
 
 
 @pytest.mark.parametrize(("change", "route", "word"), [
     (lambda m: m[:15], None, "15 frames"), (lambda m: replace(m, rotations=None), None, "no joint rotations"),
-    (lambda m: replace(m, fps=25), None, "25 frames a second"), (lambda m: m, "ba", "this model goes ab"),
+    (lambda m: replace(m, fps=25), None, "25 frames a second"), (lambda m: m, "ba", "this model has ab"),
     (lambda m: cl.load_duet("synthetic/mirror").a, None, None),
 ])  # fmt: skip
 def test_what_it_cannot_read_is_refused(duet, cut, change, route, word):
@@ -251,22 +281,43 @@ def test_what_it_cannot_read_is_refused(duet, cut, change, route, word):
 
 def test_what_it_cannot_write_is_refused(duet, cut):
     model = make(cut)
-    with pytest.raises(ValueError, match="mix"):
-        model.translate(duet.a, mix=0.5)
+    with pytest.raises(ValueError, match="style_weight"):
+        model.translate(duet.a, style_weight=0.5)
     with pytest.raises(ValueError, match="joints"):
         model.translate(duet.a, body=cl.Skeleton(("pelvis",), (-1,), np.zeros((1, 3))))
 
 
-@pytest.mark.parametrize("codes", [1, 2, 4])
-def test_parts_that_overlap_add_up_to_the_window(cut, codes):
-    model = make(cut, FAKES, shortcut=True, codes=codes)
-    x = torch.randn(3, 16, len(model.leverage), generator=torch.Generator().manual_seed(0))
-    parts = model._parts(x)
-    assert parts.shape == (3, codes, 2 * 16 // codes * x.shape[2])
-    torch.testing.assert_close(model._whole(parts) / model.leverage, x)
+@pytest.mark.parametrize("segments", [1, 2, 4])
+def test_segments_that_overlap_add_up_to_the_window(segments):
+    weights = torch.linspace(0.5, 3, 5)
+    pca = LappedPCA(4, 16, segments, weights)
+    x = torch.randn(3, 16, 5, generator=torch.Generator().manual_seed(0))
+    parts = pca.split(x)
+    assert parts.shape == (3, segments, 2 * 16 // segments * 5)
+    torch.testing.assert_close(pca.join(parts), x)
+    twice = LappedPCA(4, 16, segments, 2 * weights)
+    torch.testing.assert_close(twice.split(x), 2 * parts)
 
 
-def test_one_cloud_is_carried_onto_the_other_and_by_the_shortest_way():
+def test_leverage_weighs_a_joint_by_how_many_it_moves(cut):
+    """And components then spend more on the joints that move many: these are nearer, and hands and feet are not."""
+    plain, lever = (make(cut, DEEPFAKE, shortcut=True, rotation_format="6d", leverage=each) for each in (False, True))
+    names, weights = cut.skeleton.names, lever.pca.weights[:-3].unflatten(0, (-1, 6))
+    moved = weights[:, 0] ** 2
+    assert (plain.pca.weights == 1).all() and (weights == weights[:, :1]).all()
+    want = {"pelvis": len(names), "left_elbow": 4, "head": 1}  # elbow, wrist, thumb and middle finger
+    assert {name: round(float(moved[names.index(name)])) for name in want} == want
+    torch.testing.assert_close(lever.pca.weights[-3:] ** 2, torch.full((3,), 10.0))  # the root's path
+    errors = []
+    for model in (plain, lever):
+        _, target, *_ = model.source_and_target(cut[:], "aa")
+        x = model.normalise(target, "target", "a")
+        off = (model.pca.decode(model.pca.encode(x)) - x)[..., :-3].unflatten(-1, (-1, 6)).square().mean((0, 1, 3))
+        errors.append([float(off[each].mean()) for each in (moved > 20, moved < 5)])
+    assert errors[1][0] < errors[0][0] and errors[1][1] > errors[0][1]
+
+
+def test_one_gaussian_is_moved_onto_the_other_and_by_the_shortest_way():
     """Beside SciPy's roots of matrices; and no other map that carries it goes less far."""
     from scipy.linalg import sqrtm
 
@@ -275,41 +326,87 @@ def test_one_cloud_is_carried_onto_the_other_and_by_the_shortest_way():
     way = gaussian_ot_map(one, other)
     torch.testing.assert_close(way @ one @ way.T, other, rtol=1e-4, atol=1e-3)
     torch.testing.assert_close(way, way.T, rtol=1e-4, atol=1e-4)
-    rival = torch.from_numpy(sqrtm(other.numpy()).real @ np.linalg.inv(sqrtm(one.numpy()).real)).float()
-    torch.testing.assert_close(rival @ one @ rival.T, other, rtol=1e-3, atol=1e-2)  # carries it too
-    far = [float(torch.trace((w - torch.eye(6)) @ one @ (w - torch.eye(6)).T)) for w in (way, rival)]
+    other_map = torch.from_numpy(sqrtm(other.numpy()).real @ np.linalg.inv(sqrtm(one.numpy()).real)).float()
+    torch.testing.assert_close(other_map @ one @ other_map.T, other, rtol=1e-3, atol=1e-2)  # moves it there too
+    far = [float(torch.trace((w - torch.eye(6)) @ one @ (w - torch.eye(6)).T)) for w in (way, other_map)]
     assert far[0] < far[1]
 
 
-def test_a_deepfake_has_the_others_usual_pose_and_reach(cut):
-    """What is written of codes of the one has the spread that the other's poses have."""
-    model = make(cut, FAKES, shortcut=True, latent=64, codes=8, hidden=8).eval()
-    heard, said, *_ = model.told(cut[:], "aa")
+def test_a_deepfake_has_the_others_mean_pose_and_covariance(cut):
+    """What is decoded from latents of the one has the standard deviation that the other's poses have."""
+    model = make(cut, DEEPFAKE, shortcut=True, latent=64, segments=8, hidden=8).eval()
+    source, target, *_ = model.source_and_target(cut[:], "aa")
     with torch.no_grad():
-        swapped = model.decode(model.encode(heard, "a")[0], "b")[0]
-    own = model.told(cut[:], "bb")[1]
+        swapped = model.decode(model.encode(source, "a")[0], "b")[0]
+    own = model.source_and_target(cut[:], "bb")[1]
     for measure in (lambda x: x.mean((0, 1)), lambda x: x.std((0, 1))):
-        before, after = ((measure(x) - measure(own)).abs().mean() for x in (said, swapped))
+        before, after = ((measure(x) - measure(own)).abs().mean() for x in (target, swapped))
         assert after < 0.5 * before
 
 
-def test_codes_wander_wave_and_go_to_each_other(duet, cut):
-    phrases = make(cut, codes=4).read(duet.a)
-    walk = phrases.wandering(0.3, seed=1)
-    assert walk.shape == (int(phrases.clock.max()) + 1, 8) and torch.equal(walk, phrases.wandering(0.3, seed=1))
+def test_latents_walk_swing_and_are_interpolated(duet, cut):
+    sequence = make(cut, segments=4).encode_motion(duet.a)
+    walk = sequence.random_walk(0.3, seed=1)
+    assert walk.shape == (int(sequence.moments.max()) + 1, 8) and torch.equal(walk, sequence.random_walk(0.3, seed=1))
     steps = walk.diff(dim=0)
     assert 0.3 < float((steps > 0).float().mean()) < 0.7  # both ways
-    changed = phrases.plus(walk).codes - phrases.codes
+    changed = sequence.offset(walk).latents - sequence.latents
     torch.testing.assert_close(changed[1:, :2], changed[:-1, 2:])  # windows that overlap agree about a moment
-    wave = phrases.waving(3, 2.0, 8)
+    wave = sequence.sinusoid(3, 2.0, 8)
     assert (wave[:, [0, 1, 2, 4]] == 0).all()
-    spread = float(phrases.codes[..., 3].std())
+    spread = float(sequence.latents[..., 3].std())
     torch.testing.assert_close(wave[:8, 3], 2 * spread * torch.sin(torch.arange(8) * torch.pi / 4))
-    torch.testing.assert_close(phrases.plus(torch.ones(8)).codes, phrases.codes + 1)
-    other = phrases._replace(codes=torch.zeros_like(phrases.codes))
-    torch.testing.assert_close(phrases.towards(other, 0.25).codes, 0.75 * phrases.codes)
+    torch.testing.assert_close(sequence.offset(torch.ones(8)).latents, sequence.latents + 1)
+    other = sequence._replace(latents=torch.zeros_like(sequence.latents))
+    torch.testing.assert_close(sequence.interpolate(other, 0.25).latents, 0.75 * sequence.latents)
     with pytest.raises(ValueError, match="windows"):
-        phrases.towards(other._replace(codes=other.codes[:2]), 0.5)
+        sequence.interpolate(other._replace(latents=other.latents[:2]), 0.5)
+
+
+# The options
+
+
+def test_every_ablation_switches_an_option_off_and_changes_what_is_learned(cut):
+    """From a model that has everything; a loss that stays the same would mean that the option does nothing."""
+    everything = {"rotation_format": "6d", "segments": 4, "velocity": 5.0, "dropout": 0.3, "shortcut": True,
+                  "leverage": True, "routes": DEEPFAKE}
+    def learned(**off):
+        model = make(cut, **{**everything, **off})
+        with torch.no_grad():  # networks that say something, or dropout and the skip connection could not show
+            for parameter in model.parameters():
+                parameter.add_(0.01)
+        torch.manual_seed(1)
+        return float(model.loss(cut[:4], None)["loss"])
+
+    known = set(Config.__dataclass_fields__)
+    assert all(set(off) <= known for off in ABLATIONS.values())
+    reference = learned()
+    assert learned() == reference
+    assert not [name for name, off in ABLATIONS.items() if abs(learned(**off) - reference) < 1e-6]
+
+
+def test_without_networks_the_components_are_all(cut):
+    model = make(cut, DEEPFAKE, shortcut=True, networks=False, latent=32)
+    untrained = make(cut, DEEPFAKE, shortcut=True, latent=32)
+    assert not list(model.parameters())
+    source, *_ = model.source_and_target(cut[:6], "ab")
+    for one, other in zip(model(source, "ab", sample=False)[0], untrained(source, "ab", sample=False)[0]):
+        torch.testing.assert_close(one, other)
+
+
+def test_without_transport_only_means_are_exchanged(cut):
+    plain, moved = (make(cut, DEEPFAKE, shortcut=True, transport=each) for each in (False, True))
+    assert torch.equal(plain.transport_a, torch.eye(len(plain.transport_a)))
+    assert not torch.equal(moved.transport_a, plain.transport_a)
+    assert torch.equal(moved.transport_a[:4], plain.transport_a[:4])  # how the pelvis is turned is no style
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_no_verb_leaves_the_model_in_another_mode(duet, cut, training):
+    model = make(cut, dropout=0.5).train(training)
+    one, other = model.translate(duet.a), model.translate(duet.a)
+    assert model.training is training and all(part.training is training for part in model.modules())
+    np.testing.assert_array_equal(one.positions, other.positions)  # without dropout, whatever the mode
 
 
 def test_a_translated_dancer_reads_in_another_library_to_the_same_positions(duet, cut, tmp_path):

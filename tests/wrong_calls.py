@@ -14,13 +14,14 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib import checks, cleaning, extensions, io, training
+from choreo_lib.body import blending
 from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.reference import reference_frame, velocities
 from choreo_lib.body.rotations import rotate_z, slerp
 from choreo_lib.body.skeleton import positions_of
 from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
-from choreo_lib.extensions import foot_skate, latent_sequence, latents
+from choreo_lib.extensions import foot_skate, latents
 from choreo_lib.io.landmarks import records
 from choreo_lib.sets import augmentation, particles, registry, splits, synthetic, windows
 from choreo_lib.show import captions, payload, player, plots
@@ -46,9 +47,9 @@ torch.manual_seed(0)
 SOLO = extensions.PhraseVAE(BODY, frames=20, latent=8, hidden=8, layers=1, residual_rank=2)
 PARTNER = extensions.DuetForecaster(BODY, **SMALL)
 PARTNER.fit_statistics([BATCH])
-TRANSLATOR = extensions.VAERNN(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
+TRANSLATOR = extensions.MotionTranslator(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
 TRANSLATOR.fit_statistics([TURNS[:]])
-READ = TRANSLATOR.read(MOTION[:40])
+READ = TRANSLATOR.encode_motion(MOTION[:40])
 STRINGS = extensions.DanceNRI(BODY, frames=20, hidden=8, max_lag=0.1)
 SPRINGS = extensions.NRI(hidden=8, wide=8, frames=12)
 CODES = SOLO.sample_latents(2)
@@ -84,9 +85,9 @@ VALUES = {  # what an argument of this name is given, if the verb has no default
     "shift": (0.0, 0.0, 0.0), "signal": torch.zeros(3, 8, 3), "weights": torch.zeros(3, 3), "path": FOLDER / "a.bvh",
     "path_a": FOLDER / "a.bvh", "path_b": FOLDER / "b.bvh", "frames": 8, "edges": WORLDS.edges, "which": [0, 1],
     "device": "cpu", "high": 1.0, "step": 3, "source": ("a", "left_wrist"), "target": ("b", "left_wrist"), "lag": 3,
-    "strength": 0.5, "answer": 3, "change": torch.zeros(4), "number": 1, "height": 0.5, "moments": 5.0,
+    "strength": 0.5, "answer": 3, "change": torch.zeros(4), "number": 1, "amplitude": 0.5, "period": 5.0,
     "made": MOTION, "sources": cl.OURS, "result": {"pose_landmarks": [], "pose_world_landmarks": []},
-    "turns": TURNS[:2][:, :, 0, :, 3:], "roots": TURNS[:2][:, :, 0, 0, :3], "indices": slice(2), "candidates": "head",
+    "indices": slice(2), "candidates": "head",
     "index": np.zeros((5, 2), int), "joints": ("left_wrist",), "spread": torch.eye(3), "onto": torch.eye(3),
 }
 SPECIAL = {  # of one verb, where the name alone does not say
@@ -114,9 +115,11 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "partner.rollout": {"a": MOTION[:30], "every": 3}, "partner.stream": {"every": 3},
     "strings.predict": {"batch": BATCH, "steps": 2}, "springs.predict": {"steps": 2}, "simulate": {"count": 2},
     "Motion": {"positions": MOTION.positions}, "draw_drives": {"count": 2},
-    "translator.translate": {"motion": MOTION[:40]}, "translator.read": {"motion": MOTION[:40]},
-    "towards": {"other": READ, "share": 0.5}, "wandering": {"size": 0.1}, "write": {"phrases": READ, "feet": False},
-    "waving": {"number": 1}, "Windows.subset": {"which": torch.tensor([0, 1])}, "arrows": {"frame": 10},
+    "translator.translate": {"motion": MOTION[:40]}, "translator.encode_motion": {"motion": MOTION[:40]},
+    "latents.interpolate": {"other": READ, "share": 0.5}, "random_walk": {"size": 0.1},
+    "decode_motion": {"sequence": READ, "feet": False}, "sinusoid": {"unit": 1},
+    "overlap_add": {"rotations": TURNS[:2][:, :, 0, :, 3:], "root": TURNS[:2][:, :, 0, 0, :3]},
+    "Windows.subset": {"which": torch.tensor([0, 1])}, "arrows": {"frame": 10},
     "ghost": {"frame": 0}, "at_tempo": {"length": 10}, "cut": {"length": 20}, "clock": {"frames": 8, "features": 6},
     "resampled": {"fps": 20.0}, "coupling": {"duet": None}, "cross_correlation": {"fps": 30.0}, "Schedule": {"rise": 1},
     "with_joints": {"names": BODY.names[:3]}, "place": {"detections": SEEN},
@@ -196,13 +199,14 @@ def verbs() -> dict:
         training.TrainConfig,
         latents.interpolate,
         foot_skate.fix_foot_skate,
-        latent_sequence.blend,
+        blending.overlap_add,
+        blending.overlapping_windows,
         extensions.Guidance,
     )
     add("sample_latents", "add_residual", "encode_motion", "decode_motion", of=SOLO, prefix="solo.")
     add("predict", "sample", "stream", "rollout", of=PARTNER, prefix="partner.")
-    add("read", "write", "translate", of=TRANSLATOR, prefix="translator.")
-    add("plus", "wandering", "waving", "towards", of=READ, prefix="phrases.")
+    add("encode_motion", "decode_motion", "translate", of=TRANSLATOR, prefix="translator.")
+    add("offset", "random_walk", "sinusoid", "interpolate", of=READ, prefix="latents.")
     add("find", "gain", "predict", of=STRINGS, prefix="strings.")
     add("infer", "predict", of=SPRINGS, prefix="springs.")
     add(*(name for name in checks.__all__ if name.startswith("ex")), of=checks)

@@ -43,7 +43,7 @@ from choreo_lib.core import precision
 from choreo_lib.sets import registry, splits, synthetic
 from choreo_lib.training import recipes  # noqa: E402
 
-TOLERANCE = {"PhraseVAE": 1e-3, "DuetForecaster": 1e-3, "VAERNN": 1e-3, "NRI": 1e-3, "DanceNRI": 1e-3}
+TOLERANCE = {"PhraseVAE": 1e-3, "DuetForecaster": 1e-3, "MotionTranslator": 1e-3, "NRI": 1e-3, "DanceNRI": 1e-3}
 """By how much a loss may differ between CPU and device, of its size, in the worst of ten steps. On one CPU, models
 whose weights were shaken by 3e-7 of themselves, about what another order of sums does, came 2e-5 apart at most."""
 BENCHED = ("solo-synthetic", "duet-synthetic", "translate-salsa", "deepfake-salsa", "strings-synthetic", "springs5",
@@ -222,7 +222,7 @@ def ask(name: str, model) -> None:
         leader = takes("salsa" in recipes.RECIPES[name].data and not stand_in(name))[0].a[:40]
         made = [model.predict(past, partner, [1, ahead]), model.sample(past, partner, [1, ahead], count=2),
                 torch.from_numpy(model.rollout(leader, temperature=1.0).positions)]
-    elif isinstance(model, extensions.VAERNN):
+    elif isinstance(model, extensions.MotionTranslator):
         take = takes(not stand_in(name))[0].a[:96]
         made = [torch.from_numpy(model.translate(take, "ab").positions)]
     elif isinstance(model, extensions.NRI):

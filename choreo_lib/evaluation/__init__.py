@@ -5,12 +5,13 @@ Taught in chapters 4 to 7, one kind of model each.
 
 from .duet import ShuffledPartner, evaluate_duet
 from .particles import evaluate_particles
-from .rotations import IdentityClassifier, evaluate_deepfake, evaluate_translation, written
+from .rotations import evaluate_deepfake, evaluate_translation, predicted_positions
 from .solo import evaluate_solo
 from .strings import evaluate_strings
+from .style_classifier import IdentityClassifier
 
 __all__ = [
     "IdentityClassifier", "ShuffledPartner", "evaluate_deepfake", "evaluate_duet", "evaluate_particles",
     "evaluate_solo", "evaluate_strings",
-    "evaluate_translation", "written",
+    "evaluate_translation", "predicted_positions",
 ]  # fmt: skip

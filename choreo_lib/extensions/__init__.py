@@ -5,9 +5,9 @@
 
 from .dance_nri import DanceNRI
 from .duet_vae import DuetForecaster
+from .motion_translator import MotionTranslator
 from .nri import NRI
 from .solo_vae import PhraseVAE
 from .stream import Guidance
-from .vae_rnn import VAERNN
 
-__all__ = ["NRI", "DanceNRI", "DuetForecaster", "VAERNN", "PhraseVAE", "Guidance"]
+__all__ = ["NRI", "DanceNRI", "DuetForecaster", "MotionTranslator", "PhraseVAE", "Guidance"]

@@ -146,7 +146,7 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
         temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
     with checkpoints.atomic_write(out / "history.png") as temporary:
         history.plot().savefig(temporary, format="png", dpi=150)
-    if isinstance(model, extensions.VAERNN):
+    if isinstance(model, extensions.MotionTranslator):
         _write_examples(model, takes_of(splits["validation"])[0][:300], out)
     return path
 
@@ -161,11 +161,11 @@ def finish(model: Any, clean: Windows | Particles) -> None:
     model.cpu().eval()
 
 
-def _write_examples(model: extensions.VAERNN, take: Duet, out: Path) -> None:
+def _write_examples(model: extensions.MotionTranslator, take: Duet, out: Path) -> None:
     """A take as danced and as made, a file each and one film a route."""
     for who, motion in zip("ab", take):
         write_motion(motion, out / f"danced-{who}.bvh")
-    for route in ("aa", "bb", "ab", "ba") if model.fakes else model.routes:
+    for route in model.possible_routes():
         danced, other = (tuple(take)[dancer_index(who)] for who in route)
         made = model.translate(danced, route, other.skeleton)
         write_motion(made, out / f"made-{route}.bvh")

@@ -23,7 +23,7 @@ from ..evaluation import (
     evaluate_strings,
     evaluate_translation,
 )
-from ..extensions import NRI, VAERNN, DanceNRI, DuetForecaster, PhraseVAE
+from ..extensions import NRI, DanceNRI, DuetForecaster, MotionTranslator, PhraseVAE
 from ..sets import splits
 from ..sets.augmentation import Augment
 from ..sets.particles import Particles
@@ -129,10 +129,10 @@ DUET_TRAINING = {
 # Chapters 6 and 7. The published sizes (latent 32 for the whole window, hidden 256, dense 512, quaternions) and weights
 # of the losses are the model's defaults. A latent for each eighth of the window instead of one for the whole takes 26 %
 # of the error on a take left out, dropout and twice the size another 6.
-ROTATIONS = {"form": "6d", "hidden": 128, "dense": 256, "dropout": 0.5, "position": 5.0, "velocity": 5.0}
-TRANSLATION = ROTATIONS | {"codes": 8, "kl": Schedule(1e-4)}
-DEEPFAKE = ROTATIONS | {"routes": ("aa", "bb"), "codes": 4, "latent": 128, "hidden": 64, "dense": 128,
-                        "shortcut": True, "dropout": 0.3, "velocity": 10.0, "kl": Schedule(1e-5)}
+ROTATIONS = {"rotation_format": "6d", "hidden": 128, "dense": 256, "dropout": 0.5, "position": 5.0, "velocity": 5.0}
+TRANSLATION = ROTATIONS | {"segments": 8, "kl": Schedule(1e-4)}
+DEEPFAKE = ROTATIONS | {"routes": ("aa", "bb"), "segments": 4, "latent": 128, "hidden": 64, "dense": 128,
+                        "shortcut": True, "leverage": True, "dropout": 0.3, "velocity": 10.0, "kl": Schedule(1e-5)}
 TEMPO_AUGMENT = Augment(length=64, turn=False, exchange=0.0, noise=0.0, tempo=0.2)
 ROTATION_TRAINING = {
     "quick": TrainConfig(epochs=3, batch_size=32, lr=2e-3, warmup=20, ema_decay=0.99),
@@ -194,12 +194,12 @@ RECIPES = {
     "translate-salsa": Recipe(
         "VAE-RNN on rotations, the one dancer of salsa into the other", ("salsa",),
         partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),
-        VAERNN, {"quick": TRANSLATION | {"hidden": 32, "dense": 64}, "full": TRANSLATION},
+        MotionTranslator, {"quick": TRANSLATION | {"hidden": 32, "dense": 64}, "full": TRANSLATION},
         ROTATION_TRAINING, evaluate_translation, augmented_epochs=1),
     "deepfake-salsa": Recipe(
         "VAE-RNN on rotations with one encoder and two decoders, salsa dancers", ("salsa",),
         partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),
-        VAERNN, {"quick": DEEPFAKE | {"hidden": 32, "dense": 64, "latent": 32}, "full": DEEPFAKE},
+        MotionTranslator, {"quick": DEEPFAKE | {"hidden": 32, "dense": 64, "latent": 32}, "full": DEEPFAKE},
         ROTATION_TRAINING | {"full": replace(ROTATION_TRAINING["full"], epochs=20)}, evaluate_deepfake,
         augmented_epochs=1),
     "springs5": _particles("springs, a law of forces", "springs", 5, 50_000, LAW_DECODER),

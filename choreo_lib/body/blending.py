@@ -1,0 +1,47 @@
+"""A take cut into windows that overlap by half, and joined again. Taught in chapter 6, "Translating a dancer"."""
+
+from __future__ import annotations
+
+import torch
+
+from ..core.arguments import a, count, takes
+from ..core.shapes import tensor
+from .motion import Motion
+from .skeleton import slerp
+
+
+@takes(motion=a(Motion), frames=count(2))
+def overlapping_windows(motion: Motion, frames: int) -> torch.Tensor:
+    """Cut a take into windows of ``frames`` that overlap by half; the last is filled by going back in time.
+
+    Shapes: transforms float32 [N, frames, J, 7] as `choreo_lib.sets.windows.cut` gives them: of each joint its place at
+    the parent (of the root its place in the room) and its local quaternion. Units: metres.
+    Errors: ValueError for an odd number of frames, a shorter take, or one without rotations and bones. Chapter: 6.
+    """
+    if motion.rotations is None or motion.skeleton.offsets is None:
+        raise ValueError("this motion has no joint rotations, only points; choreo_lib.conform(motion, model) finds "
+                         "rotations for them")
+    if frames % 2 or len(motion) < frames:
+        raise ValueError(f"this motion has {len(motion)} frames, and a window {frames}, which must be even")
+    hop = frames // 2
+    places = torch.tensor(motion.skeleton.offsets).float().repeat(len(motion), 1, 1)  # [F, J, 3]
+    places[:, 0] = torch.from_numpy(motion.positions[:, 0])
+    take = torch.cat([places, torch.from_numpy(motion.rotations)], -1)  # [F, J, 7]
+    at = torch.arange(-(-(len(motion) - frames) // hop) * hop + frames)  # frames of whole windows
+    at = torch.where(at < len(motion), at, 2 * (len(motion) - 1) - at)
+    return take[at].unfold(0, frames, hop).movedim(-1, 1)  # [N, frames, J, 7]
+
+
+@takes(rotations=tensor("windows", "frames", "joints", 4), root=tensor("windows", "frames", 3))
+def overlap_add(rotations: torch.Tensor, root: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Join windows that overlap by half: each fades into the next along a Hann window, rotations by slerp.
+
+    Shapes: unit quaternions [N, T, J, 4] and paths [N, T, 3] -> [(N + 1) * T / 2, J, 4] and [(N + 1) * T / 2, 3].
+    Chapter: 6. Allen and Rabiner, "A unified approach to short-time Fourier analysis", Proceedings of the IEEE 1977.
+    """
+    hop = rotations.shape[1] // 2
+    share = torch.sin(torch.pi / 2 * (torch.arange(hop).to(rotations) + 0.5) / hop)[:, None] ** 2  # [T / 2, 1], rising
+    seams = slerp(rotations[:-1, hop:], rotations[1:, :hop], share)  # [N - 1, T / 2, J, 4]
+    paths = torch.lerp(root[:-1, hop:], root[1:, :hop], share.to(root))  # [N - 1, T / 2, 3]
+    return (torch.cat([rotations[0, :hop], seams.flatten(0, 1), rotations[-1, hop:]]),  # [(N + 1) * T / 2, J, 4]
+            torch.cat([root[0, :hop], paths.flatten(0, 1), root[-1, hop:]]))

@@ -3,11 +3,11 @@
 `stream` is how a duet model dances on.
 """
 
-from .dance_nri import DanceNRI
+from .dance_nri import CouplingNRI
 from .duet_vae import DuetVAE
-from .nri import NRI
+from .nri import ForceNRI
 from .solo_vae import SoloVAE
 from .stream import Guidance
 from .vae_rnn import VAERNN
 
-__all__ = ["NRI", "DanceNRI", "DuetVAE", "VAERNN", "SoloVAE", "Guidance"]
+__all__ = ["ForceNRI", "CouplingNRI", "DuetVAE", "VAERNN", "SoloVAE", "Guidance"]

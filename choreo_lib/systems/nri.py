@@ -7,7 +7,6 @@ Shapes: N simulations, T frames, B bodies, K edge types, E = B (B - 1) ordered p
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -24,10 +23,7 @@ STATE = 4  # numbers of a body: position x and y, velocity x and y
 
 @dataclass(frozen=True)
 class Config:
-    """The published settings: section 5.1 and appendix B of the paper.
-
-    Training: Adam at 5e-4, halved every 200 epochs; batches of 128. Chapter: 8.
-    """
+    """The published settings (appendix B); trained with Adam at 5e-4, halved every 200 epochs, in batches of 128."""
 
     types: int = 2  # K: no spring and spring; attraction and repulsion
     no_edge: bool = True  # the first type carries no message (springs); False for charges
@@ -168,6 +164,8 @@ class NRI(nn.Module):
 
     Errors: ValueError for a decoder or prior that cannot be, TypeError for an unknown setting. Chapter: 8.
     """
+
+    encoder: nn.Module
     prior: torch.Tensor
     scale: torch.Tensor
     Config: ClassVar[type] = Config
@@ -193,7 +191,7 @@ class NRI(nn.Module):
         return asdict(self.settings)
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> NRI:
+    def from_config(cls, config: dict[str, Any]) -> NRI:
         """The inverse of `config`. Errors: TypeError for an unknown setting. Chapter: 8."""
         return cls(cls.Config(**config))
 

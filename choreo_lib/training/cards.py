@@ -10,7 +10,7 @@ import inspect
 import json
 import re
 import warnings
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 
 import torch
@@ -85,12 +85,16 @@ def load(path: Path, weights: Path) -> torch.nn.Module:
 def _weigh(path: Path, kind, config: dict, shapes: dict[str, tuple]) -> None:
     """Refuse a configuration with values of other kinds than the model's, or numbers that no such weights have."""
     most = max([10_000, *(size for shape in shapes.values() for size in shape)])
-    for name, parameter in inspect.signature(kind).parameters.items():
+    examples = {name: parameter.default for name, parameter in inspect.signature(kind).parameters.items()}
+    if hasattr(kind, "Config"):
+        body = {"skeleton": None} if "skeleton" in examples else {}
+        examples = body | {field.name: field.default for field in fields(kind.Config)}
+    for name, example in examples.items():
         if name == "skeleton":
             fits = _like(config.get("names"), [""]) and _like(config.get("parents"), [0])
             name = "names' or 'parents"
         else:
-            fits = name not in config or _like(config[name], parameter.default)
+            fits = name not in config or _like(config[name], example)
             fits &= type(config.get(name)) is not int or 0 <= config[name] <= (
                 len(shapes) if name == "layers" else most)
         if not fits:

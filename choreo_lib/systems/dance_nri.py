@@ -98,10 +98,11 @@ class MessagePassing(nn.Module):
         # m_j = sum over i, k of z_ijk relu(W_k h_i) / sqrt(J), as one product of receivers x (senders and types)
         weights = edges[..., 1:].permute(0, 1, 3, 2, 4).flatten(3)[:, :, None] / edges.shape[2] ** 0.5
         received = (weights @ message.flatten(3, 4)).flip(1)  # [B, 2, T, J, H]; what a sent arrives at b
-        # h_j = h_j + relu(GCN(dropout(relu(norm(W [h_j, m_j])))))
+        # h_j = dropout(relu(norm(W [h_j, m_j])))
         pair = torch.cat([node, received], -1).flatten(0, 3)  # [B 2 T J, 2 H]
-        hidden = self.dropout(F.relu(self.norm(self.update(pair)))).view_as(node)
-        return F.relu(self.node_gcn(hidden.flatten(0, 2), graph)).view_as(node) + node
+        node = self.dropout(F.relu(self.norm(self.update(pair)))).view_as(node)  # [B, 2, T, J, H]
+        # h_j = h_j + relu(GCN(h)_j)
+        return node + F.relu(self.node_gcn(node.flatten(0, 2), graph)).view_as(node)
 
 
 class Decoder(nn.Module):

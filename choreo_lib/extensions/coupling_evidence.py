@@ -35,6 +35,11 @@ class CouplingEvidence(nn.Module):
         if parent_signal:
             self.parent_gate = nn.Parameter(torch.zeros(()))
 
+    @property
+    def log_rates(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logarithms of how often each joint sends, and receives, compared with the others: [J] each. Chapter: 9."""
+        return self.log_sender_rate, self.log_receiver_rate
+
     def correlations(self, innovations: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Correlation of each sender and receiver at each lag, and what an independent number gains by it, in nats.
 
@@ -78,7 +83,7 @@ class CouplingEvidence(nn.Module):
             counts = (counts + self.probability) / (2 * len(evidence) + 1)  # one window more, of the prior
             senders, receivers = counts.sum(1), counts.sum(0)
             rates = senders[:, None] * receivers / counts.sum()
-        for log_rate, rate in ((self.log_sender_rate, senders), (self.log_receiver_rate, receivers)):
+        for log_rate, rate in zip(self.log_rates, (senders, receivers)):
             log_rate.copy_(rate.log() - 0.5 * (counts.sum() * self.probability).log())
 
 

@@ -384,11 +384,12 @@ def test_who_often_sends_and_who_often_receives_is_found_without_being_told(wind
 
 
 def test_dropout_leaves_out_whole_edges():
+    torch.manual_seed(0)
     encoder, seen = Encoder(6, 8, 2, 0.5).train(), []
     encoder.dropout.register_forward_hook(lambda layer, taken, given: seen.append(given))
     encoder(torch.randn(2, 2, 5, 6), torch.zeros(5, 5))
     left_out = (seen[0] == 0).all(-1)
-    assert 10 < int(left_out.sum()) < 40 and torch.equal(left_out, (seen[0] == 0).any(-1))
+    assert 20 < int(left_out.sum()) < 80 and torch.equal(left_out, (seen[0] == 0).any(-1))
 
 
 @pytest.mark.parametrize("form", ["as described", "ours", "zero lag"])

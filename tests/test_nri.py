@@ -318,6 +318,21 @@ def test_a_law_that_grows_with_distance_is_told_from_one_that_falls():
         assert torch.allclose(law.force(far)[:, 0], expected, atol=1e-4)
 
 
+def test_the_scale_grows_with_the_forces_and_with_noise():
+    law = LawDecoder(2, True, 16, 0.1)
+    state, total = torch.zeros(1, 1, 2, 4), torch.zeros(1, 1, 2, 5)
+    total[..., 1, 4] = 2.0
+    with torch.no_grad():
+        law.log_scale.copy_(torch.tensor([0.1, 0.2, 0.3, 0.4]).log())
+        _, scale = law.update(state, total)
+    expected = torch.tensor([[0.1, 0.1, 0.2, 0.2], [0.7, 0.7, 1.0, 1.0]])
+    assert torch.allclose(scale[0, 0], expected, atol=1e-6)
+    off, wide = state + 1.0, law.body_nll(state + 1.0, state, scale, 0.5).sum()
+    known = -torch.distributions.StudentT(3.0, 0.0, (scale**2 + 0.25).sqrt()).log_prob(off).sum()
+    none = -torch.distributions.StudentT(3.0).log_prob(torch.zeros(8)).sum()  # the constant that is left out
+    assert float(wide) == pytest.approx(float(known - none), rel=1e-4)
+
+
 def test_the_judge_knows_one_who_knows():
     world = simulate("springs", 20, 4, frames=69, seed=12)
     rows = evaluate_particles(knowing(), world, world)

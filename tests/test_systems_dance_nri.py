@@ -149,6 +149,16 @@ def test_no_prediction_knows_its_frame_or_a_later_one(windows):
     assert torch.equal(one[:, :4], two[:, :4]) and not torch.allclose(one[:, 4:], two[:, 4:])
 
 
+def test_the_frame_of_reference_tells_nothing_of_the_future(windows):
+    made, x = stirred(model(windows)).eval(), windows[:2]
+    other = x.clone()
+    other[:, 7] += torch.tensor([0.5, -0.3, 0.0])
+    with torch.no_grad():
+        made.encoder.classifier.weight.zero_()  # the same edges, whatever is seen
+        one, two = (made(each)[0] for each in (x, other))
+    assert torch.equal(one[:, :6], two[:, :6])
+
+
 def test_a_rollout_goes_on_as_one_long_window(windows):
     made = stirred(model(windows)).eval()
     x = windows[:2]

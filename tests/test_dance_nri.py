@@ -263,11 +263,12 @@ def test_a_string_pulls_as_many_frames_later_as_it_says(windows):
 def test_what_is_off_has_a_student_distribution(windows):
     made = model(windows).eval()
     with torch.no_grad():
+        made.log_error_scale.normal_()
         posterior = made.encoder(windows[:][:, :40])
         edges = made.sample(posterior.logits)
         cost, error = made.nll(windows[:], posterior, edges)
     assert cost.shape == (6, 2, 29, 40) and error.shape == (6, 2, 29, 40, 3)  # what comes after the window, no more
-    wide = (posterior.receiver_scale / 3**0.5)[..., None, None].expand_as(error)
+    wide = (posterior.receiver_scale * made.log_error_scale.exp())[..., None, None].expand_as(error)
     true = -torch.distributions.StudentT(3.0, 0.0, wide).log_prob(error).sum(-1)
     gap = true - cost
     assert torch.allclose(gap, gap.mean().expand_as(gap), atol=1e-3)

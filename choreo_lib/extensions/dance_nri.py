@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from ..body.compatibility import require_fit
 from ..body.motion import Duet
@@ -44,6 +45,7 @@ class Config:
     window_ar: bool = True  # receivers' autoregression is partly that of the window, by a learned share
     edge_bias: bool = True  # a learned bias of each pair of joints
     parent_signal: bool = True  # displacements relative to the parent joint correlate too
+    error_scale: bool = True  # a learned scale of each joint's errors, else that of its innovations
     tau: float = 0.5
     hard: bool = False
     prior: tuple[float, ...] | None = None  # None: one pair in a hundred has an edge
@@ -60,6 +62,7 @@ ABLATIONS: dict[str, dict[str, object]] = {
     "window's autoregression": {"window_ar": False},
     "edge bias": {"edge_bias": False},
     "parent signal": {"parent_signal": False},
+    "scale of errors": {"error_scale": False},
     "KL warm-up": {"kl_warm_up": 0},
 }
 """What can be switched off, by name: the settings that do it. Chapter: 9."""
@@ -100,6 +103,8 @@ class CouplingNRI(System):
         self.frames, self.fps, self.types = s.frames, s.fps, s.types
         self.encoder = CouplingEncoder(skeleton, self.lags, s)
         self.decoder = CouplingDecoder(skeleton, self.lags, s.types, s.hidden, s.memory, s.dropout)
+        if s.error_scale:
+            self.log_error_scale = nn.Parameter(torch.zeros(len(skeleton)))
 
     @property
     def prior(self) -> torch.Tensor:
@@ -146,14 +151,17 @@ class CouplingNRI(System):
             moves: Signals | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """-log p of each joint's displacements, [B, 2, J, n] nats but for a constant, and errors [B, 2, J, n, 3].
 
-        A Student distribution with three degrees of freedom, whose standard deviation is that of the joint's
-        innovations. Of windows as long as those read, all frames with a past; of longer ones, those after. Chapter: 9.
+        A Student distribution with three degrees of freedom, whose scale is that of the joint's innovations, times a
+        learned one. Of windows as long as those read, all frames with a past; of longer ones, those after. Chapter: 9.
         """
         begin = self.frames - 1 if batch.shape[1] > self.frames else max(self.lags, default=0) + ORDER + 1
         moves = signals(self.skeleton, batch) if moves is None else moves
         predicted, _ = self.decoder(batch[:, :-1], self.encoder.graph, posterior, edges, begin, moves=moves)
         error = moves.local[:, :, :, begin:] - predicted
-        scale = posterior.receiver_scale[..., None, None] / 3**0.5  # the variance is three times the squared scale
+        scale = posterior.receiver_scale  # [B, 2, J]
+        if self.settings.error_scale:
+            scale = scale * self.log_error_scale.exp()
+        scale = scale[..., None, None]
         return (2 * ((error / scale) ** 2 / 3).log1p() + (scale / ROUNDING).log()).sum(-1), error
 
     @torch.no_grad()

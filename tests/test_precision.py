@@ -34,6 +34,7 @@ from choreo_lib.extensions import (
     signals,
 )
 from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
+from choreo_lib.extensions.edge_refinement import refine_pairs
 from choreo_lib.extensions.stream import Guidance
 from choreo_lib.sets import windows
 from choreo_lib.sets.particles import simulate
@@ -351,7 +352,7 @@ def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
                 bodies.encode(simulate("springs", 2, 4).states),
                 joints.encoder.network(torch.zeros(2, 2, 29, 240), joints.encoder.graph),
                 joints.encoder(strings[:1][:, :40]).logits,
-                GCN(9, 4)(torch.zeros(2, 3, 29, 9), joints.graph)[0],
+                GCN(9, 4)(torch.zeros(2, 3, 29, 9), joints.encoder.graph)[0],
                 coded.readers["a"].encode(torch.zeros(2, 5, 87), when, mask),
                 coded.readers["a"].decode(torch.zeros(2, 5, 8)))
     assert [x.dtype for x in tensors(said)] == [torch.float32] * len(list(tensors(said)))
@@ -391,7 +392,7 @@ def test_what_comes_next_for_bodies_is_not_halved(decoder):
         guess = model.infer(worlds.states, 0 if decoder == "recurrent" else 3)
         if decoder != "recurrent":
             kinds = torch.zeros_like(worlds.edges)
-            assert torch.equal(*(model.decoder.corrected(worlds.states, kinds, 2) for _ in range(2)))
+            assert torch.equal(*(refine_pairs(worlds.states, kinds, model.decoder, 2) for _ in range(2)))
     assert guess.probability.dtype == torch.float32 and guess.probability.isfinite().all()
 
 

@@ -120,8 +120,10 @@ class RelativeEncoder(nn.Module):
 
 
 class InferredEdges(NamedTuple):
-    """``edges`` int64 [N, B, B], and the encoder's ``probability`` [N, B, B, K], refined or not; the diagonal means
-    nothing. Chapter: 8."""
+    """What a model infers from simulations.
+
+    ``edges`` int64 [N, B, B]; ``probability`` [N, B, B, K], always the encoder's. Diagonals mean nothing. Chapter: 8.
+    """
 
     edges: torch.Tensor
     probability: torch.Tensor

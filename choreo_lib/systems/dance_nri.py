@@ -53,7 +53,7 @@ class Config:
 
 
 class Encoder(nn.Module):
-    """Node to edge, edge to node, node to edge with a skip connection: numbers for each edge between the dancers."""
+    """Node to edge, edge to node, node to edge with a skip connection: numbers for each edge. Chapter: 9."""
 
     def __init__(self, features: int, hidden: int, out: int, dropout: float):
         super().__init__()
@@ -81,7 +81,7 @@ class Encoder(nn.Module):
 class MessagePassing(nn.Module):
     """Messages along the sampled edges, what each joint makes of their sum, and a graph convolution over its body.
 
-    ``batch_norm`` and ``dropout`` are between the two, as described.
+    ``batch_norm`` and ``dropout`` are between the two, as described. Chapter: 9.
     """
 
     def __init__(self, hidden: int, types: int, dropout: float, batch_norm: bool = True):
@@ -106,7 +106,7 @@ class MessagePassing(nn.Module):
 
 
 class Decoder(nn.Module):
-    """GCN-LSTM cells over the frames, messages along the sampled edges, and how far each joint goes next."""
+    """GCN-LSTM cells over the frames, messages along the sampled edges, how far each joint goes next. Chapter: 9."""
 
     def __init__(self, features: int, hidden: int, types: int, dropout: float):
         super().__init__()

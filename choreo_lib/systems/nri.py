@@ -23,7 +23,7 @@ STATE = 4  # numbers of a body: position x and y, velocity x and y
 
 @dataclass(frozen=True)
 class Config:
-    """The published settings (appendix B); trained with Adam at 5e-4, halved every 200 epochs, in batches of 128."""
+    """The published settings (appendix B). Training: Adam, 5e-4 halved every 200 epochs, batches of 128. Chapter: 8."""
 
     types: int = 2  # K: no spring and spring; attraction and repulsion
     no_edge: bool = True  # the first type carries no message (springs); False for charges
@@ -39,7 +39,7 @@ class Config:
 
 
 class MLP(nn.Module):
-    """Two layers with ELU, dropout between them and batch normalisation after them. Shapes: [N, M, F] -> [N, M, H]."""
+    """Two layers with ELU, dropout between them and batch normalisation after them. Chapter: 8."""
 
     def __init__(self, features: int, hidden: int, dropout: float):
         super().__init__()
@@ -54,7 +54,7 @@ class MLP(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Messages between bodies, twice, give the posterior of each ordered pair's edge type."""
+    """Messages between bodies, twice, give the posterior of each ordered pair's edge type. Chapter: 8."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -79,12 +79,12 @@ class Encoder(nn.Module):
 
 
 def layers(*widths: int, activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
-    """Linear layers from width to width, with an activation after each."""
+    """Linear layers from width to width, with an activation after each. Chapter: 8."""
     return nn.Sequential(*(each for pair in pairwise(widths) for each in (nn.Linear(*pair), activation())))
 
 
 class MLPDecoder(nn.Module):
-    """Predicts the next state from the present one (the Markovian decoder)."""
+    """Predicts the next state from the present one (the Markovian decoder). Chapter: 8."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -119,7 +119,7 @@ class MLPDecoder(nn.Module):
 
 
 class RecurrentDecoder(nn.Module):
-    """Predicts the next state from all states so far: messages between hidden states, and a GRU for each body."""
+    """Predicts the next state from all so far: messages between hidden states, and a GRU for each body. Chapter: 8."""
 
     def __init__(self, config: Config):
         super().__init__()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from choreo_lib.evaluation import baselines, metrics
-from choreo_lib.extensions import NRI
+from choreo_lib.extensions import ForceNRI
 from choreo_lib.sets.particles import BOX, CHARGE, STEP, STIFFNESS, STRONGEST, SUBSTEPS, simulate
 from choreo_lib.training import recipes
 
@@ -69,7 +69,7 @@ def algebra(kind: str, bodies: int, count: int) -> None:
 
 def training(kind: str, sizes: dict) -> None:
     world = simulate(kind, 128, 5)
-    model = NRI(**sizes)
+    model = ForceNRI(**sizes)
     model.fit_statistics(world)
     optimiser = torch.optim.AdamW(model.parameters())
 

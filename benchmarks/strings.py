@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 from torch_geometric.nn import GCNConv
 
-from choreo_lib.extensions import DanceNRI
+from choreo_lib.extensions import CouplingNRI
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.windows import Windows, cut
 from choreo_lib.training.recipes import AS_DESCRIBED
@@ -77,9 +77,9 @@ def some(few: bool) -> Windows:
     return windows.with_joints(FEW) if few else windows
 
 
-def ours(windows: Windows) -> DanceNRI:
+def ours(windows: Windows) -> CouplingNRI:
     """The variant as described, made correct."""
-    model = DanceNRI(windows.skeleton, fps=windows.fps, frames=FRAMES, **AS_DESCRIBED)
+    model = CouplingNRI(windows.skeleton, fps=windows.fps, frames=FRAMES, **AS_DESCRIBED)
     model.fit_statistics(windows.batches(512))
     return model
 

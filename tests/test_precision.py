@@ -24,20 +24,21 @@ from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.core import precision
 from choreo_lib.extensions import (
-    NRI,
-    DanceNRI,
+    CouplingNRI,
     DuetForecaster,
+    ForceNRI,
     MotionTranslator,
     PhraseVAE,
-    dance_nri,
+    coupling_encoder,
     nri_decoders,
     signals,
 )
 from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
-from choreo_lib.extensions.graph_cells import GCN, GCNLSTM
+from choreo_lib.extensions.edge_refinement import refine_pairs
 from choreo_lib.extensions.stream import Guidance
 from choreo_lib.sets import windows
 from choreo_lib.sets.particles import simulate
+from choreo_lib.systems.graph_cells import GCN, GCNLSTM
 from choreo_lib.training import recipes
 
 ROOT = Path(__file__).parents[1]
@@ -199,7 +200,7 @@ def test_every_branch_of_the_model_of_rotations(duets, wishes):
 
 def particle_model(**wishes):
     torch.manual_seed(0)
-    model = NRI(**{"hidden": 8, "wide": 8, **wishes})
+    model = ForceNRI(**{"hidden": 8, "decoder_hidden": 8, **wishes})
     model.fit_statistics(simulate("springs", 20, 4, seed=1))
     with torch.no_grad():  # a decoder that has not begun says the same whatever the edges are
         for weights in model.decoder.parameters():
@@ -210,7 +211,7 @@ def particle_model(**wishes):
 @pytest.mark.parametrize("decoder", ["mlp", "recurrent", "law"])
 @pytest.mark.parametrize("wishes", [{}, {"hard": True}, {"supervised": True}, {"no_edge": False}], ids=str)
 def test_every_branch_of_relational_inference(decoder, wishes):
-    model = particle_model(decoder=decoder, first=1, steps=3, **wishes)  # step 0 looks one frame ahead, step 1 three
+    model = particle_model(decoder=decoder, one_step=1, steps=3, **wishes)  # step 0 looks one frame ahead, step 1 three
     model.train()
     worlds = simulate("springs", 6, 4, seed=3)
     for step in (0, 1):
@@ -219,10 +220,10 @@ def test_every_branch_of_relational_inference(decoder, wishes):
         assert all(np.isfinite(value) for value in told.values()) and should <= does
 
 
-FORMS = {"as described": {"max_lag": 0.0, "correlated": False, "ahead": False, "types": 4},
-         "without memory": {"max_lag": 0.0, "correlated": False, "ahead": False, "types": 4, "memory": False},
-         "lags": {"correlated": False, "ahead": False}, "correlated": {"ahead": False}, "ours": {},
-         "at once": {"at_once": True}, "undirected": {"directed": False}, "one-hot": {"hard": True}}  # fmt: skip
+FORMS = {"as described": {"max_lag": 0.0, "correlation": False, "next_window": False, "types": 4},
+         "without memory": {"max_lag": 0.0, "correlation": False, "next_window": False, "types": 4, "memory": False},
+         "lags": {"correlation": False, "next_window": False}, "correlation": {"next_window": False}, "ours": {},
+         "zero lag": {"zero_lag": True}, "undirected": {"directed": False}, "one-hot": {"hard": True}}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +233,7 @@ def strings():
 
 def string_model(strings, **wishes):
     torch.manual_seed(0)
-    model = DanceNRI(strings.skeleton, **{"frames": 40, "hidden": 8, **wishes})
+    model = CouplingNRI(strings.skeleton, **{"frames": 40, "hidden": 8, **wishes})
     model.fit_statistics([strings[:]])
     return model
 
@@ -357,8 +358,9 @@ def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
                 duet.decode(torch.zeros(2, 5, 8)),
                 encoder(torch.zeros(2, 16, encoder.lstm.input_size)), decoder(torch.zeros(2, 1, 8)),
                 bodies.encode(simulate("springs", 2, 4).states),
-                joints.encoder(torch.zeros(2, 2, 29, 240), joints.graph), joints.read(strings[:1][:, :40]).logits,
-                GCN(9, 4)(torch.zeros(2, 3, 29, 9), joints.graph)[0],
+                joints.encoder.network(torch.zeros(2, 2, 29, 240), joints.encoder.graph),
+                joints.encoder(strings[:1][:, :40]).logits,
+                GCN(9, 4)(torch.zeros(2, 3, 29, 9), joints.encoder.graph)[0],
                 coded.vaes["a"].encode(torch.zeros(2, 5, 87), when, mask),
                 coded.vaes["a"].decode(torch.zeros(2, 5, 8)))
     assert [x.dtype for x in tensors(said)] == [torch.float32] * len(list(tensors(said)))
@@ -382,9 +384,9 @@ def test_components_are_no_network_and_lose_no_digit(duets):
 def test_what_a_joint_is_used_to_and_resembles_loses_no_digit(strings):
     heard = signals.signals(strings.skeleton, strings[:])
     for made in (
-        lambda: signals.ar_coefficients(heard.own),
-        lambda: signals.damped(1.1 * signals.ar_coefficients(heard.own)),
-        lambda: signals.lagged_correlation(heard.sent, heard.own, range(3)),
+        lambda: signals.ar_coefficients(heard.local),
+        lambda: signals.damped(1.1 * signals.ar_coefficients(heard.local)),
+        lambda: signals.lagged_correlation(heard.root_relative, heard.local, range(3)),
     ):
         near(made, 0.0, 0.0)
 
@@ -403,7 +405,7 @@ def test_what_comes_next_for_bodies_is_not_halved(decoder):
         guess = model.infer(worlds.states, 0 if decoder == "recurrent" else 3)
         if decoder != "recurrent":
             kinds = torch.zeros_like(worlds.edges)
-            assert torch.equal(*(model.decoder.corrected(worlds.states, kinds, 2) for _ in range(2)))
+            assert torch.equal(*(refine_pairs(worlds.states, kinds, model.decoder, 2) for _ in range(2)))
     assert guess.probability.dtype == torch.float32 and guess.probability.isfinite().all()
 
 
@@ -470,7 +472,7 @@ def test_no_step_mixes_devices(name, monkeypatch):
     batch = gpu_check.batches_of(name, plan, 2, 1)[0].to("meta")
     # two places that ask for a number, of which there is none: whether anybody is beyond a wall, or the two stand close
     monkeypatch.setattr(nri_decoders, "walls", lambda place, pace: (place, pace))
-    monkeypatch.setattr(dance_nri, "reference_frame", partial(reference_frame, of="a"))
+    monkeypatch.setattr(coupling_encoder, "reference_frame", partial(reference_frame, of="a"))
     model.to("meta").train()
     loss = model.loss(batch, 0)["loss"]
     loss.backward()
@@ -576,8 +578,8 @@ def test_a_gpu_that_computes_something_else_is_found(monkeypatch):
     def wrong(made):
         seen.append(made)
         with torch.no_grad():
-            made.decoder.constant.add_(1e-3 * (len(seen) == 2))
+            made.decoder.strength.add_(1e-3 * (len(seen) == 2))
         return real(made)
 
     monkeypatch.setattr(gpu_check, "without_dropout", wrong)
-    assert gpu_check.compare("springs5-supervised", model, plan, CPU, 3, 4) > gpu_check.TOLERANCE["NRI"]
+    assert gpu_check.compare("springs5-supervised", model, plan, CPU, 3, 4) > gpu_check.TOLERANCE["ForceNRI"]

@@ -50,8 +50,8 @@ PARTNER.fit_statistics([BATCH])
 TRANSLATOR = extensions.MotionTranslator(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
 TRANSLATOR.fit_statistics([TURNS[:]])
 READ = TRANSLATOR.encode_motion(MOTION[:40])
-STRINGS = extensions.DanceNRI(BODY, frames=20, hidden=8, max_lag=0.1)
-SPRINGS = extensions.NRI(hidden=8, wide=8, frames=12)
+STRINGS = extensions.CouplingNRI(BODY, frames=20, hidden=8, max_lag=0.1)
+SPRINGS = extensions.ForceNRI(hidden=8, decoder_hidden=8, frames=12)
 CODES = SOLO.sample_latents(2)
 
 for motion, name in zip(DUET, "ab"):

@@ -43,7 +43,7 @@ from choreo_lib.core import precision
 from choreo_lib.sets import registry, splits, synthetic
 from choreo_lib.training import recipes  # noqa: E402
 
-TOLERANCE = {"PhraseVAE": 1e-3, "DuetForecaster": 1e-3, "MotionTranslator": 1e-3, "NRI": 1e-3, "DanceNRI": 1e-3}
+TOLERANCE = {"PhraseVAE": 1e-3, "DuetForecaster": 1e-3, "MotionTranslator": 1e-3, "ForceNRI": 1e-3, "CouplingNRI": 1e-3}
 """By how much a loss may differ between CPU and device, of its size, in the worst of ten steps. On one CPU, models
 whose weights were shaken by 3e-7 of themselves, about what another order of sums does, came 2e-5 apart at most."""
 BENCHED = ("solo-synthetic", "duet-synthetic", "translate-salsa", "deepfake-salsa", "strings-synthetic", "springs5",
@@ -225,9 +225,9 @@ def ask(name: str, model) -> None:
     elif isinstance(model, extensions.MotionTranslator):
         take = takes(not stand_in(name))[0].a[:96]
         made = [torch.from_numpy(model.translate(take, "ab").positions)]
-    elif isinstance(model, extensions.NRI):
+    elif isinstance(model, extensions.ForceNRI):
         worlds = few.to(device)
-        refine = 0 if isinstance(model.decoder, extensions.nri_decoders.RecurrentDecoder) else 3
+        refine = 3 if model.decoder.refines else 0
         guess = model.infer(worlds.states, refine)
         made = [guess.probability, model.predict(worlds.states, guess.edges, 3)]
     else:

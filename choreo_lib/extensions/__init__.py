@@ -3,11 +3,11 @@
 `stream` is how a duet model dances on.
 """
 
-from .dance_nri import DanceNRI
+from .dance_nri import CouplingNRI
 from .duet_vae import DuetForecaster
 from .motion_translator import MotionTranslator
-from .nri import NRI
+from .nri import ForceNRI
 from .solo_vae import PhraseVAE
 from .stream import Guidance
 
-__all__ = ["NRI", "DanceNRI", "DuetForecaster", "MotionTranslator", "PhraseVAE", "Guidance"]
+__all__ = ["CouplingNRI", "DuetForecaster", "ForceNRI", "Guidance", "MotionTranslator", "PhraseVAE"]

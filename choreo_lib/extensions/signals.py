@@ -1,7 +1,7 @@
-"""What a joint sends, what it receives, and what of it is news.
+"""Displacements of joints, and their innovations: what a joint's own past does not predict.
 
-A hand goes where its forearm swings it; only what is left is the hand's own doing, and only that can have come from
-the partner. And what a joint's own last steps foretell is no news of anybody. Taught in chapter 9, "Invisible strings".
+A hand goes where its forearm swings it; only what is left is the hand's own displacement, and only that can have come
+from the partner. Taught in chapter 9, "Invisible strings".
 """
 
 from __future__ import annotations
@@ -15,43 +15,46 @@ from ..body.skeleton import Skeleton
 from ..core.precision import in_full_precision
 
 ORDER = 3
-"""From so many of its own last steps a joint's next one is foretold, wherever surprises are asked for."""
+"""Of the autoregression: a joint's next displacement is predicted from its last three."""
 ROUNDING = 1e-5
-"""Metres: what files and float32 round off a position. No surprise is smaller than this."""
+"""Metres: what files and float32 round off a position. No innovation is smaller than this."""
 NOISE_FLOOR = 1e-4
-"""Metres a frame: what is smaller, no camera sees, and nobody answers to. Two spines that bob to one beat by a
-hundredth of a millimetre would be the likeliest string of all."""
+"""Metres a frame: what is smaller, no camera sees, and nobody answers to. Without it, two spines that bob to one beat
+by a hundredth of a millimetre would be the likeliest edge of all."""
 
 
 class Signals(NamedTuple):
-    """What joints send and what they receive, each [..., D, J, T - 1, 3], metres a frame.
+    """Displacements from frame to frame, each [..., D, J, T - 1, 3], metres. Chapter: 9.
 
-    ``sent``: steps relative to the dancer's root. ``own``: what a joint does of its own (`own_steps`). ``seen``: steps
-    relative to the joint above, carried along by it or not.
+    ``root_relative``: to the dancer's root, what a joint sends. ``local``: what it adds to being carried by its parent
+    (`local_displacements`), what it receives. ``parent_relative``: to its parent, carried or not.
     """
 
-    sent: torch.Tensor
-    own: torch.Tensor
-    seen: torch.Tensor
+    root_relative: torch.Tensor
+    local: torch.Tensor
+    parent_relative: torch.Tensor
+
+    def until(self, frames: int) -> Signals:
+        """Those of the first so many frames. Chapter: 9."""
+        return Signals(*(each[..., : frames - 1, :] for each in self))
 
 
 def signals(skeleton: Skeleton, positions: torch.Tensor) -> Signals:
-    """Positions [..., T, D, J, 3] of dancers to what their joints send and receive. Chapter: 9."""
+    """Displacements of the joints of dancers at positions [..., T, D, J, 3]. Chapter: 9."""
     x = positions.transpose(-4, -3)  # [..., D, T, J, 3]
-    above = [max(parent, 0) for parent in skeleton.parents]
-    steps = ((x - x[..., who, :]).diff(dim=-3) for who in ([0], above))
-    sent, seen = (each.transpose(-3, -2) for each in steps)
-    return Signals(sent, local_displacements(skeleton, x).transpose(-3, -2), seen)
+    parents = [max(parent, 0) for parent in skeleton.parents]
+    to_root, to_parent = ((x - x[..., joints, :]).diff(dim=-3).transpose(-3, -2) for joints in ([0], parents))
+    return Signals(to_root, local_displacements(skeleton, x).transpose(-3, -2), to_parent)
 
 
 @in_full_precision
 def ar_coefficients(signal: torch.Tensor, shared: int = 0, order: int = ORDER) -> torch.Tensor:
-    """With which weights a joint's last steps predict its next, by least squares: [..., T, 3] -> [..., order].
+    """Coefficients that predict a displacement from those before it, by least squares: [..., T, 3] -> [..., order].
 
-    One weight a step, the last one first, for all three coordinates. The first ``shared`` axes have the same weights.
-    The penalty is the variance that rounding adds. Chapter: 9. Box and Jenkins, "Time Series Analysis", 1970.
+    The last displacement's first, one for all three coordinates. The first ``shared`` axes have the same coefficients.
+    The ridge penalty is the variance that rounding adds. Chapter: 9. Box and Jenkins, "Time Series Analysis", 1970.
     """
-    exact = signal.double()  # smooth movement makes nearly singular squares
+    exact = signal.double()  # smooth motion makes nearly singular squares
     past = _last_steps(exact[..., :-1, :], order).flatten(-3, -2)  # [..., 3 (T - order), order]
     now = exact[..., order:, :].flatten(-2)[..., None]
     square, product = past.mT @ past, past.mT @ now
@@ -62,24 +65,21 @@ def ar_coefficients(signal: torch.Tensor, shared: int = 0, order: int = ORDER) -
 
 
 def innovations(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """What those weights do not predict: [..., T, 3] and [..., order] -> [..., T - order, 3]. Chapter: 9."""
-    return signal[..., weights.shape[-1] :, :] - foretold(signal[..., :-1, :], weights)
+    """Residuals of the autoregression: [..., T, 3], coefficients [..., order] -> [..., T - order, 3]. Chapter: 9."""
+    return signal[..., weights.shape[-1] :, :] - ar_prediction(signal[..., :-1, :], weights)
 
 
-def foretold(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The step after each of three by those weights, the last of all included: [..., T, 3] -> [..., T - 2, 3].
-
-    Chapter: 9.
+def ar_prediction(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """The displacement after each three, those of the last three included: [..., T, 3] -> [..., T - 2, 3]. Chapter: 9.
     """
     return (_last_steps(signal, weights.shape[-1]) * weights[..., None, None, :]).sum(-1)
 
 
 @in_full_precision
 def damped(weights: torch.Tensor) -> torch.Tensor:
-    """The same habits [..., 3], damped where a joint that goes on by them would go on ever faster.
+    """Stable coefficients [..., 3]: those by which a rollout would grow are damped, and others are left alone.
 
-    What they make of their own past grows by the largest root of their polynomial, frame by frame; it is brought to 1.
-    Chapter: 9.
+    A rollout grows by the largest root of their polynomial, frame by frame; that root is brought to 1. Chapter: 9.
     """
     companion = torch.diag_embed(torch.ones_like(weights[..., 1:]), -1)
     companion[..., 0, :] = weights
@@ -89,10 +89,10 @@ def damped(weights: torch.Tensor) -> torch.Tensor:
 
 @in_full_precision
 def lagged_correlation(sent: torch.Tensor, received: torch.Tensor, lags: range) -> torch.Tensor:
-    """How alike senders and receivers are, so many frames later: [..., J, T, 3] each -> [..., J, J, lags], -1 to 1.
+    """Correlation of senders with receivers some frames later: [..., J, T, 3] each -> [..., J, J, lags], -1 to 1.
 
-    The three coordinates are correlated together, so a string pulls the receiver the way that the sender went. What is
-    quieter than `NOISE_FLOOR` counts as if it were as loud. Chapter: 9.
+    The three coordinates are correlated together, so it is positive where the receiver goes the way that the sender
+    went. What is smaller than `NOISE_FLOOR` counts as if it were as large. Chapter: 9.
     """
     found = []
     for lag in lags:
@@ -107,34 +107,33 @@ def lagged_correlation(sent: torch.Tensor, received: torch.Tensor, lags: range) 
 def local_displacements(skeleton: Skeleton, positions: torch.Tensor) -> torch.Tensor:
     """What each joint adds to being carried, from frame to frame: [..., T, J, 3] -> [..., T - 1, J, 3].
 
-    A bone is taken to swing rigidly with the bone above it, by the shortest turn that this one made; the step is from
-    where that leaves its end to where it is. Joints that hang from the root step relative to it; the root in the world.
+    A bone is taken to turn rigidly with its parent's bone, by the shortest rotation that this one made; displacement is
+    from where that leaves its end to where it is. Children of the root move relative to it; the root in the world.
     Units: metres. Chapter: 9.
     """
     bones = _bones(skeleton, positions)
     before, after = bones[..., :-1, :, :], bones[..., 1:, :, :]
-    above = torch.tensor([max(parent, 0) for parent in skeleton.parents], device=positions.device)
-    steps = after - swing(before, before[..., above, :], after[..., above, :])
+    parents = torch.tensor([max(parent, 0) for parent in skeleton.parents], device=positions.device)
+    steps = after - swing(before, before[..., parents, :], after[..., parents, :])
     root = positions[..., 1:, :1, :] - positions[..., :-1, :1, :]
     return torch.cat([root, steps[..., 1:, :]], -2)
 
 
 def next_pose(skeleton: Skeleton, pose: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-    """The next pose, from a pose [..., J, 3] and its joints' own steps [..., J, 3]: the inverse of
-    `local_displacements`.
+    """The next pose from a pose and local displacements, [..., J, 3] each: the inverse of `local_displacements`.
 
     Units: metres. Chapter: 9.
     """
     bones = _bones(skeleton, pose)
-    placed, turned = [pose[..., 0, :] + steps[..., 0, :]], [torch.zeros_like(pose[..., 0, :])]
+    positions, rotated = [pose[..., 0, :] + steps[..., 0, :]], [torch.zeros_like(pose[..., 0, :])]
     for j, parent in enumerate(skeleton.parents[1:], start=1):
-        turned.append(swing(bones[..., j, :], bones[..., parent, :], turned[parent]) + steps[..., j, :])
-        placed.append(placed[parent] + turned[j])
-    return torch.stack(placed, -2)
+        rotated.append(swing(bones[..., j, :], bones[..., parent, :], rotated[parent]) + steps[..., j, :])
+        positions.append(positions[parent] + rotated[j])
+    return torch.stack(positions, -2)
 
 
 def _last_steps(signal: torch.Tensor, order: int) -> torch.Tensor:
-    """Every ``order`` steps in a row, the last one first: [..., T, 3] -> [..., T - order + 1, 3, order]."""
+    """Every ``order`` displacements in a row, the last one first: [..., T, 3] -> [..., T - order + 1, 3, order]."""
     return signal.unfold(-2, order, 1).flip(-1)
 
 

@@ -98,7 +98,8 @@ def _check_config(path: Path, kind, config: dict, shapes: dict[str, tuple]) -> N
     most = max([10_000, *(size for shape in shapes.values() for size in shape)])
     defaults = {name: parameter.default for name, parameter in inspect.signature(kind).parameters.items()}
     if hasattr(kind, "Config"):
-        defaults = {"skeleton": None, **{field.name: field.default for field in fields(kind.Config)}}
+        body = {"skeleton": None} if "skeleton" in defaults else {}
+        defaults = body | {field.name: field.default for field in fields(kind.Config)}
     for name, default in defaults.items():
         if name == "skeleton":
             fits = _same_kind(config.get("names"), [""]) and _same_kind(config.get("parents"), [0])

@@ -23,7 +23,7 @@ from ..evaluation import (
     evaluate_strings,
     evaluate_translation,
 )
-from ..extensions import NRI, DanceNRI, DuetForecaster, MotionTranslator, PhraseVAE
+from ..extensions import ForceNRI, CouplingNRI, DuetForecaster, MotionTranslator, PhraseVAE
 from ..sets import splits
 from ..sets.augmentation import Augment
 from ..sets.particles import Particles
@@ -141,7 +141,7 @@ ROTATION_TRAINING = {
 }  # fmt: skip
 
 # Chapter 8.
-LAW_DECODER = {"decoder": "law", "steps": 1, "wide": 16}
+LAW_DECODER = {"decoder": "law", "steps": 1, "decoder_hidden": 16}
 MLP_DECODER = {"decoder": "mlp", "steps": 10}
 BOTH_FORCES = {"no_edge": False}  # charges repel or attract: no type of edge means that there is no force
 PARTICLE_TRAINING = TrainConfig(epochs=8, batch_size=64, lr=5e-3, warmup=100)
@@ -150,8 +150,8 @@ PARTICLE_TRAINING = TrainConfig(epochs=8, batch_size=64, lr=5e-3, warmup=100)
 # nobody planted it. Of what it gives 80 % or more, 72 % are planted then, in validation clips; after five, 95 % are.
 COUPLING_TRAINING = TrainConfig(epochs=5, batch_size=32, lr=8e-3, warmup=50)
 EDGE_DROPOUT = {"dropout": 0.5}  # with a tenth, an earlier form of the encoder overfitted its 2,000 clips
-AS_DESCRIBED = {"max_lag": 0.0, "correlated": False, "ahead": False, "types": 4, "prior": [0.35, 0.25, 0.15, 0.25],
-                "hidden": 64}  # fmt: skip
+AS_DESCRIBED = {"max_lag": 0.0, "correlation": False, "next_window": False, "types": 4,
+                "prior": (0.35, 0.25, 0.15, 0.25), "hidden": 64}  # fmt: skip
 
 
 def _both(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -161,7 +161,7 @@ def _both(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _particles(what: str, kind: str, bodies: int, many: int, settings: dict[str, Any], **training: Any) -> Recipe:
     return Recipe(
         f"neural relational inference, {bodies} bodies, {what}", ("synthetic",),
-        partial(splits.simulations, kind, bodies, many), NRI,
+        partial(splits.simulations, kind, bodies, many), ForceNRI,
         _both(settings | (BOTH_FORCES if kind == "charged" else {})),
         {"quick": replace(PARTICLE_TRAINING, epochs=2), "full": replace(PARTICLE_TRAINING, **training)},
         evaluate_particles)  # fmt: skip
@@ -171,7 +171,7 @@ def _couplings(what: str, settings: dict[str, Any], fixed: bool = False, seed: i
     base = replace(COUPLING_TRAINING, seed=seed)
     return Recipe(
         f"neural relational inference for dancers, {what}", ("synthetic",),
-        partial(cut_windows, partial(splits.driven_duets, fixed=fixed), 128, (1, 1, 1)), DanceNRI, _both(settings),
+        partial(cut_windows, partial(splits.driven_duets, fixed=fixed), 128, (1, 1, 1)), CouplingNRI, _both(settings),
         {"quick": replace(base, epochs=2), "full": replace(base, **training)}, evaluate_strings)  # fmt: skip
 
 
@@ -208,16 +208,17 @@ RECIPES = {
     "charged10": _particles("charges, a law of forces", "charged", 10, 12_000, LAW_DECODER, lr=2e-3),
     "springs5-mlp": _particles("springs, the published decoder", "springs", 5, 20_000, MLP_DECODER, epochs=6, lr=2e-3),
     "springs5-recurrent": _particles("springs, the published recurrent decoder", "springs", 5, 10_000,
-                                     MLP_DECODER | {"decoder": "recurrent"}, epochs=6, lr=2e-3),
-    "charged5-mlp": _particles("charges, the published decoder", "charged", 5, 20_000, MLP_DECODER, epochs=4, lr=2e-3),
+                                     MLP_DECODER | {"decoder": "recurrent", "refine": 0}, epochs=6, lr=2e-3),
+    "charged5-mlp": _particles("charges, the published decoder", "charged", 5, 20_000,
+                               MLP_DECODER | {"refine": 0}, epochs=4, lr=2e-3),
     **{f"{kind}{bodies}-supervised": _particles(
         "the encoder supervised by the true edges", kind, bodies, 25_000 if bodies == 5 else 8_000,
-        LAW_DECODER | {"supervised": True}, epochs=2, lr=2e-3)
+        LAW_DECODER | {"supervised": True, "refine": 0}, epochs=2, lr=2e-3)
        for kind in ("springs", "charged") for bodies in (5, 10)},
     "strings-salsa": Recipe(
         "neural relational inference for dancers, salsa", ("salsa",),
         partial(cut_windows, SALSA, 64, (4, 4, 4), step=3),
-        DanceNRI, _both({"frames": 32, "at_once": True, "prior": [0.95, 0.05]}),
+        CouplingNRI, _both({"frames": 32, "zero_lag": True, "prior": (0.95, 0.05)}),
         {"quick": replace(COUPLING_TRAINING, epochs=1),
          "full": replace(COUPLING_TRAINING, lr=3e-3, epochs=12, augment=TEMPO_AUGMENT)}, evaluate_strings),
     "strings-synthetic": _couplings("couplings different in every clip", EDGE_DROPOUT),
@@ -226,7 +227,7 @@ RECIPES = {
     "strings-longer": _couplings("couplings different in every clip, trained twice as long", EDGE_DROPOUT, epochs=10),
     "strings-fixed": _couplings("couplings the same in every clip", EDGE_DROPOUT, fixed=True),
     "strings-described": _couplings("as its author describes it", AS_DESCRIBED, lr=3e-3, epochs=8),
-    "strings-lags": _couplings("as described, with lags", EDGE_DROPOUT | {"correlated": False, "ahead": False}),
-    "strings-correlated": _couplings("begun from correlation, one window only", EDGE_DROPOUT | {"ahead": False}),
+    "strings-lags": _couplings("as described, with lags", EDGE_DROPOUT | {"correlation": False, "next_window": False}),
+    "strings-correlated": _couplings("begun from correlation, one window only", EDGE_DROPOUT | {"next_window": False}),
 }  # fmt: skip
 """Every artifact by name."""

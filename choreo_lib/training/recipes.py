@@ -23,7 +23,7 @@ from ..evaluation import (
     evaluate_strings,
     evaluate_translation,
 )
-from ..extensions import ForceNRI, CouplingNRI, DuetForecaster, MotionTranslator, PhraseVAE
+from ..extensions import CouplingNRI, DuetForecaster, ForceNRI, MotionTranslator, PhraseVAE
 from ..sets import splits
 from ..sets.augmentation import Augment
 from ..sets.particles import Particles

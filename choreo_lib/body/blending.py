@@ -7,7 +7,7 @@ import torch
 from ..core.arguments import a, count, takes
 from ..core.shapes import tensor
 from .motion import Motion
-from .skeleton import slerp
+from .rotations import slerp
 
 
 @takes(motion=a(Motion), frames=count(2))

@@ -197,7 +197,7 @@ def quaternions_from_6d(columns: torch.Tensor) -> torch.Tensor:
 
 
 def two_bone_ik(start: np.ndarray, goal: np.ndarray, upper: float, lower: float, bend: np.ndarray,
-                limit: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+                limit: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Directions of two bones [T, 3] that lead from ``start`` to ``goal``, the joint between them pushed to ``bend``.
 
     Out of reach, the limb points at the goal as far as its joint limit allows.

@@ -146,10 +146,10 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     """
     if rotations and joints is not None:
         raise ValueError("a joint's rotation is relative to its parent, so none can be left out; leave joints= away")
-    whole = [takes] if isinstance(takes, Duet | Motion) else list(takes)
+    whole: list[Duet | Motion] = [takes] if isinstance(takes, Duet | Motion) else list(takes)
     if not whole or min(length, stride, step) < 1:
         raise ValueError(f"{len(whole)} takes, length {length}, stride {stride}, step {step}: each must be at least 1")
-    dancers = [tuple(take) if isinstance(take, Duet) else (take,) for take in whole]
+    dancers: list[tuple[Motion, ...]] = [tuple(take) if isinstance(take, Duet) else (take,) for take in whole]
     lead = dancers[0][0]
     _check_alike(dancers, rotations)
     alike = all(motion.skeleton == lead.skeleton for group in dancers for motion in group)

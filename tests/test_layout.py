@@ -48,6 +48,33 @@ def test_a_module_imports_only_from_its_room_and_below(path):
     assert not above, f"{name_of(path)} imports from above: {above}"
 
 
+SHELF = {"layers", "losses", "graph_cells"}  # what the five systems share
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.parent.name == "systems"], ids=name_of)
+def test_the_shelf_stands_on_bodies_and_torch_alone(path):
+    """A system imports bodies, what systems share, and torch; what they share may ask for float32 and for rules."""
+    if path.stem == "__init__":
+        return
+    allowed = {"core.precision", "core.arguments", "core.shapes"} if path.stem in SHELF else set()
+    ours = {name for name in imports(path) if not name.startswith("body.") and name not in allowed}
+    assert {name for name in ours if name.removeprefix("systems.") not in SHELF} == set()
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    theirs = {alias.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import)
+              for alias in node.names}
+    theirs |= {node.module.partition(".")[0] for node in ast.walk(tree)
+               if isinstance(node, ast.ImportFrom) and not node.level}
+    assert theirs - set(sys.stdlib_module_names) <= {"torch", "torch_geometric"}
+    if path.stem not in SHELF:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 240
+
+
+def test_no_module_is_long():
+    long = {name_of(path): lines for path in MODULES
+            if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 250}
+    assert not long
+
+
 def test_no_circle_of_imports():
     graph = {name_of(path): imports(path) - {name_of(path)} for path in MODULES}
     done = set()

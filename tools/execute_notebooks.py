@@ -45,7 +45,7 @@ def join_streams(outputs: list) -> list:
     return joined
 
 
-def resolve_axes_and_units(notebook) -> str:
+def reproducible_text(notebook) -> str:
     """The notebook as text, without what differs from run to run."""
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "ipython3", "file_extension": ".py"}
@@ -78,7 +78,7 @@ def execute(path: Path) -> float:
                    resources={"metadata": {"path": str(path.parent)}}).execute()
     seconds = time.perf_counter() - started
     with atomic_write(path) as half:
-        half.write_text(resolve_axes_and_units(notebook), encoding="utf-8")
+        half.write_text(reproducible_text(notebook), encoding="utf-8")
     return seconds
 
 

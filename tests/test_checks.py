@@ -114,9 +114,9 @@ def test_ex3_1():
 
 
 def test_ex3_2():
-    def mine(reach):
+    def mine(steps):
         model = cl.baselines.ZeroVelocity()
-        model.reach = reach
+        model.steps_ahead = steps
         return model
 
     assert checks.ex3_2(mine(lambda h: sum(0.75**k for k in range(h))))

@@ -42,6 +42,25 @@ def test_an_import_brings_in_nothing_heavy():
     assert python(code, ROOT) == "[]"
 
 
+def test_what_is_loaded_late_is_whole_for_every_thread_and_for_who_looks_through_all_modules():
+    """The standard library's LazyLoader failed at both: a notebook's kernel looks, and loads."""
+    code = """
+import inspect, sys, threading, choreo_lib as cl
+inspect.getmodule(sys._getframe())
+assert "roma" not in sys.modules
+trouble = []
+def dance():
+    try:
+        cl.synthetic.duet("canon", 30)
+    except Exception as error:
+        trouble.append(repr(error))
+threads = [threading.Thread(target=dance) for _ in range(4)]
+[thread.start() for thread in threads], [thread.join() for thread in threads]
+print(trouble)
+"""
+    assert python(code, ROOT) == "[]"
+
+
 def test_what_comes_later_comes_by_its_name():
     code = """
 import choreo_lib as cl

@@ -45,7 +45,7 @@ def ex3_2(model) -> Verdict:
     told = (f"At 200, 400 and 600 ms yours is off by {said['yours']} mm, repeat by {said['repeat']}, going on by "
             f"{said['going on']}. ")
     if not bool(torch.isfinite(errors["yours"]).all()):
-        return Verdict(False, "It answers with numbers that are not finite. Does every horizon have a reach?")
+        return Verdict(False, "It answers with numbers that are not finite. Does every horizon have steps ahead?")
     if bool(better.all()):
         return Verdict(True, told + "Better than both, and still without a network.")
     if not bool(better[1].any()):

@@ -5,29 +5,32 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 
-def deferred(name: str) -> ModuleType:
-    """A module that is loaded when an attribute of it is first asked for. Errors: ImportError where there is none.
+class Deferred(ModuleType):
+    """A stand-in for a module, which is imported when an attribute of it is first asked for.
 
-    Chapter: 1. Source: "Implementing lazy imports" in the documentation of Python's importlib.
+    It does not stand in ``sys.modules`` as `importlib.util.LazyLoader`'s does: whoever looks through all modules, as
+    notebooks do, would load it half, and two threads at once would find it empty (Python 3.11).
+    Errors: ImportError, at once, where there is no such module. Chapter: 1.
     """
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"choreo_lib needs {name}: pip install {name}", name=name)
-    spec.loader = loader = importlib.util.LazyLoader(spec.loader)
-    sys.modules[name] = module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
+
+    def __init__(self, name: str):
+        if find_spec(name) is None:
+            raise ImportError(f"choreo_lib needs {name}: pip install {name}", name=name)
+        super().__init__(name)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(import_module(self.__name__), name)
+        setattr(self, name, value)  # so that it is looked for once
+        return value
 
 
 if TYPE_CHECKING:
     import roma
 else:
-    roma = deferred("roma")  # it loads torch's compiler (torch._dynamo), which takes as long as torch itself
+    roma = Deferred("roma")  # it loads torch's compiler (torch._dynamo), which takes as long as torch itself

@@ -1,5 +1,7 @@
-"""``python -m choreo_lib train NAME``: make one of the book's trained artifacts; ``ablate NAME``: what its options
-are worth. Taught in chapter 4."""
+"""The library from the shell: ``python -m choreo_lib train NAME`` makes one of the book's trained artifacts.
+
+``ablate NAME`` says what its options are worth. Taught in chapter 4.
+"""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
     ``inverse_mass``: how willingly each joint moves; None: all alike; one near 0 is held, and the others make room.
     Shapes: ``positions`` [..., T, J, 3], a tensor, float32 out; ``lengths`` [..., 1 or T, J - 1] in the order of
     ``skeleton.bones``; None: each bone's own mean over the T frames; ``inverse_mass`` [J]. Units: metres.
+    Errors: ValueError for lengths of another shape.
     Chapter: 4. Matrix form of SHAKE: Ryckaert, Ciccotti and Berendsen, Journal of Computational Physics 1977.
     """
     ends = torch.zeros(len(skeleton) - 1, len(skeleton), device=positions.device)  # [K, J]: a bone is child - parent

@@ -1,4 +1,4 @@
-"""Does a motion fit what asks for it: the same joints, the same clock, the same rest bones, a dancer who stands?
+"""Whether a motion fits what asks for it: the same joints, the same clock, the same rest bones, a dancer who stands.
 
 Every misfit is described in one way, with the function that mends it. Taught in chapter 5, "A partner".
 """

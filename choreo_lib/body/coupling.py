@@ -77,7 +77,11 @@ class Coupling:
         return truth
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The coupling as plain arrays, for NPZ files. Chapter: 1."""
+        """The coupling as plain arrays, for NPZ files.
+
+        Shapes: "kind", "lag" and "strength" [], of the whole; of D drives "ends" [D, 4] (the source's dancer and joint
+        name, then the target's), "lags" and "strengths" [D]. Chapter: 1.
+        """
         return {
             "kind": np.array(self.kind),
             "lag": np.array(self.lag),
@@ -89,7 +93,11 @@ class Coupling:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Coupling:
-        """Make a coupling of what `to_arrays` gave. Chapter: 1."""
+        """Make a coupling of what `to_arrays` gave.
+
+        Shapes: as there, "ends" [D, 4]. Errors: KeyError for an array that is missing; ValueError where they differ in
+        length, or for a drive that cannot be. Chapter: 1.
+        """
         drives = tuple(
             Drive((str(e[0]), str(e[1])), (str(e[2]), str(e[3])), int(lag), float(strength))
             for e, lag, strength in zip(arrays["ends"], arrays["lags"], arrays["strengths"], strict=True)

@@ -128,8 +128,7 @@ def _advance(hypotheses, t, middles, poses, build, scale, fps, moving):
 @lru_cache
 def _choices(count: int) -> list[tuple[int, int]]:
     """What a frame of so many people can mean: who is dancer a and who is b, -1 for not seen."""
-    pairs = permutations((*range(count), -1, -1), 2)
-    return list(dict.fromkeys(pair for pair in pairs if pair[0] != pair[1] or pair[0] < 0))
+    return list(dict.fromkeys(permutations((*range(count), -1, -1), 2)))
 
 
 def _persons(persons, choice, t, middles, poses, fps, made):
@@ -248,5 +247,4 @@ def checked(path, frames, skeleton=None) -> list[np.ndarray]:
         joints = frame.shape[1]
         people.append(frame)
     check_counts(path, len(frames), joints or 1)
-    empty = np.empty((0, joints or 1, 3))
-    return [empty if frame is None else frame for frame in people]
+    return [np.empty((0, joints or 1, 3)) if frame is None else frame for frame in people]

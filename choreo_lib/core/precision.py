@@ -53,7 +53,10 @@ def tensor_cores(device: torch.device | str) -> Iterator[None]:
 
 @in_full_precision
 def product(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """``one @ other``, whatever autocast would make of it: for coordinates and principal components. Chapter: 4."""
+    """``one @ other``, whatever autocast would make of it: for coordinates and principal components.
+
+    Shapes: [..., M, K] and [..., K, N] -> [..., M, N]. Chapter: 4.
+    """
     return one @ other
 
 

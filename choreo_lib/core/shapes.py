@@ -1,5 +1,4 @@
-"""Rules for arguments that are numbers of a shape: the part of `choreo_lib.core.arguments` that knows arrays and
-tensors.
+"""Rules for arguments that are arrays or tensors of a shape, beside those of `choreo_lib.core.arguments`.
 
 Taught in chapter 1, "Seeing a duet".
 """

@@ -63,7 +63,10 @@ class CouplingEncoder(nn.Module):
     @torch.no_grad()
     @in_full_precision
     def fit_statistics(self, batches: Iterable[torch.Tensor]) -> None:
-        """Fit the joints' autoregression and base rates, and measure their innovations. Chapter: 9."""
+        """Fit the joints' autoregression and base rates, and measure their innovations.
+
+        Shapes: ``batches`` of training windows [B, T, 2, J, 3]. Chapter: 9.
+        """
         weights, squares, evidence = [], [], []
         for batch in batches:
             moves = signals(self.skeleton, batch.to(self.prior.device))
@@ -116,7 +119,10 @@ class CouplingEncoder(nn.Module):
 
 
 def whiten(moves: Signals) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Autoregressive coefficients and innovations of all three signals (prewhitening). Chapter: 9."""
+    """Autoregressive coefficients and innovations of all three signals (prewhitening).
+
+    Shapes: of each signal [..., T, 3] coefficients [..., ORDER] and innovations [..., T - ORDER, 3]. Chapter: 9.
+    """
     weights = [ar_coefficients(each) for each in moves]
     return weights, [innovations(each, weight) for each, weight in zip(moves, weights)]
 

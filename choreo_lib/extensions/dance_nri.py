@@ -121,8 +121,7 @@ class CouplingNRI(System):
         return edges if s.directed else torch.stack([edges[:, 0], edges[:, 0].transpose(1, 2)], 1)
 
     def forward(self, batch: torch.Tensor) -> tuple[torch.Tensor, Posterior]:
-        """Windows [B, frames, 2, J, 3] to the next local displacements [B, 2, J, 1, 3] and the posterior. Chapter: 9.
-        """
+        """Windows [B, T, 2, J, 3] to the next local displacements [B, 2, J, 1, 3] and the posterior. Chapter: 9."""
         posterior = self.encoder(batch)
         edges = self.sample(posterior.logits)
         return self.decoder(batch, self.encoder.graph, posterior, edges, batch.shape[1] - 1)[0], posterior

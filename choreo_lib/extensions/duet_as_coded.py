@@ -156,8 +156,10 @@ class DuetAsCoded(nn.Module):
         return self._base(own) + self.unit[: out.shape[1] if self.chunk else 1] * out, torch.cat([kl, kl_difference])
 
     def loss(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
-        """As `DuetForecaster.loss`, but without "gate" the chance of a reconstruction step is drawn as the prototype
-        draws it. Shapes: [B, past + ahead, 2, J, 3]. Chapter: 5."""
+        """As `DuetForecaster.loss`, with the prototype's chance of a reconstruction step unless "gate" is repaired.
+
+        Shapes: [B, past + ahead, 2, J, 3] -> [] each. Chapter: 5.
+        """
         batch = batch.to(self.positions.device)
         training = self.training and step is not None
         who = "ba"[(step or 0) % 2]

@@ -180,7 +180,10 @@ class MotionTranslator(WindowTranslator):
 
     @torch.no_grad()
     def decode_windows(self, sequence: LatentSequence, style_weight: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode the windows that `decode_motion` blends: rotations [N, T, J, 4] and root [N, T, 3] in the world."""
+        """Decode the windows that `decode_motion` blends: rotations [N, T, J, 4] and root [N, T, 3] in the world.
+
+        Errors: ValueError for a style weight of a translation. Chapter: 6; 7.
+        """
         if style_weight != 1.0 and not self.shared_encoder:
             raise ValueError(f"style_weight is {style_weight}: only a deepfake (routes aa and bb) mixes styles")
         with eval_mode(self):

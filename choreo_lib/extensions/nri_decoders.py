@@ -24,7 +24,7 @@ VARIANCE = nri.Config.variance  # of the published Gaussian, of states scaled to
 class Decoder(nn.Module):
     """A Markovian decoder: what goes from body to body (`messages`), and what a body makes of the sum (`update`).
 
-    Chapter: 8. Kipf et al., equations 10 and 11.
+    Here both raise NotImplementedError: each decoder has its own. Chapter: 8. Kipf et al., equations 10 and 11.
     """
 
     refines = True

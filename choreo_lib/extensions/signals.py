@@ -70,8 +70,7 @@ def innovations(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 
 def ar_prediction(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """The displacement after each three, those of the last three included: [..., T, 3] -> [..., T - 2, 3]. Chapter: 9.
-    """
+    """The displacement after each three, the last three included: [..., T, 3] -> [..., T - 2, 3]. Chapter: 9."""
     return (_last_steps(signal, weights.shape[-1]) * weights[..., None, None, :]).sum(-1)
 
 

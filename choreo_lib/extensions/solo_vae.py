@@ -77,19 +77,18 @@ class PhraseVAE(solo_vae.SoloVAE):
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
-        settings, width = self.settings, len(skeleton) * 3
-        frames, latent, hidden, layers = settings.frames, settings.latent, settings.hidden, settings.layers
-        if settings.shortcut and latent > frames * width:
-            raise ValueError(f"{frames} x {width} coordinates have no {latent} principal components; make latent "
+        s, width = self.settings, len(skeleton) * 3
+        if s.shortcut and s.latent > s.frames * width:
+            raise ValueError(f"{s.frames} x {width} coordinates have no {s.latent} principal components; make latent "
                              "smaller, or leave the shortcut out")
-        self.encoder.lstm = DropoutLSTM(width, hidden, layers, settings.dropout)
-        self.decoder = solo_vae.Decoder(latent + 2 * settings.phase_features, width, hidden, layers)
-        self.decoder.lstm = DropoutLSTM(hidden, hidden, layers, settings.dropout)
-        self.register_buffer("components", torch.zeros(latent if settings.shortcut else 0, frames * width))
-        self.register_buffer("component_stds", torch.ones(latent if settings.shortcut else 0))
-        self.register_buffer("latent_norms", torch.full((101,), latent**0.5))  # quantiles 0, 0.01 ... 1
-        self.register_buffer("residuals", torch.zeros(settings.residual_rank, frames * width))
-        angle = torch.arange(frames)[:, None] / frames * torch.pi * 2.0 ** torch.arange(settings.phase_features)
+        self.encoder.lstm = DropoutLSTM(width, s.hidden, s.layers, s.dropout)
+        self.decoder = solo_vae.Decoder(s.latent + 2 * s.phase_features, width, s.hidden, s.layers)
+        self.decoder.lstm = DropoutLSTM(s.hidden, s.hidden, s.layers, s.dropout)
+        self.register_buffer("components", torch.zeros(s.latent if s.shortcut else 0, s.frames * width))
+        self.register_buffer("component_stds", torch.ones(s.latent if s.shortcut else 0))
+        self.register_buffer("latent_norms", torch.full((101,), s.latent**0.5))  # quantiles 0, 0.01 ... 1
+        self.register_buffer("residuals", torch.zeros(s.residual_rank, s.frames * width))
+        angle = torch.arange(s.frames)[:, None] / s.frames * torch.pi * 2.0 ** torch.arange(s.phase_features)
         self.register_buffer("phase", torch.cat([angle.sin(), angle.cos()], 1), persistent=False)  # [T, 2 * features]
 
     def reference(self, batch: torch.Tensor) -> ReferenceFrame:
@@ -202,10 +201,7 @@ class PhraseVAE(solo_vae.SoloVAE):
         return x + product(weights.to(x), self.residuals).view_as(x)
 
     def mean_pose(self) -> np.ndarray:
-        """The training set's mean pose, in which limbs that move much are too short.
-
-        Shapes: [J, 3]. Units: metres. Chapter: 4.
-        """
+        """The training set's mean pose [J, 3] in metres, in which limbs that move much are too short. Chapter: 4."""
         return self.mean_window.mean(0).view(-1, 3).cpu().double().numpy()
 
     @torch.no_grad()

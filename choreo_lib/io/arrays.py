@@ -31,6 +31,7 @@ class NoNumbers(MotionFormatError):
 def load_array(path, data: bytes, where: str = "") -> np.ndarray:
     """Read one array of numbers or text from the bytes of an NPY file, all of them.
 
+    Shapes: any, [...], as the header states it.
     Errors: MotionFormatError where header and bytes do not fit; `NoNumbers` for pickled objects, records and times.
     Chapter: 1.
     """
@@ -58,6 +59,7 @@ def load_arrays(path) -> dict[str, np.ndarray | None]:
     """Read the arrays of an NPZ by name; None for what is pickled or no numbers, in files that we did not write.
 
     Its sizes as the zip states them are added up before anything is unpacked; no member unpacks to more than it states.
+    Shapes: of each array any, [...], as its header states it.
     Errors: MotionFormatError, naming the array. Chapter: 1.
     """
     arrays: dict[str, np.ndarray | None] = {}

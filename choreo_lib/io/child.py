@@ -76,7 +76,7 @@ class Child:
         return answer
 
     def array(self, *shape: int) -> np.ndarray:
-        """The doubles that follow an answer, in a shape."""
+        """The doubles that follow an answer, float64 [*shape]."""
         size = 8 * math.prod(shape)
         data = self._out.read(size)
         if len(data) != size:

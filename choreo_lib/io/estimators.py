@@ -202,7 +202,11 @@ def _person(path, person, where: str, place: int) -> int:
 
 
 def numbers(path, value, shape: tuple[int, ...], where: str) -> np.ndarray:
-    """A number, a flat list, or a list of lists, as finite floats of a shape. Chapter: 2."""
+    """A number, a flat list, or a list of lists, as finite floats of a shape.
+
+    Shapes: float64 [*shape]. Errors: MotionFormatError, naming the place, for another size or what is no finite number.
+    Chapter: 2.
+    """
     value = value if isinstance(value, list) else [value]
     if value and all(isinstance(part, list) for part in value):
         if len(value) == 1 or all(len(part) == shape[-1] for part in value):

@@ -164,8 +164,10 @@ class _Scene:
 
 
 def _bind_pose(bones, rest: np.ndarray, turning: bool) -> np.ndarray:
-    """Where each joint is in the pose that the skin is bound in [J, 3]: the rest pose, its lowest point on the floor
-    of the origin; of a body known only as points, its first frame."""
+    """Where each joint is in the pose that the skin is bound in [J, 3].
+
+    It is the rest pose, its lowest point on the floor of the origin; of a body known only as points, its first frame.
+    """
     bind = rest.copy()
     bind[0] *= not turning
     for parent, child in bones:
@@ -174,8 +176,10 @@ def _bind_pose(bones, rest: np.ndarray, turning: bool) -> np.ndarray:
 
 
 def _octahedron(tip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eight triangles [8, 3, 3] from a joint to the tip of its bone, widest near the joint; and how far along the bone
-    each corner is [8, 3], from 0 to 1."""
+    """Eight triangles [8, 3, 3] from a joint to the tip of its bone, widest near the joint.
+
+    And how far along the bone each corner is [8, 3], from 0 to 1.
+    """
     length = np.linalg.norm(tip)
     along = tip / length
     aside = np.cross(along, np.eye(3)[np.abs(along).argmin()])

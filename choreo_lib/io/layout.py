@@ -14,7 +14,7 @@ LAYOUTS = {"interleaved": "row 0 a, row 1 b, row 2 a, ...", "stacked": "all rows
 
 
 def layout_of(points: np.ndarray) -> str | None:
-    """ "interleaved", "stacked", or None where the rows [N, J, 3] move as one dancer does, or it is not clear.
+    """Either "interleaved", "stacked", or None where the rows [N, J, 3] move as one dancer does, or it is not clear.
 
     Bodies do not jump. Where two take turns, a row is far from the next and near the one after it; where one comes
     after the other, there is one jump, and it is in the middle. Chapter: 1.

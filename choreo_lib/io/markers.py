@@ -88,6 +88,7 @@ class Markers:
         """Short gaps filled by a monotone cubic through what was seen (Fritsch and Carlson, SIAM J. Numer. Anal. 1980).
 
         Units: seconds. A longer gap, and one at the beginning or the end, stays a gap.
+        Errors: ValueError for a negative ``max_gap_seconds``.
         """
         from scipy.interpolate import PchipInterpolator
         if not max_gap_seconds >= 0:

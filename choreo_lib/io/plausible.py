@@ -1,6 +1,7 @@
-"""A last look at a body that was read: is it of human size, does it stand, do its toes point where it faces?
+"""A last look at a body that was read: whether it is of human size, stands, and has toes that point where it faces.
 
 What a file states is believed, and what is odd about it is warned of. Taught in chapter 1, "Seeing a duet".
+Shapes: ``positions`` [T, J, 3] in file units, any axes. Units: ``scale`` metres per file unit.
 """
 
 from __future__ import annotations
@@ -23,8 +24,7 @@ def doubts(skeleton: Skeleton, positions: np.ndarray, scale: float | None,
            up: str | None = None) -> list[tuple[str, str]]:
     """What is odd about a body, each with what to do about it.
 
-    Shapes: ``positions`` [T, J, 3] in file units, any axes. Units: ``scale`` metres per file unit and ``up`` axis as
-    the file states them; None: it does not. Chapter: 1.
+    ``scale`` and the ``up`` axis are as the file states them; None: it does not. Chapter: 1.
     """
     odd = [unlikely_height(skeleton, positions, scale)] if scale else []
     odd += [standing_elsewhere(skeleton, positions, up)] if up else []

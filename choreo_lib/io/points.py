@@ -113,7 +113,7 @@ def stacked(path, array: np.ndarray) -> np.ndarray:
 
 
 def finite(path, array: np.ndarray, where: str = "") -> np.ndarray:
-    """The array in float64. Errors: MotionFormatError, naming the first entry that is not finite. Chapter: 1."""
+    """The array [...] in float64. Errors: MotionFormatError, naming the first entry that is not finite. Chapter: 1."""
     with np.errstate(all="ignore"):
         points = array.astype(np.float64)
     bad = np.argwhere(~(np.abs(points) <= 1e9))

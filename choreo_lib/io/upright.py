@@ -17,7 +17,7 @@ _MOST = 0.8  # the share of frames that is most of them
 
 
 def sample(positions: np.ndarray) -> np.ndarray:
-    """Some 256 frames, evenly taken, in double precision. Chapter: 1."""
+    """Some 256 frames, evenly taken, in double precision. Shapes: [F, J, 3] -> [T, J, 3]. Chapter: 1."""
     return np.asarray(positions[:: max(1, len(positions) // 256)], np.float64)
 
 
@@ -92,8 +92,10 @@ def height(skeleton: Skeleton, positions: np.ndarray) -> float:
 
 
 def _by_shape(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:
-    """Head and feet of a body whose names say nothing: legs are the twin limbs of the longest bones, arms the next,
-    and the head is what else grows where the arms meet."""
+    """Head and feet of a body whose names say nothing.
+
+    Legs are the twin limbs of the longest bones, arms the next, and the head is what else grows where the arms meet.
+    """
     children: list[list[int]] = [[] for _ in skeleton.names]
     for parent, child in skeleton.bones:
         children[parent].append(child)
@@ -145,7 +147,10 @@ def guess_up(skeleton: Skeleton, positions: np.ndarray) -> tuple[str | None, str
 
 
 def stands_along(skeleton: Skeleton, positions: np.ndarray, up: str) -> str | None:
-    """The axis other than ``up`` along which a body with known head and feet stands on a floor, or None. Chapter: 1."""
+    """The axis other than ``up`` along which a body with known head and feet stands on a floor, or None.
+
+    Shapes: ``positions`` [T, J, 3] in file units. Chapter: 1.
+    """
     figure = figure_of(skeleton, positions)
     if figure is None:
         return None

@@ -38,8 +38,10 @@ def pack(dancers, ghosts, names, edges=None) -> dict:
 
 
 def block(payload: dict) -> str:
-    """The payload as a script block of JSON. Without <, > and &, no name in it can end the script, and no escaping of
-    the page around it can change it."""
+    """The payload as a script block of JSON.
+
+    Without <, > and &, no name in it can end the script, and no escaping of the page around it can change it.
+    """
     data = json.dumps(payload, sort_keys=True, separators=(",", ":"))
     for sign in "<>&":
         data = data.replace(sign, f"\\u{ord(sign):04x}")
@@ -78,7 +80,9 @@ def read_payload(text: str) -> list[dict]:
 def pack_edges(motion: Motion | Duet, edges, threshold: float) -> dict | None:
     """Strings between two dancers as plain JSON values: pairs, weights in 1/255, directions.
 
-    Shapes and errors: as in `choreo_lib.play`. Chapter: 1.
+    Shapes: as in `choreo_lib.play`. Errors: TypeError for edges, weights or directions of another kind; ValueError for
+    a single dancer, joints that there are not, weights of another shape or outside 0 to 1, or other directions.
+    Chapter: 1.
     """
     if edges is None:
         return None

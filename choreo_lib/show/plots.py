@@ -73,7 +73,8 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
     """The two skeletons and the connections between them.
 
     Shapes: ``weights`` [J, J], row a joint of a, column a joint of b, 0 to 1: stronger is darker; below ``threshold``
-    nothing is drawn. None draws every pair, faintly. Chapter: 1.
+    nothing is drawn. None draws every pair, faintly.
+    Errors: ValueError for weights of another shape, or a frame that the duet does not have. Chapter: 1.
     """
     check_frame(duet, frame)
     view = _view(duet, view)
@@ -84,14 +85,10 @@ def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, vi
     if weights.shape != shape:
         raise ValueError(f"weights must have shape {shape}, a joint of a by a joint of b; got {weights.shape}")
     pairs = np.argwhere(weights > threshold)
-    from matplotlib.collections import LineCollection
-
     lines = [(points[0][i], points[1][j]) for i, j in pairs]
     alphas = np.clip(weights[tuple(pairs.T)], 0, 1)
     if lines:
-        ax.add_collection(
-            LineCollection(lines, colors=palette.STRING, alpha=alphas, linewidths=0.4 + 1.8 * alphas, zorder=1)
-        )
+        _lines(ax, lines, colors=palette.STRING, alpha=alphas, linewidths=0.4 + 1.8 * alphas, zorder=1)
     for who, m in enumerate(duet):
         _body(ax, m, points[who], who)
     return _bare(ax)
@@ -178,12 +175,7 @@ def distance(duet: Duet, joints: tuple[str, str] | None = None, ax=None):
 def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=None):
     """Named curves [T] over time; the first two in the dancers' colours and line styles. Chapter: 1."""
     ax = _axes(ax, (8, 2.4))
-    styles = [
-        (palette.DANCERS[0], palette.DASHES[0]),
-        (palette.DANCERS[1], palette.DASHES[1]),
-        (palette.STRING, "-."),
-        (palette.INK_SOFT, ":"),
-    ]
+    styles = zip((*palette.DANCERS, palette.STRING, palette.INK_SOFT), (*palette.DASHES, "-.", ":"))
     for (name, curve), (colour, dash) in zip(curves.items(), styles, strict=False):
         ax.plot(np.arange(len(curve)) / fps, curve, dash, color=colour, lw=1.4, label=name)
     ax.set_xlabel("time, seconds")
@@ -202,22 +194,25 @@ def _name(motion: Motion, who: int) -> str:
 
 def _body(ax, motion: Motion, points: np.ndarray, who: int | None) -> None:
     """One pose [J, 2]: dancer 0 solid, dancer 1 hollow, None a ghost."""
-    from matplotlib.collections import LineCollection
-
     colour = palette.GHOST if who is None else palette.DANCERS[who]
     order = 0 if who is None else 2 + who
     bones = [(points[p], points[c]) for p, c in motion.skeleton.bones]
-    ax.add_collection(
-        LineCollection(bones, colors=colour, linewidths=2.0 if who != 1 else 2.6, capstyle="round", zorder=order)
-    )
+    _lines(ax, bones, colors=colour, linewidths=2.0 if who != 1 else 2.6, capstyle="round", zorder=order)
     if who == 1:
-        ax.add_collection(LineCollection(bones, colors=palette.PAPER, linewidths=0.9, capstyle="round", zorder=order))
+        _lines(ax, bones, colors=palette.PAPER, linewidths=0.9, capstyle="round", zorder=order)
     if who is not None:
         ax.plot(*points.T, "o", ms=2.6, color=colour, mfc=colour if who == 0 else palette.PAPER, mew=0.8, zorder=order)
     head = motion.skeleton.find("head", "jaw", "neck")
     if head is not None:
         ax.plot(*points[head], "o", ms=7, color=colour, mfc=colour if who == 0 else palette.PAPER, mew=1.6,
                 zorder=order)
+
+
+def _lines(ax, ends: list, **style) -> None:
+    """Straight lines between pairs of points [2]."""
+    from matplotlib.collections import LineCollection
+
+    ax.add_collection(LineCollection(ends, **style))
 
 
 def _axes(ax, size: tuple[float, float]):

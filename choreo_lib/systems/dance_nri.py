@@ -1,4 +1,4 @@
-"""Neural relational inference for two dancers: which joint of one moves which joint of the other?
+"""Neural relational inference for two dancers: which joint of one moves which joint of the other.
 
 A variant of Kipf et al., "Neural relational inference for interacting systems" (ICML 2018), built of graph convolutions
 (Kipf and Welling, ICLR 2017) and GCN-LSTM cells (Seo et al., ICONIP 2018). Bones are known edges, along which graph

@@ -121,5 +121,5 @@ class GCN(nn.Module):
         self.layer = nn.Linear(features, hidden)
 
     def forward(self, x: torch.Tensor, graph: torch.Tensor, state: State = ()) -> tuple[torch.Tensor, State]:
-        """As `GCNLSTM`; there is no state."""
+        """Features [N, T, J, F] to hidden states [N, T, J, H] and an empty state: there is no memory."""
         return torch.tanh(self.layer(normalised(graph) @ x)).to(x), ()

@@ -215,7 +215,7 @@ class NRI(nn.Module):
         return predicted * self.scale, logits
 
     def loss(self, batch: Any, step: int | None) -> dict[str, torch.Tensor]:
-        """The negative evidence lower bound, in nats an edge; it is the same at every ``step``. Chapter: 8."""
+        """The negative evidence lower bound of states [N, T, B, 4], nats an edge; ``step`` is not used. Chapter: 8."""
         states = batch.states[:, : self.settings.frames]
         predicted, logits = self(states)
         error = (predicted - states[:, 1:]) / self.scale  # [N, T - 1, B, 4]

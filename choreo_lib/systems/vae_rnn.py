@@ -25,7 +25,7 @@ from ..body.blending import overlap_add, overlapping_windows
 from ..body.compatibility import require_fit
 from ..body.motion import Motion, dancer_index
 from ..body.reference import ReferenceFrame, reference_frame
-from ..body.rotations import rotate_z
+from ..body.rotations import continuous, rotate_z
 from ..body.skeleton import Skeleton, forward_kinematics, positions_of
 from ..body.source import OURS, Source
 from .layers import LSTM, System, reparameterise
@@ -171,9 +171,8 @@ class VAERNN(System):
         predicted, mean, log_variance = self(source, route, sample=self.training)
         true = self.decoded(target, self.origin(source))
         # FK(q / |q|, r): the normalised rotations, and the bones of the dancer who is predicted
-        positions = forward_kinematics(self.skeleton, predicted.rotations, predicted.root, bones)[0]  # [B, T, J, 3]
-        error = positions - forward_kinematics(self.skeleton, true.rotations, true.root, bones)[0]  # [B, T, J, 3]
-        distance = error.norm(dim=-1)  # [B, T, J]
+        places = [forward_kinematics(self.skeleton, x.rotations, x.root, bones)[0] for x in (predicted, true)]
+        distance = (places[0] - places[1]).norm(dim=-1)  # [B, T, J, 3] -> [B, T, J]
         kl = kl_per_unit(mean, log_variance)  # [Z]
         return {
             "norm": self.norm_error(predicted.features),
@@ -204,8 +203,7 @@ class VAERNN(System):
         root = rotate_z(-frame.heading[:, None], transforms[:, :, 0, 3:])
         q = torch.cat([root[:, :, None], transforms[:, :, 1:, 3:]], 2)  # [B, T, J, 4]
         # of q and -q the one nearer to the frame before; of a whole window the one with w >= 0 in its middle
-        turned = torch.where((q[:, 1:] * q[:, :-1]).sum(-1, keepdim=True) < 0, -1.0, 1.0).cumprod(1)
-        q = torch.cat([q[:, :1], turned * q[:, 1:]], 1)
+        q = continuous(q.transpose(0, 1)).transpose(0, 1)  # which takes frames first
         q = q * torch.where(q[:, q.shape[1] // 2, None, :, 3:] < 0, -1.0, 1.0)
         return torch.cat([self.rotation_features(q), frame.to_local(transforms[:, :, 0, :3])], 2)  # [B, T, 4 J + 3]
 

@@ -61,7 +61,9 @@ def load_model(name: str, folder: str | Path | None = None) -> torch.nn.Module:
 def evaluate(name: str, split: str | int = "test") -> dict[str, dict[str, float]]:
     """A model's measures and every baseline's, on the same windows: {row: {metric: value}}.
 
-    ``split``: "validation", "test" or "challenge" for real sets, an integer seed for generated ones. Chapter: 4.
+    ``split``: "validation", "test" or "challenge" for real sets, an integer seed for generated ones.
+    Errors: TrainingError for an unknown name, a model without weights, or a card without a mode of training.
+    Chapter: 4.
     """
     recipe, model = find_recipe(name), load_model(name)
     mode = model.card.get("mode")

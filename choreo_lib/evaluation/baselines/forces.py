@@ -41,8 +41,11 @@ class Forces:
 
 @dataclass(frozen=True, eq=False)
 class _Steps:
-    """Shapes: ``kicks`` [N, T, P, 2, terms], each term of the law integrated over a frame; ``steep`` [N, T, P, terms],
-    the largest each term became; ``change`` [N, T, B, 2], of velocity; ``wall`` bool [N, T, B]; ``ends`` [B, P]."""
+    """What the fit of a law of forces needs to know of each frame.
+
+    Shapes: ``kicks`` [N, T, P, 2, terms], each term of the law integrated over a frame; ``steep`` [N, T, P, terms],
+    the largest each term became; ``change`` [N, T, B, 2], of velocity; ``wall`` bool [N, T, B]; ``ends`` [B, P].
+    """
 
     kicks: torch.Tensor
     steep: torch.Tensor

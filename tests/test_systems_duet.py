@@ -6,6 +6,7 @@ import torch
 import choreo_lib as cl
 from choreo_lib.sets import synthetic, windows
 from choreo_lib.systems.duet_vae import Config, DuetVAE
+from choreo_lib.systems.losses import Schedule
 
 T = 12
 
@@ -184,3 +185,10 @@ def test_its_config_makes_it_again(train):
     again = DuetVAE.from_config(model.config())
     assert again.settings == model.settings
     again.load_state_dict(model.state_dict())
+
+
+def test_validation_has_the_highest_kl_weight(train):
+    """Not the weight of step 0, which of a warm-up is none: then the best weights would be those with the worst KL."""
+    warm_up = Schedule(1.0, "warm-up", 0.0, 0, 100)
+    losses = small(train, kl=warm_up, mse=0.0, velocity=0.0).eval().loss(train[:2], None)
+    torch.testing.assert_close(losses["loss"], losses["kl_nats"])

@@ -60,13 +60,13 @@ class DuetForecaster(DuetNetwork):
         who = "ba"[(step or 0) % 2]
         window = batch[:, : self.past + self.ahead]
         if training and float(torch.rand(())) < c.no_input_prob:
-            return self._reconstruction_loss(window, who, c.kl.at(step or 0))
+            return self._reconstruction_loss(window, who, c.kl.at(step))
         if training and float(torch.rand(())) < c.scheduled_sampling and batch.shape[1] >= window.shape[1] + CHUNK:
             window = self.scheduled_sample(batch, who)
         rows = [self._prediction_losses(window, each, noise=float(training)) for each in (who if training else "ab")]
         losses = {name: torch.stack([row[name] for row in rows]).mean() for name in rows[0]}
         total = (c.mse * losses["mse"] + c.distance * losses["distance"] + c.velocity * losses["velocity"]
-                 + c.kl.at(step or 0) * losses["kl_nats"])
+                 + c.kl.at(step) * losses["kl_nats"])
         return {"loss": total, **losses}
 
     def _prediction_losses(self, window: torch.Tensor, who: str, noise: float) -> dict[str, torch.Tensor]:

@@ -1,7 +1,8 @@
 """Which way is up, and how tall a body is: from names, from the shape of the tree, and from how it moves.
 
 A rest pose can lie although the dancer stands, and a dancer can lie although the rest pose stands. The motion decides
-where it stands on a floor; floor work is left to the rest pose. Taught in chapter 1, "Seeing a duet".
+where it stands on a floor; floor work is left to the rest pose. Whose word counts, the caller's, the file's or this
+guess, says `choreo_lib.io.record.resolve_axes_and_units`. Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations

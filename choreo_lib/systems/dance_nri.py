@@ -202,7 +202,7 @@ class DanceNRI(System):
         nll = (predicted - x[:, 1:]).pow(2).sum() / (2 * self.settings.variance) / logits[..., 0].numel()
         # KL(q || p) = sum over k of q_ijk log(q_ijk / p_k); two directions of an undirected edge are one
         kl = kl_per_edge(logits, self.prior).mean() / (1 if self.settings.directed else 2)
-        weight = self.settings.kl.high if step is None else self.settings.kl.at(step)
+        weight = self.settings.kl.at(step)
         return {"loss": nll + weight * kl, "nll_nats": nll, "kl_nats_per_edge": kl}
 
     def _reconstruct(self, x: torch.Tensor, graph: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

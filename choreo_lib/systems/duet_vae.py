@@ -8,6 +8,7 @@ as described there. With a and b the two dancers' poses up to frame t, normalise
     VAE(x) = W Conv1d(z)                                                        decoder
     b[t+1] = b[t] + TransformerDecoder(tgt = b[..t], memory = VAE1(a) + VAE3(|a - b|))
     a[t+1] = a[t] + TransformerDecoder(tgt = a[..t], memory = VAE2(b) + VAE3(|a - b|))
+    loss = w MSE + v velocity + beta (KL1 + KL2 + KL3)     VAE1, 2, 3: ``vaes["a"]``, ``["b"]``, ``["difference"]``
 
 Repaired faults of the published code: attention and positional encoding run along time, not along the batch; every
 layer is causal; the probability of reconstruction steps is the one asked for; targets are normalised as inputs are; the
@@ -175,7 +176,7 @@ class DuetVAE(System):
         Shapes: ``batch`` [B, frames + 1, 2, J, 3]. Chapter: 5. arXiv:2503.03954.
         """
         c: Config = self.settings
-        kl_weight = c.kl.at(step or 0)
+        kl_weight = c.kl.at(step)
         batch = batch.to(self.mean.device)
         if self.training and step is not None and float(torch.rand(())) < c.no_input_prob:
             return self._reconstruction_loss(batch[:, : c.frames], "ab"[int(torch.rand(()) < 0.5)], kl_weight)

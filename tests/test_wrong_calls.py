@@ -38,7 +38,8 @@ NOT_TRIED = {  # public, and not called wrongly here, each with the reason
 }  # fmt: skip
 EXERCISES = [name for name in checks.__all__ if name.startswith("ex")]
 REFUSED_ANYWAY = {  # what even the right call answers here, since the whole thing would take minutes
-    "fit": "", "read_markers": "", "model.evaluate": "there is no recipe", "train": "there is no recipe", "ablate": "there is no recipe",
+    "fit": "", "read_markers": "", "model.evaluate": "there is no recipe",
+    "train": "there is no recipe", "ablate": "there is no recipe",
 }  # fmt: skip
 
 

@@ -103,7 +103,7 @@ def rooms() -> list[tuple[str, list[str]]]:
 
 def floors() -> None:
     """The layout of the library as a house, for the page "How the library is laid out"."""
-    wide, line = 620, 24  # a room's width and the height of a line of names, in pixels; a letter is 8.4 wide
+    left, wide, line = 116, 620, 24  # where a room begins, its width, a line's height, in pixels; a letter is 8.4 wide
     stacked = []
     for name, modules in reversed(rooms()):
         lines = [[]]
@@ -115,19 +115,19 @@ def floors() -> None:
     drawn, top = [], 12
     for name, lines in stacked:
         high = line * len(lines) + 16
-        drawn.append(f'<rect x="74" y="{top}" width="{wide}" height="{high}" fill="none" stroke="{palette.INK_SOFT}" '
+        drawn.append(f'<rect x="{left}" y="{top}" width="{wide}" height="{high}" fill="none" stroke="{palette.INK_SOFT}" '
                      'stroke-width="1.5"/>')
-        drawn.append(f'<text x="58" y="{top + high // 2 + 5}" text-anchor="end" fill="{palette.INK_SOFT}" '
+        drawn.append(f'<text x="{left - 14}" y="{top + high // 2 + 5}" text-anchor="end" fill="{palette.INK_SOFT}" '
                      f'font-size="13">{name}</text>')
         for k, modules in enumerate(lines):
-            drawn.append(f'<text x="{74 + wide // 2}" y="{top + 8 + line * k + 17}" text-anchor="middle" '
+            drawn.append(f'<text x="{left + wide // 2}" y="{top + 8 + line * k + 17}" text-anchor="middle" '
                          f'fill="{palette.INK}" xml:space="preserve">{"   ".join(modules)}</text>')
         top += high + 8
-    arrow = (f'<path d="M730 30V{top - 40}m-6 -12l6 12l6 -12" fill="none" stroke="{palette.STRING}" stroke-width="2"/>'
-             f'<text x="730" y="{top - 14}" text-anchor="middle" fill="{palette.STRING}" font-size="13">imports</text>')
-    text = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 768 {top + 4}" '
+    arrow = (f'<path d="M{left + wide + 36} 30V{top - 40}m-6 -12l6 12l6 -12" fill="none" stroke="{palette.STRING}" stroke-width="2"/>'
+             f'<text x="{left + wide + 36}" y="{top - 14}" text-anchor="middle" fill="{palette.STRING}" font-size="13">imports</text>')
+    text = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + wide + 74} {top + 4}" '
             'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">\n'
-            f'<rect width="768" height="{top + 4}" fill="{palette.PAPER}"/>\n')
+            f'<rect width="{left + wide + 74}" height="{top + 4}" fill="{palette.PAPER}"/>\n')
     text += "\n".join([*drawn, arrow]) + "\n</svg>\n"
     with atomic_write(STATIC / "floors.svg") as half:
         half.write_text(text, encoding="utf-8", newline="\n")

@@ -113,21 +113,22 @@ def floors() -> None:
             lines[-1].append(module)
         stacked.append((name, lines))
     drawn, top = [], 12
+    middle, right = left + wide // 2, left + wide + 36
     for name, lines in stacked:
         high = line * len(lines) + 16
-        drawn.append(f'<rect x="{left}" y="{top}" width="{wide}" height="{high}" fill="none" stroke="{palette.INK_SOFT}" '
-                     'stroke-width="1.5"/>')
+        drawn.append(f'<rect x="{left}" y="{top}" width="{wide}" height="{high}" fill="none" '
+                     f'stroke="{palette.INK_SOFT}" stroke-width="1.5"/>')
         drawn.append(f'<text x="{left - 14}" y="{top + high // 2 + 5}" text-anchor="end" fill="{palette.INK_SOFT}" '
                      f'font-size="13">{name}</text>')
         for k, modules in enumerate(lines):
-            drawn.append(f'<text x="{left + wide // 2}" y="{top + 8 + line * k + 17}" text-anchor="middle" '
+            drawn.append(f'<text x="{middle}" y="{top + 8 + line * k + 17}" text-anchor="middle" '
                          f'fill="{palette.INK}" xml:space="preserve">{"   ".join(modules)}</text>')
         top += high + 8
-    arrow = (f'<path d="M{left + wide + 36} 30V{top - 40}m-6 -12l6 12l6 -12" fill="none" stroke="{palette.STRING}" stroke-width="2"/>'
-             f'<text x="{left + wide + 36}" y="{top - 14}" text-anchor="middle" fill="{palette.STRING}" font-size="13">imports</text>')
-    text = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + wide + 74} {top + 4}" '
+    arrow = (f'<path d="M{right} 30V{top - 40}m-6 -12l6 12l6 -12" fill="none" stroke="{palette.STRING}" stroke-width="2"/>'
+             f'<text x="{right}" y="{top - 14}" text-anchor="middle" fill="{palette.STRING}" font-size="13">imports</text>')
+    text = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {right + 38} {top + 4}" '
             'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">\n'
-            f'<rect width="{left + wide + 74}" height="{top + 4}" fill="{palette.PAPER}"/>\n')
+            f'<rect width="{right + 38}" height="{top + 4}" fill="{palette.PAPER}"/>\n')
     text += "\n".join([*drawn, arrow]) + "\n</svg>\n"
     with atomic_write(STATIC / "floors.svg") as half:
         half.write_text(text, encoding="utf-8", newline="\n")

@@ -124,8 +124,10 @@ def floors() -> None:
             drawn.append(f'<text x="{middle}" y="{top + 8 + line * k + 17}" text-anchor="middle" '
                          f'fill="{palette.INK}" xml:space="preserve">{"   ".join(modules)}</text>')
         top += high + 8
-    arrow = (f'<path d="M{right} 30V{top - 40}m-6 -12l6 12l6 -12" fill="none" stroke="{palette.STRING}" stroke-width="2"/>'
-             f'<text x="{right}" y="{top - 14}" text-anchor="middle" fill="{palette.STRING}" font-size="13">imports</text>')
+    arrow = (f'<path d="M{right} 30V{top - 40}m-6 -12l6 12l6 -12" fill="none" '
+             f'stroke="{palette.STRING}" stroke-width="2"/>'
+             f'<text x="{right}" y="{top - 14}" text-anchor="middle" fill="{palette.STRING}" '
+             'font-size="13">imports</text>')
     text = (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {right + 38} {top + 4}" '
             'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">\n'
             f'<rect width="{right + 38}" height="{top + 4}" fill="{palette.PAPER}"/>\n')

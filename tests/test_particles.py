@@ -46,6 +46,13 @@ def test_as_a_plain_loop_would_have_it(kind):
         np.testing.assert_allclose(world.velocities[n], v, atol=2e-4)
 
 
+def test_a_wall_turns_the_speed_that_goes_into_it_and_no_other():
+    at, to = particles.walls(torch.tensor([[BOX + 0.5, 1.0], [-BOX - 1.0, -2.0]]),
+                             torch.tensor([[1.0, 3.0], [-2.0, 4.0]]))
+    torch.testing.assert_close(at, torch.tensor([[BOX - 0.5, 1.0], [-BOX + 1.0, -2.0]]))
+    torch.testing.assert_close(to, torch.tensor([[-1.0, 3.0], [2.0, 4.0]]))
+
+
 def test_walls_throw_back(monkeypatch):
     """The fast way of springs, near a wall, is the slow way."""
     monkeypatch.setattr(particles, "BOX", 0.8)

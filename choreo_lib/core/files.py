@@ -187,9 +187,7 @@ def _lock(handle: int) -> bool | None:
             os.lseek(handle, 1 << 20, os.SEEK_SET)  # far past the words, which others may then still read
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
         return True
-    except BlockingIOError:
-        return False
-    except PermissionError:  # what Windows says of a region that is locked
+    except (BlockingIOError, PermissionError):  # the second is what Windows says of a region that is locked
         return False
     except (OSError, ImportError):
         return None

@@ -16,18 +16,15 @@ def generator(seed: int, *place: int) -> torch.Generator:
     return torch.Generator().manual_seed(int(state >> np.uint64(1)))
 
 
-def order(count: int, seed: int | None = None, epoch: int = 0) -> torch.Tensor:
-    """In which order an epoch goes through ``count`` things, int64 [count]: as they stand where there is no seed."""
-    return torch.arange(count) if seed is None else torch.randperm(count, generator=generator(seed, epoch))
-
-
 def chunks(count: int, size: int, seed: int | None = None, epoch: int = 0, drop_last: bool = False):
-    """An epoch's order in parts of ``size``, a tuple of int64 tensors.
+    """The order in which an epoch goes through ``count`` things, in parts of ``size``: a tuple of int64 tensors.
 
-    ``drop_last`` leaves out a last part that is smaller than the others, unless it is the only one.
+    As they stand where there is no seed. ``drop_last`` leaves out a last part that is smaller than the others, unless
+    it is the only one.
     Errors: ValueError for a size below 1, or nothing to order.
     """
     if size < 1 or not count:
         raise ValueError(f"batches of {size} from {count} windows: both must be at least 1")
-    parts = order(count, seed, epoch).split(size)
+    order = torch.arange(count) if seed is None else torch.randperm(count, generator=generator(seed, epoch))
+    parts = order.split(size)
     return parts[:-1] if drop_last and len(parts) > 1 and len(parts[-1]) < size else parts

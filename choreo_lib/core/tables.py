@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import html
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 WIDEST = 48
 """Characters of a cell; a longer one ends in an ellipsis."""
@@ -14,3 +16,25 @@ def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], widest: int
              for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines)
+
+
+@dataclass(frozen=True, repr=False)
+class Table:
+    """Rows of text under a head: prints as a table, and shows as one in a notebook. Chapter: 1."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return format_table(self.head, self.rows)
+
+    def _repr_html_(self) -> str:
+        row = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"  # noqa: E731
+        return (f"<table><thead>{row(self.head, 'th')}</thead>"
+                f"<tbody>{''.join(row(cells, 'td') for cells in self.rows)}</tbody></table>")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import html
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from ..body.motion import Duet, Motion, dancer_index
 from ..body.source import OURS, Source
 from ..core.arguments import takes, text
-from ..core.tables import format_table
+from ..core.tables import Table
 from ..io import read_duet, read_motion
 from .fetching import DatasetError, get, local_path
 
@@ -68,11 +67,7 @@ def fetch(name: str) -> list[Path]:
     transfer (more bytes than the registry says, or ten minutes); none leaves a half file behind, and the next call
     tries again. Chapter: 1.
     """
-    first, entry, take, _ = find(name)
-    wanted = [entry["takes"][take]]
-    if name == first:
-        wanted = [each for each in entry["takes"].values() if each.get("role") != "challenge"]
-    return [get(file) for each in wanted for file in each["files"]]
+    return [get(file) for file in _files(name)]
 
 
 @takes(name=text)
@@ -83,20 +78,27 @@ def data_path(name: str) -> Path:
     """
     _, entry, take, dancer = find(name)
     files = entry["takes"][take]["files"]
-    if len(files) > 1 and not dancer:
+    if len(files) == 1:
+        return get(files[0])
+    if not dancer:
         raise DatasetError(f"{name!r} stands for {len(files)} files; choose one, as in "
                            f"{name}/{entry['dancers'][0]}, or take them all with fetch({name!r})")
-    file = files[_file_index(entry, dancer) if len(files) > 1 else 0]
-    return get(file)
+    return get(files[_file_index(entry, dancer)])
 
 
 @takes(name=text)
 def missing(name: str) -> list[str]:
     """The files of a take, or of a set but its challenge, that would have to be downloaded. Chapter: 1."""
+    return [file["path"] for file in _files(name) if local_path(file) is None]
+
+
+def _files(name: str) -> list[dict]:
+    """The registry's entries of a take's files, or of those of a whole set but its challenge."""
     first, entry, take, _ = find(name)
-    wanted = entry["takes"].values() if name == first else [entry["takes"][take]]
-    files = [file for each in wanted if each.get("role") != "challenge" or name != first for file in each["files"]]
-    return [file["path"] for file in files if local_path(file) is None]
+    wanted = [entry["takes"][take]]
+    if name == first:
+        wanted = [each for each in entry["takes"].values() if each.get("role") != "challenge"]
+    return [file for each in wanted for file in each["files"]]
 
 
 def _file_index(entry: dict, dancer: str) -> int:
@@ -110,17 +112,13 @@ def source(name: str) -> Source:
     Errors: DatasetError for a name that is not in the registry. Chapter: 2.
     """
     name, entry, *_ = find(name)
-    return _source(name, entry)
-
-
-def _source(name: str, entry: dict) -> Source:
     if "embedded" in entry:
         return OURS
     return Source(name, entry["credit"], entry["terms"], entry["redistribute"], entry.get("url", ""))
 
 
 def _stamped(motion: Motion, name: str, entry: dict, dancer: str) -> Motion:
-    return replace(motion, source=_source(name, entry), name=motion.name if "embedded" in entry else dancer)
+    return replace(motion, source=source(name), name=motion.name if "embedded" in entry else dancer)
 
 
 @takes(name=text)
@@ -172,30 +170,7 @@ def _not_motion(name: str) -> str:
             f"a duet of it with choreo_lib.clean(choreo_lib.data_path({name!r}), fps=30)")
 
 
-class DatasetTable:
-    """What ``list_datasets`` gives: prints as a table, shows as one in a notebook, ``.rows`` holds it. Chapter: 1."""
-
-    head = ("name", "what", "takes", "frames", "fps", "terms", "where")
-
-    def __init__(self, rows):
-        self.rows = tuple(rows)
-
-    def __iter__(self):
-        return iter(self.rows)
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __repr__(self) -> str:
-        return format_table(self.head, self.rows)
-
-    def _repr_html_(self) -> str:
-        row = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"  # noqa: E731
-        return (f"<table><thead>{row(self.head, 'th')}</thead>"
-                f"<tbody>{''.join(row(cells, 'td') for cells in self.rows)}</tbody></table>")
-
-
-def list_datasets() -> DatasetTable:
+def list_datasets() -> Table:
     """Every data set with what it holds, its terms, and whether it is here: a table that prints itself.
 
     Chapter: 1. The book's page "Data and ethics" has a card for each.
@@ -206,7 +181,7 @@ def list_datasets() -> DatasetTable:
         frames = entry.get("frames") or sum(each.get("frames") or 0 for each in takes.values())
         rows.append((name, entry["what"], str(len(takes)), f"{frames:,}" if frames else "", str(entry.get("fps", "")),
                      entry["terms"], _where(name, entry)))
-    return DatasetTable(rows)
+    return Table(("name", "what", "takes", "frames", "fps", "terms", "where"), tuple(rows))
 
 
 def _where(name: str, entry: dict) -> str:

@@ -98,16 +98,6 @@ def test_euler_angles_of_any_order_and_of_no_axis():
         order = "".join("XYZ"[axis] for axis in axes)
         want = Rotation.from_euler(order, degrees[:, columns], degrees=True) if axes else Rotation.identity(8)
         assert (Rotation.from_quat(found[:, joint]) * want.inv()).magnitude().max() < 1e-9
-    back = rotations.quaternions_to_euler(found[:, :1])
-    assert (Rotation.from_euler("ZYX", back[:, 0]) * Rotation.from_quat(found[:, 0]).inv()).magnitude().max() < 1e-9
-
-
-def test_six_numbers_are_two_columns_and_lead_back():
-    q = torch.tensor(spun(9).as_quat())
-    six = rotations.quaternions_to_6d(q)
-    np.testing.assert_allclose(six.view(9, 3, 2), spun(9).as_matrix()[..., :2], atol=1e-12)
-    stretched = six * torch.tensor([2.0, 3.0]).repeat(3)  # Gram-Schmidt forgets lengths
-    assert ((rotations.quaternions_from_6d(stretched) * q).sum(-1).abs() - 1).abs().max() < 1e-12
 
 
 def test_two_bones_reach_the_goal_or_point_at_it():

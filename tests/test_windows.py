@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import choreo_lib as cl
 from choreo_lib.body.reference import ReferenceFrame, reference_frame, velocities
 from choreo_lib.body.skeleton import positions_of
+from choreo_lib.core.seeding import chunks
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.augmentation import Augment, mirrored, noisy, swap_dancers, time_warp, turned
 from choreo_lib.sets.splits import split_in_time
@@ -170,7 +171,7 @@ def test_batches_go_through_every_window_once():
     assert torch.equal(shuffled, torch.cat(list(windows.batches(5, seed=1))))
     assert not torch.equal(shuffled, torch.cat(list(windows.batches(5, seed=1, epoch=1))))
     assert not torch.equal(shuffled, torch.cat(list(windows.batches(5, seed=2))))
-    assert torch.equal(windows[windows.order(1)], shuffled)
+    assert torch.equal(windows[chunks(len(windows), 99, 1)[0]], shuffled)
 
 
 def test_a_last_batch_is_dropped_only_where_another_is_left():
@@ -199,7 +200,7 @@ def test_the_order_and_every_batch_draw_from_generators_of_their_own():
 
         def __call__(self, batch, skeleton, generator):
             seen.append(generator.initial_seed())
-            assert not torch.equal(torch.randperm(7, generator=generator), windows.order(1, epoch))
+            assert not torch.equal(torch.randperm(7, generator=generator), chunks(7, 7, 1, epoch)[0])
             return batch
 
     for epoch in (0, 1):

@@ -181,7 +181,7 @@ def verbs() -> dict:
         plots.best_side, captions.describe, payload.read_payload)
     add(windows.cut, splits.split_in_time, windows.takes_of, positions_of, rotate_z,
         reference_frame, velocities)
-    add("subset", "to", "order", "batches", "with_joints", "__getitem__", of=WINDOWS, prefix="Windows.")
+    add("subset", "to", "batches", "with_joints", "__getitem__", of=WINDOWS, prefix="Windows.")
     add("to_local", "to_world", of=FRAME)
     add(
         augmentation.turned,

@@ -14,19 +14,13 @@ from .rotations import slerp
 def overlapping_windows(motion: Motion, frames: int) -> torch.Tensor:
     """Cut a take into windows of ``frames`` that overlap by half; the last is filled by going back in time.
 
-    Shapes: transforms float32 [N, frames, J, 7] as `choreo_lib.sets.windows.cut` gives them: of each joint its place at
-    the parent (of the root its place in the room) and its local quaternion. Units: metres.
+    Shapes: float32 [N, frames, J, 7], as `Motion.transforms`. Units: metres.
     Errors: ValueError for an odd number of frames, a shorter take, or one without rotations and bones. Chapter: 6.
     """
-    if motion.rotations is None or motion.skeleton.offsets is None:
-        raise ValueError("this motion has no joint rotations, only points; choreo_lib.conform(motion, model) finds "
-                         "rotations for them")
+    take = torch.from_numpy(motion.transforms())  # [F, J, 7]
     if frames % 2 or len(motion) < frames:
         raise ValueError(f"this motion has {len(motion)} frames, and a window {frames}, which must be even")
     hop = frames // 2
-    places = torch.tensor(motion.skeleton.offsets).float().repeat(len(motion), 1, 1)  # [F, J, 3]
-    places[:, 0] = torch.from_numpy(motion.positions[:, 0])
-    take = torch.cat([places, torch.from_numpy(motion.rotations)], -1)  # [F, J, 7]
     at = torch.arange(-(-(len(motion) - frames) // hop) * hop + frames)  # frames of whole windows
     at = torch.where(at < len(motion), at, 2 * (len(motion) - 1) - at)
     return take[at].unfold(0, frames, hop).movedim(-1, 1)  # [N, frames, J, 7]

@@ -66,27 +66,20 @@ def rest_mismatch(found: Skeleton, wanted: Skeleton) -> str:
             "rotations mean other poses")
 
 
-def misfit(motion: Any, wanted: Skeleton, fps: float | None = None, multiples: bool = False,
-           rotations: bool = False) -> str:
-    """What of a motion is not as wanted (joints, rate and, where ``rotations`` count, rest bones), and what mends it.
+def require_fit(what: str, motion: Any, wanted: Skeleton, fps: float, multiples: bool = False,
+                rotations: bool = False) -> None:
+    """Refuse a motion that does not fit a model: by its joints, its rate and, where ``rotations`` count, rest bones.
 
-    "" where it fits. ``multiples``: a whole multiple of the rate fits too. Chapter: 5.
+    ``multiples``: a whole multiple of the rate fits too. Errors: ValueError that says what mends it. Chapter: 5.
     """
     differs = skeleton_mismatch(motion.skeleton, wanted) or (
         rest_mismatch(motion.skeleton, wanted) if rotations else "")
-    step = max(round(motion.fps / fps), 1) if fps and multiples else 1
-    if differs or fps is not None and not same_rate(motion.fps, step * fps):
-        return (f"{f': {differs}' if differs else ''}. choreo_lib.conform(motion, model) brings a recording onto a "
-                "model's skeleton and rate")
-    return ""
-
-
-def require_fit(what: str, motion: Any, wanted: Skeleton, fps: float, multiples: bool = False,
-                rotations: bool = False) -> None:
-    """Refuse a motion that does not fit a model, as `misfit` says it. Errors: ValueError. Chapter: 5."""
-    if why := misfit(motion, wanted, fps, multiples, rotations):
+    step = max(round(motion.fps / fps), 1) if multiples else 1
+    if differs or not same_rate(motion.fps, step * fps):
         raise ValueError(f"{what} has {len(motion.skeleton)} joints at {motion.fps:g} frames a second; the model knows "
-                         f"{len(wanted)} at {fps:g}{' or a multiple of it' if multiples else ''}{why}")
+                         f"{len(wanted)} at {fps:g}{' or a multiple of it' if multiples else ''}"
+                         f"{f': {differs}' if differs else ''}. choreo_lib.conform(motion, model) brings a recording "
+                         "onto a model's skeleton and rate")
 
 
 def body_size(skeleton: Skeleton, positions: np.ndarray | None = None) -> float | None:

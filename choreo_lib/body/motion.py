@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core.arguments import MAX_CELLS, MAX_FRAMES, a, each, number, printable, shown, takes, text
+from ..core.arguments import MAX_CELLS, MAX_FRAMES, a, each, nothing, number, printable, takes, text
 from ..core.shapes import array
 from .compatibility import same_rate
+from .coupling import Coupling
 from .rotations import rotate_points_z, rotate_z, slerp
 from .skeleton import Skeleton, forward_kinematics
 from .source import Source
 
 _FPS = number(above=0, high=1e6, what="a number of frames per second")
+_NUMBERS = array(finite=False, empty=True, plain=True)
 
 
+@takes(positions=_NUMBERS, fps=_FPS, skeleton=a(Skeleton), rotations=_NUMBERS, source=a(Source), name=text | nothing,
+       notes=each(text) | nothing)
 @dataclass(frozen=True, eq=False)
 class Motion:
     """One dancer over time.
@@ -45,12 +49,9 @@ class Motion:
 
     def __post_init__(self):
         put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731 (frozen)
-        a(Skeleton)("skeleton", self.skeleton)
-        put("fps", float(_FPS("fps", self.fps)))
-        for name, rule in (("source", a(Source)), ("name", text), ("notes", each(text))):
-            if getattr(self, name) is not None:
-                rule(name, getattr(self, name))
+        put("fps", float(self.fps))
         put("name", printable(self.name or ""))
+        put("notes", tuple(map(printable, self.notes or ())))
         put("positions", self._array("positions", 3))
         if self.rotations is not None:
             rotations = self._array("rotations", 4)
@@ -64,12 +65,10 @@ class Motion:
                                  "zero; a rotation is a unit quaternion")
             # unit already: keep the bits, so that a file read back is the file
             put("rotations", rotations / length if np.abs(length - 1).max() > 1e-6 else rotations)
-        put("notes", () if self.notes is None else tuple(map(printable, self.notes)))
 
     def _array(self, name: str, width: int) -> np.ndarray:
-        value = array(finite=False, empty=True, plain=True)(name, getattr(self, name))
         # a copy: what the caller does with the array afterwards happens to the caller's array only
-        value = np.array(value, dtype=np.float32, order="C")
+        value = np.array(getattr(self, name), dtype=np.float32, order="C")
         if value.ndim != 3 or value.shape[1:] != (len(self.skeleton), width):
             raise ValueError(f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); got "
                              f"{value.shape}")
@@ -110,6 +109,19 @@ class Motion:
     def duration(self) -> float:
         """The length in seconds: frames divided by frames per second."""
         return len(self) / self.fps
+
+    def transforms(self) -> np.ndarray:
+        """Of each joint its place at the parent (the root's: in the room) and its local quaternion: what BVH keeps.
+
+        Shapes: float32 [T, J, 7]. Units: metres.
+        Errors: ValueError for a motion without rotations or bones. Chapter: 6.
+        """
+        if self.rotations is None or self.skeleton.offsets is None:
+            raise ValueError("this motion has no joint rotations, only points; choreo_lib.conform(motion, model) finds "
+                             "rotations for them")
+        places = np.repeat(self.skeleton.offsets[None].astype(np.float32), len(self), 0)  # [T, J, 3]
+        places[:, 0] = self.positions[:, 0]
+        return np.concatenate([places, self.rotations], -1)  # [T, J, 7]
 
     @takes(shift=array(..., 3, plain=True), turn=number(what="an angle in radians"))
     def transformed(self, shift=(0.0, 0.0, 0.0), turn: float = 0.0) -> Motion:
@@ -159,13 +171,14 @@ class Motion:
         return replace(self, positions=positions, rotations=rotations, fps=fps)
 
 
+@takes(a=a(Motion), b=a(Motion), coupling=a(Coupling))
 @dataclass(frozen=True, eq=False)
 class Duet:
     """Two dancers with one clock and one world.
 
     Shapes: ``positions`` [T, 2, J, 3], dancer a first (where both have the same joints).
     Units: metres, Z up. ``duet[10:40]`` is those frames of both. ``coupling`` is the ground truth of a synthetic duet
-    (`choreo_lib.body.coupling.Coupling`), and None for dancers who were recorded.
+    (a `choreo_lib.body.coupling.Coupling`), and None for dancers who were recorded.
     Errors: ValueError where the two differ in length or in frames per second.
     Chapter: 1.
     """
@@ -175,9 +188,6 @@ class Duet:
     coupling: Any = None
 
     def __post_init__(self):
-        a(Motion)("a", self.a), a(Motion)("b", self.b)
-        if self.coupling is not None and not callable(getattr(self.coupling, "sliced", None)):
-            raise TypeError(f"coupling must be a Coupling of choreo_lib.sets.synthetic; got {shown(self.coupling)}")
         if len(self.a) != len(self.b):
             raise ValueError(f"dancer a has {len(self.a)} frames and dancer b {len(self.b)}; a duet needs the same "
                              "frames of both. Cut them with motion[start:stop]")

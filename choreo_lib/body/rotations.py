@@ -173,29 +173,6 @@ def euler_to_quaternions(degrees: np.ndarray, channels: Sequence[tuple[Sequence[
     return rotations.numpy()
 
 
-@arrays_too
-def quaternions_to_euler(rotations: Numbers) -> Numbers:
-    """Euler angles about Z, then the turned Y, then the turned X: quaternions [..., 4] -> radians [..., 3].
-
-    At +-90 degrees about Y, where Z and X turn about one line, one of the two is 0. Chapter: 1.
-    """
-    return roma.unitquat_to_euler("ZYX", rotations)
-
-
-def quaternions_to_6d(rotations: torch.Tensor) -> torch.Tensor:
-    """The first two columns of rotation matrices, row by row: [..., 4] -> [..., 6].
-
-    Unlike quaternions they change without a jump wherever the rotation does.
-    Chapter: 6. Zhou et al., "On the continuity of rotation representations in neural networks", CVPR 2019.
-    """
-    return roma.unitquat_to_rotmat(rotations)[..., :2].flatten(-2)
-
-
-def quaternions_from_6d(columns: torch.Tensor) -> torch.Tensor:
-    """The inverse of `quaternions_to_6d`, by Gram-Schmidt: [..., 6], any numbers -> [..., 4]. Chapter: 6."""
-    return roma.rotmat_to_unitquat(roma.special_gramschmidt(columns.unflatten(-1, (3, 2))))
-
-
 def two_bone_ik(start: np.ndarray, goal: np.ndarray, upper: float, lower: float, bend: np.ndarray,
                 limit: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Directions of two bones [T, 3] that lead from ``start`` to ``goal``, the joint between them pushed to ``bend``.

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from ..core.arguments import MAX_FRAMES, Rule, Wrong, a, count, each, printable, shown, takes, text
+from ..core.arguments import Rule, Wrong, a, count, each, printable, shown, takes, text
 from ..core.deferred import roma
 from ..core.shapes import array, stands_for, tensor
 from . import joint_names
@@ -23,13 +23,12 @@ from .rotations import Numbers, arrays_too, continuous
 def _end_site(value, axes):
     if not isinstance(value, list | tuple) or len(value) != 2:
         raise Wrong(TypeError)
-    count(0, MAX_FRAMES).test(value[0], axes), array(3).test(value[1], axes)
+    count(0).test(value[0], axes), array(3).test(value[1], axes)
     return value
 
 
-_END_SITES = each(Rule("a pair (joint index, offset [3])", _end_site))
-
-
+@takes(names=each(text), parents=each(count(-1)), offsets=array(finite=False, empty=True, plain=True),
+       end_sites=each(Rule("a pair (joint index, offset [3])", _end_site)))
 @dataclass(frozen=True, eq=False)
 class Skeleton:
     """Names, parents and rest offsets of a body's joints.
@@ -50,12 +49,9 @@ class Skeleton:
 
     def __post_init__(self):
         put = lambda field, value: object.__setattr__(self, field, value)  # noqa: E731 (frozen)
-        each(text)("names", self.names)
-        each(count(-1))("parents", self.parents)
-        tips = _END_SITES("end_sites", self.end_sites)
         put("names", tuple(printable(str(name)) for name in self.names))
         put("parents", tuple(int(parent) for parent in self.parents))
-        put("end_sites", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in tips))
+        put("end_sites", tuple((int(j), tuple(float(x) for x in tip)) for j, tip in self.end_sites))
         if len(self.names) != len(self.parents) or not self.names:
             raise ValueError(f"a skeleton needs one parent a name; got {len(self.names)} names and "
                              f"{len(self.parents)} parents")
@@ -70,7 +66,7 @@ class Skeleton:
             if not 0 <= j < len(self.names):
                 raise ValueError(f"an end site hangs from joint {j}; there are {len(self.names)} joints")
         if self.offsets is not None:
-            offsets = np.array(array(finite=False, empty=True, plain=True)("offsets", self.offsets), dtype=np.float64)
+            offsets = np.array(self.offsets, dtype=np.float64)
             if offsets.shape != (len(self.names), 3) or not np.isfinite(offsets).all():
                 raise ValueError(f"offsets must be finite with shape ({len(self.names)}, 3); got shape {offsets.shape}")
             offsets.setflags(write=False)
@@ -145,8 +141,7 @@ class Skeleton:
 
         A root may stand still at the origin and only carry the hips.
         """
-        legs = [next((j for part in ("hip", "knee", "ankle") if (j := self.find(f"{side}_{part}")) is not None), None)
-                for side in ("left", "right")]
+        legs = [self.find(*(f"{side}_{part}" for part in ("hip", "knee", "ankle"))) for side in ("left", "right")]
         if legs[0] is None or legs[1] is None:
             return joint_names.find(self.names, ("pelvis", "hips")) or 0
         left, right = self.chain(legs[0]), self.chain(legs[1])
@@ -163,7 +158,8 @@ class Skeleton:
         return found
 
 
-@takes(skeleton=a(Skeleton), rotations=array(..., "joints", 4), root=array(..., 3), offsets=array(..., 3))
+@takes(skeleton=a(Skeleton, axis="joints"), rotations=array(..., "joints", 4), root=array(..., 3),
+       offsets=array(..., "joints", 3))
 def forward_kinematics(skeleton: Skeleton, rotations: Numbers, root: Numbers, offsets: Numbers = None):
     """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
 
@@ -185,12 +181,10 @@ def forward_kinematics(skeleton: Skeleton, rotations: Numbers, root: Numbers, of
                          "to turn; pass offsets=")
     offsets = torch.as_tensor(np.array(offsets) if isinstance(offsets, np.ndarray) else offsets).to(rotations)
     root = torch.as_tensor(root).to(rotations)
-    if rotations.shape[-2:] != (len(skeleton), 4):
-        raise ValueError(f"rotations must end in ({len(skeleton)}, 4); got {tuple(rotations.shape)}")
     lead = rotations.shape[:-2]
     if root.shape[:-1] != lead:
         raise ValueError(f"root must have shape {(*lead, 3)}, a place for each pose; got {tuple(root.shape)}")
-    if offsets.shape[-2:] != (len(skeleton), 3) or not stands_for(offsets.shape[:-2], lead):
+    if not stands_for(offsets.shape[:-2], lead):
         raise ValueError(f"offsets must have shape {(len(skeleton), 3)} or {(*lead, len(skeleton), 3)}; got "
                          f"{tuple(offsets.shape)}")
     turned, placed = [rotations[..., 0, :]], [root]

@@ -49,8 +49,8 @@ def split_in_time(take: Duet | Motion, shares: Sequence[float] = (0.7, 0.15, 0.1
     """
     left = len(take) - gap * (len(shares) - 1)
     ends = np.rint(np.cumsum([0, *shares]) * left).astype(int)
-    if gap < 0 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
-        raise ValueError(f"shares {tuple(shares)} must be positive and add up to 1, and gap {gap} must not be negative")
+    if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+        raise ValueError(f"shares {tuple(shares)} must be positive and add up to 1")
     if min(np.diff(ends)) < 1:
         raise ValueError(f"{len(take)} frames are too few for {len(shares)} parts with {gap} frames between them")
     return [take[int(a) + k * gap : int(b) + k * gap] for k, (a, b) in enumerate(zip(ends[:-1], ends[1:]))]

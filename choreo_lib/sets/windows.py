@@ -20,7 +20,7 @@ from ..body.rotations import continuous
 from ..body.skeleton import Skeleton
 from ..body.source import Source
 from ..core.arguments import a, count, device, each, flag, seed, takes, text
-from ..core.seeding import chunks, generator, order
+from ..core.seeding import chunks, generator
 from ..core.shapes import chosen
 
 _TAKES = a(Duet, Motion) | each(a(Duet, Motion))
@@ -100,11 +100,6 @@ class Windows:
         """The same windows with their frames on another device, where batches are then gathered. Chapter: 3."""
         return replace(self, frames=self.frames.to(device))
 
-    @takes(seed=seed, epoch=count(0))
-    def order(self, seed: int | None = None, epoch: int = 0) -> torch.Tensor:
-        """In which order an epoch goes through the windows, int64 [N]; the same on every device. Chapter: 3."""
-        return order(len(self), seed, epoch)
-
     @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag, device=device)
     def batches(self, size: int, seed: int | None = None, epoch: int = 0, begin: int = 0, drop_last: bool = False,
                 augment=None, device=None) -> Iterator[torch.Tensor]:
@@ -147,8 +142,8 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     if rotations and joints is not None:
         raise ValueError("a joint's rotation is relative to its parent, so none can be left out; leave joints= away")
     whole: list[Duet | Motion] = [takes] if isinstance(takes, Duet | Motion) else list(takes)
-    if not whole or min(length, stride, step) < 1:
-        raise ValueError(f"{len(whole)} takes, length {length}, stride {stride}, step {step}: each must be at least 1")
+    if not whole:
+        raise ValueError("0 takes: there is nothing to cut")
     dancers: list[tuple[Motion, ...]] = [tuple(take) if isinstance(take, Duet) else (take,) for take in whole]
     lead = dancers[0][0]
     _check_alike(dancers, rotations)
@@ -156,24 +151,29 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     skeleton = lead.skeleton if alike else Skeleton(lead.skeleton.names, lead.skeleton.parents)
     keep, skeleton = _select(skeleton, joints)
     span = (length - 1) * step + 1
-    lengths = [len(group[0]) for group in dancers]
-    long = [k for k, frames in enumerate(lengths) if frames >= span]
-    if not long:
-        raise ValueError(f"a window spans {span} frames and the longest take has {max(lengths)}; use a shorter window")
-    starts = [torch.arange(0, lengths[k] - span + 1, stride) for k in long]
-    rows = np.cumsum([0, *(lengths[k] for k in long)]).tolist()  # where each take begins among all frames
-    spans = dict(zip(long, zip(rows, rows[1:])))
-    frames = [np.stack([_transforms(m, k) if rotations else m.positions[:, keep] for m in dancers[k]], 1) for k in long]
+    frames, first, take_of, start, skipped, row = [], [], [], [], [], 0
+    spans: list[tuple[int, int] | None] = []
+    for k, group in enumerate(dancers):
+        count = len(group[0])
+        if count < span:
+            skipped.append(f"take {k}: {count} frames, and a window spans {span}")
+            spans.append(None)
+            continue
+        frames.append(np.stack([_transforms(m) if rotations else m.positions[:, keep] for m in group], 1))
+        starts = torch.arange(0, count - span + 1, stride)
+        first.append(row + starts)
+        take_of.append(torch.full_like(starts, k))
+        start.append(starts)
+        spans.append((row, row + count))
+        row += count
+    if not frames:
+        raise ValueError(f"a window spans {span} frames and the longest take has {max(len(g[0]) for g in dancers)}; "
+                         "use a shorter window")
     return Windows(
         torch.from_numpy(np.concatenate(frames)),  # [F, D, J, 3 or 7]
-        torch.cat([spans[k][0] + start for k, start in zip(long, starts)]),
-        torch.cat([torch.full_like(start, k) for k, start in zip(long, starts)]), torch.cat(starts),
-        length, step, lead.fps / step, skeleton, Source.join(*(motion.source for group in dancers for motion in group)),
-        tuple(f"take {k}: {frames} frames, and a window spans {span}" for k, frames in enumerate(lengths)
-              if k not in long),
-        tuple(spans.get(k) for k in range(len(whole))),
-        tuple(take.coupling if isinstance(take, Duet) else None for take in whole),
-    )  # fmt: skip
+        torch.cat(first), torch.cat(take_of), torch.cat(start), length, step, lead.fps / step, skeleton,
+        Source.join(*(motion.source for group in dancers for motion in group)), tuple(skipped), tuple(spans),
+        tuple(take.coupling if isinstance(take, Duet) else None for take in whole))
 
 
 def _check_alike(dancers: list[tuple[Motion, ...]], rotations: bool) -> None:
@@ -193,16 +193,16 @@ def _check_alike(dancers: list[tuple[Motion, ...]], rotations: bool) -> None:
                     f"{', '.join(motion.skeleton.names[:4])}, ...) than dancer a of take 0: {differs}. Windows need "
                     "the same joints in every take, and of rotations the same rest bones; choreo_lib.conform(motion, "
                     "skeleton) brings them together")
+            if rotations and (motion.rotations is None or motion.skeleton.offsets is None):
+                raise ValueError(f"take {k} has no joint rotations, only points; read it from BVH or FBX, or leave "
+                                 "rotations= away")
 
 
-def _transforms(motion: Motion, take: int) -> np.ndarray:
-    """Every joint's translation and rotation relative to its parent, float32 [T, J, 7]."""
-    if motion.rotations is None or motion.skeleton.offsets is None:
-        raise ValueError(f"take {take} has no joint rotations, only points; read it from BVH or FBX, or leave "
-                         "rotations= away")
-    places = np.repeat(motion.skeleton.offsets[None].astype(np.float32), len(motion), 0)  # [T, J, 3]
-    places[:, 0] = motion.positions[:, 0]
-    return np.concatenate([places, continuous(motion.rotations)], -1).astype(np.float32)
+def _transforms(motion: Motion) -> np.ndarray:
+    """As `Motion.transforms`, with quaternions whose sign never jumps."""
+    transforms = motion.transforms()
+    transforms[..., 3:] = continuous(transforms[..., 3:])
+    return transforms
 
 
 def _select(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] | slice, Skeleton]:

@@ -21,10 +21,11 @@ from . import checkpoints
 from .checkpoints import TrainingError
 
 _LARGEST = 2_000_000  # bytes; ours have some thousands
+_NEEDED = {"model", "config", "weights_sha256"}
 _FIELDS: dict[str, Any] = {
-    "name": str, "what": str, "mode": str, "stored_as": str, "data": dict, "terms": dict, "plan": dict, "seed": int,
-    "epochs": int, "steps": int, "minutes": (int, float), "device": str, "versions": dict, "made": str,
-    "measures": dict}  # fmt: skip
+    "model": str, "config": dict, "weights_sha256": str, "name": str, "what": str, "mode": str, "stored_as": str,
+    "data": dict, "terms": dict, "plan": dict, "seed": int, "epochs": int, "steps": int, "minutes": (int, float),
+    "device": str, "versions": dict, "made": str, "measures": dict}  # fmt: skip
 
 
 def read(path: Path) -> dict:
@@ -40,17 +41,15 @@ def read(path: Path) -> dict:
         raise _no_card(path, repr(error)[:200]) from error
     if not isinstance(card, dict):
         raise _no_card(path, "it is not a JSON object")
-    kind, fingerprint = card.get("model"), card.get("weights_sha256")
-    known = model_classes()
-    if not isinstance(kind, str) or kind not in known:
-        raise _no_card(path, f"field 'model' is {str(kind)[:60]!r}, and the models are {', '.join(known)}")
-    if not isinstance(card.get("config"), dict):
-        raise _no_card(path, "field 'config' is not there or no JSON object")
-    if not isinstance(fingerprint, str) or not re.fullmatch("[0-9a-f]{64}", fingerprint):
-        raise _no_card(path, "field 'weights_sha256' is not there or no SHA-256 in hexadecimal")
     for name, wanted in _FIELDS.items():
-        if name in card and (not isinstance(card[name], wanted) or isinstance(card[name], bool)):
-            raise _no_card(path, f"field {name!r} is {str(card[name])[:60]!r}, which is not its kind")
+        value = card.get(name)
+        if name in _NEEDED | card.keys() and (not isinstance(value, wanted) or isinstance(value, bool)):
+            raise _no_card(path, f"field {name!r} is {str(value)[:60]!r}, which is not its kind")
+    known = model_classes()
+    if card["model"] not in known:
+        raise _no_card(path, f"field 'model' is {card['model'][:60]!r}, and the models are {', '.join(known)}")
+    if not re.fullmatch("[0-9a-f]{64}", card["weights_sha256"]):
+        raise _no_card(path, "field 'weights_sha256' is no SHA-256 in hexadecimal")
     for split, rows in card.get("measures", {}).items():
         if not isinstance(rows, dict) or not all(isinstance(row, dict) and all(
                 type(value) in (int, float) for value in row.values()) for row in rows.values()):

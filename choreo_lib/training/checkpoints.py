@@ -100,20 +100,17 @@ def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict
         raise _damaged(path, "the state of its gradient scaler is not there, or another precision's")
     if not re.fullmatch(r"\d{1,6}", meta.get("rank", "")):
         raise _damaged(path, "the number of its process (rank) is not there")
-    here = {"random/cpu": torch.get_rng_state()}
+    random = {"cpu": _tensor(path, tensors, "random/cpu", torch.get_rng_state())}
     if "random/cuda" in tensors and torch.cuda.is_available():
-        here["random/cuda"] = torch.cuda.get_rng_state()
-    for name, now in here.items():
-        if name not in tensors or (tensors[name].dtype, tensors[name].shape) != (now.dtype, now.shape):
-            raise _damaged(path, f"{name}, the state of its random numbers, is not there or of another kind")
+        random["cuda"] = _tensor(path, tensors, "random/cuda", torch.cuda.get_rng_state())
     model.load_state_dict(weights)
     optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
     if scale:
         scaler.load_state_dict(scale)
     if rank == int(meta["rank"]):  # the other processes keep noise of their own
-        torch.set_rng_state(tensors["random/cpu"])
-        if "random/cuda" in here:
-            torch.cuda.set_rng_state(tensors["random/cuda"])
+        torch.set_rng_state(random["cpu"])
+        if "cuda" in random:
+            torch.cuda.set_rng_state(random["cuda"])
     return state
 
 
@@ -132,8 +129,7 @@ def _opened(path: Path):
     try:
         with safetensors.safe_open(path, "pt") as file:
             yield file
-    except (OSError, safetensors.SafetensorError, ValueError, TypeError, AttributeError, KeyError, RuntimeError,
-            OverflowError, MemoryError) as error:
+    except Exception as error:  # whatever a damaged file does to its reader
         raise TrainingError(f"{path} cannot be read as safetensors: {error}. It may be cut short or of another kind; "
                             "use another checkpoint, or train again") from error
 
@@ -147,12 +143,21 @@ def _compare(path, tensors: dict[str, torch.Tensor], model: nn.Module) -> None:
     """Refuse weights that are another model's, of another kind of number, or no numbers, naming the first."""
     compare_shapes(path, {name: tuple(tensor.shape) for name, tensor in tensors.items()}, model)
     for name, value in model.state_dict().items():
-        given = tensors[name]
-        if (given.is_floating_point(), given.is_complex()) != (value.is_floating_point(), value.is_complex()):
-            raise _damaged(path, f"{name} is {str(given.dtype).removeprefix('torch.')}, and this model has "
-                                 f"{str(value.dtype).removeprefix('torch.')}")
-        if given.is_floating_point() and not given.float().isfinite().all():
-            raise _damaged(path, f"{name} holds numbers that are not finite")
+        _tensor(path, tensors, name, value)
+
+
+def _tensor(path, tensors: dict[str, torch.Tensor], name: str, like: torch.Tensor) -> torch.Tensor:
+    """One tensor of a file, if it is there, of the shape and kind of number of another, and finite."""
+    if name not in tensors:
+        raise _damaged(path, f"{name} is not there")
+    given = tensors[name]
+    if given.shape != like.shape:
+        raise _damaged(path, f"{name} has shape {tuple(given.shape)}, and {tuple(like.shape)} is needed")
+    if given.dtype != like.dtype and not (given.is_floating_point() and like.is_floating_point()):
+        raise _damaged(path, f"{name} is {given.dtype}, and this model has {like.dtype}".replace("torch.", ""))
+    if not given.float().isfinite().all():
+        raise _damaged(path, f"{name} holds numbers that are not finite")
+    return given
 
 
 def shapes(path: Path) -> dict[str, tuple]:
@@ -177,37 +182,29 @@ def compare_shapes(path, held: dict[str, tuple], model: nn.Module) -> None:
 def _slots(path, tensors: dict[str, torch.Tensor], optimiser) -> dict[int, dict]:
     """The optimiser's running means, each beside the weight that it is of."""
     weights = [weight for group in optimiser.param_groups for weight in group["params"]]
-    slots: dict[int, dict] = {}
-    for name, value in tensors.items():
-        if not name.startswith("optimiser/"):
-            continue
-        found = re.fullmatch(r"optimiser/(\d{1,6})/(step|exp_avg|exp_avg_sq)", name)
-        if not found or int(found[1]) >= len(weights):
-            raise _damaged(path, f"{name} belongs to no weight of this model")
-        number = int(found[1])
-        shape = () if found[2] == "step" else tuple(weights[number].shape)
-        if tuple(value.shape) != shape or not value.is_floating_point() or not value.float().isfinite().all():
-            raise _damaged(path, f"{name} is not the finite numbers {shape} that its weight needs")
-        slots.setdefault(number, {})[found[2]] = value
-    for number, each in slots.items():
-        if lost := {"step", "exp_avg", "exp_avg_sq"} - each.keys():
-            raise _damaged(path, f"optimiser/{number}/{min(lost)} is not there")
-    return slots
+    numbers = set()
+    for name in tensors:
+        if name.startswith("optimiser/"):
+            found = re.fullmatch(r"optimiser/(\d{1,6})/(step|exp_avg|exp_avg_sq)", name)
+            if not found or int(found[1]) >= len(weights):
+                raise _damaged(path, f"{name} belongs to no weight of this model")
+            numbers.add(int(found[1]))
+    likes = {k: {"step": torch.zeros(()), "exp_avg": weights[k], "exp_avg_sq": weights[k]} for k in numbers}
+    return {k: {name: _tensor(path, tensors, f"optimiser/{k}/{name}", like) for name, like in slot.items()}
+            for k, slot in likes.items()}
 
 
 def _state(path, meta: dict[str, str]) -> dict:
     """Where the run stood, each entry of the right kind."""
     state = _json(path, meta, "state", dict)
     kinds = {"epoch": _count, "step": _count, "stale_epochs": _count, "seconds": _number,
-             "best": lambda x: type(x) is float,
+             "best": lambda x: type(x) is float and not math.isnan(x),
              "sums": lambda x: isinstance(x, dict) and all(type(each) in (int, float) for each in x.values()),
              "rows": lambda x: isinstance(x, list) and all(isinstance(row, dict) and all(
                  type(each) in (int, float) for each in row.values()) for row in x)}
     for name, fits in kinds.items():
         if name not in state or not fits(state[name]):
             raise _damaged(path, f"{name}, where the run stood, is not there or {str(state.get(name))[:40]!r}")
-    if math.isnan(state["best"]):
-        raise _damaged(path, "best, where the run stood, is no number")
     return state
 
 

@@ -19,6 +19,7 @@ from torch import nn
 
 import choreo_lib as cl
 from choreo_lib import training
+from choreo_lib.core.seeding import chunks
 from choreo_lib.sets import windows
 from choreo_lib.sets.augmentation import Augment
 from choreo_lib.training import checkpoints
@@ -78,9 +79,9 @@ def test_it_learns_and_writes_what_it_did(tmp_path):
     torch.manual_seed(PLAN.seed + 1)
     total, number = 3 * steps, 0
     for epoch in range(3):
-        order = data().order(PLAN.seed, epoch)
+        parts = chunks(len(data()), 64, PLAN.seed, epoch)
         for k in range(steps):
-            batch = data()[order[64 * k : 64 * (k + 1)]]
+            batch = data()[parts[k]]
             lower = 0.01 + 0.495 * (1 + np.cos(np.pi * (number - 5) / (total - 5)))
             optimiser.param_groups[0]["lr"] = 1e-2 * ((number + 1) / 5 if number < 5 else lower)
             optimiser.zero_grad()

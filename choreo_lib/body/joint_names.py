@@ -63,7 +63,8 @@ def _side_at(name: str) -> tuple[int, int, str]:
             if word.endswith((long, hanzi)) and word not in ("upright", "bright"):
                 return last - (len(long) if word.endswith(long) else 1), last, which
     for found in re.finditer(r"[LlRr][A-Za-z]+", name[:end]):  # Motive's LUArm and LFArm: whole, or LF would be a side
-        if found.start() >= begin and _apart(name, found.start()) and found[0][1:].lower() in _GLUED:
+        apart = not name[:found.start()][-1:].isalnum()
+        if found.start() >= begin and apart and found[0][1:].lower() in _GLUED:
             return found.start(), found.start() + 1, "left" if found[0][0] in "Ll" else "right"
     for first, last, word in words:
         for sides, which in ((_LEFT, "left"), (_RIGHT, "right")):
@@ -76,11 +77,6 @@ def _side_at(name: str) -> tuple[int, int, str]:
             if word[-1] == letter and word[:-1] in _GLUED:
                 return last - 1, last, which
     return end, end, ""
-
-
-def _apart(name: str, at: int) -> bool:
-    """Whether a word begins here that nothing stands before but a separator."""
-    return at == 0 or not name[at - 1].isalnum()
 
 
 def _plain(text: str) -> str:

@@ -65,9 +65,9 @@ def continuous(rotations: Numbers) -> Numbers:
 def rotate_z(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     """Turn world rotations [..., 4] by ``angle`` [...] radians about the vertical. Chapter: 6."""
     together(rotations=rotations.shape[:-1], angle=angle.shape)
-    half = (angle / 2).expand(rotations.shape[:-1])
-    nothing = torch.zeros_like(half)
-    return roma.quat_product(torch.stack([nothing, nothing, half.sin(), half.cos()], -1), rotations)
+    half_angle = (angle / 2).expand(rotations.shape[:-1])
+    zero = torch.zeros_like(half_angle)
+    return roma.quat_product(torch.stack([zero, zero, half_angle.sin(), half_angle.cos()], -1), rotations)
 
 
 @arrays_too
@@ -126,8 +126,8 @@ def rotation_between(start: Numbers, end: Numbers) -> Numbers:
     rows = swing(basis.expand(*start.shape, 3), start[..., None, :], end[..., None, :])  # [..., 3, 3], of R^T
     aside = basis[start.abs().argmin(-1)]
     axis = torch.nn.functional.normalize(torch.linalg.cross(start, aside), dim=-1)
-    half = 2 * axis[..., :, None] * axis[..., None, :] - basis
-    return torch.where(((start * end).sum(-1) < -1 + 1e-7)[..., None, None], half, rows.mT)
+    half_turn = 2 * axis[..., :, None] * axis[..., None, :] - basis
+    return torch.where(((start * end).sum(-1) < -1 + 1e-7)[..., None, None], half_turn, rows.mT)
 
 
 @arrays_too

@@ -38,9 +38,9 @@ class Source:
                 a(Source)("sources", one)
         parts = list(dict.fromkeys(sources))
         verified = all(s.verified for s in sources if s is not None)  # what is equal may yet be one's own word only
-        if len(parts) == 1 or not parts:
-            only = parts[0] if parts else None
-            return only if only is None or only.verified == verified else replace(only, verified=verified)
+        if len(parts) < 2:
+            only = next(iter(parts), None)
+            return only and replace(only, verified=verified)
         known = [s for s in parts if s is not None]
 
         def joined(words: list[str], by: str) -> str:

@@ -45,7 +45,7 @@ def atomic_write(path, error: type[Exception] = OSError):
         half = target.with_name(f"{_mark(target)}{secrets.token_hex(4)}{target.suffix[-16:]}")
         held = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     except (OSError, ValueError) as problem:
-        raise error(f"{path.name}: cannot write into {path.parent}: {_said(problem, path)}") from problem
+        raise error(f"{path.name}: cannot write into {path.parent}: {_in_words(problem, path)}") from problem
     try:
         if fcntl:
             with contextlib.suppress(OSError):  # a network folder without locks: half files there are cleared by age
@@ -58,7 +58,7 @@ def atomic_write(path, error: type[Exception] = OSError):
         os.replace(half, target)
     except OSError as problem:
         kept = "what was there before is untouched" if os.path.exists(target) else "nothing was left behind"
-        raise error(f"{path.name}: the file could not be written: {_said(problem, target)}; {kept}") from problem
+        raise error(f"{path.name}: the file could not be written: {_in_words(problem, target)}; {kept}") from problem
     finally:
         if fcntl:
             os.close(held)
@@ -67,7 +67,7 @@ def atomic_write(path, error: type[Exception] = OSError):
     _sync_folder(target.parent)
 
 
-def _said(problem: Exception, path: Path) -> str:
+def _in_words(problem: Exception, path: Path) -> str:
     """The trouble in words; of a full disk, what to do."""
     number = getattr(problem, "errno", None)
     text = getattr(problem, "strerror", None) or str(problem)
@@ -133,7 +133,7 @@ def folder_lock(folder, error: type[Exception] = OSError):
             return
         handle, other = _take(path)
     except OSError as problem:
-        raise error(f"cannot write into {folder}: {_said(problem, folder / '.lock')}") from problem
+        raise error(f"cannot write into {folder}: {_in_words(problem, folder / '.lock')}") from problem
     if handle is None:
         raise error(f"{folder} is in use by process {other.get('pid', '?')} on {other.get('host', 'another machine')}; "
                     "two runs in one folder would undo each other. Wait for it, stop it, or choose another folder"

@@ -36,7 +36,7 @@ def in_full_precision(function: Callable) -> Callable:
     @wraps(function)
     def exact(*given, **named):
         with full_precision(_device(given, named)):
-            return function(*map(_whole, given), **{name: _whole(value) for name, value in named.items()})
+            return function(*map(_to_float32, given), **{name: _to_float32(value) for name, value in named.items()})
 
     return exact
 
@@ -90,10 +90,10 @@ def matmul_precision(wanted: str | None) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def _whole(value):
+def _to_float32(value):
     if isinstance(value, torch.Tensor):
         return value.float() if value.dtype in HALVES else value
-    return tuple(map(_whole, value)) if type(value) is tuple else value
+    return tuple(map(_to_float32, value)) if type(value) is tuple else value
 
 
 def _device(given: tuple, named: dict) -> torch.device:

@@ -6,12 +6,12 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-WIDEST = 48
-"""Characters of a cell; a longer one ends in an ellipsis."""
 
+def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], widest: int = 48) -> str:
+    """Rows of text under a head, one line each, columns two spaces apart.
 
-def format_table(head: Sequence[str], rows: Iterable[Sequence[str]], widest: int = WIDEST) -> str:
-    """Rows of text under a head, one line each, columns two spaces apart. Chapter: 1."""
+    A cell of more than ``widest`` characters ends in an ellipsis. Chapter: 1.
+    """
     lines = [[cell if len(cell) <= widest else cell[: widest - 1].rstrip() + "…" for cell in row]
              for row in (head, *rows)]
     widths = [max(map(len, column)) for column in zip(*lines)]

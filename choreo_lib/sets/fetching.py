@@ -148,10 +148,10 @@ def _read(url: str, out: BinaryIO, bar: tqdm, most: int, stop: threading.Event) 
                     raise _Stopped(f"the server sends more than the {most:,} bytes that the file has")
                 out.write(part)
     except requests.exceptions.RequestException as error:
-        raise _Stopped(_plain(error), again=True) from error
+        raise _Stopped(_in_words(error), again=True) from error
 
 
-def _plain(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"the server answered {response.status_code} {response.reason}"

@@ -94,8 +94,8 @@ def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int
                          f"{MOST:,} positions, and more than a machine's memory. Simulate fewer, or shorter ones")
     generator = torch.Generator().manual_seed(seed)
     if kind == "springs":
-        half = torch.triu(torch.rand(count, bodies, bodies, generator=generator) < 0.5, 1)
-        edges = (half | half.mT).long()
+        upper = torch.triu(torch.rand(count, bodies, bodies, generator=generator) < 0.5, 1)
+        edges = (upper | upper.mT).long()
     else:
         signs = torch.randint(2, (count, bodies), generator=generator) * 2 - 1
         edges = (signs[:, :, None] * signs[:, None] > 0).long() * (1 - torch.eye(bodies, dtype=torch.long))

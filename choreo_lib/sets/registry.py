@@ -42,18 +42,18 @@ def find(name: str) -> tuple[str, dict, str, str]:
     Errors: DatasetError for an unknown name, with names that are near it. Chapter: 1.
     """
     known = entries()
-    first, *rest = str(name).split("/")
-    if first in known:
-        entry = known[first]
+    set_name, *rest = str(name).split("/")
+    if set_name in known:
+        entry = known[set_name]
         takes, dancers = entry["takes"], entry.get("dancers", [])
         take = rest.pop(0) if rest and rest[0] in takes else ""
         dancer = rest.pop(0) if rest and rest[0] in (*dancers, "a", "b") and dancers else ""
         take = take or entry.get("default", next(iter(takes), ""))
         if not rest and take in takes:
-            return first, entry, take, dancer
+            return set_name, entry, take, dancer
     every = [f"{s}/{t}" if t else s for s, entry in known.items() for t in entry["takes"]] + list(known)
     near = difflib.get_close_matches(str(name), every, n=4, cutoff=0.4)
-    near = near or [each for each in every if each.startswith(first + "/")] or sorted(known)
+    near = near or [each for each in every if each.startswith(set_name + "/")] or sorted(known)
     raise DatasetError(f"there is no data set {name!r}; did you mean {', '.join(near)}? "
                        "choreo_lib.list_datasets() shows them all")
 
@@ -94,9 +94,9 @@ def missing(name: str) -> list[str]:
 
 def _files(name: str) -> list[dict]:
     """The registry's entries of a take's files, or of those of a whole set but its challenge."""
-    first, entry, take, _ = find(name)
+    set_name, entry, take, _ = find(name)
     wanted = [entry["takes"][take]]
-    if name == first:
+    if name == set_name:
         wanted = [each for each in entry["takes"].values() if each.get("role") != "challenge"]
     return [file for each in wanted for file in each["files"]]
 
@@ -129,17 +129,17 @@ def load_motion(name: str) -> Motion:
     Errors: DatasetError, as ``fetch``; where the name is a duet's or holds no motion, it says which verb to use.
     Chapter: 1.
     """
-    first, entry, take, dancer = find(name)
+    set_name, entry, take, dancer = find(name)
     if entry["kind"] == "duet":
         if not dancer:
-            one = "/".join(part for part in (first, take, entry["dancers"][0]) if part)
+            one = "/".join(part for part in (set_name, take, entry["dancers"][0]) if part)
             raise DatasetError(f"{name!r} is a duet: use load_duet({name!r}), or choose a dancer, as in {one!r}")
-        duet = load_duet("/".join(part for part in (first, take) if part))
+        duet = load_duet("/".join(part for part in (set_name, take) if part))
         return (duet.a, duet.b)[_file_index(entry, dancer)]
     if entry["kind"] != "motion":
-        raise DatasetError(_not_motion(first))
+        raise DatasetError(_not_motion(set_name))
     motion = read_motion(data_path(name), up=entry.get("up"), scale=entry.get("scale"), fps=entry.get("fps"))
-    return _stamped(motion, first, entry, take)
+    return _stamped(motion, set_name, entry, take)
 
 
 @takes(name=text)
@@ -152,16 +152,16 @@ def load_duet(name: str = "synthetic") -> Duet:
     Errors: DatasetError, as ``fetch``; where the name is a solo or holds no motion, it says which verb to use.
     Chapter: 1.
     """
-    first, entry, take, dancer = find(name)
+    set_name, entry, take, dancer = find(name)
     if entry["kind"] == "detections":
-        raise DatasetError(_not_motion(first))
+        raise DatasetError(_not_motion(set_name))
     if entry["kind"] != "duet" or dancer:
         raise DatasetError(f"{name!r} is one dancer: use load_motion({name!r})")
     path_a, *path_b = [get(file) for file in entry["takes"][take]["files"]]
     how = {name: entry[name] for name in ("up", "scale", "fps") if name in entry and "embedded" not in entry}
     duet = read_duet(path_a, path_b[0] if path_b else None, **how)
     duet = duet[entry["skip"]:] if "skip" in entry else duet
-    a, b = (_stamped(motion, first, entry, who) for motion, who in zip(duet, entry["dancers"]))
+    a, b = (_stamped(motion, set_name, entry, who) for motion, who in zip(duet, entry["dancers"]))
     return Duet(a, b, duet.coupling)
 
 

@@ -30,11 +30,11 @@ def splits(name: str) -> dict[str, list[str]]:
     Gives {"train": ["salsa/Easy_01", ...], "validation": [...], "test": [...], "challenge": [...]}.
     Errors: DatasetError for a set that is not split by takes. Chapter: 1; used from chapter 3 on.
     """
-    first, entry, *_ = find(name)
-    found = {role: [f"{first}/{take}" for take, each in entry["takes"].items() if each.get("role") == role]
+    set_name, entry, *_ = find(name)
+    found = {role: [f"{set_name}/{take}" for take, each in entry["takes"].items() if each.get("role") == role]
              for role in ROLES}
     if not any(found.values()):
-        raise DatasetError(f"{first!r} is not split by takes; cut it in time, so that no window of training "
+        raise DatasetError(f"{set_name!r} is not split by takes; cut it in time, so that no window of training "
                            "overlaps one of test")
     return found
 

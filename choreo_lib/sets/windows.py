@@ -141,10 +141,10 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     """
     if rotations and joints is not None:
         raise ValueError("a joint's rotation is relative to its parent, so none can be left out; leave joints= away")
-    whole: list[Duet | Motion] = [takes] if isinstance(takes, Duet | Motion) else list(takes)
-    if not whole:
+    all_takes: list[Duet | Motion] = [takes] if isinstance(takes, Duet | Motion) else list(takes)
+    if not all_takes:
         raise ValueError("0 takes: there is nothing to cut")
-    dancers: list[tuple[Motion, ...]] = [tuple(take) if isinstance(take, Duet) else (take,) for take in whole]
+    dancers: list[tuple[Motion, ...]] = [tuple(take) if isinstance(take, Duet) else (take,) for take in all_takes]
     lead = dancers[0][0]
     _check_alike(dancers, rotations)
     alike = all(motion.skeleton == lead.skeleton for group in dancers for motion in group)
@@ -154,18 +154,18 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     frames, first, take_of, start, skipped, row = [], [], [], [], [], 0
     spans: list[tuple[int, int] | None] = []
     for k, group in enumerate(dancers):
-        count = len(group[0])
-        if count < span:
-            skipped.append(f"take {k}: {count} frames, and a window spans {span}")
+        total = len(group[0])
+        if total < span:
+            skipped.append(f"take {k}: {total} frames, and a window spans {span}")
             spans.append(None)
             continue
         frames.append(np.stack([_transforms(m) if rotations else m.positions[:, keep] for m in group], 1))
-        starts = torch.arange(0, count - span + 1, stride)
+        starts = torch.arange(0, total - span + 1, stride)
         first.append(row + starts)
         take_of.append(torch.full_like(starts, k))
         start.append(starts)
-        spans.append((row, row + count))
-        row += count
+        spans.append((row, row + total))
+        row += total
     if not frames:
         raise ValueError(f"a window spans {span} frames and the longest take has {max(len(g[0]) for g in dancers)}; "
                          "use a shorter window")
@@ -173,7 +173,7 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
         torch.from_numpy(np.concatenate(frames)),  # [F, D, J, 3 or 7]
         torch.cat(first), torch.cat(take_of), torch.cat(start), length, step, lead.fps / step, skeleton,
         Source.join(*(motion.source for group in dancers for motion in group)), tuple(skipped), tuple(spans),
-        tuple(take.coupling if isinstance(take, Duet) else None for take in whole))
+        tuple(take.coupling if isinstance(take, Duet) else None for take in all_takes))
 
 
 def _check_alike(dancers: list[tuple[Motion, ...]], rotations: bool) -> None:

@@ -75,7 +75,7 @@ def load(path: Path, weights: Path) -> torch.nn.Module:
     if not weights.exists() or hashlib.sha256(weights.read_bytes()).hexdigest() != card["weights_sha256"]:
         raise TrainingError(f"{weights} is not the file that its card describes; fetch or train it again")
     kind = model_classes()[card["model"]]
-    shapes = checkpoints.shapes(weights)
+    shapes = checkpoints.stored_shapes(weights)
     _check_config(path, kind, card["config"], shapes)
     try:
         with torch.device("meta"), warnings.catch_warnings():  # shapes without memory, however large the card says
@@ -95,20 +95,15 @@ def load(path: Path, weights: Path) -> torch.nn.Module:
 def _check_config(path: Path, kind, config: dict, shapes: dict[str, tuple]) -> None:
     """Refuse a configuration with values of other kinds than the model's, or numbers that no such weights have."""
     most = max([10_000, *(size for shape in shapes.values() for size in shape)])
-    defaults = {name: parameter.default for name, parameter in inspect.signature(kind).parameters.items()}
-    if hasattr(kind, "Config"):
-        body = {"skeleton": None} if "skeleton" in defaults else {}
-        defaults = body | {field.name: field.default for field in fields(kind.Config)}
-    for name, default in defaults.items():
-        if name == "skeleton":
-            fits = _same_kind(config.get("names"), [""]) and _same_kind(config.get("parents"), [0])
-            name = "names' or 'parents"
-        else:
-            fits = name not in config or _same_kind(config[name], default)
-            fits &= type(config.get(name)) is not int or 0 <= config[name] <= (
-                len(shapes) if name == "layers" else most)
-        if not fits:
-            raise _no_card(path, f"field 'config' has {str(config.get(name))[:60]!r} for {name!r}")
+    parameters = inspect.signature(kind).parameters
+    body = {"names": [""], "parents": [0]} if "skeleton" in parameters else {}  # a config keeps a skeleton in two lists
+    examples = {field.name: field.default for field in fields(kind.Config)} if hasattr(kind, "Config") else {
+        name: parameter.default for name, parameter in parameters.items() if name != "skeleton"}
+    for name, example in (examples | body).items():
+        value = config.get(name)
+        fits = _same_kind(value, example) if name in config else name not in body
+        if not fits or type(value) is int and not 0 <= value <= (len(shapes) if name == "layers" else most):
+            raise _no_card(path, f"field 'config' has {str(value)[:60]!r} for {name!r}")
 
 
 def _same_kind(value, example) -> bool:

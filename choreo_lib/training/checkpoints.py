@@ -160,7 +160,7 @@ def _tensor(path, tensors: dict[str, torch.Tensor], name: str, like: torch.Tenso
     return given
 
 
-def shapes(path: Path) -> dict[str, tuple]:
+def stored_shapes(path: Path) -> dict[str, tuple]:
     """The shapes of a file's weights, which stay on the disk. Errors: TrainingError. Chapter: 4."""
     with _opened(path) as file:
         return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118

@@ -35,7 +35,7 @@ def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: 
     leg = 0.491 * legs  # hip to ankle, as a share of height
     trunk = (1 - 0.039 - 0.028 - leg) / (1 - 0.039 - 0.028 - 0.491)  # what is left for the spine and the head
     arm, wide = arms, shoulders
-    half = {
+    left_offsets = {
         "pelvis": (0, 0, 0),
         "spine1": (0, 0, 0.062 * trunk),
         "spine2": (0, 0.004, 0.075 * trunk),
@@ -58,7 +58,7 @@ def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: 
     offsets = []
     for name in HYBRIK_29.names:
         side, _, part = name.rpartition("_")
-        x, y, z = half[part]
+        x, y, z = left_offsets[part]
         offsets.append((-x if side == "right" else x, y, z))
     return Skeleton(HYBRIK_29.names, HYBRIK_29.parents, height * np.array(offsets, dtype=np.float64))
 

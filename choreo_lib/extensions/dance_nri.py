@@ -19,7 +19,7 @@ from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, takes
 from ..core.shapes import tensor
 from ..sets.windows import Windows, cut
-from ..systems.graph_cells import kl_per_edge
+from ..systems.edges import kl_per_edge
 from ..systems.layers import System, eval_mode
 from ..systems.losses import Schedule
 from .coupling_decoder import CouplingDecoder, Posterior

@@ -87,7 +87,7 @@ def untrained(model: CouplingNRI, train: Windows) -> CouplingNRI:
     return fresh.eval()
 
 
-def evaluate_strings(model: CouplingNRI, train: Windows, test: Windows) -> Rows:
+def evaluate_couplings(model: CouplingNRI, train: Windows, test: Windows) -> Rows:
     """Edges beside those of every baseline, and forecasts beside those that need none.
 
     Where drives were planted: `grade` of the first window of each take; ``kl_nats_per_edge``, of posterior and prior,

@@ -22,7 +22,7 @@ SOFTENED = 0.1
 def refine_edges(states: Tensor, logits: Tensor, decoder: Decoder, iterations: int, sweeps: int = 3) -> Tensor:
     """Edge types under which states are more likely: gradient descent from an encoder's logits, then single pairs.
 
-    ``iterations`` of descent change all edges at once, as weights; then `refine_pairs` goes through them ``sweeps`` times.
+    ``iterations`` of descent change all edges at once, as weights; then `refine_pairs` makes ``sweeps`` through them.
     Where numbers are noisier than those that the decoder was trained on, errors may be as much larger
     (`choreo_lib.extensions.nri_decoders.Decoder.excess_scale`).
     Shapes: [B, T, N, 4] and [B, N, N, K] -> int64 [B, N, N], symmetric. Chapter: 8.

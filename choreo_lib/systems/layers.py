@@ -53,15 +53,15 @@ class System(nn.Module):
         Errors: TypeError for an unknown setting. Chapter: 4.
         """
         values = dict(config)
-        body: list[Any] = []
+        body: dict[str, Any] = {}
         if "names" in values:
-            body = [Skeleton(tuple(values.pop("names")), tuple(values.pop("parents")))]
+            body["skeleton"] = Skeleton(tuple(values.pop("names")), tuple(values.pop("parents")))
         if isinstance(values.get("kl"), Mapping):
             values["kl"] = Schedule(**values["kl"])
         known = {field.name: field.default for field in fields(cls.Config)}
         values = {name: tuple(value) if isinstance(known.get(name), tuple) and value is not None else value
                   for name, value in values.items()}
-        return cls(*body, cls.Config(**values))
+        return cls(**body, config=cls.Config(**values))
 
 
 class DropoutLSTM(LSTM):

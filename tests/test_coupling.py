@@ -216,12 +216,12 @@ def test_own_steps_tell_a_carried_hand_from_one_that_follows():
     for seed in range(6):
         duet = synthetic.duet("drives", 120, seed=seed, drives=[drive])
         knee, elbow, wrist = (duet.a.skeleton.index(name) for name in ("left_knee", "right_elbow", "right_wrist"))
-        for own, found in ratio.items():
-            score = cross_correlation_coupling(duet, 0.5, whiten=5, own=own).score[0, knee]
+        for local, found in ratio.items():
+            score = cross_correlation_coupling(duet, 0.5, whiten=5, local=local).score[0, knee]
             found.append(score[wrist] / score[elbow])
     assert np.mean(ratio[True]) < np.mean(ratio[False]) - 0.1
     for rival in (granger_coupling, ridge_coupling):
-        assert not np.allclose(rival(duet, 0.5, own=True).score, rival(duet, 0.5).score)
+        assert not np.allclose(rival(duet, 0.5, local=True).score, rival(duet, 0.5).score)
 
 
 def test_partner_swap_says_what_it_needs():

@@ -15,7 +15,7 @@ from choreo_lib.evaluation.baselines.coupling import (
 )
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.synthetic import Drive
-from choreo_lib.sets.synthetic.body import J
+from choreo_lib.sets.synthetic.body import JOINT_INDEX
 
 METHODS = [
     cross_correlation_coupling,
@@ -113,7 +113,7 @@ def test_ridge_is_least_squares_with_a_penalty_row_a_weight():
 @pytest.mark.parametrize("method", METHODS, ids=IDS)
 def test_one_strong_drive_is_found_with_its_lag_and_direction(method):
     drive = Drive(("b", "left_knee"), ("a", "right_wrist"), 7, 0.9)
-    knee, wrist = J["left_knee"], J["right_wrist"]
+    knee, wrist = JOINT_INDEX["left_knee"], JOINT_INDEX["right_wrist"]
     ranks = []
     for seed in range(5, 9):
         found = method(synthetic.duet("drives", 300, seed=seed, drives=[drive]))
@@ -135,7 +135,7 @@ def test_planted_drives_are_told_from_the_other_pairs(method, least_auc, least_p
         areas.append(metrics.auc(found.score, truth))
         precisions.append(metrics.average_precision(found.score, truth))  # guessing gives 6 / 1682
         for drive in duet.coupling.drives:
-            way, i, j = "ab".index(drive.source[0]), J[drive.source[1]], J[drive.target[1]]
+            way, i, j = "ab".index(drive.source[0]), JOINT_INDEX[drive.source[1]], JOINT_INDEX[drive.target[1]]
             hits.append(abs(found.lag[way, i, j] - drive.lag) <= 1)
             right.append(found.score[way, i, j] > found.score[1 - way, j, i])
     assert np.mean(areas) > least_auc and np.mean(precisions) > least_precision
@@ -216,12 +216,12 @@ def test_own_steps_tell_a_carried_hand_from_one_that_follows():
     for seed in range(6):
         duet = synthetic.duet("drives", 120, seed=seed, drives=[drive])
         knee, elbow, wrist = (duet.a.skeleton.index(name) for name in ("left_knee", "right_elbow", "right_wrist"))
-        for own, found in ratio.items():
-            score = cross_correlation_coupling(duet, 0.5, whiten=5, own=own).score[0, knee]
+        for local, found in ratio.items():
+            score = cross_correlation_coupling(duet, 0.5, whiten=5, local=local).score[0, knee]
             found.append(score[wrist] / score[elbow])
     assert np.mean(ratio[True]) < np.mean(ratio[False]) - 0.1
     for rival in (granger_coupling, ridge_coupling):
-        assert not np.allclose(rival(duet, 0.5, own=True).score, rival(duet, 0.5).score)
+        assert not np.allclose(rival(duet, 0.5, local=True).score, rival(duet, 0.5).score)
 
 
 def test_partner_swap_says_what_it_needs():

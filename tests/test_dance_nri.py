@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from choreo_lib.body.skeleton import HYBRIK_29, Skeleton, forward_kinematics
-from choreo_lib.evaluation import evaluate_strings
-from choreo_lib.evaluation.strings import finder_of, grade, planted, untrained
+from choreo_lib.evaluation import evaluate_couplings
+from choreo_lib.evaluation.couplings import finder_of, grade, planted, untrained
 from choreo_lib.extensions import CouplingNRI
 from choreo_lib.extensions.coupling_evidence import CouplingEvidence, competition
 from choreo_lib.extensions.dance_nri import ABLATIONS
@@ -493,7 +493,7 @@ def test_a_judge_says_everything_its_recipe_promises():
     recipe = recipes.RECIPES["strings-synthetic"]
     train, asked = (recipe.windows(split, None, "quick") for split in ("train", "validation"))
     train = train.subset(slice(20))
-    rows = evaluate_strings(recipe.build(train, "quick"), train, asked.subset(slice(4)))
+    rows = evaluate_couplings(recipe.build(train, "quick"), train, asked.subset(slice(4)))
     assert {"edge_auc", "average_precision", "direction_accuracy", "lag_accuracy", "kl_nats_per_edge",
             "kl_nats_planted", "kl_nats_independent", "error_mm@33ms", "error_mm@333ms"} <= set(rows["model"])
     assert rows["model"]["average_precision"] == rows["untrained"]["average_precision"]  # for it has learned nothing
@@ -505,7 +505,7 @@ def test_where_nothing_was_planted_strangers_are_the_judge():
                     for seed in (0, 10))
     made = CouplingNRI(HYBRIK_29, frames=32, fps=10.0, zero_lag=True)
     made.fit_statistics([train[:]])
-    rows = evaluate_strings(made, train, asked)
+    rows = evaluate_couplings(made, train, asked)
     assert rows["model"]["swap_auc"] == rows["untrained"]["swap_auc"] > 0.6
     assert {"swap_auc", "swap_auc_prediction", "kl_nats_per_edge", "error_mm@100ms", "error_mm@1000ms"} <= set(
         rows["model"])

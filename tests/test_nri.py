@@ -43,7 +43,7 @@ def knowing(**sizes):
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("hard", [False, True])
 def test_what_the_decoder_sees_reaches_every_part_of_the_encoder(decoder, hard, springs):
-    made = model(decoder=decoder, hard=hard, steps=3).train()
+    made = model(decoder=decoder, hard=hard, prediction_steps=3).train()
     with torch.no_grad():  # a decoder that has not begun to learn says the same whatever the edges are
         for weights in made.decoder.parameters():
             weights.add_(0.1 * torch.randn(weights.shape))
@@ -238,7 +238,7 @@ def stirred(made):
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_half_precision_is_for_the_encoder_only(decoder, springs):
-    made = stirred(model(decoder=decoder, steps=2, supervised=True)).train()
+    made = stirred(model(decoder=decoder, prediction_steps=2, supervised=True)).train()
     whole = made.loss(springs, 1000)
     with torch.autocast("cpu", torch.bfloat16):
         half = made.loss(springs, 1000)
@@ -247,7 +247,7 @@ def test_half_precision_is_for_the_encoder_only(decoder, springs):
 
 
 def test_who_is_told_the_truth_dances_by_it_and_runs_on_only_after_the_first_steps(springs):
-    made = stirred(model(decoder="mlp", steps=4, one_step=10, supervised=True)).eval()
+    made = stirred(model(decoder="mlp", prediction_steps=4, one_step=10, supervised=True)).eval()
     edges = made._one_hot(springs.edges)
     one, four = (made.decoder.nll(springs.states, edges, k).mean().item() / 6 for k in (1, 4))
     assert made.loss(springs, 9)["nll_nats"].item() == pytest.approx(one)
@@ -298,7 +298,7 @@ def test_refusals():
 
 def test_a_supervised_one_learns_what_it_is_told():
     world = simulate("springs", 64, 4, seed=5)
-    made = model(decoder="law", steps=1, supervised=True, hidden=16).train()
+    made = model(decoder="law", prediction_steps=1, supervised=True, hidden=16).train()
     optimiser = torch.optim.Adam(made.parameters(), 1e-2)
     for step in range(40):
         losses = made.loss(world, step)
@@ -372,10 +372,11 @@ def test_recipes_keep_their_seeds_apart():
 def test_training_goes_through_the_one_loop(tmp_path):
     train, valid = simulate("springs", 96, 3, seed=0), simulate("springs", 20, 3, frames=69, seed=1)
     plan = training.TrainConfig(epochs=4, batch_size=32, lr=5e-3, warmup=2)
-    history = training.fit(model(decoder="mlp", steps=2), train, plan, tmp_path / "mlp", valid, progress=False)
+    mlp = model(decoder="mlp", prediction_steps=2)
+    history = training.fit(mlp, train, plan, tmp_path / "mlp", valid, progress=False)
     assert history["valid_nll_nats"][-1] < history["valid_nll_nats"][0]
     assert history.plot().axes[0].get_yscale() == "log"
-    law = training.fit(model(decoder="law", steps=1), train, plan, tmp_path / "law", valid, progress=False)
+    law = training.fit(model(decoder="law", prediction_steps=1), train, plan, tmp_path / "law", valid, progress=False)
     assert law.plot().axes[0].get_yscale() == "linear"  # densities above 1 have negative logarithms
     batches = list(train.batches(40, seed=1, epoch=2))
     assert [len(batch) for batch in batches] == [40, 40, 16]

@@ -30,7 +30,7 @@ def views(duet, ax=None):
     yield plots.seq(duet, count=4, ax=ax)
     yield plots.seq(duet.a, count=4, ax=ax)
     yield plots.ghost(duet, duet[5:], 3, ax=ax)
-    yield plots.strings(duet, 3, ax=ax)
+    yield plots.couplings(duet, 3, ax=ax)
     yield plots.arrows(duet, 9, gap=3, joints=["left_wrist"], ax=ax)
     yield plots.paths(duet, ax=ax)
     yield plots.distance(duet, ("left_middle", "right_middle"), ax=ax)
@@ -85,7 +85,7 @@ def test_wrong_wishes_for_a_picture_are_refused(duet, tmp_path):
     with pytest.raises(ValueError, match="needs 5 frames"):
         plots.arrows(duet, 2, gap=5)
     with pytest.raises(ValueError, match="shape"):
-        plots.strings(duet, weights=np.ones((3, 3)))
+        plots.couplings(duet, weights=np.ones((3, 3)))
     with pytest.raises(ValueError, match=r"\.gif or \.mp4"):
         cl.animate(duet, tmp_path / "x.avi")
     with pytest.raises(ValueError, match="do not fit"):

@@ -38,7 +38,7 @@ from choreo_lib.extensions.edge_refinement import refine_pairs
 from choreo_lib.extensions.stream import Guidance
 from choreo_lib.sets import windows
 from choreo_lib.sets.particles import simulate
-from choreo_lib.systems.graph_cells import GCN, GCNLSTM
+from choreo_lib.systems.graph_convolution import GCN, GCNLSTM
 from choreo_lib.training import recipes
 
 ROOT = Path(__file__).parents[1]
@@ -211,7 +211,8 @@ def particle_model(**wishes):
 @pytest.mark.parametrize("decoder", ["mlp", "recurrent", "law"])
 @pytest.mark.parametrize("wishes", [{}, {"hard": True}, {"supervised": True}, {"no_edge": False}], ids=str)
 def test_every_branch_of_relational_inference(decoder, wishes):
-    model = particle_model(decoder=decoder, one_step=1, steps=3, **wishes)  # step 0 looks one frame ahead, step 1 three
+    # step 0 looks one frame ahead, step 1 three
+    model = particle_model(decoder=decoder, one_step=1, prediction_steps=3, **wishes)
     model.train()
     worlds = simulate("springs", 6, 4, seed=3)
     for step in (0, 1):

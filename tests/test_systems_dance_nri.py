@@ -8,7 +8,8 @@ from torch.nn import functional as F
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.windows import cut
 from choreo_lib.systems.dance_nri import DanceNRI, MessagePassing
-from choreo_lib.systems.graph_cells import GCN, GCNLSTM, graph_layer, kl_per_edge
+from choreo_lib.systems.edges import kl_per_edge
+from choreo_lib.systems.graph_convolution import GCN, GCNLSTM, graph_layer
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def test_published_settings(windows):
     assert settings.prior == (0.35, 0.25, 0.15, 0.25)
 
 
-@pytest.mark.parametrize("settings", [{}, {"hard": True}, {"joints": 3}, {"directed": False}, {"steps": 3}])
+@pytest.mark.parametrize("settings", [{}, {"hard": True}, {"joints": 3}, {"directed": False}, {"prediction_steps": 3}])
 def test_the_reconstruction_trains_every_tensor_of_the_encoder(settings, windows):
     made = stirred(model(windows, **settings)).train()
     made.loss(windows[:8], 0)["nll_nats"].backward()
@@ -171,7 +172,7 @@ def test_a_rollout_goes_on_as_one_long_window(windows):
 
 
 def test_forward_gives_what_the_loss_compares(windows):
-    made = stirred(model(windows, steps=3)).eval()
+    made = stirred(model(windows, prediction_steps=3)).eval()
     x = windows[:4]
     with torch.no_grad():
         predicted, logits = made(x)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from choreo_lib.sets.particles import simulate
-from choreo_lib.systems.graph_cells import dense_edges, kl_per_edge, ordered_pairs, pair_features, sum_to_receivers
+from choreo_lib.systems.edges import dense_edges, kl_per_edge, ordered_pairs, pair_features, sum_to_receivers
 from choreo_lib.systems.nri import NRI
 
 DECODERS = ("mlp", "recurrent")
@@ -20,14 +20,14 @@ def springs():
 
 def model(**settings):
     torch.manual_seed(0)
-    made = NRI(**{"hidden": 16, "frames": 30, "steps": 5, **settings})
+    made = NRI(**{"hidden": 16, "frames": 30, "prediction_steps": 5, **settings})
     made.fit_statistics(simulate("springs", 20, 4, frames=30, seed=1))
     return made
 
 
 def test_published_settings():
     settings = NRI().settings
-    assert (settings.hidden, settings.tau, settings.variance, settings.steps, settings.frames) == (
+    assert (settings.hidden, settings.tau, settings.variance, settings.prediction_steps, settings.frames) == (
         256, 0.5, 5e-5, 10, 49)
 
 
@@ -119,7 +119,7 @@ def test_without_an_edge_nothing_is_felt(decoder, springs):
 
 
 def test_the_markov_decoder_starts_from_the_truth_every_few_frames(springs):
-    made = model(steps=7).eval()
+    made = model(prediction_steps=7).eval()
     edges = made.sample(made.encoder(springs.states))
     with torch.no_grad():
         predicted = made.decoder.reconstruct(springs.states, edges, 7)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import choreo_lib as cl
+from choreo_lib.evaluation.couplings import finder_of, grade
 from choreo_lib.evaluation.metrics import edge_accuracy
-from choreo_lib.evaluation.strings import finder_of, grade
 from choreo_lib.sets import splits
 from choreo_lib.training import artifacts, recipes
 

@@ -104,12 +104,12 @@ def test_every_public_name_is_tried():
 
 PAGES = re.compile(r"\.\. auto(\w+):: choreo_lib\.([\w.]+)\n((?:   .*\n)*)")
 LEFT_OUT = {  # of the reference's pages, by the beginning of their names, with the reason
-    **dict.fromkeys(("evaluation.evaluate", "evaluation.predicted_positions", "evaluation.strings"),
+    **dict.fromkeys(("evaluation.evaluate", "evaluation.predicted_positions", "evaluation.couplings"),
                     "measure a model on windows that its recipe made"),
     "core.files": "how a file is put in place", "training.fingerprints": "what data is",
     "training.cards": "what a model says of itself",
     "core.precision": "how a network computes, which its layers ask",
-    **dict.fromkeys(("extensions.signals", "systems.graph_cells", "systems.layers"),
+    **dict.fromkeys(("extensions.signals", "systems.edges", "systems.graph_convolution", "systems.layers"),
                     "steps inside a network, on tensors that it made"),
     "extensions.": "a network's parts and the steps of its training, which the loop calls; its verbs are tried",
     "training.checkpoints": "files, of which test_training tries the wrong ones",

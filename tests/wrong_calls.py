@@ -177,7 +177,7 @@ def verbs() -> dict:
     add("predict", of=baselines.Ridge(penalty=1.0, frames=2).fit(WINDOWS, (1, 3)), prefix="ridge.")
     add("predict", of=baselines.MeanPartner().fit(WINDOWS), prefix="usual.")
     add("table", of=baselines.Scores({}, (1,), 30.0))
-    add(plots.seq, plots.ghost, plots.strings, plots.leads, plots.arrows, plots.paths, plots.distance, plots.traces,
+    add(plots.seq, plots.ghost, plots.couplings, plots.leads, plots.arrows, plots.paths, plots.distance, plots.traces,
         plots.best_side, captions.describe, payload.read_payload)
     add(windows.cut, splits.split_in_time, windows.takes_of, positions_of, rotate_z,
         reference_frame, velocities)

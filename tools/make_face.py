@@ -48,7 +48,7 @@ def cover() -> None:
         apart = duet.positions[frame, 1, 0] - duet.positions[frame, 0, 0]
         across = np.rad2deg(np.arctan2(apart[1], apart[0])) - 90  # look at the pair from the side
         shifted = cl.Duet(duet.a.transformed(-place), duet.b.transformed(-place))
-        plots.strings(shifted, frame, between(duet, joints), view=(across, 10), ax=ax)
+        plots.couplings(shifted, frame, between(duet, joints), view=(across, 10), ax=ax)
         ax.set_xlim(-1.3, 1.3)
         ax.set_ylim(-0.2, 2.2)
     save(figure, "cover.png", dpi=110, metadata={"Software": None})

@@ -12,13 +12,13 @@ import numpy as np
 from ..core.arguments import Rule, Wrong, a, count, each, share, takes, text
 from .skeleton import HYBRIK_29
 
-J = {name: j for j, name in enumerate(HYBRIK_29.names)}
+JOINT_INDEX = {name: j for j, name in enumerate(HYBRIK_29.names)}  # of the synthetic body
 
 
 def _joint(value, axes):
     if not isinstance(value, list | tuple) or len(value) != 2 or not all(isinstance(part, str) for part in value):
         raise Wrong(TypeError)
-    if value[0] not in ("a", "b") or value[1] not in J:
+    if value[0] not in ("a", "b") or value[1] not in JOINT_INDEX:
         raise Wrong(ValueError)
     return tuple(value)
 
@@ -70,9 +70,11 @@ class Coupling:
 
     def matrix(self) -> np.ndarray:
         """Strength of every drive, float [58, 58]: row sends, column receives; a's 29 joints, then b's. Chapter: 9."""
-        truth = np.zeros((2 * len(J), 2 * len(J)))
+        joints = len(JOINT_INDEX)
+        truth = np.zeros((2 * joints, 2 * joints))
         for drive in self.drives:
-            row, column = (J[joint] + len(J) * (dancer == "b") for dancer, joint in (drive.source, drive.target))
+            row, column = (JOINT_INDEX[joint] + joints * (dancer == "b")
+                           for dancer, joint in (drive.source, drive.target))
             truth[row, column] = drive.strength
         return truth
 

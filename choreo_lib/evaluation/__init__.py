@@ -3,15 +3,14 @@
 Taught in chapters 4 to 7, one kind of model each.
 """
 
+from .couplings import evaluate_couplings
 from .duet import ShuffledPartner, evaluate_duet
 from .particles import evaluate_particles
 from .rotations import evaluate_deepfake, evaluate_translation, predicted_positions
 from .solo import evaluate_solo
-from .strings import evaluate_strings
 from .style_classifier import IdentityClassifier
 
 __all__ = [
-    "IdentityClassifier", "ShuffledPartner", "evaluate_deepfake", "evaluate_duet", "evaluate_particles",
-    "evaluate_solo", "evaluate_strings",
-    "evaluate_translation", "predicted_positions",
+    "IdentityClassifier", "ShuffledPartner", "evaluate_couplings", "evaluate_deepfake", "evaluate_duet",
+    "evaluate_particles", "evaluate_solo", "evaluate_translation", "predicted_positions",
 ]  # fmt: skip

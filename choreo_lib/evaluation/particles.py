@@ -23,9 +23,9 @@ def evaluate_particles(model: ForceNRI, train: Particles, test: Particles) -> di
     ``kl_nats_per_edge`` of the encoder's posterior and the prior; ``mse@1step``, ``mse@10steps``, ``mse@20steps``:
     mean squared error of positions and velocities, each scaled by the largest of a thousand simulations, over the
     first 200; so many are given to the algebra, too.
-    Rows: "model" is encoder and decoder together (edges refined by the decoder's likelihood in the ``refine`` steps of
-    the model's settings); "encoder alone"; "true graph" has the model's decoder and the ground truth; "repeat" and
-    "constant velocity" need no graph; "correlation of paths" and "forces by algebra" no network.
+    Rows: "model" is encoder and decoder together (edges refined by the decoder's likelihood in the ``refine``
+    iterations of the model's settings); "encoder alone"; "true graph" has the model's decoder and the ground truth;
+    "repeat" and "constant velocity" need no graph; "correlation of paths" and "forces by algebra" no network.
     Errors: ValueError for simulations that end where reading ends. Chapter: 8.
     """
     settings = model.settings

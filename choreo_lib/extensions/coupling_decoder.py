@@ -14,7 +14,7 @@ from torch import nn
 from ..body.skeleton import Skeleton
 from ..core.precision import full_precision
 from ..systems.dance_nri import MessagePassing
-from ..systems.graph_cells import GCN, GCNLSTM, State
+from ..systems.graph_convolution import GCN, GCNLSTM, State
 from .signals import ORDER, Signals, ar_prediction, innovations, signals
 
 WARM_UP = 8

@@ -14,8 +14,9 @@ from torch import nn
 from ..body.reference import reference_frame, velocities
 from ..body.skeleton import Skeleton
 from ..core.precision import in_full_precision
-from ..systems.dance_nri import Encoder, bone_graph
-from ..systems.graph_cells import prior_of
+from ..systems.dance_nri import Encoder
+from ..systems.edges import prior_of
+from ..systems.graph_convolution import bone_graph
 from .coupling_decoder import Posterior
 from .coupling_evidence import CouplingEvidence
 from .signals import NOISE_FLOOR, ORDER, ROUNDING, Signals, ar_coefficients, innovations, signals

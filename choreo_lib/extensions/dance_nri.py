@@ -19,7 +19,7 @@ from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, takes
 from ..core.shapes import tensor
 from ..sets.windows import Windows, cut
-from ..systems.graph_cells import kl_per_edge
+from ..systems.edges import kl_per_edge
 from ..systems.layers import System, eval_mode
 from ..systems.losses import Schedule
 from .coupling_decoder import CouplingDecoder, Posterior
@@ -29,7 +29,13 @@ from .signals import ORDER, ROUNDING, Signals, damped, next_pose, signals
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `CouplingNRI`; those of `choreo_lib.systems.dance_nri.Config` mean the same. Chapter: 9."""
+    """Settings of `CouplingNRI`; those of `choreo_lib.systems.dance_nri.Config` mean the same. Chapter: 9.
+
+    Worth, in average precision (AP) of planted couplings, with and without. In full, where 0.03 is chance:
+    ``correlation`` 0.76, 0.01; ``next_window`` 0.86, 0.76; ``parent_signal`` 0.840, 0.845, but AUC of salsa's true
+    partners 0.998, 0.990. In quick (12 steps, chance 0.1): ``max_lag`` 0.83, 0.004; ``memory`` the same AP, error at
+    333 ms 94 mm, 100; ``kl_warm_up`` 0.825, 0.828; ``window_ar``, ``edge_bias`` and ``error_scale`` the same AP.
+    """
 
     frames: int = 64  # that the encoder reads
     fps: float = 30.0

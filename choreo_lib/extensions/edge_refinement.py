@@ -19,30 +19,30 @@ SOFTENED = 0.1
 
 
 @in_full_precision
-def refine_edges(states: Tensor, logits: Tensor, decoder: Decoder, steps: int, sweeps: int = 3) -> Tensor:
+def refine_edges(states: Tensor, logits: Tensor, decoder: Decoder, iterations: int, sweeps: int = 3) -> Tensor:
     """Edge types under which states are more likely: gradient descent from an encoder's logits, then single pairs.
 
-    ``steps`` of descent change all edges at once, as weights; then `refine_pairs` goes through them ``sweeps`` times.
+    ``iterations`` of descent change all edges at once, as weights; then `refine_pairs` makes ``sweeps`` through them.
     Where numbers are noisier than those that the decoder was trained on, errors may be as much larger
     (`choreo_lib.extensions.nri_decoders.Decoder.excess_scale`).
-    Shapes: [N, T, B, 4] and [N, B, B, K] -> int64 [N, B, B], symmetric. Chapter: 8.
+    Shapes: [B, T, N, 4] and [B, N, N, K] -> int64 [B, N, N], symmetric. Chapter: 8.
     """
     with torch.no_grad():
-        messages = decoder.typed_messages(states)  # [N, T - 1, B, B, K, H]
+        messages = decoder.typed_messages(states)  # [B, T - 1, N, N, K, H]
     count, frames, bodies, _, _, width = messages.shape
-    flat = messages.permute(0, 2, 3, 4, 1, 5).reshape(count, bodies, 1, -1, frames * width)  # [N, B, 1, B K, T H]
+    flat = messages.permute(0, 2, 3, 4, 1, 5).reshape(count, bodies, 1, -1, frames * width)  # [B, N, 1, N K, T H]
     one, other = torch.triu_indices(bodies, bodies, 1, device=states.device)
-    free = (SOFTENED * logits[:, one, other]).detach().requires_grad_()  # [N, P, K]
+    free = (SOFTENED * logits[:, one, other]).detach().requires_grad_()  # [B, P, K]
     optimiser = torch.optim.Adam([free], LR)
     excess: Tensor | float = 0.0
-    for step in range(steps):
+    for iteration in range(iterations):
         with torch.enable_grad():  # the caller may have switched gradients off
             weights = torch.zeros_like(logits)
             weights[:, one, other] = weights[:, other, one] = free.softmax(-1)
-            total = weights.flatten(2)[:, :, None, None] @ flat  # [N, B, 1, 1, T H]
-            total = total.reshape(count, bodies, frames, width).transpose(1, 2)  # [N, T - 1, B, H]
+            total = weights.flatten(2)[:, :, None, None] @ flat  # [B, N, 1, 1, T H]
+            total = total.reshape(count, bodies, frames, width).transpose(1, 2)  # [B, T - 1, N, H]
             state, scale = decoder.update(states[:, :-1], total)
-            if step % 10 == 0:  # it changes slowly, and quantiles take time
+            if iteration % 10 == 0:  # it changes slowly, and quantiles take time
                 excess = decoder.excess_scale(state, states[:, 1:], scale)
             nll = decoder.body_nll(state, states[:, 1:], scale, excess).sum() / len(one)
         free.grad = torch.autograd.grad(nll, free)[0]
@@ -60,26 +60,26 @@ def refine_pairs(states: Tensor, edges: Tensor, decoder: Decoder, sweeps: int, m
 
     A pair's message is added to two sums only, so to try another type costs two bodies and not the whole graph.
     ``messages``: those of the decoder, where they are known; ``excess`` is added to the scale of errors.
-    Shapes: [N, T, B, 4] and int64 [N, B, B] -> int64 [N, B, B]. Chapter: 8.
+    Shapes: [B, T, N, 4] and int64 [B, N, N] -> int64 [B, N, N]. Chapter: 8.
     """
     state, truth, edges = states[:, :-1], states[:, 1:], edges.clone()
     messages = decoder.typed_messages(states) if messages is None else messages
     others = 1 - torch.eye(edges.shape[1], device=edges.device)
     chosen = F.one_hot(edges, decoder.types) * others[:, :, None]
-    total = (messages * chosen[:, None, ..., None]).sum((3, 4))  # [N, T - 1, B, H]
+    total = (messages * chosen[:, None, ..., None]).sum((3, 4))  # [B, T - 1, N, H]
     row = torch.arange(len(edges), device=edges.device)
     for _ in range(sweeps):
         changed = False
         for i, j in torch.triu_indices(edges.shape[1], edges.shape[1], 1).T.tolist():
             pair = [i, j]
-            theirs = messages[:, :, pair, [j, i]]  # [N, T - 1, 2, K, H]
+            theirs = messages[:, :, pair, [j, i]]  # [B, T - 1, 2, K, H]
             rest = total[:, :, pair] - theirs[row, :, :, edges[:, i, j]]
-            sums = rest[None] + theirs.permute(3, 0, 1, 2, 4)  # [K, N, T - 1, 2, H]
+            sums = rest[None] + theirs.permute(3, 0, 1, 2, 4)  # [K, B, T - 1, 2, H]
             nll = []
             for each in sums:
                 after, scale = decoder.update(state[:, :, pair], each)
                 nll.append(decoder.body_nll(after, truth[:, :, pair], scale, excess).sum((1, 2)))
-            best = torch.stack(nll).argmin(0)  # [N]
+            best = torch.stack(nll).argmin(0)  # [B]
             changed |= bool((best != edges[:, i, j]).any())
             edges[:, i, j] = edges[:, j, i] = best
             total[:, :, pair] = sums[best, row]

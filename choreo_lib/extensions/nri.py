@@ -18,7 +18,7 @@ from ..core.precision import in_full_precision
 from ..core.shapes import tensor
 from ..sets.particles import Particles
 from ..systems import nri
-from ..systems.graph_cells import dense_edges, kl_per_edge
+from ..systems.edges import dense_edges, kl_per_edge
 from ..systems.layers import eval_mode
 from .edge_refinement import refine_edges
 from .nri_decoders import DECODERS
@@ -26,7 +26,13 @@ from .nri_decoders import DECODERS
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `ForceNRI`; those of `choreo_lib.systems.nri.Config` mean the same. Chapter: 8."""
+    """Settings of `ForceNRI`; those of `choreo_lib.systems.nri.Config` mean the same. Chapter: 8.
+
+    Worth, in edges found, with and without. ``relative``: by the encoder alone 92 %, 75 (one epoch of 10,000 springs).
+    ``decoder`` "law": 94, 55 (quick); in full both find all, and the law's squared error 20 frames on is a hundredth.
+    ``refine``: springs of 5 and 10 bodies 100.0 %, 99.1 and 100.0, 88.1; charges 99.7, 96.7 and 98.2, 88.4 (full).
+    ``one_step``: 94.0 %, 93.7 ("mlp" after one epoch, where 1.1 points are chance): nothing that could be seen.
+    """
 
     types: int = 2
     no_edge: bool = True
@@ -36,20 +42,19 @@ class Config:
     decoder_hidden: int = 64
     tau: float = 0.5
     hard: bool = False
-    steps: int = 10
+    prediction_steps: int = 10
     one_step: int = 100  # training steps for which the decoder predicts one frame only
     prior: tuple[float, ...] | None = None
     supervised: bool = False  # the encoder learns the true edges, and the decoder is given them
-    refine: int = 100  # steps of refinement by the decoder's likelihood, where the model is evaluated
+    refine: int = 100  # iterations of refinement by the decoder's likelihood, where the model is evaluated
     frames: int = 49
     interval: float = 0.1  # simulated time from frame to frame
 
 
 ABLATIONS: dict[str, dict[str, object]] = {
     "relative features": {"relative": False},
-    "law decoder": {"decoder": "mlp", "steps": 10, "decoder_hidden": 64},
+    "law decoder": {"decoder": "mlp", "prediction_steps": 10, "decoder_hidden": 64},
     "refinement": {"refine": 0},
-    "one step first": {"one_step": 0},
 }
 """What can be switched off, by name: the settings that do it. Chapter: 8."""
 
@@ -58,7 +63,7 @@ class RelativeEncoder(nn.Module):
     """Which type each pair has, from what it sees along and across its own line, so that a moved world has the same.
 
     One network serves all frames, which needs a tenth of the training of the published one, and any number of bodies.
-    Shapes: states [N, T, B, 4] -> logits [N, B, B, K], symmetric; the diagonal means nothing. Chapter: 8. Kipf et al.,
+    Shapes: states [B, T, N, 4] -> logits [B, N, N, K], symmetric; the diagonal means nothing. Chapter: 8. Kipf et al.,
     equations 5 to 8.
     """
 
@@ -80,13 +85,13 @@ class RelativeEncoder(nn.Module):
         self.logit_scale = nn.Parameter(torch.ones(()))
 
     def features(self, states: torch.Tensor) -> torch.Tensor:
-        """What a pair sees in each frame: [N, T, B, 4] -> [N, T - 1, B, B, 9], the one that looks first.
+        """What a pair sees in each frame: [B, T, N, 4] -> [B, T - 1, N, N, 9], the one that looks first.
 
         Distance in three forms; relative velocity and both accelerations, along their line and across it. Chapter: 8.
         """
         position, velocity = states[:, :-1].chunk(2, -1)
-        change = states[:, 1:, :, 2:] - velocity  # [N, T - 1, B, 2]
-        offset = position[:, :, None] - position[:, :, :, None]  # [N, T - 1, B, B, 2], from the one that looks
+        change = states[:, 1:, :, 2:] - velocity  # [B, T - 1, N, 2]
+        offset = position[:, :, None] - position[:, :, :, None]  # [B, T - 1, N, N, 2], from the one that looks
         distance = offset.norm(dim=-1, keepdim=True).clamp_min(0.05)
         along = offset / distance
         across = torch.stack([-along[..., 1], along[..., 0]], -1)
@@ -97,23 +102,23 @@ class RelativeEncoder(nn.Module):
         return torch.cat(features, -1)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """States [N, T, B, 4] to logits [N, B, B, K], symmetric. Chapter: 8."""
+        """States [B, T, N, 4] to logits [B, N, N, K], symmetric. Chapter: 8."""
         others = 1 - torch.eye(states.shape[2], device=states.device)[:, :, None]
-        features = self.features(states) / self.feature_scale  # [N, T - 1, B, B, 9]
+        features = self.features(states) / self.feature_scale  # [B, T - 1, N, N, 9]
         features = features.sign() * features.abs().log1p()  # two charges that nearly meet are felt a thousandfold
-        edge = self.edge_mlp(features)  # [N, T - 1, B, B, H]
-        node = (edge * others).mean(3)  # edge to node, [N, T - 1, B, H]
+        edge = self.edge_mlp(features)  # [B, T - 1, N, N, H]
+        node = (edge * others).mean(3)  # edge to node, [B, T - 1, N, H]
         pair = self.edge_proj(edge) + self.self_proj(node)[:, :, :, None] + self.other_proj(node)[:, :, None]
-        edge = edge + self.update(pair)  # node to edge, [N, T - 1, B, B, H]
+        edge = edge + self.update(pair)  # node to edge, [B, T - 1, N, N, H]
         weights = self.attention(edge).softmax(1)  # over frames: those in which two are near tell most
-        clip = self.pool(torch.cat([edge.mean(1), (weights * edge).sum(1)], -1))  # [N, B, B, H]
-        node = (clip * others).mean(2)  # [N, B, H]
+        clip = self.pool(torch.cat([edge.mean(1), (weights * edge).sum(1)], -1))  # [B, N, N, H]
+        node = (clip * others).mean(2)  # [B, N, H]
         logits = self.classifier(clip + self.self_clip_proj(node)[:, :, None] + self.other_clip_proj(node)[:, None])
         return self._normalised((logits + logits.transpose(1, 2)) / 2)  # these edges have no direction
 
     def _normalised(self, logits: torch.Tensor) -> torch.Tensor:
         one, other = _pairs(logits[..., 0])
-        norm = self.norm(logits[:, one, other].flatten(0, 1)).view(len(logits), len(one), -1)  # [N, P, K]
+        norm = self.norm(logits[:, one, other].flatten(0, 1)).view(len(logits), len(one), -1)  # [B, P, K]
         upper = torch.zeros_like(logits)
         upper[:, one, other] = (self.logit_scale * norm).to(upper)
         return upper + upper.transpose(1, 2)
@@ -122,7 +127,7 @@ class RelativeEncoder(nn.Module):
 class InferredEdges(NamedTuple):
     """What a model infers from simulations.
 
-    ``edges`` int64 [N, B, B]; ``probability`` [N, B, B, K], always the encoder's. Diagonals mean nothing. Chapter: 8.
+    ``edges`` int64 [B, N, N]; ``probability`` [B, N, N, K], always the encoder's. Diagonals mean nothing. Chapter: 8.
     """
 
     edges: torch.Tensor
@@ -132,7 +137,7 @@ class InferredEdges(NamedTuple):
 class ForceNRI(nri.NRI):
     """Neural relational inference with an encoder of relative features, and edges refined by the decoder.
 
-    Edges have no direction here: [N, B, B, K]. What is added, and can be switched off, is in `ABLATIONS`.
+    Edges have no direction here: [B, N, N, K]. What is added, and can be switched off, is in `ABLATIONS`.
     Errors: ValueError for a decoder or prior that cannot be, TypeError for an unknown setting. Chapter: 8.
     """
 
@@ -153,11 +158,11 @@ class ForceNRI(nri.NRI):
         states = simulations.states[:, : self.settings.frames]
         self.decoder.fit_statistics(states)
         if self.settings.relative:
-            features = self.encoder.features(states)[:, :, *_pairs(simulations.edges)]  # [N, T - 1, P, F]
+            features = self.encoder.features(states)[:, :, *_pairs(simulations.edges)]  # [B, T - 1, P, F]
             self.encoder.feature_scale.copy_(features.flatten(0, 2).std(0).clamp_min(1e-6))
 
     def encode(self, states: torch.Tensor) -> torch.Tensor:
-        """States [N, T, B, 4] to logits [N, B, B, K], symmetric; of longer ones the first ``frames`` are read.
+        """States [B, T, N, 4] to logits [B, N, N, K], symmetric; of longer ones the first ``frames`` are read.
 
         Errors: ValueError for fewer than two frames, in which nobody accelerates. Chapter: 8.
         """
@@ -166,17 +171,17 @@ class ForceNRI(nri.NRI):
         states = states[:, : self.settings.frames]
         if self.settings.relative:
             return self.encoder(states).to(states)
-        logits = self.encoder(states / self.decoder.state_scale).unbind(-1)  # K of [N, E]
+        logits = self.encoder(states / self.decoder.state_scale).unbind(-1)  # K of [B, E]
         dense = torch.stack([dense_edges(each, states.shape[2]) for each in logits], -1)
         return (dense + dense.transpose(1, 2)) / 2
 
     def sample(self, logits: torch.Tensor) -> torch.Tensor:
-        """Edges [N, B, B, K], symmetric: drawn in training, otherwise the most probable. Chapter: 8."""
+        """Edges [B, N, N, K], symmetric: drawn in training, otherwise the most probable. Chapter: 8."""
         edges = super().sample(logits) * torch.ones_like(logits[0, ..., 0]).triu(1)[:, :, None]
         return edges + edges.transpose(1, 2)
 
     def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """States [N, T, B, 4] to the next frame, [N, 1, B, 4], and logits [N, B, B, K]. Chapter: 8."""
+        """States [B, T, N, 4] to the next frame, [B, 1, N, 4], and logits [B, N, N, K]. Chapter: 8."""
         logits = self.encode(states)
         return self.decoder.predict(states, self.sample(logits), 1), logits
 
@@ -187,14 +192,14 @@ class ForceNRI(nri.NRI):
         """
         s, states, (one, other) = self.settings, batch.states[:, : self.settings.frames], _pairs(batch.edges)
         logits = self.encode(states)
-        truth = batch.edges[:, one, other]  # [N, P]
+        truth = batch.edges[:, one, other]  # [B, P]
         if s.supervised:
             edges, kl = self._one_hot(batch.edges), logits.new_zeros(())
             classification = F.cross_entropy(logits[:, one, other].flatten(0, 1), truth.flatten())
         else:
             edges, kl = self.sample(logits), kl_per_edge(logits[:, one, other], self.prior).mean()
             classification = logits.new_zeros(())
-        steps = s.steps if step is None or step >= s.one_step else 1
+        steps = s.prediction_steps if step is None or step >= s.one_step else 1
         nll = self.decoder.nll(states, edges, steps).mean() / len(one)
         found, names = logits[:, one, other].argmax(-1), list(range(s.types))
         orders = [names] if s.supervised else permutations(names)  # without labels, names of types are free
@@ -203,7 +208,7 @@ class ForceNRI(nri.NRI):
 
     @takes(states=tensor("simulations", "frames", "bodies", 4, finite=True), refine=count(0, 10_000), size=count())
     def infer(self, states: torch.Tensor, refine: int = 0, size: int = 100) -> InferredEdges:
-        """The edges of simulations [N, T, B, 4]: the encoder's, after so many steps of `refine_edges`.
+        """The edges of simulations [B, T, N, 4]: the encoder's, after so many iterations of `refine_edges`.
 
         ``size`` simulations at a time. Errors: ValueError for refining by a recurrent decoder. Chapter: 8.
         """
@@ -221,7 +226,7 @@ class ForceNRI(nri.NRI):
         return InferredEdges(torch.cat(edges), torch.cat(probability))
 
     def _one_hot(self, edges: torch.Tensor) -> torch.Tensor:
-        """Types [N, B, B] as weights [N, B, B, K], none on the diagonal."""
+        """Types [B, N, N] as weights [B, N, N, K], none on the diagonal."""
         others = 1 - torch.eye(edges.shape[-1], device=edges.device)
         return F.one_hot(edges, self.settings.types) * others[:, :, None]
 
@@ -229,7 +234,7 @@ class ForceNRI(nri.NRI):
     @takes(states=tensor("simulations", "frames", "bodies", 4, finite=True),
            edges=tensor("simulations", "bodies", "bodies"), steps=count(1, 100_000))
     def predict(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
-        """What follows states [N, T, B, 4] with edges int64 [N, B, B]: [N, steps, B, 4]. Chapter: 8."""
+        """What follows states [B, T, N, 4] with edges int64 [B, N, N]: [B, steps, N, 4]. Chapter: 8."""
         with eval_mode(self):
             states, edges = states.to(self.prior.device), edges.to(self.prior.device)
             return self.decoder.predict(states, self._one_hot(edges), steps)

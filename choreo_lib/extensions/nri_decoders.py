@@ -2,7 +2,7 @@
 
 Taught in chapter 8, "Invisible springs". After Kipf et al., "Neural relational inference for interacting systems", ICML
 2018, section 3.3; the law is ours.
-Shapes: states [N, T, B, 4]; edges [N, B, B, K], receiver first, 0 on the diagonal; C frames are decoded at once.
+Shapes: states [B, T, N, 4]; edges [B, N, N, K], receiver first, 0 on the diagonal; C frames are decoded at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from ..core.precision import in_full_precision
 from ..sets.particles import walls
 from ..systems import nri
-from ..systems.graph_cells import ordered_pairs
+from ..systems.edges import ordered_pairs
 
 VARIANCE = nri.Config.variance  # of the published Gaussian, of states scaled to [-1, 1]
 
@@ -39,12 +39,12 @@ class Decoder(nn.Module):
         self.register_buffer("step_scale", torch.ones(4))  # of the change from one frame to the next
 
     def fit_statistics(self, states: Tensor) -> None:
-        """Measure states [N, T, B, 4] of the training set. Chapter: 8."""
+        """Measure states [B, T, N, 4] of the training set. Chapter: 8."""
         self.state_scale.copy_(_largest(states))
         self.step_scale.copy_((states[:, 1:] - states[:, :-1]).pow(2).mean((0, 1, 2)).sqrt())
 
     def messages(self, state: Tensor, interval: float | None = None) -> Tensor:
-        """States [N, C, B, 4] to one message a pair and type that has edges, [N, C, B, B, networks, H]. Chapter: 8."""
+        """States [B, C, N, 4] to one message a pair and type that has edges, [B, C, N, N, networks, H]. Chapter: 8."""
         raise NotImplementedError
 
     def update(self, state: Tensor, total: Tensor, interval: float | None = None) -> tuple[Tensor, Tensor | None]:
@@ -52,18 +52,18 @@ class Decoder(nn.Module):
         raise NotImplementedError
 
     def typed_messages(self, states: Tensor) -> Tensor:
-        """Messages of all types, zero where there is no edge: [N, T, B, 4] -> [N, T - 1, B, B, K, H]. Chapter: 8."""
+        """Messages of all types, zero where there is no edge: [B, T, N, 4] -> [B, T - 1, N, N, K, H]. Chapter: 8."""
         messages = self.messages(states[:, :-1])
         return F.pad(messages, (0, 0, 1, 0)) if self.no_edge else messages
 
     def step(self, state: Tensor, edges: Tensor, interval: float | None = None) -> tuple[Tensor, Tensor | None]:
-        """One step on: states [N, C, B, 4] and edges [N, B, B, K] to the answer of `update`. Chapter: 8."""
-        weights = edges[:, None, ..., self.no_edge:, None]  # [N, 1, B, B, networks, 1]
+        """One step on: states [B, C, N, 4] and edges [B, N, N, K] to the answer of `update`. Chapter: 8."""
+        weights = edges[:, None, ..., self.no_edge:, None]  # [B, 1, N, N, networks, 1]
         return self.update(state, (self.messages(state, interval) * weights).sum((3, 4)), interval)
 
     @in_full_precision
     def nll(self, states: Tensor, edges: Tensor, steps: int) -> Tensor:
-        """-log p of each simulation, [N] nats but for a constant; from the truth every ``steps``. Chapter: 8."""
+        """-log p of each simulation, [B] nats but for a constant; from the truth every ``steps``. Chapter: 8."""
         last = states.shape[1] - 1
         starts = torch.arange(0, last, steps, device=states.device)
         state, total = states[:, starts], states.new_zeros(len(states))
@@ -84,7 +84,7 @@ class Decoder(nn.Module):
 
     @in_full_precision
     def predict(self, states: Tensor, edges: Tensor, steps: int) -> Tensor:
-        """The ``steps`` states after states [N, T, B, 4], one from the other: [N, steps, B, 4]. Chapter: 8."""
+        """The ``steps`` states after states [B, T, N, 4], one from the other: [B, steps, N, 4]. Chapter: 8."""
         predicted = [states[:, -1:]]
         for _ in range(steps):
             predicted.append(self.step(predicted[-1], edges)[0])
@@ -103,14 +103,14 @@ class MLPDecoder(Decoder):
         self.message_out = nn.Parameter(torch.randn(self.networks, hidden, hidden) / hidden**0.5)
         last = nn.Linear(hidden, 4)
         nn.init.zeros_(last.weight)  # begin with no change, for which no edge is to blame
-        self.node_mlp = nn.Sequential(nri.layers(hidden + 4, hidden, hidden), last)
+        self.node_mlp = nn.Sequential(nri.fully_connected(hidden + 4, hidden, hidden), last)
 
     def messages(self, state: Tensor, interval: float | None = None) -> Tensor:
         """As `Decoder.messages`. Chapter: 8."""
-        relative = state[:, :, None] - state[:, :, :, None]  # [N, C, B, B, 4]
+        relative = state[:, :, None] - state[:, :, :, None]  # [B, C, N, N, 4]
         distance = relative[..., :2].norm(dim=-1, keepdim=True).clamp_min(0.1)
         features = torch.cat([relative / self.state_scale, distance / self.state_scale[:1], 0.1 / distance], -1)
-        hidden = F.relu(self.message_in(features)).unflatten(-1, (self.networks, -1))  # [N, C, B, B, networks, H]
+        hidden = F.relu(self.message_in(features)).unflatten(-1, (self.networks, -1))  # [B, C, N, N, networks, H]
         return F.relu(torch.einsum("ncijkh,khw->ncijkw", hidden, self.message_out))
 
     def update(self, state: Tensor, total: Tensor, interval: float | None = None) -> tuple[Tensor, Tensor | None]:
@@ -137,11 +137,11 @@ class LawDecoder(Decoder):
         last = nn.Linear(hidden, self.networks)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.force_mlp = nn.Sequential(nri.layers(1, hidden, hidden, activation=nn.Tanh), last)
+        self.force_mlp = nn.Sequential(nri.fully_connected(1, hidden, hidden, activation=nn.Tanh), last)
         self.log_scale = nn.Parameter(torch.zeros(4))  # of position and velocity: at rest, and per unit of impulse
 
     def fit_statistics(self, states: Tensor) -> None:
-        """Measure states [N, T, B, 4]: errors at rest begin as those of motion at constant velocity. Chapter: 8."""
+        """Measure states [B, T, N, 4]: errors at rest begin as those of motion at constant velocity. Chapter: 8."""
         super().fit_statistics(states)
         error = states[:, 1:] - states[:, :-1]
         error[..., :2] -= self.interval * states[:, :-1, :, 2:]
@@ -157,12 +157,12 @@ class LawDecoder(Decoder):
     def messages(self, state: Tensor, interval: float | None = None) -> Tensor:
         """As `Decoder.messages`, H = 5: changes of position and velocity, size of the impulse. Chapter: 8."""
         interval = self.interval if interval is None else interval
-        relative = state[:, :, None] - state[:, :, :, None]  # [N, C, B, B, 4]
+        relative = state[:, :, None] - state[:, :, :, None]  # [B, C, N, N, 4]
         total = state.new_zeros(())
         for when, weight in self.NODES:
             offset = relative[..., :2] + when * interval * relative[..., 2:]
             distance = offset.norm(dim=-1).clamp_min(0.05)
-            force = self.force(distance)[..., None]  # [N, C, B, B, networks, 1]
+            force = self.force(distance)[..., None]  # [B, C, N, N, networks, 1]
             impulse = force * (offset / distance[..., None])[..., None, :] * (weight * interval)
             size = force.abs() * (weight * interval)
             total = total + torch.cat([(1 - when) * interval * impulse, impulse, size], -1)
@@ -179,7 +179,7 @@ class LawDecoder(Decoder):
 
     @torch.no_grad()
     def excess_scale(self, state: Tensor, truth: Tensor, scale: Tensor | None) -> Tensor | float:
-        """What measurement noise adds to the scale of position and velocity in each simulation, [N, 1, 1, 4].
+        """What measurement noise adds to the scale of position and velocity in each simulation, [B, 1, 1, 4].
 
         Compared by lower quartiles over frames and bodies, where no close encounter hides it; 0.349 is the lower
         quartile of the Student distribution's absolute value. Chapter: 8.
@@ -209,7 +209,7 @@ class LawDecoder(Decoder):
 
 
 class RecurrentDecoder(nri.RecurrentDecoder):
-    """The recurrent decoder of the shelf, in full precision, on edges [N, B, B, K]. Chapter: 8."""
+    """The recurrent decoder of the shelf, in full precision, on edges [B, N, N, K]. Chapter: 8."""
 
     refines = False
     state_scale: Tensor
@@ -219,7 +219,7 @@ class RecurrentDecoder(nri.RecurrentDecoder):
         self.register_buffer("state_scale", torch.ones(4))
 
     def fit_statistics(self, states: Tensor) -> None:
-        """Measure states [N, T, B, 4] of the training set. Chapter: 8."""
+        """Measure states [B, T, N, 4] of the training set. Chapter: 8."""
         self.state_scale.copy_(_largest(states))
 
     @in_full_precision
@@ -236,12 +236,12 @@ class RecurrentDecoder(nri.RecurrentDecoder):
 
 
 def _largest(states: Tensor) -> Tensor:
-    """The largest coordinate and the largest component of a velocity, twice each: [N, T, B, 4] -> [4]."""
+    """The largest coordinate and the largest component of a velocity, twice each: [B, T, N, 4] -> [4]."""
     return states.abs().amax((0, 1, 2)).view(2, 2).amax(1).repeat_interleave(2)
 
 
 def _of_pairs(edges: Tensor) -> Tensor:
-    """Edges [N, B, B, K] as the shelf has them, [N, E, K]."""
+    """Edges [B, N, N, K] as the shelf has them, [B, E, K]."""
     sender, receiver = ordered_pairs(edges.shape[1], edges.device)
     return edges[:, receiver, sender]
 

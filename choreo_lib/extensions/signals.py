@@ -55,7 +55,7 @@ def ar_coefficients(signal: torch.Tensor, shared: int = 0, order: int = ORDER) -
     The ridge penalty is the variance that rounding adds. Chapter: 9. Box and Jenkins, "Time Series Analysis", 1970.
     """
     exact = signal.double()  # smooth motion makes nearly singular squares
-    past = _last_steps(exact[..., :-1, :], order).flatten(-3, -2)  # [..., 3 (T - order), order]
+    past = _last_displacements(exact[..., :-1, :], order).flatten(-3, -2)  # [..., 3 (T - order), order]
     now = exact[..., order:, :].flatten(-2)[..., None]
     square, product = past.mT @ past, past.mT @ now
     square = square + 2 * past.shape[-2] * ROUNDING**2 * torch.eye(order, dtype=past.dtype, device=past.device)
@@ -71,7 +71,7 @@ def innovations(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 def ar_prediction(signal: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """The displacement after each three, the last three included: [..., T, 3] -> [..., T - 2, 3]. Chapter: 9."""
-    return (_last_steps(signal, weights.shape[-1]) * weights[..., None, None, :]).sum(-1)
+    return (_last_displacements(signal, weights.shape[-1]) * weights[..., None, None, :]).sum(-1)
 
 
 @in_full_precision
@@ -113,25 +113,25 @@ def local_displacements(skeleton: Skeleton, positions: torch.Tensor) -> torch.Te
     bones = _bones(skeleton, positions)
     before, after = bones[..., :-1, :, :], bones[..., 1:, :, :]
     parents = torch.tensor([max(parent, 0) for parent in skeleton.parents], device=positions.device)
-    steps = after - swing(before, before[..., parents, :], after[..., parents, :])
+    displacements = after - swing(before, before[..., parents, :], after[..., parents, :])
     root = positions[..., 1:, :1, :] - positions[..., :-1, :1, :]
-    return torch.cat([root, steps[..., 1:, :]], -2)
+    return torch.cat([root, displacements[..., 1:, :]], -2)
 
 
-def next_pose(skeleton: Skeleton, pose: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+def next_pose(skeleton: Skeleton, pose: torch.Tensor, displacements: torch.Tensor) -> torch.Tensor:
     """The next pose from a pose and local displacements, [..., J, 3] each: the inverse of `local_displacements`.
 
     Units: metres. Chapter: 9.
     """
     bones = _bones(skeleton, pose)
-    positions, rotated = [pose[..., 0, :] + steps[..., 0, :]], [torch.zeros_like(pose[..., 0, :])]
+    positions, rotated = [pose[..., 0, :] + displacements[..., 0, :]], [torch.zeros_like(pose[..., 0, :])]
     for j, parent in enumerate(skeleton.parents[1:], start=1):
-        rotated.append(swing(bones[..., j, :], bones[..., parent, :], rotated[parent]) + steps[..., j, :])
+        rotated.append(swing(bones[..., j, :], bones[..., parent, :], rotated[parent]) + displacements[..., j, :])
         positions.append(positions[parent] + rotated[j])
     return torch.stack(positions, -2)
 
 
-def _last_steps(signal: torch.Tensor, order: int) -> torch.Tensor:
+def _last_displacements(signal: torch.Tensor, order: int) -> torch.Tensor:
     """Every ``order`` displacements in a row, the last one first: [..., T, 3] -> [..., T - order + 1, 3, order]."""
     return signal.unfold(-2, order, 1).flip(-1)
 

@@ -30,7 +30,7 @@ STRONGEST = 0.1 / STEP  # a force along an axis is no stronger, since no step co
 class Particles:
     """Simulations and their truth.
 
-    Shapes: ``positions`` and ``velocities`` float32 [N, T, B, 2]; ``edges`` int64 [N, B, B], symmetric, 0 on the
+    Shapes: ``positions`` and ``velocities`` float32 [B, T, N, 2]; ``edges`` int64 [B, N, N], symmetric, 0 on the
     diagonal. Of springs an edge is 1 where there is a spring; of charges 1 where two repel and 0 where they attract.
     Chapter: 8.
     """
@@ -50,7 +50,7 @@ class Particles:
 
     @property
     def states(self) -> torch.Tensor:
-        """Positions and velocities, [N, T, B, 4]. Chapter: 8."""
+        """Positions and velocities, [B, T, N, 4]. Chapter: 8."""
         return torch.cat([self.positions, self.velocities], -1)
 
     def summary(self) -> dict:
@@ -104,7 +104,7 @@ def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int
     v = SPEED * v / v.norm(dim=-1, keepdim=True)
     move = _springs if kind == "springs" else _charges
     paths = [move(*parts, frames) for parts in zip(x.split(chunk), v.split(chunk), edges.split(chunk))]
-    positions, velocities = (torch.cat(each) for each in zip(*paths))  # [N, T, B, 2]
+    positions, velocities = (torch.cat(each) for each in zip(*paths))  # [B, T, N, 2]
     if noise:
         positions = positions + noise * torch.randn(positions.shape, generator=generator, dtype=torch.float64)
         velocities = velocities + noise * torch.randn(velocities.shape, generator=generator, dtype=torch.float64)
@@ -113,12 +113,12 @@ def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int
 
 def _springs(x: torch.Tensor, v: torch.Tensor, edges: torch.Tensor, frames: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Springs obey a linear law, so a hundred steps are one matrix power: one product a frame, until a wall is near."""
-    force = STIFFNESS * (edges - torch.diag_embed(edges.sum(-1))).double()  # [N, B, B], of positions
+    force = STIFFNESS * (edges - torch.diag_embed(edges.sum(-1))).double()  # [B, N, N], of positions
     one = torch.eye(edges.shape[-1], dtype=torch.float64).expand_as(force)
     drift = torch.cat([torch.cat([one, STEP * one], 2), torch.cat([0 * one, one], 2)], 1)
     kick = torch.cat([torch.cat([one, 0 * one], 2), torch.cat([STEP * force, one], 2)], 1)
-    leap = torch.linalg.matrix_power(kick @ drift, SUBSTEPS)  # [N, 2B, 2B]
-    state = torch.cat([x, v + STEP * force @ x], 1)  # [N, 2B, 2]
+    leap = torch.linalg.matrix_power(kick @ drift, SUBSTEPS)  # [B, 2N, 2N]
+    state = torch.cat([x, v + STEP * force @ x], 1)  # [B, 2N, 2]
     bodies, states = edges.shape[-1], []
     for _ in range(frames):
         states.append(state)
@@ -133,7 +133,7 @@ def _springs(x: torch.Tensor, v: torch.Tensor, edges: torch.Tensor, frames: int)
                 x, v = walls(x + STEP * v, v)
                 v = v + STEP * force[near] @ x
             state[near] = torch.cat([x, v], 1)
-    path = torch.stack(states, 1)  # [N, T, 2B, 2]
+    path = torch.stack(states, 1)  # [B, T, 2N, 2]
     return path[:, :, :bodies], path[:, :, bodies:]
 
 
@@ -141,13 +141,13 @@ def _charges(x: torch.Tensor, v: torch.Tensor, edges: torch.Tensor, frames: int)
     """Charges, step by step and pair by pair; simulations are the last axis, since memory is read fastest so."""
     bodies = edges.shape[-1]
     one, other = torch.triu_indices(bodies, bodies, 1)
-    sign = (CHARGE * (2.0 * edges - 1.0))[:, one, other].T.double().contiguous()  # [P, N]: positive where two repel
-    between = torch.zeros(bodies, len(one), dtype=torch.float64)  # [B, P]: whose force a pair adds to
+    sign = (CHARGE * (2.0 * edges - 1.0))[:, one, other].T.double().contiguous()  # [P, B]: positive where two repel
+    between = torch.zeros(bodies, len(one), dtype=torch.float64)  # [N, P]: whose force a pair adds to
     between[one, torch.arange(len(one))], between[other, torch.arange(len(one))] = 1.0, -1.0
-    x, v = (each.permute(2, 1, 0).contiguous() for each in (x, v))  # [2, B, N]
+    x, v = (each.permute(2, 1, 0).contiguous() for each in (x, v))  # [2, N, B]
 
     def force(x: torch.Tensor) -> torch.Tensor:
-        apart = between.T @ x  # [2, P, N]
+        apart = between.T @ x  # [2, P, B]
         inverse = (apart[0] ** 2 + apart[1] ** 2).rsqrt()
         return (between @ (apart * (sign * inverse * inverse * inverse))).clamp(-STRONGEST, STRONGEST)
 
@@ -158,7 +158,7 @@ def _charges(x: torch.Tensor, v: torch.Tensor, edges: torch.Tensor, frames: int)
         for _ in range(SUBSTEPS):
             x, v = walls(x.add(v, alpha=STEP), v)
             v = v.add(force(x), alpha=STEP)
-    path = torch.stack(states).permute(1, 4, 0, 3, 2)  # [2, N, T, B, 2]
+    path = torch.stack(states).permute(1, 4, 0, 3, 2)  # [2, B, T, N, 2]
     return path[0], path[1]
 
 

@@ -1,4 +1,4 @@
-"""Still pictures of motion, for a page: poses along time, one motion through another, strings, arrows, paths.
+"""Still pictures of motion, for a page: poses along time, one motion through another, couplings, arrows, paths.
 
 Every function takes ``ax=`` (a plain matplotlib axes) and returns the figure. Bodies are drawn in parallel projection,
 so a metre is as long at the back as at the front. Dancer a is a solid stroke with discs, dancer b a hollow stroke with
@@ -69,8 +69,8 @@ def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None
 
 @takes(duet=SEEN_DUET, frame=FRAME, weights=array("joints of a", "joints of b", plain=True),
        threshold=number(), view=VIEW, ax=AXES)
-def strings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, view=None, ax=None):
-    """The two skeletons and the connections between them.
+def couplings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, view=None, ax=None):
+    """The two skeletons, and lines for the couplings between their joints.
 
     Shapes: ``weights`` [J, J], row a joint of a, column a joint of b, 0 to 1: stronger is darker; below ``threshold``
     nothing is drawn. None draws every pair, faintly.

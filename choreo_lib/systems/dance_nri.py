@@ -4,6 +4,14 @@ A variant of Kipf et al., "Neural relational inference for interacting systems" 
 (Kipf and Welling, ICLR 2017) and GCN-LSTM cells (Seo et al., ICONIP 2018). Bones are known edges, along which graph
 convolutions pass messages; edges from dancer to dancer are latent. Taught in chapter 9, "Invisible strings".
 
+    GCN(x) = D^-1/2 (A + I) D^-1/2 x W, with bones A and degrees D               (Kipf and Welling, equation 2)
+    encoder    h_j = relu(GCN(x)_j);  h_ij = relu(W [h_i, h_j]);  h'_j = relu(GCN([mean h_ji, mean h_ij]));
+               q(z_ij | x) = softmax(log p + W' relu(W [h'_i, h'_j, h_ij]))      (after Kipf et al., 5 to 8)
+    sample     z_ij = softmax((log q_ij + g) / tau), g from Gumbel(0, 1)         (Kipf et al., 9)
+    decoder    h(t), c(t) = GCN-LSTM(x(t), h(t - 1), c(t - 1))                   (Seo et al., 8)
+               m_j = sum over i, k of z_ijk relu(W_k h_i);  x_j(t + 1) = x_j(t) + f(h_j, m_j)
+    objective  E_q[log p(x | z)] - beta KL(q(z | x) || p(z)), p(x | z) Gaussian  (Kipf et al., 3)
+
 The prototype is repaired: sampled weights multiply messages, so that the reconstruction trains the encoder; axes of
 time and joints are not mixed; the decoder predicts a change of position, in a frame of reference of the duet; joints
 are sampled without replacement; the KL is a mean over edges, in nats.
@@ -24,7 +32,8 @@ from torch import nn
 
 from ..body.reference import ReferenceFrame, reference_frame
 from ..body.skeleton import Skeleton
-from .graph_cells import GCNLSTM, State, graph_layer, kl_per_edge, prior_of
+from .edges import kl_per_edge, prior_of
+from .graph_convolution import GCNLSTM, State, bone_graph, graph_layer
 from .layers import System
 from .losses import Schedule
 
@@ -47,7 +56,7 @@ class Config:
     directed: bool = True  # False: an edge is the same both ways
     gap: int = 1  # frames between which velocities are measured
     joints: int | None = None  # drawn from each dancer in a training step (the author's best: 3); None: all
-    steps: int = 1  # the last so many frames of a window are predicted from own predictions
+    prediction_steps: int = 1  # the last so many frames of a window are predicted from own predictions
     variance: float = 5e-5  # of the Gaussian p(x | z), square metres
     kl: Schedule = Schedule(1.0)  # KL weight (beta)
 
@@ -207,7 +216,7 @@ class DanceNRI(System):
 
     def _reconstruct(self, x: torch.Tensor, graph: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits = self.encode(x, graph)
-        given = max(x.shape[1] - self.settings.steps, 1)
+        given = max(x.shape[1] - self.settings.prediction_steps, 1)
         return self.rollout(x[:, :given], self.sample(logits), graph, x.shape[1] - 1 - given), logits
 
     @torch.no_grad()
@@ -226,11 +235,3 @@ class DanceNRI(System):
     def reference(self, batch: torch.Tensor) -> ReferenceFrame:
         """The duet's frame of reference at the first frame, so that nothing of the future is in it."""
         return reference_frame(batch, 0, self.skeleton)
-
-
-def bone_graph(skeleton: Skeleton) -> torch.Tensor:
-    """Which joints are tied by a bone. Shapes: [J, J], symmetric. Chapter: 9."""
-    graph = torch.zeros(len(skeleton), len(skeleton))
-    for parent, child in skeleton.bones:
-        graph[parent, child] = graph[child, parent] = 1.0
-    return graph

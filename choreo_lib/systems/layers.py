@@ -22,7 +22,7 @@ __all__ = ["DropoutLSTM", "GRUCell", "LSTM", "System", "eval_mode", "positional_
 
 
 class System(nn.Module):
-    """The base of every system: a module with a skeleton and settings.
+    """The base of every system: a module with settings, and with a skeleton if it is of dancers.
 
     Each system sets ``Config``, a frozen dataclass whose defaults are the published values; a field ``kl`` is a
     `choreo_lib.systems.losses.Schedule`. ``SoloVAE(skeleton, latent=64)`` is ``SoloVAE(skeleton, Config(latent=64))``.
@@ -30,10 +30,12 @@ class System(nn.Module):
     """
 
     Config: ClassVar[type]
+    skeleton: Skeleton
 
-    def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
+    def __init__(self, skeleton: Skeleton | None, config: Any = None, **changes: Any):
         super().__init__()
-        self.skeleton = skeleton
+        if skeleton is not None:
+            self.skeleton = skeleton
         self.settings = replace(self.Config() if config is None else config, **changes)
 
     def config(self) -> dict[str, Any]:
@@ -41,7 +43,8 @@ class System(nn.Module):
 
         Chapter: 4.
         """
-        return {"names": self.skeleton.names, "parents": self.skeleton.parents, **asdict(self.settings)}
+        body = {"names": self.skeleton.names, "parents": self.skeleton.parents} if hasattr(self, "skeleton") else {}
+        return {**body, **asdict(self.settings)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -50,13 +53,15 @@ class System(nn.Module):
         Errors: TypeError for an unknown setting. Chapter: 4.
         """
         values = dict(config)
-        skeleton = Skeleton(tuple(values.pop("names")), tuple(values.pop("parents")))
+        body: dict[str, Any] = {}
+        if "names" in values:
+            body["skeleton"] = Skeleton(tuple(values.pop("names")), tuple(values.pop("parents")))
         if isinstance(values.get("kl"), Mapping):
             values["kl"] = Schedule(**values["kl"])
         known = {field.name: field.default for field in fields(cls.Config)}
         values = {name: tuple(value) if isinstance(known.get(name), tuple) and value is not None else value
                   for name, value in values.items()}
-        return cls(skeleton, cls.Config(**values))
+        return cls(**body, config=cls.Config(**values))
 
 
 class DropoutLSTM(LSTM):

@@ -16,11 +16,11 @@ import torch
 from torch import nn
 
 from ..evaluation import (
+    evaluate_couplings,
     evaluate_deepfake,
     evaluate_duet,
     evaluate_particles,
     evaluate_solo,
-    evaluate_strings,
     evaluate_translation,
 )
 from ..extensions import CouplingNRI, DuetForecaster, ForceNRI, MotionTranslator, PhraseVAE
@@ -141,8 +141,8 @@ ROTATION_TRAINING = {
 }  # fmt: skip
 
 # Chapter 8.
-LAW_DECODER = {"decoder": "law", "steps": 1, "decoder_hidden": 16}
-MLP_DECODER = {"decoder": "mlp", "steps": 10}
+LAW_DECODER = {"decoder": "law", "prediction_steps": 1, "decoder_hidden": 16}
+MLP_DECODER = {"decoder": "mlp", "prediction_steps": 10}
 BOTH_FORCES = {"no_edge": False}  # charges repel or attract: no type of edge means that there is no force
 PARTICLE_TRAINING = TrainConfig(epochs=8, batch_size=64, lr=5e-3, warmup=100)
 
@@ -172,7 +172,7 @@ def _couplings(what: str, settings: dict[str, Any], fixed: bool = False, seed: i
     return Recipe(
         f"neural relational inference for dancers, {what}", ("synthetic",),
         partial(cut_windows, partial(splits.driven_duets, fixed=fixed), 128, (1, 1, 1)), CouplingNRI, _both(settings),
-        {"quick": replace(base, epochs=2), "full": replace(base, **training)}, evaluate_strings)  # fmt: skip
+        {"quick": replace(base, epochs=2), "full": replace(base, **training)}, evaluate_couplings)  # fmt: skip
 
 
 RECIPES = {
@@ -220,7 +220,7 @@ RECIPES = {
         partial(cut_windows, SALSA, 64, (4, 4, 4), step=3),
         CouplingNRI, _both({"frames": 32, "zero_lag": True, "prior": (0.95, 0.05)}),
         {"quick": replace(COUPLING_TRAINING, epochs=1),
-         "full": replace(COUPLING_TRAINING, lr=3e-3, epochs=12, augment=TEMPO_AUGMENT)}, evaluate_strings),
+         "full": replace(COUPLING_TRAINING, lr=3e-3, epochs=12, augment=TEMPO_AUGMENT)}, evaluate_couplings),
     "strings-synthetic": _couplings("couplings different in every clip", EDGE_DROPOUT),
     **{f"strings-synthetic-{seed}": _couplings("couplings different in every clip, another seed", EDGE_DROPOUT,
                                                seed=seed) for seed in (1, 2)},

@@ -2,7 +2,7 @@
 
 What chapter 9's network has to beat. Each method has the same two signals: a sender's displacements relative to the
 root, and a receiver's relative to its parent (a hand that goes where its elbow goes has received nothing). With
-``own``, a receiver's are parent-relative displacements, without what the bone above swings along
+``local``, a receiver's are local displacements, without what the bone above swings along
 (`choreo_lib.extensions.signals.local_displacements`), and correlation has a noise floor, as in chapter 9's network.
 Taught in chapter 3.
 """
@@ -26,7 +26,7 @@ class CouplingScores(NamedTuple):
 
     Shapes: ``score`` [2, J, J]: score[0][i, j] says how much joint i of a drives joint j of b, score[1][i, j] how much
     joint i of b drives joint j of a; ``lag`` [2, J, J], after how many frames, at least one. The root neither
-    sends nor receives here (it has no parent to move against), so its row and column are 0; but with ``own``, where it
+    sends nor receives here (it has no parent to move against), so its row and column are 0; but with ``local`` it
     receives by its displacements in the room.
     Chapter: 3.
     """
@@ -35,8 +35,9 @@ class CouplingScores(NamedTuple):
     lag: np.ndarray
 
 
-@takes(duet=a(Duet), max_lag=seconds, whiten=count(0, 1000), own=flag)
-def cross_correlation_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 0, own: bool = False) -> CouplingScores:
+@takes(duet=a(Duet), max_lag=seconds, whiten=count(0, 1000), local=flag)
+def cross_correlation_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 0,
+                               local: bool = False) -> CouplingScores:
     """Lagged correlation of every joint's velocity with every joint of the partner; the best lag counts.
 
     The three coordinates are correlated together, so a receiver goes the way the sender went. ``whiten``: of so many
@@ -46,22 +47,22 @@ def cross_correlation_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 0
     Shapes: `CouplingScores`, score -1 to 1. Units: ``max_lag`` seconds. Errors: ValueError for a duet shorter than
     twice the lag. Chapter: 3. Whitening: Box and Jenkins, "Time Series Analysis", 1970.
     """
-    lags, (sent, received) = _signals(duet, max_lag, own)
+    lags, (sent, received) = _signals(duet, max_lag, local)
     if whiten:
         sent, received = _prewhitened(sent, whiten), _prewhitened(received, whiten)
     correlations = []
     for lag in range(1, lags + 1):
         x, y = _centred(sent[:, :, :-lag]), _centred(received[:, :, lag:])
         products = np.einsum("ditc,djtc->dij", x, y, optimize=True)
-        norms = [np.sqrt(np.maximum((each**2).sum((2, 3)), own * NOISE_FLOOR**2 * each.shape[2])) for each in (x, y)]
+        norms = [np.sqrt(np.maximum((each**2).sum((2, 3)), local * NOISE_FLOOR**2 * each.shape[2])) for each in (x, y)]
         correlations.append(_ratio(products, norms[0][:, :, None] * norms[1][:, None]))
     correlation = np.stack(correlations)  # [lags, 2, J, J]
     return CouplingScores(correlation.max(0), correlation.argmax(0) + 1)
 
 
-@takes(duet=a(Duet), max_lag=seconds, order=count(1, 1000), ridge=number(0), own=flag)
+@takes(duet=a(Duet), max_lag=seconds, order=count(1, 1000), ridge=number(0), local=flag)
 def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: float = 0.1,
-                     own: bool = False) -> CouplingScores:
+                     local: bool = False) -> CouplingScores:
     """Granger causality: how much a sender's past helps to predict a receiver whose own past is known.
 
     score = log(S_own / S_both): the squared residuals of the receiver's autoregression of ``order`` frames, without
@@ -73,7 +74,7 @@ def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: fl
     Chapter: 3. Granger, "Investigating causal relations by econometric models and cross-spectral methods",
     Econometrica 1969.
     """
-    lags, (sent, received) = _signals(duet, max_lag, own)
+    lags, (sent, received) = _signals(duet, max_lag, local)
     start = lags + order  # the first frame for which all of these are known
     theirs = _lagged(_centred(_prewhitened(sent, order)), lags, lags)  # [2, J, 3N, lags]
     received = _centred(received)
@@ -101,9 +102,9 @@ def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: fl
     return CouplingScores(*(np.stack(part) for part in zip(*found)))
 
 
-@takes(duet=a(Duet), max_lag=seconds, whiten=count(0, 1000), ridge=number(0), own=flag)
+@takes(duet=a(Duet), max_lag=seconds, whiten=count(0, 1000), ridge=number(0), local=flag)
 def ridge_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: float = 1.0,
-                   own: bool = False) -> CouplingScores:
+                   local: bool = False) -> CouplingScores:
     """Predict each joint from all of the partner's joints at once; the norm of a sender's weights is its score.
 
     Neighbouring joints move alike, and here they compete: the elbow gets no weight for what the wrist explains better.
@@ -115,7 +116,7 @@ def ridge_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: flo
     """
     from sklearn.linear_model import Ridge as RidgeRegression
 
-    lags, (sent, received) = _signals(duet, max_lag, own)
+    lags, (sent, received) = _signals(duet, max_lag, local)
     if whiten:
         sent, received = _prewhitened(sent, whiten), _prewhitened(received, whiten)
     sent, received = (_standardised(_centred(x)) for x in (sent, received))
@@ -180,7 +181,7 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
     return Swap(np.array(true), np.array(swapped), auc(true + swapped, [True] * len(true) + [False] * len(swapped)))
 
 
-def _signals(duet: Duet, max_lag: float, own: bool):
+def _signals(duet: Duet, max_lag: float, local: bool):
     """Lags in frames; for both directions, displacements of senders and receivers [2, J, T - 1, 3], metres a frame."""
     lags = max(round(max_lag * duet.fps), 1)
     if len(duet) < 2 * lags + 10:
@@ -189,7 +190,7 @@ def _signals(duet: Duet, max_lag: float, own: bool):
     positions = duet.positions.transpose(1, 2, 0, 3).astype(np.float64)  # [2, J, T, 3]
     parents = np.maximum(duet.a.skeleton.parents, 0)
     sent, received = (np.diff(positions - x, axis=2) for x in (positions[:, :1], positions[:, parents]))
-    if own:
+    if local:
         x = torch.from_numpy(positions).transpose(1, 2)  # [2, T, J, 3]
         received = local_displacements(duet.a.skeleton, x).transpose(1, 2).numpy()
     return lags, (sent, received[::-1])  # in direction 0, a sends and b receives

@@ -27,7 +27,7 @@ NODES = ((0.0, 7), (0.25, 32), (0.5, 12), (0.75, 32), (1.0, 7))  # Boole's rule,
 class Forces:
     """Edges that were found, and the law of force between bodies.
 
-    Shapes: ``edges`` int64 [N, B, B], symmetric, 1 for the type with the larger weight; ``weights`` float [N, B, B], of
+    Shapes: ``edges`` int64 [B, N, N], symmetric, 1 for the type with the larger weight; ``weights`` float [B, N, N], of
     mean size 1 off the diagonal; ``law`` [terms], of distance to the power of 0, -1, -2, ..., times the vector between
     two bodies: positive where a weight of 1 pushes apart; ``residual``, what typically remains unexplained of a
     velocity's change in a frame. Law and weights may both have the other sign. Chapter: 8.
@@ -43,8 +43,8 @@ class Forces:
 class _Steps:
     """What the fit of a law of forces needs to know of each frame.
 
-    Shapes: ``kicks`` [N, T, P, 2, terms], each term of the law integrated over a frame; ``steep`` [N, T, P, terms],
-    the largest each term became; ``change`` [N, T, B, 2], of velocity; ``wall`` bool [N, T, B]; ``ends`` [B, P].
+    Shapes: ``kicks`` [B, T, P, 2, terms], each term of the law integrated over a frame; ``steep`` [B, T, P, terms],
+    the largest each term became; ``change`` [B, T, N, 2], of velocity; ``wall`` bool [B, T, N]; ``ends`` [N, P].
     """
 
     kicks: torch.Tensor
@@ -64,7 +64,7 @@ def force_edges(states: torch.Tensor, terms: int = 4, signs: bool = True) -> For
     The law is a sum of ``terms`` powers of distance: with 4, force times (1, 1/r, 1/r^2, 1/r^3) times the vector
     between two bodies. ``signs``: it is tried whether types are products of a sign a body, as with charges, and that
     is used only where it is so. Both types have to occur: of pairs that are all alike, the noise is divided.
-    Shapes: ``states`` [N, T, B, 4], position and velocity. Errors: ValueError for other shapes, or fewer than three
+    Shapes: ``states`` [B, T, N, 4], position and velocity. Errors: ValueError for other shapes, or fewer than three
     frames. Chapter: 8. Brunton, Proctor and Kutz, "Discovering governing equations from data", PNAS 2016 (a sum of
     terms, found by least squares).
     """
@@ -92,7 +92,7 @@ def correlation_edges(states: torch.Tensor) -> torch.Tensor:
     """Edges where two bodies' velocities correlate over the clip: what one would look at first.
 
     The threshold lies halfway between two groups of all pairs.
-    Shapes: ``states`` [N, T, B, 4] -> int64 [N, B, B]. Chapter: 8.
+    Shapes: ``states`` [B, T, N, 4] -> int64 [B, N, N]. Chapter: 8.
     """
     velocity = states[..., 2:].cpu() - states[..., 2:].cpu().mean(1, keepdim=True)
     products = torch.einsum("ntic,ntjc->nij", velocity, velocity)
@@ -109,7 +109,7 @@ def _integrate(position: torch.Tensor, velocity: torch.Tensor, terms: int) -> _S
     one, other = torch.triu_indices(bodies, bodies, 1)
     ends = torch.zeros(bodies, len(one), dtype=torch.float64)  # a pair pushes one body and, as much, the other back
     ends[one, torch.arange(len(one))], ends[other, torch.arange(len(one))] = 1.0, -1.0
-    apart, drift = ends.T @ position, FRAME * (ends.T @ velocity)  # [N, T + 1, P, 2]
+    apart, drift = ends.T @ position, FRAME * (ends.T @ velocity)  # [B, T + 1, P, 2]
     kicks, steep = torch.zeros(()), torch.zeros(())
     for at, share in NODES:
         d = ((1 + 2 * at) * (1 - at) ** 2 * apart[:, :-1] + at * (1 - at) ** 2 * drift[:, :-1]
@@ -122,7 +122,7 @@ def _integrate(position: torch.Tensor, velocity: torch.Tensor, terms: int) -> _S
 
 
 def _alternate(steps: _Steps, law: torch.Tensor, iterations: int) -> tuple[torch.Tensor, torch.Tensor, float]:
-    """Weights [N, P], law [terms] and residual after so many iterations of weights given law, law given weights."""
+    """Weights [B, P], law [terms] and residual after so many iterations of weights given law, law given weights."""
     kicks, change, ends = steps.kicks, steps.change, steps.ends
     free = ~steps.wall
     size = change.norm(dim=-1)[free].median()
@@ -131,15 +131,15 @@ def _alternate(steps: _Steps, law: torch.Tensor, iterations: int) -> tuple[torch
     for _ in range(iterations):
         # The covariance of a row. The path between frames is interpolated, the worse the farther two bodies turn about
         # each other meanwhile. That error is equal and opposite for the two, so that their sum is still known.
-        push = kicks @ law  # [N, T, P, 2]
+        push = kicks @ law  # [B, T, P, 2]
         turn = 2 * FRAME ** 2 * (steps.steep @ law).abs()  # the square of the angle that a bound pair would turn by
         error = (push.norm(dim=-1) * (0.02 * turn).clamp(max=1.0)).clamp(max=3e5 * scale)
         covariance = (ends * error[..., None, :] ** 2) @ ends.T + torch.diag_embed(scale ** 2 + 100.0 * steps.wall)
-        white = torch.linalg.inv(torch.linalg.cholesky(covariance))  # [N, T, B, B]: independent rows
-        shares, whitened = white @ ends, white @ change  # [N, T, B, P], [N, T, B, 2]
+        white = torch.linalg.inv(torch.linalg.cholesky(covariance))  # [B, T, N, N]: independent rows
+        shares, whitened = white @ ends, white @ change  # [B, T, N, P], [B, T, N, 2]
 
         root = row_weight.sqrt()[..., None, None]
-        rows = (root * shares[:, :, :, None] * push.mT[:, :, None]).flatten(1, 3)  # [N, T B 2, P]
+        rows = (root * shares[:, :, :, None] * push.mT[:, :, None]).flatten(1, 3)  # [B, T N 2, P]
         square = rows.mT @ rows
         ridge = 1e-6 * square.diagonal(dim1=1, dim2=2)
         ridge = ridge + 1e-3 * ridge.mean(1, keepdim=True)  # for pairs that hardly ever meet
@@ -170,7 +170,7 @@ def _groups(pairs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _consistent(scores: torch.Tensor) -> torch.Tensor:
-    """``scores`` [N, B, B], or the products of a sign per body if those agree with 95 of 100 of its clear pairs."""
+    """``scores`` [B, N, N], or the products of a sign per body if those agree with 95 of 100 of its clear pairs."""
     for side in (1.0, -1.0):  # the product of two equal signs may be either type
         sign = torch.linalg.eigh(side * scores).eigenvectors[..., -1].sign()
         for body in [*range(scores.shape[1])] * 2:  # close already; then each as the others would have it

@@ -32,16 +32,16 @@ def edge_accuracy(found, true, types: int = 2) -> EdgeScore:
 
     An unsupervised model cannot know which of its types is called "spring"; it has to mean the same by them everywhere.
     The standard error is that of a mean over graphs, since the edges of one graph depend on each other.
-    Shapes: ``found`` and ``true`` int [N, B, B], of which the pairs above the diagonal count.
+    Shapes: ``found`` and ``true`` int [B, N, N], of which the pairs above the diagonal count.
     Errors: ValueError for other shapes. Chapter: 8. Kipf et al., ICML 2018, section 5.1.
     """
     found, true = (np.asarray(torch.as_tensor(each).cpu()) for each in (found, true))
     if found.shape != true.shape or found.ndim != 3 or found.shape[1] != found.shape[2] or found.shape[1] < 2:
         raise ValueError(f"edges of shapes {found.shape} and {true.shape}: both must be [graphs, bodies, bodies]")
     pairs = (slice(None), *np.triu_indices(found.shape[1], 1))
-    found, true = found[pairs], true[pairs]  # [N, P]
+    found, true = found[pairs], true[pairs]  # [B, P]
     namings = list(permutations(range(types)))
-    shares = np.stack([(np.array(names)[found] == true).mean(1) for names in namings])  # [namings, N]
+    shares = np.stack([(np.array(names)[found] == true).mean(1) for names in namings])  # [namings, B]
     best = shares.mean(1).argmax()
     accuracy = shares[best]
     error = accuracy.std(ddof=1) / len(accuracy) ** 0.5 if len(accuracy) > 1 else float("nan")

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...body.coupling import Coupling, Drive, J
+from ...body.coupling import JOINT_INDEX, Coupling, Drive
 from ...body.motion import Duet, Motion, dancer_index, other_dancer
 from ...body.rotations import rotation_between, unit
 from ...body.skeleton import Skeleton
@@ -74,7 +74,7 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
         place, _ = formation.at(times, who)
         partner, _ = formation.at(times, 1 - who)
         look = np.arctan2((partner - place)[:, 0], -(partner - place)[:, 1])
-        hips = 1.25 * abs(rest_offsets(skeleton)[J["left_hip"], 0])
+        hips = 1.25 * abs(rest_offsets(skeleton)[JOINT_INDEX["left_hip"], 0])
         moves = score.at(times - late, lambda t, w=who, d=late: formation.at(t + d, w), look, hips)
         parts.append(perform(skeleton, moves))
     planted: tuple[Drive, ...] = ()
@@ -151,7 +151,7 @@ def _held(score: Score, rng, kind: str) -> Score:
 
 def _hold_hands(parts: list[Performance], pairs, rng, times, free: float) -> None:
     """Let a's hand and b's hand meet at a point between them that wanders by `free` metres."""
-    chests = [part.positions()[:, J["spine3"]] for part in parts]
+    chests = [part.positions()[:, JOINT_INDEX["spine3"]] for part in parts]
     across = unit((chests[1] - chests[0]) * (1, 1, 0))
     left = np.cross(across, (0.0, 0.0, 1.0)) * -1
     for hand_a, hand_b in pairs:
@@ -168,7 +168,7 @@ def _plant(parts: list[Performance], drives: tuple[Drive, ...]) -> None:
     placed = [part.positions() for part in parts]
     for drive in drives:
         sender, receiver = (dancer_index(who) for who, _ in (drive.source, drive.target))
-        source, target = (J[joint] for _, joint in (drive.source, drive.target))
+        source, target = (JOINT_INDEX[joint] for _, joint in (drive.source, drive.target))
         part = parts[receiver]
         parent = part.skeleton.parents[target]
         signal = _wobble(placed[sender][:, source] - placed[sender][:, 0])

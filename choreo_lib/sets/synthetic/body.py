@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...body.coupling import J
+from ...body.coupling import JOINT_INDEX
 from ...body.rotations import axes_from, rotation_about, two_bone_ik
 from ...body.skeleton import HYBRIK_29, Skeleton, local_rotations
 from ...core.arguments import number, takes
@@ -118,11 +118,11 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
     heading = rotation_about("z", moves["heading"])
     world[:, 0] = heading @ rotation_about("z", moves["hip_twist"]) @ rotation_about("y", moves["hip_roll"])
     root = np.concatenate([moves["pelvis"], np.zeros((len(feet), 1))], axis=-1)
-    sole = np.array([0.0, 0.0, -offsets[J["left_foot"], 2] - offsets[J["left_bigtoe"], 2]])
+    sole = np.array([0.0, 0.0, -offsets[JOINT_INDEX["left_foot"], 2] - offsets[JOINT_INDEX["left_bigtoe"], 2]])
     ankles = feet + sole
     root[:, 2] = _pelvis_height(skeleton, world[:, 0], root, ankles, moves["bounce"])
     for i, (side, _) in enumerate(SIDES):
-        hip, knee, ankle = (J[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
+        hip, knee, ankle = (JOINT_INDEX[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
         foot = rotation_about("z", foot_yaw[:, i]) @ rotation_about("x", foot_pitch[:, i])
         forward = -(world[:, 0, :, 1] + rotation_about("z", foot_yaw[:, i])[..., 1])
         start = root + world[:, 0] @ offsets[hip]
@@ -130,23 +130,24 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
         for j, bone in ((hip, thigh), (knee, shin)):  # rest legs hang along -Z, so the bone is minus the z column
             world[:, j] = axes_from(-bone, -forward)[..., [2, 1, 0]] * np.array([-1.0, 1.0, 1.0])
         world[:, ankle] = foot
-        world[:, J[f"{side}_foot"]] = world[:, J[f"{side}_bigtoe"]] = foot
+        world[:, JOINT_INDEX[f"{side}_foot"]] = world[:, JOINT_INDEX[f"{side}_bigtoe"]] = foot
     bend, tilt, twist = np.moveaxis(moves["spine"], -1, 0)
     third = rotation_about("z", (twist - moves["hip_twist"]) / 3) @ rotation_about("y", (tilt - moves["hip_roll"]) / 3)
     third = third @ rotation_about("x", bend / 3)  # of three joints, each takes a third of the way
     for joint, parent in (("spine1", "pelvis"), ("spine2", "spine1"), ("spine3", "spine2")):
-        world[:, J[joint]] = world[:, J[parent]] @ third
-    chest = world[:, J["spine3"]]
+        world[:, JOINT_INDEX[joint]] = world[:, JOINT_INDEX[parent]] @ third
+    chest = world[:, JOINT_INDEX["spine3"]]
     look = moves["look"] - moves["heading"] - twist
     look = HEAD_TURN_LIMIT * np.sin(look)  # towards the partner, and back to the front when the partner is behind
     nod = rotation_about("x", moves["nod"] - 0.4 * bend)
-    world[:, J["neck"]] = chest @ rotation_about("z", 0.4 * look)
-    world[:, J["jaw"]] = world[:, J["head"]] = world[:, J["neck"]] @ rotation_about("z", 0.6 * look) @ nod
+    world[:, JOINT_INDEX["neck"]] = chest @ rotation_about("z", 0.4 * look)
+    head = world[:, JOINT_INDEX["neck"]] @ rotation_about("z", 0.6 * look) @ nod
+    world[:, JOINT_INDEX["jaw"]] = world[:, JOINT_INDEX["head"]] = head
     performance = Performance(skeleton, world, root)
     for i, (side, sign) in enumerate(SIDES):
         angles = moves["arms"][:, i]
         shrug = sign * -0.25 * np.clip(angles[:, 0] - 1.2, 0, None)
-        world[:, J[f"{side}_collar"]] = chest @ rotation_about("y", shrug)
+        world[:, JOINT_INDEX[f"{side}_collar"]] = chest @ rotation_about("y", shrug)
         arm, forearm = arm_directions(angles, sign)
         arm, forearm = (np.einsum("tij,tj->ti", chest, bone) for bone in (arm, forearm))  # into the world
         place_arm(performance, i, arm, forearm, moves["wrists"][:, i])
@@ -159,12 +160,12 @@ def place_arm(performance: Performance, i: int, arm: np.ndarray, forearm: np.nda
     fold = forearm - (forearm * arm).sum(-1, keepdims=True) * arm
     rest = axes_from(np.array([sign, 0.0, 0.0]), np.array([0.0, -1.0, 0.0]))
     hinge = axes_from(arm, fold)
-    performance.world[:, J[f"{side}_shoulder"]] = hinge @ rest.T
+    performance.world[:, JOINT_INDEX[f"{side}_shoulder"]] = hinge @ rest.T
     elbow = np.stack([forearm, np.cross(hinge[..., 2], forearm), hinge[..., 2]], axis=-1) @ rest.T
-    performance.world[:, J[f"{side}_elbow"]] = elbow
+    performance.world[:, JOINT_INDEX[f"{side}_elbow"]] = elbow
     hand = elbow @ rotation_about("y", sign * wrist)
     for joint in ("wrist", "thumb", "middle"):
-        performance.world[:, J[f"{side}_{joint}"]] = hand
+        performance.world[:, JOINT_INDEX[f"{side}_{joint}"]] = hand
 
 
 def place_hand(performance: Performance, i: int, goal: np.ndarray) -> None:
@@ -172,10 +173,10 @@ def place_hand(performance: Performance, i: int, goal: np.ndarray) -> None:
     side, sign = SIDES[i]
     skeleton = performance.skeleton
     length = np.linalg.norm(rest_offsets(skeleton), axis=-1)
-    shoulder, elbow, wrist = (J[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist"))
-    hand = length[J[f"{side}_thumb"]] + length[J[f"{side}_middle"]]
+    shoulder, elbow, wrist = (JOINT_INDEX[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist"))
+    hand = length[JOINT_INDEX[f"{side}_thumb"]] + length[JOINT_INDEX[f"{side}_middle"]]
     placed = performance.positions()
-    chest = performance.world[:, J["spine3"]]
+    chest = performance.world[:, JOINT_INDEX["spine3"]]
     out = np.einsum("tij,j->ti", chest, np.array([0.8 * sign, 0.4, -1.0]))
     # the hand continues the forearm, so the chain has two bones: upper arm, and forearm with hand
     arm, forearm = two_bone_ik(placed[:, shoulder], goal, length[elbow], length[wrist] + hand, out, ELBOW_LIMIT)
@@ -188,8 +189,8 @@ def _pelvis_height(skeleton, pelvis, root, ankles, bounce) -> np.ndarray:
     length = np.linalg.norm(offsets, axis=-1)
     bounds = []
     for i, (side, _) in enumerate(SIDES):
-        leg = length[J[f"{side}_knee"]] + length[J[f"{side}_ankle"]]
-        hip = pelvis @ offsets[J[f"{side}_hip"]]
+        leg = length[JOINT_INDEX[f"{side}_knee"]] + length[JOINT_INDEX[f"{side}_ankle"]]
+        hip = pelvis @ offsets[JOINT_INDEX[f"{side}_hip"]]
         across = np.linalg.norm((root + hip - ankles[:, i])[:, :2], axis=-1)
         bounds.append(ankles[:, i, 2] + np.sqrt(np.maximum((0.985 * leg) ** 2 - across**2, 0.01)) - hip[:, 2])
     return _smooth_below(np.minimum(*bounds)) - bounce

@@ -87,7 +87,7 @@ def untrained(model: CouplingNRI, train: Windows) -> CouplingNRI:
     return fresh.eval()
 
 
-def evaluate_strings(model: CouplingNRI, train: Windows, test: Windows) -> Rows:
+def evaluate_couplings(model: CouplingNRI, train: Windows, test: Windows) -> Rows:
     """Edges beside those of every baseline, and forecasts beside those that need none.
 
     Where drives were planted: `grade` of the first window of each take; ``kl_nats_per_edge``, of posterior and prior,
@@ -125,9 +125,9 @@ def _against_truth(models: dict[str, CouplingNRI], takes: list[Duet]) -> Rows:
     for row, baseline, options in (("cross-correlation", cross_correlation_coupling, {}),
                                    ("cross-correlation of innovations", cross_correlation_coupling, {"whiten": 5}),
                                    ("Granger", granger_coupling, {}), ("ridge", ridge_coupling, {})):  # fmt: skip
-        for suffix, own in (("", False), (", local displacements", True)):
+        for suffix, local in (("", False), (", local displacements", True)):
             rows[row + suffix] = grade(
-                lambda duet: baseline(duet[: model.frames], seconds, own=own, **options), takes)  # noqa: B023
+                lambda duet: baseline(duet[: model.frames], seconds, local=local, **options), takes)  # noqa: B023
     found = [model.find(duet[: model.frames]) for duet in takes]
     kl = torch.stack([each.kl[0] for each in found])
     edges = torch.from_numpy(np.stack([planted(duet)[0] > 0 for duet in takes]))

@@ -6,6 +6,7 @@ import torch
 
 from ..core.arguments import a, count, takes
 from ..core.shapes import tensor
+from .compatibility import require_rotations
 from .motion import Motion
 from .rotations import slerp
 
@@ -18,9 +19,7 @@ def overlapping_windows(motion: Motion, frames: int) -> torch.Tensor:
     the parent (of the root its place in the room) and its local quaternion. Units: metres.
     Errors: ValueError for an odd number of frames, a shorter take, or one without rotations and bones. Chapter: 6.
     """
-    if motion.rotations is None or motion.skeleton.offsets is None:
-        raise ValueError("this motion has no joint rotations, only points; choreo_lib.conform(motion, model) finds "
-                         "rotations for them")
+    require_rotations(motion)
     if frames % 2 or len(motion) < frames:
         raise ValueError(f"this motion has {len(motion)} frames, and a window {frames}, which must be even")
     hop = frames // 2

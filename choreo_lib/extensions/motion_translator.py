@@ -125,7 +125,7 @@ class MotionTranslator(RotationModel, WindowTranslator):
         ``feet``: foot skating is fixed (`choreo_lib.extensions.foot_skate`).
         Errors: ValueError for a body of other joints. Chapter: 6.
         """
-        source, target = sequence.route
+        source, target = sequence.route[0], sequence.route[1]
         body = self.target_body(body, target)
         rotations, root = overlap_add(*self.decode_windows(sequence))
         # the root is predicted relative to the source's, which is as high as that body's legs are long

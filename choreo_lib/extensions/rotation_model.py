@@ -89,7 +89,9 @@ class RotationModel:
 
 def leg_length(skeleton: Skeleton | None) -> float:
     """Metres along the bones from the root to an ankle; 1 for a body without bones or ankles by name. Chapter: 6."""
-    ankle = None if skeleton is None else skeleton.find("left_ankle")
-    if ankle is None or skeleton.offsets is None:
+    if skeleton is None or skeleton.offsets is None:
+        return 1.0
+    ankle = skeleton.find("left_ankle")
+    if ankle is None:
         return 1.0
     return float(np.linalg.norm(skeleton.offsets[skeleton.chain(ankle)[:-1]], axis=-1).sum()) or 1.0

@@ -27,7 +27,7 @@ ROWS = {
     "no dropout": {"dropout": 0.0},
     "KL weight ten times as high": {"kl": Schedule(1e-3)},
 }
-PLAN = replace(recipes.ROTATION_TRAINING["full"], epochs=10)
+PLAN = replace(recipes.TRANSLATION_TRAINING["full"], epochs=10)
 
 
 def learned(known, sizes: dict):

@@ -118,8 +118,8 @@ def test_splits_of_generated_duets_share_no_seed():
 
 def test_a_training_of_rotations_leaves_something_to_look_at(tmp_path, monkeypatch):
     """Log, history, plot, weights kept on the way, and a take as danced and as made; then on from given weights."""
-    recipe = recipes.RECIPES["deepfake-salsa"]
-    settings = {"quick": {"routes": ("aa", "bb"), "frames": 16, "latent": 4, "hidden": 8, "layers": 1, "dense": 8}}
+    recipe = recipes.RECIPES["translate-salsa"]
+    settings = {"quick": {"routes": ("ab", "ba"), "frames": 16, "latent": 4, "hidden": 8, "layers": 1, "dense": 8}}
 
     def turning(split, augment=None, mode="quick"):
         seed = {"train": 1, "validation": 2, "test": 3}[split]
@@ -134,21 +134,21 @@ def test_a_training_of_rotations_leaves_something_to_look_at(tmp_path, monkeypat
         {"quick": TrainConfig(epochs=2, batch_size=16, warmup=1)},
         lambda model, train, asked: {"model": {}},
     )
-    monkeypatch.setitem(recipes.RECIPES, "deepfake-salsa", small)
+    monkeypatch.setitem(recipes.RECIPES, "translate-salsa", small)
     out = tmp_path / "run"
-    assert main(["train", "deepfake-salsa", "--out", str(out), "--device", "cpu", "--keep-every", "1"]) == 0
+    assert main(["train", "translate-salsa", "--out", str(out), "--device", "cpu", "--keep-every", "1"]) == 0
     wanted = {"history.csv", "history.png", "best.safetensors", "epoch-0001.safetensors", "epoch-0002.safetensors",
-              "danced-a.bvh", "danced-b.bvh"} | {f"made-{route}.{kind}" for route in ("aa", "bb", "ab", "ba")
+              "danced-a.bvh", "danced-b.bvh"} | {f"made-{route}.{kind}" for route in ("ab", "ba")
                                                  for kind in ("bvh", "gif")}
     assert wanted <= {path.name for path in out.iterdir()}
     danced, made = (cl.read_motion(out / name) for name in ("danced-b.bvh", "made-ab.bvh"))
     assert len(made) == len(danced) == 60
     again = tmp_path / "again"
     kept = str(out / "epoch-0002.safetensors")
-    assert main(["train", "deepfake-salsa", "--out", str(again), "--device", "cpu", "--weights", kept]) == 0
+    assert main(["train", "translate-salsa", "--out", str(again), "--device", "cpu", "--weights", kept]) == 0
     losses = [float((folder / "history.csv").read_text().splitlines()[1].split(",")[2]) for folder in (out, again)]
     assert losses[1] < losses[0]
-    assert main(["train", "deepfake-salsa", "--out", str(tmp_path / "x"), "--weights", str(out / "made-ab.bvh")]) == 1
-    assert main(["train", "deepfake-salsa", "--out", str(again), "--resume", "--weights", kept]) == 1
-    cards = [json.loads((folder / "deepfake-salsa.json").read_text())["begun_from"] for folder in (out, again)]
+    assert main(["train", "translate-salsa", "--out", str(tmp_path / "x"), "--weights", str(out / "made-ab.bvh")]) == 1
+    assert main(["train", "translate-salsa", "--out", str(again), "--resume", "--weights", kept]) == 1
+    cards = [json.loads((folder / "translate-salsa.json").read_text())["begun_from"] for folder in (out, again)]
     assert cards == [None, hashlib.sha256((out / "epoch-0002.safetensors").read_bytes()).hexdigest()]

@@ -10,7 +10,7 @@ import choreo_lib as cl
 from choreo_lib.body.blending import overlapping_windows
 from choreo_lib.body.skeleton import positions_of
 from choreo_lib.sets import windows
-from choreo_lib.systems.losses import kl_per_unit, rotation_difference
+from choreo_lib.systems.losses import Schedule, kl_per_unit, rotation_difference
 from choreo_lib.systems.vae_rnn import VAERNN, Config
 
 SMALL = {"frames": 16, "latent": 8, "hidden": 16, "dense": 24}
@@ -32,7 +32,7 @@ def batch(duet):
 
 def make(duet, **settings):
     torch.manual_seed(0)
-    return VAERNN(duet.a.skeleton, **{**SMALL, **settings})
+    return VAERNN(duet.a.skeleton, **{**SMALL, "steps_per_epoch": 1, **settings})
 
 
 def trained(model, batch, steps, lr=3e-3):
@@ -53,9 +53,14 @@ def test_the_defaults_are_the_published_sizes():
     assert [config.kl.at(epoch) for epoch in (0, 20, 50, 80, 99, 100)] == pytest.approx([0, 0, 0.05, 0.1, 0.1, 0])
 
 
-def test_the_kl_weight_counts_in_epochs(duet):
-    model = make(duet, steps_per_epoch=10)
-    assert [model.loss_weights(step)["kl"] for step in (199, 500, 999, None)] == pytest.approx([0, 0.05, 0.1, 0.1])
+def test_the_kl_weight_counts_in_epochs_and_asks_how_long_one_is(duet, batch):
+    model = make(duet, steps_per_epoch=10, norm=0.0, position=0.0, rotation=0.0).eval()
+    weights = [float(terms["loss"] / terms["kl"]) for terms in (model.loss(batch, k) for k in (199, 500, 999, None))]
+    assert weights == pytest.approx([0, 0.05, 0.1, 0.1])
+    with pytest.raises(ValueError, match="steps_per_epoch"):
+        make(duet, steps_per_epoch=0).loss(batch, 0)
+    for step, changes in ((None, {}), (0, {"kl": Schedule(0.1)})):  # nothing to count
+        assert make(duet, steps_per_epoch=0, **changes).loss(batch, step)["loss"].isfinite()
 
 
 def test_each_loss_is_what_it_says(duet, batch):

@@ -82,6 +82,13 @@ def require_fit(what: str, motion: Any, wanted: Skeleton, fps: float, multiples:
                          "onto a model's skeleton and rate")
 
 
+def require_rotations(motion: Any) -> None:
+    """Refuse a motion that knows no joint rotations and bones, only points. Errors: ValueError. Chapter: 6."""
+    if motion.rotations is None or motion.skeleton.offsets is None:
+        raise ValueError("this motion has no joint rotations, only points; choreo_lib.conform(motion, model) finds "
+                         "rotations for them")
+
+
 def body_size(skeleton: Skeleton, positions: np.ndarray | None = None) -> float | None:
     """Metres along the bones from an ankle to the head, whatever the pose; None for a body without these by name.
 

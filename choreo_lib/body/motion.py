@@ -14,7 +14,7 @@ import torch
 
 from ..core.arguments import MAX_CELLS, MAX_FRAMES, a, each, nothing, number, printable, takes, text
 from ..core.shapes import array
-from .compatibility import same_rate
+from .compatibility import require_rotations, same_rate
 from .coupling import Coupling
 from .rotations import rotate_points_z, rotate_z, slerp
 from .skeleton import Skeleton, forward_kinematics
@@ -116,9 +116,7 @@ class Motion:
         Shapes: float32 [T, J, 7]. Units: metres.
         Errors: ValueError for a motion without rotations or bones. Chapter: 6.
         """
-        if self.rotations is None or self.skeleton.offsets is None:
-            raise ValueError("this motion has no joint rotations, only points; choreo_lib.conform(motion, model) finds "
-                             "rotations for them")
+        require_rotations(self)
         places = np.repeat(self.skeleton.offsets[None].astype(np.float32), len(self), 0)  # [T, J, 3]
         places[:, 0] = self.positions[:, 0]
         return np.concatenate([places, self.rotations], -1)  # [T, J, 7]

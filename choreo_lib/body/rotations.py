@@ -61,6 +61,25 @@ def continuous(rotations: Numbers) -> Numbers:
     return torch.cat([rotations[:1], rotations[1:] * flips.cumprod(0)])
 
 
+@takes(rotations=tensor(..., 4))
+def quaternion_to_6d(rotations: torch.Tensor) -> torch.Tensor:
+    """Rotations as their first two axes, without the jump that four numbers must have somewhere.
+
+    Shapes: unit quaternions [..., 4] -> [..., 6]: x of both axes, then y, then z. Chapter: 6. Zhou et al., "On the
+    continuity of rotation representations in neural networks", CVPR 2019.
+    """
+    return roma.unitquat_to_rotmat(rotations)[..., :2].flatten(-2)
+
+
+@takes(axes=tensor(..., 6))
+def quaternion_from_6d(axes: torch.Tensor) -> torch.Tensor:
+    """The rotations whose axes are nearest: the first as it is, the second made perpendicular. Chapter: 6.
+
+    Shapes: [..., 6], of any length -> unit quaternions [..., 4].
+    """
+    return roma.rotmat_to_unitquat(roma.special_gramschmidt(axes.unflatten(-1, (3, 2))))
+
+
 @takes(angle=tensor(), rotations=tensor(..., 4))
 def rotate_z(angle: torch.Tensor, rotations: torch.Tensor) -> torch.Tensor:
     """Turn world rotations [..., 4] by ``angle`` [...] radians about the vertical. Chapter: 6."""

@@ -9,5 +9,6 @@ from .motion_translator import MotionTranslator
 from .nri import ForceNRI
 from .solo_vae import PhraseVAE
 from .stream import Guidance
+from .style_transport import StyleTransport
 
-__all__ = ["CouplingNRI", "DuetForecaster", "ForceNRI", "Guidance", "MotionTranslator", "PhraseVAE"]
+__all__ = ["CouplingNRI", "DuetForecaster", "ForceNRI", "Guidance", "MotionTranslator", "PhraseVAE", "StyleTransport"]

@@ -34,11 +34,13 @@ from .losses import Schedule, kl_loss, kl_per_unit, rotation_difference
 
 @dataclass(frozen=True)
 class Config:
-    """The published values (MotionDuet, 2024), of which only `steps_per_epoch` is ours. Chapter: 6.
+    """The published values (MotionDuet, 2024). Chapter: 6.
 
     ``routes``: source and target of each prediction. ("ab",) translates dancer a into dancer b. ("aa", "bb") is the
     deepfake: one encoder, a decoder for each dancer, exchanged when it is used (route "ab": b's decoder for a's dance).
-    ``joint_weights``: how much each joint counts in the losses, so that many finger joints do not outweigh an arm.
+    ``steps_per_epoch``: the KL weight's cycle counts epochs, and how many training steps one has depends on the data,
+    so this is to be given for training. ``joint_weights``: how much each joint counts in the losses, so that many
+    finger joints do not outweigh an arm.
     """
 
     routes: tuple[str, ...] = ("ab",)
@@ -52,7 +54,7 @@ class Config:
     position: float = 0.1
     rotation: float = 1.0
     kl: Schedule = Schedule(0.1, "cyclical", wait=20, rise=60, hold=20)  # in epochs, of the mean over the latent units
-    steps_per_epoch: int = 1  # training steps that the schedule counts as one epoch
+    steps_per_epoch: int = 0  # 0: not given; enough for a constant KL weight
     joint_weights: tuple[float, ...] | None = None
 
 
@@ -107,7 +109,7 @@ class VAERNN(System):
     Units: metres, world coordinates. Errors: ValueError for other routes, or an odd window. Chapter: 6; 7 (deepfake).
     """
 
-    Config, Encoder, Decoder = Config, Encoder, Decoder
+    Config = Config
     joint_weights: torch.Tensor
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
@@ -119,15 +121,12 @@ class VAERNN(System):
         weights = torch.tensor([1.0] * len(skeleton) if s.joint_weights is None else list(s.joint_weights))
         if s.frames % 2 or len(weights) != len(skeleton):
             raise ValueError(f"frames {s.frames} must be even, and {len(weights)} weights one for each of the joints")
+        width = 4 * len(skeleton) + 3  # of features, W
         sources = ["shared"] if self.shared_encoder else sorted({route[0] for route in s.routes})
-        self.encoders = nn.ModuleDict({who: self.Encoder(self.widths()[0], s) for who in sources})
+        self.encoders = nn.ModuleDict({who: Encoder(width, s) for who in sources})
         targets = sorted({route[1] for route in s.routes})
-        self.decoders = nn.ModuleDict({who: self.Decoder(self.widths()[1], s) for who in targets})
+        self.decoders = nn.ModuleDict({who: Decoder(width, s) for who in targets})
         self.register_buffer("joint_weights", weights / weights.mean(), persistent=False)  # [J]
-
-    def widths(self) -> tuple[int, int]:
-        """How many numbers describe a frame of the source, and one of the target."""
-        return 4 * len(self.skeleton) + 3, 4 * len(self.skeleton) + 3
 
     def forward(self, source: torch.Tensor, route: str, sample: bool = True):
         """Predict the target of a route from the source's features; ``sample`` False: from the posterior's mean.
@@ -154,16 +153,18 @@ class VAERNN(System):
         """Compute the loss of windows [B, T, 2, J, 7], the mean over routes; ``step`` None: at the highest KL weight.
 
         Under ``model.eval()`` the latent vector is the posterior's mean.
+        Errors: ValueError for a KL weight that changes with epochs where ``steps_per_epoch`` was not given.
         """
-        routes = [self.loss_terms(batch, route) for route in self.settings.routes]
-        terms = {name: torch.stack([each[name] for each in routes]).mean() for name in routes[0]}
-        return {"loss": torch.stack([w * terms[name] for name, w in self.loss_weights(step).items()]).sum(), **terms}
-
-    def loss_weights(self, step: int | None) -> dict[str, float]:
-        """Give the weight of each term of the loss at a training step."""
         s = self.settings
-        kl = s.kl.high if step is None else s.kl.at(step // s.steps_per_epoch)
-        return {"norm": s.norm, "position": s.position, "rotation": s.rotation, "kl": kl}
+        if step is not None and s.kl.kind != "constant" and not s.steps_per_epoch:
+            raise ValueError("the KL weight changes with the epochs: give steps_per_epoch, the training steps of one")
+        kl_weight = s.kl.at(None if step is None else step // max(s.steps_per_epoch, 1))
+        routes = [self.loss_terms(batch, route) for route in s.routes]
+        terms = {name: torch.stack([each[name] for each in routes]).mean() for name in routes[0]}
+        # 0.1 (|q| - 1)^2 + 0.1 |FK(q / |q|, r) - p| + 1.0 d(q / |q|, q*) + beta KL
+        loss = (s.norm * terms["norm"] + s.position * terms["position"] + s.rotation * terms["rotation"]
+                + kl_weight * terms["kl"])
+        return {"loss": loss, **terms}
 
     def loss_terms(self, batch: torch.Tensor, route: str) -> dict[str, torch.Tensor]:
         """Compute the four losses of a route, the error in metres and the KL in nats."""
@@ -173,17 +174,14 @@ class VAERNN(System):
         # FK(q / |q|, r): the normalised rotations, and the bones of the dancer who is predicted
         places = [forward_kinematics(self.skeleton, x.rotations, x.root, bones)[0] for x in (predicted, true)]
         distance = (places[0] - places[1]).norm(dim=-1)  # [B, T, J, 3] -> [B, T, J]
+        lengths = predicted.features[..., :-3].unflatten(-1, (-1, 4)).norm(dim=-1)  # [B, T, 4 J] -> [B, T, J]
         kl = kl_per_unit(mean, log_variance)  # [Z]
         return {
-            "norm": self.norm_error(predicted.features),
+            "norm": ((lengths - 1) ** 2).mean(),
             "position": (self.joint_weights * distance).mean(),
             # d(q, q*) = 4 (1 - <q, q*>^2): the same for q and -q
             "rotation": (self.joint_weights * rotation_difference(predicted.rotations, true.rotations)).mean(),
             "kl": kl.mean(), "kl_nats": kl_loss(kl), "error_m": distance.detach().mean()}  # fmt: skip
-
-    def norm_error(self, x: torch.Tensor) -> torch.Tensor:
-        """Compute how far the quaternions of features [B, T, W] are from length 1."""
-        return ((x[..., :-3].unflatten(-1, (-1, 4)).norm(dim=-1) - 1) ** 2).mean()
 
     def source_and_target(self, batch: torch.Tensor, route: str):
         """Describe windows [B, T, 2, J, 7] as seen from the source dancer.
@@ -205,19 +203,11 @@ class VAERNN(System):
         # of q and -q the one nearer to the frame before; of a whole window the one with w >= 0 in its middle
         q = continuous(q.transpose(0, 1)).transpose(0, 1)  # which takes frames first
         q = q * torch.where(q[:, q.shape[1] // 2, None, :, 3:] < 0, -1.0, 1.0)
-        return torch.cat([self.rotation_features(q), frame.to_local(transforms[:, :, 0, :3])], 2)  # [B, T, 4 J + 3]
-
-    def rotation_features(self, q: torch.Tensor) -> torch.Tensor:
-        """Describe rotations by numbers: here their quaternions. Shapes: [B, T, J, 4] -> [B, T, 4 J]."""
-        return q.flatten(2)
+        return torch.cat([q.flatten(2), frame.to_local(transforms[:, :, 0, :3])], 2)  # [B, T, 4 J + 3]
 
     def decoded(self, x: torch.Tensor, origin: torch.Tensor | float = 0.0) -> Decoded:
         """Read features [B, T, W]: unit rotations, and the root's path as seen from the frame of reference."""
-        return Decoded(x, self.rotations(x), x[..., -3:] + origin)
-
-    def rotations(self, x: torch.Tensor) -> torch.Tensor:
-        """Unit quaternions of features, the inverse of `rotation_features`. Shapes: [B, T, W] -> [B, T, J, 4]."""
-        return normalize(x[..., :-3].unflatten(-1, (-1, 4)), dim=-1)
+        return Decoded(x, normalize(x[..., :-3].unflatten(-1, (-1, 4)), dim=-1), x[..., -3:] + origin)
 
     def to_world(self, predicted: Decoded, frame: ReferenceFrame) -> tuple[torch.Tensor, torch.Tensor]:
         """Bring rotations [B, T, J, 4] and the root's path [B, T, 3] from a frame of reference into the world."""

@@ -7,7 +7,7 @@ from .dance_nri import CouplingNRI
 from .duet_vae import DuetForecaster
 from .motion_translator import MotionTranslator
 from .nri import ForceNRI
-from .solo_vae import PhraseVAE
+from .solo_vae import LinearVAE
 from .stream import Guidance
 
-__all__ = ["CouplingNRI", "DuetForecaster", "ForceNRI", "Guidance", "MotionTranslator", "PhraseVAE"]
+__all__ = ["CouplingNRI", "DuetForecaster", "ForceNRI", "Guidance", "LinearVAE", "MotionTranslator"]

@@ -57,7 +57,7 @@ def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | P
             "settings": json.loads(json.dumps(settings, default=str)),
             "metrics": recipe.evaluate(model, clean, valid)["model"],
             "steps": len(history) * max(len(windows) // config.batch_size, 1),
-            "minutes": round(history["seconds"][-1] / 60, 2), "mode": mode, "seed": config.seed,
+            "minutes": round(history.minutes, 2), "mode": mode, "seed": config.seed,
             "configuration": configuration,
         }  # fmt: skip
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -126,7 +126,8 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
         return path
     finish(model, clean)
     stored = path.with_suffix(".safetensors")
-    half = sum(p.numel() for p in model.parameters()) > 100_000  # a small one saves nothing, and a law loses digits
+    # in float16 a small one saves nothing, and a law loses digits
+    half = sum(each.numel() for each in model.state_dict().values()) > 100_000
     checkpoints.write_weights(stored, model, half)
     checkpoints.read_weights(stored, model)  # evaluated as it is stored
     splits = {split: recipe.windows(split, None, mode) for split in ("validation", "test")}
@@ -139,15 +140,16 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
         "plan": {key: str(value) for key, value in vars(config).items()}, "seed": config.seed,
         "begun_from": None if weights is None else hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
         "epochs": len(history), "steps": len(history) * max(len(windows) // config.batch_size, 1),
-        "minutes": round(history["seconds"][-1] / 60, 1), "device": _machine(device),
+        "minutes": round(history.minutes, 1), "device": _machine(device),
         "versions": {package: version(package) for package in ("torch", "numpy", "choreo-lib")},
         "made": datetime.now(UTC).date().isoformat(),
         "measures": {split: recipe.evaluate(model, clean, part) for split, part in splits.items()},
     }  # fmt: skip
     with checkpoints.atomic_write(path) as temporary:
         temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    with checkpoints.atomic_write(out / "history.png") as temporary:
-        history.plot().savefig(temporary, format="png", dpi=150)
+    if len(history):
+        with checkpoints.atomic_write(out / "history.png") as temporary:
+            history.plot().savefig(temporary, format="png", dpi=150)
     if isinstance(model, extensions.MotionTranslator):
         _write_examples(model, takes_of(splits["validation"])[0][:300], out)
     return path

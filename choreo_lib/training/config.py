@@ -10,13 +10,15 @@ from ..core.arguments import a, count, number, seed, share, takes, text
 from ..sets.augmentation import Augment
 
 
-@takes(epochs=count(), batch_size=count(), lr=number(above=0), warmup=count(0), weight_decay=number(0), ema_decay=share,
-       clip=number(above=0), patience=count(), seed=seed, augment=a(Augment), precision=text, save_every=number(0))
+@takes(epochs=count(0), batch_size=count(), lr=number(above=0), warmup=count(0), weight_decay=number(0),
+       ema_decay=share, clip=number(above=0), patience=count(), seed=seed, augment=a(Augment), precision=text,
+       save_every=number(0))
 @dataclass(frozen=True)
 class TrainConfig:
     """How to train: what does not depend on the model.
 
-    ``epochs`` at most; ``patience`` epochs without a lower validation loss end it (None: never). ``batch_size`` windows
+    ``epochs`` at most (0: the model is fitted by its statistics and not trained); ``patience`` epochs without a lower
+    validation loss end it (None: never). ``batch_size`` windows
     a step, over all processes. ``lr`` is reached after ``warmup`` steps and falls along a cosine to a hundredth;
     ``clip`` bounds the gradient's norm; ``weight_decay`` is AdamW's. ``ema_decay``: what is validated and kept is an
     exponential moving average of the weights with this decay (0: the weights themselves; early in a run, when all are

@@ -24,6 +24,11 @@ class History:
     def __getitem__(self, name: str) -> list[float]:
         return [row.get(name, math.nan) for row in self.rows]
 
+    @property
+    def minutes(self) -> float:
+        """How long all epochs took. Chapter: 4."""
+        return self["seconds"][-1] / 60 if self.rows else 0.0
+
     def write(self, path: Path) -> None:
         """Write all rows as CSV; the file appears whole or not at all. Chapter: 4."""
         names = list(dict.fromkeys(name for row in self.rows for name in row))

@@ -42,11 +42,14 @@ def fit(model: nn.Module, train: Windows | Particles, config: TrainConfig, out: 
     validation loss (without ``valid``: the last ones), ``history.csv`` a row an epoch. ``resume`` goes on from
     ``last.safetensors`` if there is one; a run that was killed and resumed ends, on a CPU, with the same bits as one
     that was left alone. Under torchrun each process takes its share of every batch. ``progress``: a bar, and a line
-    an epoch. ``keep_every``: so many epochs apart, weights are kept as ``epoch-0050.safetensors`` (0: none).
+    an epoch. ``keep_every``: so many epochs apart, weights are kept as ``epoch-0050.safetensors`` (0: none). With a
+    config of no epochs nothing is trained or written.
     Errors: TrainingError for a loss that is not finite (with the step, the batch and the last checkpoint), for a
     checkpoint of another model, config or data, for a folder that holds a run while ``resume`` is False, and for one
     that another process trains in. Chapter: 4.
     """
+    if not config.epochs:
+        return History()
     on = choose_device(device)
     dtype = choose_precision(config.precision, on)  # before there is a folder
     with one_run(out):

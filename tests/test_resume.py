@@ -201,14 +201,15 @@ CARDS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["solo-synthetic", "duet-synthetic"])
 @pytest.mark.parametrize("harm", CARDS)
-def test_a_card_of_nonsense_is_refused(tmp_path, harm):
-    source = Path(cl.sets.registry.DATA) / "weights" / "translate-salsa.json"
+def test_a_card_of_nonsense_is_refused(tmp_path, harm, name):
+    source = Path(cl.sets.registry.DATA) / "weights" / f"{name}.json"
     card = CARDS[harm](json.loads(source.read_text()))
-    (tmp_path / source.name).write_text(json.dumps(card))
-    (tmp_path / "translate-salsa.safetensors").symlink_to(source.with_suffix(".safetensors"))
-    with pytest.raises(cl.TrainingError, match=r"translate-salsa\.json is no card.*train it again|of another model"):
-        cl.load_model("translate-salsa", tmp_path)
+    (tmp_path / f"{name}.json").write_text(json.dumps(card))
+    (tmp_path / f"{name}.safetensors").symlink_to(source.with_suffix(".safetensors"))
+    with pytest.raises(cl.TrainingError, match=rf"{name}\.json is no card.*train it again|of another model"):
+        cl.load_model(name, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"{" * 5, b"1" * 5000, b"nul", b" " * 10])

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,7 +79,7 @@ class LinearVAE(System):
     latent_norms: torch.Tensor
     residuals: torch.Tensor
 
-    def __init__(self, skeleton: Skeleton, config: Config | None = None, **changes: object):
+    def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
         s, width = self.settings, len(skeleton) * 3
         if s.latent > s.frames * width:

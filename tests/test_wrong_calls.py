@@ -443,7 +443,8 @@ GROWING = torch.ones(3, requires_grad=True)
     ("weights", lambda: cl.load_model("x" * 1000)),
     ("page", lambda: cl.play(DUET).save("x" * 1000)),
     ("windows", lambda: PUBLISHED.loss(BATCH, 0)),
-    ("train", lambda: training.fit(PUBLISHED, [1], training.TrainConfig(), wrong_calls.FOLDER / "none", progress=False)),
+    ("train", lambda: training.fit(PUBLISHED, [1], training.TrainConfig(), wrong_calls.FOLDER / "none",
+                                   progress=False)),
     ("frame", lambda: PARTNER.stream(BATCH[0, :14], every=3)(BATCH[0, 0, 0] * 1j)),
     ("frame", lambda: PARTNER.stream(BATCH[0, :14], every=3)(np.full((29, 3), "2020", "M8[D]"))),
 ])  # fmt: skip

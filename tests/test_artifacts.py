@@ -4,14 +4,15 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
 import choreo_lib as cl
-from choreo_lib import evaluation
 from choreo_lib.__main__ import main
 from choreo_lib.sets import splits, windows
+from choreo_lib.systems import SoloVAE
 from choreo_lib.systems.losses import Schedule
 from choreo_lib.training import artifacts, recipes
 from choreo_lib.training.config import TrainConfig
@@ -25,13 +26,21 @@ def made(tmp_path_factory):
     settings = {"quick": {"frames": 16, "latent": 6, "hidden": 8, "layers": 1, "kl": Schedule(1e-5)}}
     small = recipes.Recipe(
         recipe.what, recipe.data, lambda split, augment=None, mode="quick": few(split),
-        recipe.model, settings, {"quick": TrainConfig(epochs=2, batch_size=64, warmup=1)},
-        lambda model, train, asked: evaluation.evaluate_solo(model, train, asked, samples=16))
+        SoloVAE, settings, {"quick": TrainConfig(epochs=2, batch_size=64, warmup=1)}, errors)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(recipes.RECIPES, "solo-synthetic", small)
         patch.setattr(artifacts, "WEIGHTS", out)
         assert main(["train", "solo-synthetic", "--out", str(out), "--device", "cpu"]) == 0
         yield out
+
+
+@torch.no_grad()
+def errors(model, train, asked):
+    """Of the model and of the training set's mean window, in millimetres."""
+    x = model.canonicalise(asked[:])[0]
+    made = {"model": model(x)[0], "mean phrase": model.mean_window.expand_as(x)}
+    return {row: {"error_mm": 1000 * float((each - x).unflatten(2, (-1, 3)).norm(dim=-1).mean())}
+            for row, each in made.items()}
 
 
 def few(split):
@@ -48,16 +57,25 @@ def test_the_card_tells_all(made):
     assert card["data"]["test"]["sha256"] == hashlib.sha256(frames).hexdigest()
     assert card["data"]["train"]["sha256"] != card["data"]["test"]["sha256"]
     assert card["terms"]["synthetic"]["redistribute"] and set(card["versions"]) == {"torch", "numpy", "choreo-lib"}
-    rows = card["measures"]["test"]
-    assert set(rows) == {"model", "model, N(0, 1)", "model, as points", "pca", "pca, N(0, 1)", "pca, bones kept",
-                         "components", "mean phrase", "training phrases"}
-    assert rows["pca"]["error_mm"] < rows["mean phrase"]["error_mm"]
-    assert rows["components"]["error_mm"] == pytest.approx(rows["pca, bones kept"]["error_mm"], rel=1e-3)
-    assert set(rows["model"]) == set(rows["pca"]) | {"active_units", "kl_nats_per_unit"}
-    assert set(rows["pca"]) == set(rows["training phrases"]) | {"error_mm"} == {
-        "error_mm", "bones_percent", "jerk_ratio", "range_ratio", "kinetic_fd", "jerk_ratio_training",
-        "range_ratio_training", "kinetic_fd_training"}
-    assert rows["training phrases"]["kinetic_fd_training"] < rows["model"]["kinetic_fd_training"]
+    assert set(card["measures"]) == {"validation", "test"}
+    assert set(card["measures"]["test"]) == {"model", "mean phrase"}
+    assert (made / "history.png").exists()
+
+
+def test_a_model_that_is_not_trained_is_an_artifact_too(tmp_path, monkeypatch):
+    """Its recipe has no epochs: statistics, residuals, a card, and no history."""
+    recipe = recipes.RECIPES["solo-salsa"]
+    monkeypatch.setitem(recipes.RECIPES, "solo-salsa", replace(
+        recipe, windows=lambda split, augment=None, mode="quick": few(split), evaluate=errors,
+        settings={"quick": {"frames": 16, "latent": 6, "residual_rank": 3}}))
+    card = json.loads(artifacts.train("solo-salsa", out=tmp_path, device="cpu").read_text())
+    assert (card["epochs"], card["steps"], card["minutes"], card["model"]) == (0, 0, 0.0, "LinearVAE")
+    measures = card["measures"]["test"]
+    assert measures["model"]["error_mm"] < 0.9 * measures["mean phrase"]["error_mm"]
+    assert {path.name for path in tmp_path.iterdir()} >= {"solo-salsa.json", "solo-salsa.safetensors"}
+    assert not (tmp_path / "history.png").exists()
+    again = artifacts.load_model("solo-salsa", tmp_path)
+    assert again.residuals.abs().sum() > 0 and again.residuals.shape == (3, 16 * 29 * 3)
 
 
 def test_what_is_loaded_is_what_was_judged(made):
@@ -86,7 +104,7 @@ def test_weights_that_are_not_the_cards_are_refused(made, tmp_path, harm):
     elif harm == "card":
         card.write_text(card.read_text()[:100])
     else:
-        card.write_text(card.read_text().replace('"PhraseVAE"', '"Nothing"'))
+        card.write_text(card.read_text().replace('"SoloVAE"', '"Nothing"'))
     with pytest.raises(cl.TrainingError, match="train it again"):
         artifacts.load_model("solo-synthetic", tmp_path)
 

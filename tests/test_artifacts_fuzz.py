@@ -22,9 +22,9 @@ import torch
 from test_formats_fuzz import LIMIT, SEED, TOTAL, dance, spoil
 
 from choreo_lib import Skeleton
-from choreo_lib.extensions import PhraseVAE
 from choreo_lib.io import MotionFormatError, joint_weights, read_pairs, write_motion
 from choreo_lib.sets.windows import cut
+from choreo_lib.systems import SoloVAE
 from choreo_lib.training import TrainConfig, TrainingError, artifacts, checkpoints, fit
 
 STRANGE = [None, True, False, 0, -1, 1, 2.5, -0.0, 1e308, 10**30, -(10**400), "", "x", "nan", "0" * 70, [], [0], [[]],
@@ -99,11 +99,11 @@ def prepare(folder: Path) -> Path:
     """A small artifact, a run that was broken off, and two dancers: everything that the cases spoil."""
     torch.manual_seed(0)
     windows = cut(dance(40, skeleton=BODY), 8)
-    model = PhraseVAE(windows.skeleton, frames=8, fps=30, latent=3, hidden=4, layers=1, residual_rank=2)
+    model = SoloVAE(windows.skeleton, frames=8, fps=30, latent=3, hidden=4, layers=1)
     model.fit_statistics(windows.batches(64))
     checkpoints.write_weights(folder / "small.safetensors", model)
     sha = hashlib.sha256((folder / "small.safetensors").read_bytes()).hexdigest()
-    card = {"name": "small", "model": "PhraseVAE", "config": model.config(), "weights_sha256": sha, "mode": "quick"}
+    card = {"name": "small", "model": "SoloVAE", "config": model.config(), "weights_sha256": sha, "mode": "quick"}
     (folder / "small.json").write_text(json.dumps(card))
     for who in "ab":
         write_motion(dance(12, seed=ord(who), skeleton=BODY), folder / f"{who}.bvh")
@@ -127,7 +127,7 @@ def load_artifact(folder: Path, spoiled: Path):
 def go_on(folder: Path, spoiled: Path):
     """Go on with a run from its spoiled checkpoint."""
     windows = cut(dance(40, skeleton=BODY), 8)
-    model = PhraseVAE(windows.skeleton, frames=8, fps=30, latent=3, hidden=4, layers=1, residual_rank=2)
+    model = SoloVAE(windows.skeleton, frames=8, fps=30, latent=3, hidden=4, layers=1)
     fit(model, windows, PLAN, spoiled, device="cpu", resume=True, progress=False)
 
 

@@ -17,7 +17,7 @@ import choreo_lib as cl
 from choreo_lib.body.compatibility import body_size, rest_mismatch, same_rate, skeleton_mismatch
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.evaluation import metrics
-from choreo_lib.extensions import Guidance, PhraseVAE
+from choreo_lib.extensions import Guidance, LinearVAE
 from choreo_lib.io.joint_roles import joint_roles
 from choreo_lib.sets import synthetic, windows
 
@@ -401,7 +401,7 @@ def test_the_pelvis_is_where_the_legs_meet():
     one, other = (guidance(pose[1], pose[0], d.a.skeleton) for pose, d in zip(poses, (duet, held)))
     torch.testing.assert_close(one, other[1:])
     assert torch.norm((other[1] - poses[1][0, 1])[:2]) == pytest.approx(3, abs=1e-4)
-    alone = PhraseVAE(held.a.skeleton, frames=16, latent=4, hidden=8, align_heading=False)
+    alone = LinearVAE(held.a.skeleton, frames=16, latent=4, align_heading=False)
     seen, place = alone.canonicalise(torch.from_numpy(held.a.positions[None, :16, None]))
     np.testing.assert_allclose(place.origin[0, :2], held.a.positions[8, 1, :2], atol=1e-6)
     made, report = cl.conform(held.a, load("duet-synthetic"))

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from choreo_lib.body.skeleton import HYBRIK_29
-from choreo_lib.systems.layers import DropoutLSTM, System, eval_mode, positional_encoding, reparameterise
+from choreo_lib.systems.layers import System, eval_mode, positional_encoding, reparameterise
 from choreo_lib.systems.losses import Schedule
 
 
@@ -39,13 +39,6 @@ def test_every_module_gets_its_own_mode_back():
         assert not any(module.training for module in model.modules())
         _ = 1 / 0
     assert [module.training for module in model.modules()] == before == [True, False, True, True, True]
-
-
-def test_dropout_of_an_lstms_outputs():
-    lstm = DropoutLSTM(3, 50, 1, 0.4)
-    output = lstm(torch.randn(20, 7, 3))[0]
-    assert float((output == 0).float().mean()) == pytest.approx(0.4, abs=0.03)
-    assert (lstm.eval()(torch.randn(20, 7, 3))[0] != 0).all()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from test_training import PLAN, data, fit, fresh
 
 import choreo_lib as cl
-from choreo_lib import extensions, training
+from choreo_lib import systems, training
 from choreo_lib.__main__ import main
 from choreo_lib.sets import particles, windows
 from choreo_lib.training import cards, checkpoints, fingerprints, recipes
@@ -153,10 +153,10 @@ def test_weights_of_other_joints_are_refused(tmp_path):
     names = ("hips", "head", "left_hand", "right_hand")
     sizes = dict(frames=8, latent=2, hidden=8, layers=1)
     torch.manual_seed(0)
-    model = extensions.PhraseVAE(cl.Skeleton(names, (-1, 0, 0, 0)), **sizes)
+    model = systems.SoloVAE(cl.Skeleton(names, (-1, 0, 0, 0)), **sizes)
     checkpoints.write_weights(tmp_path / "a.safetensors", model)
     checkpoints.read_weights(tmp_path / "a.safetensors", model)
-    swapped = extensions.PhraseVAE(cl.Skeleton((*names[:2], *names[:1:-1]), (-1, 0, 0, 0)), **sizes)
+    swapped = systems.SoloVAE(cl.Skeleton((*names[:2], *names[:1:-1]), (-1, 0, 0, 0)), **sizes)
     with pytest.raises(cl.TrainingError, match="another order"):
         checkpoints.read_weights(tmp_path / "a.safetensors", swapped)
 
@@ -201,14 +201,15 @@ CARDS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("name", ["solo-synthetic", "duet-synthetic"])
 @pytest.mark.parametrize("harm", CARDS)
-def test_a_card_of_nonsense_is_refused(tmp_path, harm):
-    source = Path(cl.sets.registry.DATA) / "weights" / "solo-synthetic.json"
+def test_a_card_of_nonsense_is_refused(tmp_path, harm, name):
+    source = Path(cl.sets.registry.DATA) / "weights" / f"{name}.json"
     card = CARDS[harm](json.loads(source.read_text()))
-    (tmp_path / "solo-synthetic.json").write_text(json.dumps(card))
-    (tmp_path / "solo-synthetic.safetensors").symlink_to(source.with_suffix(".safetensors"))
-    with pytest.raises(cl.TrainingError, match=r"solo-synthetic\.json is no card.*train it again|of another model"):
-        cl.load_model("solo-synthetic", tmp_path)
+    (tmp_path / f"{name}.json").write_text(json.dumps(card))
+    (tmp_path / f"{name}.safetensors").symlink_to(source.with_suffix(".safetensors"))
+    with pytest.raises(cl.TrainingError, match=rf"{name}\.json is no card.*train it again|of another model"):
+        cl.load_model(name, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"{" * 5, b"1" * 5000, b"nul", b" " * 10])

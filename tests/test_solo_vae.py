@@ -1,4 +1,4 @@
-"""This book's solo model: what it adds to the published system does what it says, and can be switched off."""
+"""The linear VAE of solo phrases: probabilistic PCA, and options that do what they say and can be switched off."""
 
 import json
 from dataclasses import replace
@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 
 import choreo_lib as cl
-from choreo_lib.extensions import PhraseVAE, solo_vae
+from choreo_lib.evaluation import evaluate_solo
+from choreo_lib.extensions import LinearVAE, solo_vae
 from choreo_lib.extensions.latents import components, interpolate
 from choreo_lib.sets import augmentation, synthetic, windows
-from choreo_lib.systems.losses import Schedule, kl_loss, kl_per_unit
 
 
 @pytest.fixture(scope="module")
@@ -20,25 +21,34 @@ def train():
 
 
 def small(train, **changes):
-    torch.manual_seed(0)
-    model = PhraseVAE(train.skeleton, **{"frames": train.length, "latent": 24, "hidden": 32, **changes})
+    model = LinearVAE(train.skeleton, **{"frames": train.length, "latent": 24, **changes})
     model.fit_statistics(train.batches(1024))
     return model
 
 
-def test_before_training_it_is_principal_components(train):
-    """Against NumPy's singular values, another way to the same subspace."""
-    model = small(train).eval()
-    x = model.canonicalise(train[:])[0]
+def test_it_is_probabilistic_principal_components():
+    """Against scikit-learn, whose PCA follows Tipping and Bishop too: the noise, the posterior, the reconstruction."""
+    short = windows.cut(list(synthetic.duet("canon", 400, seed=1)), 4)  # more windows than coordinates
+    model = small(short, project_bones=False)
+    x = model.canonicalise(short[:])[0]
     flat = x.flatten(1).double().numpy()
-    axes = np.linalg.svd(flat - flat.mean(0), full_matrices=False)[2][:24]
-    want = (flat - flat.mean(0)) @ axes.T @ axes + flat.mean(0)
-    with torch.no_grad():
-        latents = model.encode(x)[0]
-        got = model.decode(latents).flatten(1).numpy()
-    error = [np.sqrt(((each - flat) ** 2).mean()) for each in (got, want)]
+    pca = PCA(24, svd_solver="full").fit(flat)
+    assert float(model.noise_std) ** 2 == pytest.approx(pca.noise_variance_, rel=0.02)
+    loadings, noise = model.loadings.double(), float(model.noise_std)
+    covariance = loadings.T @ loadings + noise**2 * torch.eye(flat.shape[1])
+    torch.testing.assert_close(covariance, torch.from_numpy(pca.get_covariance()), atol=1e-6, rtol=1e-3)
+    reconstruction, mean, log_variance = model(x)
+    want = pca.inverse_transform(pca.transform(flat))
+    error = [np.sqrt(((each - flat) ** 2).mean()) for each in (reconstruction.flatten(1).numpy(), want)]
     assert error[0] < 1.02 * error[1]
-    assert latents.std(0).numpy() == pytest.approx(np.ones(24), abs=0.05) and abs(latents.mean()) < 1e-3
+    assert mean.std(0).numpy() == pytest.approx(np.ones(24), abs=0.05) and abs(mean.mean()) < 1e-3
+    # Bayes' rule by the joint covariance of z and x, without the identity that the model uses
+    gain = loadings @ torch.linalg.inv(covariance)
+    want = (x - model.mean_window).flatten(1).double() @ gain.T
+    torch.testing.assert_close(mean.double(), want, atol=2e-3, rtol=2e-3)
+    posterior = torch.eye(24) - gain @ loadings.T
+    torch.testing.assert_close(log_variance[0].exp().double(), posterior.diagonal(), atol=1e-6, rtol=1e-2)
+    assert torch.equal(log_variance[0], log_variance[-1])
 
 
 def test_components_of_fewer_directions_than_asked_for():
@@ -53,7 +63,7 @@ def test_components_of_fewer_directions_than_asked_for():
 @pytest.mark.parametrize("align_heading", [True, False])
 def test_the_frame_of_reference(train, align_heading):
     """Where a dancer stands never matters; where the dancer faces matters without the option alone."""
-    model = small(train, align_heading=align_heading).eval()
+    model = small(train, align_heading=align_heading)
     batch = train[::40]
     shift = torch.tensor([3.0, -2.0, 0.0])
     x = model.canonicalise(batch)[0]
@@ -62,101 +72,43 @@ def test_the_frame_of_reference(train, align_heading):
     assert ((turned - x).abs().max() < 1e-4) == align_heading
 
 
-def test_every_part_gets_a_gradient(train):
-    model = small(train)
-    optimiser = torch.optim.AdamW(model.parameters(), 1e-3)
-    for step in range(3):  # a layer that starts at zero passes no gradient to those before it in the first step
-        optimiser.zero_grad()
-        model.loss(train[:64], step)["loss"].backward()
-        optimiser.step()
-    still = [name for name, p in model.named_parameters() if not p.grad.abs().sum() > 0]
-    assert still == [] and "components" not in dict(model.named_parameters())  # the components are not trained
-
-
-def test_it_overfits_one_batch_below_its_components(train):
-    model = small(train, latent=8, kl=Schedule(0.0))
-    few = train.subset(torch.arange(0, 64, 4))
-    with torch.no_grad():
-        before = float(model.eval().loss(few[:], None)["error_m"])
-    model.train()
-    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
-    for step in range(200):
-        optimiser.zero_grad()
-        model.loss(few[:], step)["loss"].backward()
-        optimiser.step()
-    with torch.no_grad():
-        assert float(model.eval().loss(few[:], None)["error_m"]) < 0.5 * before
-
-
-def test_the_loss_with_its_kl_weight_and_free_bits(train):
-    model = small(train, kl=Schedule(0.5, "warm-up", wait=5, rise=0), free_bits=2.9, mse_weight=3.0)
-    batch = train[:32]
-    assert model.eval().loss(batch, None)["mse"] == model.loss(batch, None)["mse"]
-    model.train()
-    assert model.loss(batch, 0)["mse"] != model.loss(batch, 0)["mse"]
-    units = kl_per_unit(*model.encode(model.canonicalise(batch)[0]))
-    penalty = float(kl_loss(units, 2.9).detach())
-    assert penalty > 1.01 * float(units.sum())
-    for step, weight in ((0, 0.0), (9, 0.5), (None, 0.5)):
-        terms = {name: value.item() for name, value in model.loss(batch, step).items()}
-        assert terms["loss"] == pytest.approx(3 * terms["mse"] + weight * penalty, rel=1e-5)
-        assert terms["kl_nats"] == pytest.approx(float(units.sum()), rel=1e-5)
-
-
-def test_dropout_only_while_training(train):
-    model = small(train, dropout=0.5, shortcut=False).train()
-    x = model.canonicalise(train[:4])[0]
-    with torch.no_grad():
-        assert not torch.equal(model.encode(x)[0], model.encode(x)[0])
-        assert not torch.equal(model.decode(torch.zeros(2, 24)), model.decode(torch.zeros(2, 24)))
-        model.eval()
-        assert torch.equal(model.encode(x)[0], model.encode(x)[0])
-
-
 def test_single_poses(train):
     poses = windows.cut(cl.load_duet("synthetic/canon").a, 1, stride=3)
     model = small(poses, frames=1, latent=8)
-    assert model.decode(model.encode(model.canonicalise(poses[:5])[0])[0]).shape == (5, 1, 29 * 3)
-    assert torch.isfinite(model.loss(poses[:], 0)["loss"])
+    assert model(model.canonicalise(poses[:5])[0])[0].shape == (5, 1, 29 * 3)
 
 
 def test_its_config_makes_it_again(train):
-    model = small(train, kl=Schedule(0.1, "cyclical", hold=3), free_bits=0.2, phase_features=2)
-    again = PhraseVAE.from_config(json.loads(json.dumps(model.config())))
+    model = small(train, project_bones=False, residual_rank=2)
+    again = LinearVAE.from_config(json.loads(json.dumps(model.config())))
     again.load_state_dict(model.state_dict())
     x = model.canonicalise(train[:4])[0]
-    with torch.no_grad():
-        torch.testing.assert_close(again.eval().encode(x)[0], model.eval().encode(x)[0])
+    assert torch.equal(again(x)[0], model(x)[0]) and list(model.parameters()) == []
     assert again.settings == model.settings
     assert again.skeleton == replace(model.skeleton, offsets=None)
 
 
 def test_more_units_than_coordinates_are_refused(train):
     with pytest.raises(ValueError, match="1 x 87 coordinates have no 256 principal components"):
-        PhraseVAE(train.skeleton, frames=1, latent=256)
-    assert PhraseVAE(train.skeleton, frames=1, latent=256, shortcut=False).components.shape == (0, 87)
+        LinearVAE(train.skeleton, frames=1, latent=256)
+    with pytest.raises((TypeError, ValueError), match="batch must be"):
+        small(train).canonicalise(train[:2].expand(-1, -1, 2, -1, -1))
 
 
 @pytest.mark.parametrize("option", solo_vae.ABLATIONS)
 def test_every_option_can_be_switched_off_and_changes_something(train, option):
-    """Reconstructions, samples or training losses differ from those of the model with all options."""
-    def facts(**changes):
-        model = small(train, **{"residual_rank": 8, "dropout": 0.5, "latent": 8} | changes)
-        with torch.no_grad():
-            model.decoder.lstm.bias_hh_l0.normal_()
-            model.decoder.smooth.weight.normal_(std=0.1)
-            model.fit_residuals(train.batches(256))
-            torch.manual_seed(1)
-            loss = model.train().loss(train[:8], 0)["loss"]
-            x = model.decode_motion(model.sample_latents(2), residual_seed=0)
-            return float(loss), x[0].positions, x[1].positions
+    """Samples differ from those of the model with all options."""
+    def sampled(**changes):
+        model = small(train, **{"residual_rank": 8, "latent": 8} | changes)
+        model.fit_residuals(train.batches(256))
+        return model.decode_motion(model.sample_latents(2), residual_seed=0)
 
-    with_it, without = facts(), facts(**solo_vae.ABLATIONS[option])
-    assert max(np.abs(one - other).max() for one, other in zip(with_it, without)) > 1e-4
+    with_it, without = sampled(), sampled(**solo_vae.ABLATIONS[option])
+    assert max(np.abs(one.positions - other.positions).max() for one, other in zip(with_it, without)) > 1e-4
 
 
 def test_bones_keep_one_length(train):
-    model = small(train, latent=4).eval()
+    model = small(train, latent=4)
     parents, children = torch.tensor(train.skeleton.bones).T
     z = 0.5 * torch.randn(8, 4, generator=torch.Generator().manual_seed(0))
 
@@ -164,8 +116,7 @@ def test_bones_keep_one_length(train):
         x = model.decode(z, project_bones).unflatten(2, (-1, 3))
         return float((x[:, :, children] - x[:, :, parents]).norm(dim=-1).std(1).mean())
 
-    with torch.no_grad():
-        assert variation(None) == variation(True) < 0.3 * variation(False)
+    assert variation(None) == variation(True) < 0.3 * variation(False)
 
 
 @pytest.fixture(scope="module")
@@ -176,8 +127,7 @@ def finished(train):
 
 
 def test_latents_are_sampled_with_the_norms_of_the_training_set(train, finished):
-    with torch.no_grad():
-        real = finished.encode(finished.canonicalise(train[:])[0])[0]
+    real = finished.encode(finished.canonicalise(train[:])[0])[0]
     made = finished.sample_latents(4000, seed=1)
     shares = torch.tensor([0.05, 0.5, 0.95])
     torch.testing.assert_close(made.norm(dim=1).quantile(shares), real.norm(dim=1).quantile(shares), rtol=0.05, atol=0)
@@ -188,9 +138,8 @@ def test_latents_are_sampled_with_the_norms_of_the_training_set(train, finished)
 
 def test_the_residual_is_what_the_decoder_leaves_out(train, finished):
     """Sampled residuals have the covariance of real ones, and reconstructions with them the jerk of real motion."""
-    with torch.no_grad():
-        x = finished.canonicalise(train[:])[0]
-        again = finished.decode(finished.encode(x)[0])
+    x = finished.canonicalise(train[:])[0]
+    again, _, _ = finished(x)
     real_residual = (x - again).flatten(1)
     sampled = (finished.add_residual(again, seed=3) - again).flatten(1)
     assert float(sampled.square().mean()) == pytest.approx(float(real_residual.square().mean()), rel=0.1)
@@ -243,17 +192,24 @@ def test_a_motion_of_another_kind_is_refused(finished, harm):
         finished.encode_motion(motion)
 
 
-def test_encoding_and_fitting_leave_the_mode_as_it_was(train):
-    model = small(train, dropout=0.5, latent=4).train()
-    motion = cl.load_duet("synthetic/canon").a[20:36]
-    first, second = (model.encode_motion(motion)[0] for _ in range(2))
-    assert torch.equal(first, second)  # encoded without dropout
-    model.decode_motion(first)
-    model.fit_residuals(train.batches(256))
-    model.sample(1)
-    assert all(module.training for module in model.modules())
+def test_no_motions_are_refused(finished):
     with pytest.raises(ValueError, match="no motions"):
-        model.encode_motion([])
+        finished.encode_motion([])
+
+
+def test_how_it_is_evaluated(train, finished):
+    asked = windows.cut(list(synthetic.duet("canon", 120, seed=9)), 16)
+    rows = evaluate_solo(finished, train, asked, samples=16)
+    assert set(rows) == {"model", "model, N(0, 1)", "model, as points", "pca", "pca, N(0, 1)", "pca, bones kept",
+                         "mean phrase", "training phrases"}
+    assert rows["pca, bones kept"]["error_mm"] < rows["pca"]["error_mm"] < rows["mean phrase"]["error_mm"]
+    # fitted to the same windows, the model is principal components whose bones are kept
+    assert rows["model"]["error_mm"] == pytest.approx(rows["pca, bones kept"]["error_mm"], rel=1e-3)
+    assert set(rows["model"]) == set(rows["pca"]) | {"active_units", "kl_nats_per_unit"}
+    assert set(rows["pca"]) == set(rows["training phrases"]) | {"error_mm"} == {
+        "error_mm", "bones_percent", "jerk_ratio", "range_ratio", "kinetic_fd", "jerk_ratio_training",
+        "range_ratio_training", "kinetic_fd_training"}
+    assert rows["training phrases"]["kinetic_fd_training"] < rows["model"]["kinetic_fd_training"]
 
 
 def test_no_latent_on_the_way_is_nearer_to_the_origin():

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import wrong_calls
-from wrong_calls import BATCH, BODY, DUET, MOTION, PARTNER, SOLO, STRINGS, TRANSLATOR, WINDOWS
+from wrong_calls import BATCH, BODY, DUET, MOTION, PARTNER, PUBLISHED, SOLO, STRINGS, TRANSLATOR, WINDOWS
 
 import choreo_lib as cl
 from choreo_lib import checks, cleaning, io, training
@@ -442,8 +442,9 @@ GROWING = torch.ones(3, requires_grad=True)
     ("path", lambda: io.read_pairs("a\0b")),
     ("weights", lambda: cl.load_model("x" * 1000)),
     ("page", lambda: cl.play(DUET).save("x" * 1000)),
-    ("windows", lambda: SOLO.loss(BATCH, 0)),
-    ("train", lambda: training.fit(SOLO, [1], training.TrainConfig(), wrong_calls.FOLDER / "none", progress=False)),
+    ("windows", lambda: PUBLISHED.loss(BATCH, 0)),
+    ("train", lambda: training.fit(PUBLISHED, [1], training.TrainConfig(), wrong_calls.FOLDER / "none",
+                                   progress=False)),
     ("frame", lambda: PARTNER.stream(BATCH[0, :14], every=3)(BATCH[0, 0, 0] * 1j)),
     ("frame", lambda: PARTNER.stream(BATCH[0, :14], every=3)(np.full((29, 3), "2020", "M8[D]"))),
 ])  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import choreo_lib as cl
-from choreo_lib import checks, cleaning, extensions, io, training
+from choreo_lib import checks, cleaning, extensions, io, systems, training
 from choreo_lib.body import blending
 from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.reference import reference_frame, velocities
@@ -44,7 +44,8 @@ FRAME = reference_frame(BATCH, -1, BODY)
 POSES = MOTION.positions[:20]
 SMALL = dict(past=14, ahead=6, features=8, heads=2, latent=4, hidden=8, layers=1, residual_components=2)
 torch.manual_seed(0)
-SOLO = extensions.PhraseVAE(BODY, frames=20, latent=8, hidden=8, layers=1, residual_rank=2)
+SOLO = extensions.LinearVAE(BODY, frames=20, latent=8, residual_rank=2)
+PUBLISHED = systems.SoloVAE(BODY, frames=20, latent=8, hidden=8, layers=1)
 PARTNER = extensions.DuetForecaster(BODY, **SMALL)
 PARTNER.fit_statistics([BATCH])
 TRANSLATOR = extensions.MotionTranslator(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
@@ -105,7 +106,7 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "rotation_difference": {"one": torch.ones(2, 4) / 2, "other": torch.ones(2, 4) / 2},
     "animate": {"motion": MOTION[:2], "path": FOLDER / "film.gif", "size": (32, 32), "progress": False},
     "write_motion": {"path": FOLDER / "made.npz"},
-    "fit": {"model": SOLO, "train": WINDOWS, "config": training.TrainConfig(), "out": FOLDER / "run"},
+    "fit": {"model": PUBLISHED, "train": WINDOWS, "config": training.TrainConfig(), "out": FOLDER / "run"},
     "records": {"size": (100, 100)}, "sliced": {"frames": slice(0, 10), "length": 60},
     "plot": {"names": "train_loss"}, "conform": {"model": BODY}, "report.back": {"made": MOTION},
     "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"}, "ablate": {"name": "nobody"},

@@ -82,11 +82,12 @@ def require_fit(what: str, motion: Any, wanted: Skeleton, fps: float, multiples:
                          "onto a model's skeleton and rate")
 
 
-def require_rotations(motion: Any) -> None:
-    """Refuse a motion that knows no joint rotations and bones, only points. Errors: ValueError. Chapter: 6."""
+def require_rotations(motion: Any) -> np.ndarray:
+    """The rest bones [J, 3] of a motion; one that knows no rotations and bones is refused (ValueError). Chapter: 6."""
     if motion.rotations is None or motion.skeleton.offsets is None:
         raise ValueError("this motion has no joint rotations, only points; choreo_lib.conform(motion, model) finds "
                          "rotations for them")
+    return motion.skeleton.offsets
 
 
 def body_size(skeleton: Skeleton, positions: np.ndarray | None = None) -> float | None:

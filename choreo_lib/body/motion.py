@@ -116,10 +116,9 @@ class Motion:
         Shapes: float32 [T, J, 7]. Units: metres.
         Errors: ValueError for a motion without rotations or bones. Chapter: 6.
         """
-        require_rotations(self)
-        places = np.repeat(self.skeleton.offsets[None].astype(np.float32), len(self), 0)  # [T, J, 3]
+        places = np.repeat(require_rotations(self)[None].astype(np.float32), len(self), 0)  # [T, J, 3]
         places[:, 0] = self.positions[:, 0]
-        return np.concatenate([places, self.rotations], -1)  # [T, J, 7]
+        return np.concatenate([places, np.asarray(self.rotations)], -1)  # [T, J, 7]
 
     @takes(shift=array(..., 3, plain=True), turn=number(what="an angle in radians"))
     def transformed(self, shift=(0.0, 0.0, 0.0), turn: float = 0.0) -> Motion:

@@ -28,20 +28,21 @@ def ex4_1(answer) -> Verdict:
     if math.isclose(got, want, rel_tol=1e-4):
         return Verdict(True, f"{want:.2f} nats for {mean.numel()} units that the check made up.")
     if math.isclose(got, want / mean.numel(), rel_tol=1e-4):
-        return Verdict(False, "That is the mean over units. A code pays for every unit.")
+        return Verdict(False, "That is the mean over units. The KL is their sum.")
     if math.isclose(got, 2 * want, rel_tol=1e-4):
         return Verdict(False, "Twice too much. There is a factor before the sum.")
     if math.isclose(got, float(0.5 * (mean**2 + sigma.exp() - 1 - sigma).sum()), rel_tol=1e-4):
-        return Verdict(False, "That takes sigma for the logarithm of the variance. Here it is the spread itself.")
+        return Verdict(False, "That takes sigma for the logarithm of the variance. Here it is the standard deviation "
+                              "itself.")
     if got < 0:
-        return Verdict(False, "A price below zero: a cloud would be paid for talking. Look at the signs.")
-    return Verdict(False, f"For 15 units of mine it gives {got:.2f} nats. Try one unit with mean 0 and spread 1 first: "
-                          "what should that cost?")
+        return Verdict(False, "A KL below zero, which no distribution has. Look at the signs.")
+    return Verdict(False, f"For 15 units of mine it gives {got:.2f} nats. Try one unit with mean 0 and standard "
+                          "deviation 1 first: what should that cost?")
 
 
 @forgiving
 def ex4_2(answer) -> Verdict:
-    """Exercise 4.2: how far out normal codes of 1,024 dimensions lie, and the middle between two of them."""
+    """Exercise 4.2: how far out normal latents of 1,024 dimensions lie, and the middle between two of them."""
     try:
         distance, share = (float(n) for n in answer)
     except (TypeError, ValueError):
@@ -49,19 +50,19 @@ def ex4_2(answer) -> Verdict:
     if abs(distance - 1024) < 40:
         return Verdict(False, "1,024 is the mean of the squared distance.")
     if not abs(distance - 32) <= 1:
-        return Verdict(False, "Every number of a code is about 1 from the middle. Add up 1,024 squares, and take the "
-                              "root.")
+        return Verdict(False, "Every number of a latent is about 1 from the origin. Add up 1,024 squares, and take "
+                              "the root.")
     if abs(share - 1 / math.sqrt(2)) < 0.02:
         return Verdict(True, "A thin shell at 32, and the straight line cuts through the empty inside.")
     if abs(share - 0.5) < 0.02:
-        return Verdict(False, "The distance is right. Half would be left if one of the two codes were nothing; "
+        return Verdict(False, "The distance is right. Half would be left if one of the two latents were nothing; "
                               "which angle is between them?")
-    return Verdict(False, "The distance is right. Draw two codes, take their mean, and measure it.")
+    return Verdict(False, "The distance is right. Sample two latents, take their mean, and measure it.")
 
 
 @forgiving
 def ex4_3(answer) -> Verdict:
-    """Exercise 4.3: the noise on a code that makes the range of motion half as large again."""
+    """Exercise 4.3: the noise on a latent that makes the range of motion half as large again."""
     try:
         sigma = float(answer) if not isinstance(answer, bool | str) else math.nan
     except (TypeError, ValueError):
@@ -70,10 +71,10 @@ def ex4_3(answer) -> Verdict:
         return Verdict(False, "Give one number, the size of the noise, zero or more.")
     model = load_model("solo-synthetic")
     phrases = [dancer[k : k + 64] for dancer in synthetic.duet("canon", 600, seed=643) for k in range(0, 500, 20)]
-    codes, places = model.encode_motion(phrases)
-    noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(43))
+    latents, places = model.encode_motion(phrases)
+    noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(43))
     varied, danced = (np.stack([m.positions for m in motions])
-                      for motions in (model.decode_motion(codes + sigma * noise, places), phrases))
+                      for motions in (model.decode_motion(latents + sigma * noise, places), phrases))
     grown = _range(varied) / _range(danced)
     if abs(grown - 1.5) <= 0.1:
         return Verdict(True, f"With it the range of motion is {grown:.2f} times as large. Look at the feet, though.")

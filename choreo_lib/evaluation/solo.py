@@ -1,4 +1,4 @@
-"""How a solo VAE is evaluated: what it reconstructs, and what it samples.
+"""How a linear VAE of solo phrases is evaluated: what it reconstructs, and what it samples.
 
 Taught in chapter 4, "A dancer in 256 numbers".
 """
@@ -9,34 +9,30 @@ import numpy as np
 import torch
 
 from ..body.motion import Motion
-from ..extensions import PhraseVAE
+from ..extensions import LinearVAE
 from ..sets.windows import Windows
 from ..systems.losses import active_units, kl_per_unit
 from . import metrics
 
 
 @torch.no_grad()
-def evaluate_solo(model: PhraseVAE, train: Windows, asked: Windows, samples: int = 1000) -> dict[str, dict[str, float]]:
-    """Reconstruction and samples of a solo VAE, beside PCA of as many numbers, the mean phrase, and real dancers.
+def evaluate_solo(model: LinearVAE, train: Windows, asked: Windows, samples: int = 1000) -> dict[str, dict[str, float]]:
+    """Reconstruction and samples of a linear VAE, beside PCA of as many numbers, the mean phrase, and real dancers.
 
     ``error_mm``: MPJPE of reconstructed windows. Of ``samples`` sampled phrases: ``jerk_ratio``, ``range_ratio`` (mean
     over joints of the distance from the joint's mean position) and ``kinetic_fd``, all against the asked windows; the
     same with ``_training`` against the training windows; ``bones_percent``, how much a bone's length varies within a
     phrase.
-    Rows: "pca" are principal components of the bare training windows, and no more; ", bones kept" projects bone lengths
-    after them, as the model does. It and "model" sample alike, by `PhraseVAE.sample_latents` and
-    `PhraseVAE.add_residual`; ", as points" leaves the projection out, and with ", N(0, 1)" latents are standard normal
-    besides and the decoder's mean is taken. "components" is the model without its LSTMs: its own components, of
-    augmented windows too, and bone lengths projected. "training phrases" are real ones: what a perfect sampler would
-    get, since other takes are danced otherwise. Chapter: 4.
+    Rows: "pca" are principal components of the bare training windows, and no more; "pca, bones kept" projects bone
+    lengths after them, as the model does, whose components are of augmented windows too. "model" and "pca" sample
+    alike, by `LinearVAE.sample_latents` and `LinearVAE.add_residual`; ", as points" leaves the projection out, and with
+    ", N(0, 1)" latents are standard normal besides and the decoder's mean is taken. "training phrases" are real ones:
+    what a perfect sampler would get, since other takes are danced otherwise. Chapter: 4.
     """
-    model.eval()
     real = torch.cat([model.canonicalise(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
     device = real.device
     samples = min(samples, len(real), len(train))  # a Frechet distance compares as many with as many
-    linear = {**model.config(), "hidden": 1, "layers": 1, "shortcut": True}  # until trained its LSTMs add nothing
-    pca, bare = (PhraseVAE.from_config({**linear, "project_bones": bones}).to(device).eval()
-                 for bones in (False, model.settings.project_bones))
+    pca = LinearVAE.from_config({**model.config(), "project_bones": False}).to(device)
     pca.fit_statistics(train.batches(1024))
     pca.fit_residuals(train.batches(1024))
     generator = torch.Generator().manual_seed(0)
@@ -52,12 +48,7 @@ def evaluate_solo(model: PhraseVAE, train: Windows, asked: Windows, samples: int
         drawn[f"{row}, N(0, 1)"] = vae.decode(latents, project_bones=False)
         rows |= {name: _ratios(_movement(x, asked), references) for name, x in drawn.items()}
         rows[row]["error_mm"] = _error(vae, real)
-    if model.settings.shortcut:
-        bare.load_state_dict(pca.state_dict())
-        rows["pca, bones kept"] = {"error_mm": _error(bare, real)}
-        for name in ("mean_window", "scale", "components", "component_stds"):
-            getattr(bare, name).copy_(getattr(model, name))
-        rows["components"] = {"error_mm": _error(bare, real)}
+    rows["pca, bones kept"] = {"error_mm": _error(pca, real, project_bones=True)}
     rows["mean phrase"] = {"error_mm": _millimetres(pca.mean_window.expand_as(real), real)}
     others = train[torch.randperm(len(train), generator=generator)[:samples]]
     rows["training phrases"] = _ratios(_movement(model.canonicalise(others)[0], asked), references)
@@ -67,8 +58,8 @@ def evaluate_solo(model: PhraseVAE, train: Windows, asked: Windows, samples: int
     return rows
 
 
-def _error(vae: PhraseVAE, real: torch.Tensor) -> float:
-    return _millimetres(torch.cat([vae.decode(vae.encode(part)[0]) for part in real.split(512)]), real)
+def _error(vae: LinearVAE, real: torch.Tensor, project_bones: bool | None = None) -> float:
+    return _millimetres(torch.cat([vae.decode(vae.encode(part)[0], project_bones) for part in real.split(512)]), real)
 
 
 def _millimetres(x: torch.Tensor, y: torch.Tensor) -> float:

@@ -7,8 +7,8 @@ from .dance_nri import CouplingNRI
 from .duet_vae import DuetForecaster
 from .motion_translator import MotionTranslator
 from .nri import ForceNRI
-from .solo_vae import PhraseVAE
+from .solo_vae import LinearVAE
 from .stream import Guidance
 from .style_transport import StyleTransport
 
-__all__ = ["CouplingNRI", "DuetForecaster", "ForceNRI", "Guidance", "MotionTranslator", "PhraseVAE", "StyleTransport"]
+__all__ = ["CouplingNRI", "DuetForecaster", "ForceNRI", "Guidance", "LinearVAE", "MotionTranslator", "StyleTransport"]

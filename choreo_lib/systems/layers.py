@@ -18,7 +18,7 @@ from ..body.skeleton import Skeleton
 from ..core.precision import LSTM, GRUCell
 from .losses import Schedule
 
-__all__ = ["DropoutLSTM", "GRUCell", "LSTM", "System", "eval_mode", "positional_encoding", "reparameterise"]
+__all__ = ["GRUCell", "LSTM", "System", "eval_mode", "positional_encoding", "reparameterise"]
 
 
 class System(nn.Module):
@@ -62,19 +62,6 @@ class System(nn.Module):
         values = {name: tuple(value) if isinstance(known.get(name), tuple) and value is not None else value
                   for name, value in values.items()}
         return cls(**body, config=cls.Config(**values))
-
-
-class DropoutLSTM(LSTM):
-    """`LSTM` whose outputs pass a dropout layer. Shapes: as `torch.nn.LSTM`. Chapter: 4."""
-
-    def __init__(self, inputs: int, hidden: int, layers: int, dropout: float):
-        super().__init__(inputs, hidden, layers, batch_first=True)
-        self.output_dropout = nn.Dropout(dropout)
-
-    def forward(self, input, hx=None):
-        """The outputs of all frames after dropout, and the last state. Chapter: 4."""
-        output, state = super().forward(input, hx)
-        return self.output_dropout(output), state
 
 
 def reparameterise(mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:

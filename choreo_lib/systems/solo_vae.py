@@ -41,6 +41,15 @@ class Config:
     kl: Schedule = Schedule(1e-4)  # as coded: constant; the KL is summed over latent units and averaged over the batch
 
 
+def root_frame(batch: torch.Tensor, at: int, skeleton: Skeleton) -> ReferenceFrame:
+    """The frame of reference of each window: its pelvis's place on the floor at a frame, and the world's directions.
+
+    Shapes: [B, T, 1, J, 3] -> origin [B, 3], heading [B]. Units: metres. Chapter: 4.
+    """
+    pelvis = batch[:, at, 0, skeleton.pelvis]  # [B, 3]
+    return ReferenceFrame(pelvis * pelvis.new_tensor([1.0, 1.0, 0.0]), torch.zeros_like(pelvis[:, 0]))
+
+
 class Encoder(nn.Module):
     """LSTM layers over the frames, and two linear layers for the posterior. Chapter: 4."""
 
@@ -105,16 +114,8 @@ class SoloVAE(System):
             raise ValueError(f"windows must be of one dancer, [windows, frames, 1, {len(self.skeleton)}, 3]; got "
                              f"{list(batch.shape)}")
         batch = batch.to(self.mean_window)
-        frame = self.reference(batch)
+        frame = root_frame(batch, batch.shape[1] // 2, self.skeleton)
         return frame.to_local(batch).flatten(2), frame  # [B, T, 1, J, 3] -> [B, T, J * 3]
-
-    def reference(self, batch: torch.Tensor) -> ReferenceFrame:
-        """The frame of reference of each window: its pelvis's place on the floor, and the world's directions.
-
-        Shapes: [B, T, 1, J, 3]. Chapter: 4.
-        """
-        pelvis = batch[:, batch.shape[1] // 2, 0, self.skeleton.pelvis]  # [B, 3]
-        return ReferenceFrame(pelvis * pelvis.new_tensor([1.0, 1.0, 0.0]), torch.zeros_like(pelvis[:, 0]))
 
     @torch.no_grad()
     def fit_statistics(self, batches: Iterable[torch.Tensor]) -> None:

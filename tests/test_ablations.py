@@ -125,3 +125,17 @@ def test_what_cannot_be_ablated(tiny, tmp_path, monkeypatch):
     monkeypatch.delitem(globals(), "ABLATIONS")
     with pytest.raises(cl.TrainingError, match="Tiny has no options to switch off"):
         ablate(tmp_path)
+
+
+def test_what_another_run_writes_meanwhile_is_kept(tiny, tmp_path, monkeypatch):
+    def meanwhile(model, train, asked):
+        file = tmp_path / "out" / "tiny.json"
+        file.parent.mkdir(exist_ok=True)
+        rows = ablations.read_rows(file)
+        file.write_text(json.dumps(rows | {"full": {"bias": {"metrics": {"loss": 7.0}}}}))
+        return error(model, train, asked)
+
+    monkeypatch.setitem(recipes.RECIPES, "tiny", replace(tiny, evaluate=meanwhile))
+    ablate(tmp_path, only="bias")
+    rows = ablations.read_rows(tmp_path / "out" / "tiny.json")
+    assert set(rows) == {"quick", "full"} and rows["full"]["bias"]["metrics"] == {"loss": 7.0}

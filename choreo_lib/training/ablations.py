@@ -47,19 +47,20 @@ def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | P
     for option, settings in options.items():
         model = recipe.build(clean, mode, windows, config.augment, **settings)
         configuration = json.loads(json.dumps({"model": model.config(), "training": vars(config)}, default=str))
-        rows = read_rows(target)
-        if rows.get(mode, {}).get(option, {}).get("configuration") == configuration:
+        if read_rows(target).get(mode, {}).get(option, {}).get("configuration") == configuration:
             continue
         key = sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]  # a run of its own
         history = fit(model, windows, config, runs / name / f"{mode}-{key}", valid, device, resume=True)
         finish(model, clean)
-        rows.setdefault(mode, {})[option] = {
+        row = {
             "settings": json.loads(json.dumps(settings, default=str)),
             "metrics": recipe.evaluate(model, clean, valid)["model"],
             "steps": len(history) * max(len(windows) // config.batch_size, 1),
             "minutes": round(history.minutes, 2), "mode": mode, "seed": config.seed,
             "configuration": configuration,
         }  # fmt: skip
+        rows = read_rows(target)  # as it stands now: another run may have added to it meanwhile
+        rows.setdefault(mode, {})[option] = row
         target.parent.mkdir(parents=True, exist_ok=True)
         with checkpoints.atomic_write(target) as temporary:
             temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

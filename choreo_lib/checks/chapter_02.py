@@ -28,7 +28,10 @@ def ex2_1(share) -> str:
 
 @function_check
 def ex2_2(longest_absence) -> str:
-    """Exercise 2.2: a function (index [T, 2], fps) -> each dancer's longest absence in seconds."""
+    """Exercise 2.2: a function (index [T, 2], fps) -> each dancer's longest absence in seconds.
+
+    Errors: none of the learner's; they become hints.
+    """
     two = "Give two numbers, the first for dancer a and the second for dancer b."
     a = np.array([0, -1, -1, 1, -1, -1, -1, 0, 0, -1])
     index = np.stack([a, np.where(np.arange(10) < 4, 1, -1)], axis=1)  # b leaves and does not come back

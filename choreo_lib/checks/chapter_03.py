@@ -8,7 +8,7 @@ from ..core.arguments import count, each, flag, number
 from ..evaluation import baselines
 from ..sets import splits, synthetic, windows
 from ..sets.registry import load_duet
-from .verdict import Hint, check, compare, given, refuse
+from .verdict import check, compare, given, refuse
 
 
 @check
@@ -28,8 +28,8 @@ def ex3_1(answer) -> str:
 @check
 def ex3_2(model) -> str:
     """Exercise 3.2: a forecaster that beats repeat and constant velocity at 200, 400 and 600 ms."""
-    if not callable(getattr(model, "predict", None)) or isinstance(model, type):
-        raise Hint("Hand over a forecaster, as in cl.checks.ex3_2(Mine()), with the brackets.")
+    refuse((not callable(getattr(model, "predict", None)) or isinstance(model, type),
+            "Hand over a forecaster, as in cl.checks.ex3_2(Mine()), with the brackets."))
     asked = windows.cut(synthetic.duet("canon", 600, seed=32), length=40)
     rows = {"yours": model, "repeat": baselines.ZeroVelocity(), "constant velocity": baselines.ConstantVelocity()}
     errors = [1000 * error.mean((0, 1)) for error in baselines.evaluate(rows, asked, (6, 12, 18)).errors.values()]

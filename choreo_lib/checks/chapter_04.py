@@ -20,9 +20,10 @@ def ex4_1(nats) -> str:
     chance = torch.Generator().manual_seed(41)
     mean, sigma = torch.randn(5, 3, generator=chance), 0.2 + torch.rand(5, 3, generator=chance)
     right = float(kl_divergence(Normal(mean, sigma), Normal(0.0, 1.0)).sum())
-    got = torch.as_tensor(nats(mean, sigma), dtype=torch.float32)
-    refuse((got.numel() != 1, f"It gives {got.numel()} numbers; the KL of the whole posterior is one. Add them up."))
-    got = float(got)
+    gives = torch.as_tensor(nats(mean, sigma), dtype=torch.float32)
+    size = gives.numel()
+    refuse((size != 1, f"It gives {size} numbers; the KL of the whole posterior is one. Add them up."))
+    got = float(gives)
     compare(got, right,
             (right / mean.numel(), "That is the mean over units. The KL divergence is a sum over all of them."),
             (2 * right, "Twice too much. There is a factor before the sum."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 
@@ -61,8 +62,9 @@ def ex8_3(pulls) -> str:
              "An edge of 0.3 pulls as strongly as one of 1: the edges were chosen, not multiplied."),
             otherwise=f"The first body should be pulled by ({right[0, 0]:.3f}, {right[0, 1]:.3f}); yours is by "
                       f"({got[0, 0]:.3f}, {got[0, 1]:.3f}).", atol=1e-5)
-    grown = force.requires_grad
-    back = torch.autograd.grad(force.square().sum(), asked, allow_unused=True)[0] if grown else None
+    back: Any = None
+    if force.requires_grad:
+        (back,) = torch.autograd.grad(force.square().sum(), asked, allow_unused=True)
     refuse((back is None, "The forces are right, but no gradient comes back to the edges."))
     back = back + back.T  # one of an edge's two directions suffices
     refuse((back[0, 1] == 0 or (back == 0).sum() > 4,

@@ -5,14 +5,13 @@ Taught in chapter 1, "Seeing a duet".
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 
 import numpy as np
 import torch
 
-from .arguments import Rule, Wrong, shown
+from .arguments import Rule, Wrong, need, shown
 
 
 def array(*shape, finite: bool = True, empty: bool = False, plain: bool = False) -> Rule:
@@ -22,41 +21,49 @@ def array(*shape, finite: bool = True, empty: bool = False, plain: bool = False)
     is one of several lengths; None is any; ``...``, first or last: any axes before or after. ``finite``: no NaN, no
     infinity (a tensor in training or on a GPU is not asked: a step would have to wait for the answer, and the loop
     looks at the loss). Lists become arrays; with ``plain`` tensors do, too, wherever they are and whatever they learn.
+    Errors: as of every `Rule`.
     """
-    test = functools.partial(_array, shape, finite, empty, False)
-    return Rule(_shape_in_words(shape, "numbers"), _plainly(test) if plain else test)
+
+    def test(value, axes):
+        value = _of_numbers(value)
+        if shape:
+            _fits(value, shape, axes)
+        need(empty or 0 not in value.shape, ValueError)
+        if finite and not _is_finite(value):
+            raise Wrong(ValueError, f"{shown(value)}, with numbers that are not finite")
+        if not plain or not torch.is_tensor(value):
+            return value
+        value = value.detach().cpu()
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()  # NumPy knows no bfloat16
+
+    return Rule(_in_words("numbers", shape), test)
 
 
 def tensor(*shape, finite: bool = False, empty: bool = False) -> Rule:
     """A tensor of a shape, as `array`; whether its numbers are finite is not asked, for it may lie on a GPU."""
-    return Rule(_shape_in_words(shape, "a tensor"), functools.partial(_array, shape, finite, empty, True))
+    numbers = array(*shape, finite=finite, empty=empty)
+
+    def test(value, axes):
+        need(torch.is_tensor(value))
+        return numbers.test(value, axes)
+
+    return Rule(_in_words("a tensor", shape), test)
 
 
 def chosen(name: str, value, count: int):
-    """Indices of some of ``count`` things, as torch takes them: a slice, a whole number, a mask [count] or numbers [N].
+    """Which of ``count`` things: a whole number, or those of a slice, a mask [count] or a list, as a tensor [N].
 
-    Errors: TypeError or ValueError naming the argument; IndexError for one that is not there, on which loops end.
+    Errors: TypeError, ValueError or IndexError naming the argument; IndexError for one that is not there, on which
+    loops end.
     """
-    if isinstance(value, slice):
-        try:
-            value.indices(count)
-        except TypeError as error:
-            raise TypeError(f"{name}: {error}") from None
-        return value
-    if isinstance(value, Integral) and not isinstance(value, bool | np.timedelta64):
-        if not -count <= int(value) < count:
-            raise IndexError(f"{name} must be from {-count} to {count - 1}; got {shown(value)}")
-        return int(value)
-    value = torch.as_tensor(array(None, finite=False, empty=True)(name, value))
-    if value.dtype == torch.bool and len(value) == count:
-        return value
-    if value.dtype == torch.bool or (value.is_floating_point() and len(value)):
-        raise (ValueError if value.dtype == torch.bool else TypeError)(
-            f"{name} must be whole numbers, a slice or a mask of {count}; got {shown(value)}")
-    value = value.long()
-    if len(value) and not -count <= int(value.min()) <= int(value.max()) < count:
-        raise IndexError(f"{name} must be from {-count} to {count - 1}; got some from {value.min()} to {value.max()}")
-    return value
+    if isinstance(value, bool) or not isinstance(value, slice | Integral):
+        value = array(None, finite=False, empty=True, plain=True)(name, value)
+        value = value if len(value) else value.astype(int)  # of an empty list NumPy makes floats
+    try:
+        found = np.arange(count)[value]
+    except (IndexError, TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {error}") from None
+    return torch.from_numpy(found) if found.ndim else int(found)
 
 
 def together(**shapes) -> None:
@@ -74,7 +81,7 @@ def stands_for(shape: Sequence[int], whole: Sequence[int]) -> bool:
     return len(shape) <= len(whole) and all(n in (1, all_of) for n, all_of in zip(shape[::-1], whole[::-1]))
 
 
-def _shape_in_words(shape, what: str) -> str:
+def _in_words(what: str, shape) -> str:
     if not shape:
         return what
     special = {...: "...", None: "any"}
@@ -82,56 +89,32 @@ def _shape_in_words(shape, what: str) -> str:
     return f"{what} of shape [{', '.join(words)}]"
 
 
-def _array(shape, finite: bool, empty: bool, only_tensors: bool, value, axes):
-    if not torch.is_tensor(value):
-        if only_tensors:
-            raise Wrong(TypeError)
-        value = value if isinstance(value, np.ndarray) else _as_array(value)
-        if value.dtype.kind not in "buif":
-            raise Wrong(TypeError)
-        if not value.dtype.isnative or value.dtype.itemsize > 8:  # torch takes neither
-            value = value.astype(value.dtype.newbyteorder("=") if value.dtype.itemsize <= 8 else np.float64)
-    elif value.is_complex() or value.is_quantized or value.layout != torch.strided:
-        raise Wrong(TypeError)
+def _of_numbers(value):
+    """The tensor itself; anything else as an array of a kind that torch takes."""
+    if torch.is_tensor(value):
+        need(not (value.is_complex() or value.is_quantized or value.layout != torch.strided))
+        return value
+    if not isinstance(value, np.ndarray):
+        need(isinstance(value, Iterable | Real) and not isinstance(value, str | bytes | dict))
+        value = np.asarray([np.asarray(one) for one in value] if isinstance(value, list | tuple) else value)
+    need(value.dtype.kind in "buif")
+    # torch takes neither foreign byte orders nor more than 8 bytes
+    return value.astype(f"{value.dtype.kind}{min(value.dtype.itemsize, 8)}", copy=False)
+
+
+def _fits(value, shape, axes) -> None:
+    """Refuse numbers of another shape."""
+    wanted = [one for one in shape if one is not ...]
     size = tuple(value.shape)
-    if shape:
-        named = [one for one in shape if one is not ...]
-        if len(size) < len(named) or (len(size) > len(named) and len(named) == len(shape)):
-            raise Wrong(ValueError)
-        for length, wanted in zip(size[len(size) - len(named) if shape[0] is ... else 0 :], named):
-            if wanted is None:
-                continue
-            if isinstance(wanted, str):
-                if length != axes.setdefault(wanted, length):
-                    raise Wrong(ValueError, f"{shown(value)}, where the same {wanted} are {axes[wanted]}")
-            elif length not in (wanted if isinstance(wanted, tuple) else (wanted,)):
-                raise Wrong(ValueError)
-    if not empty and 0 in size:
-        raise Wrong(ValueError)
-    waits = torch.is_tensor(value) and (value.requires_grad or value.device.type != "cpu")
-    if finite and not waits and value.dtype not in (torch.bool, np.bool_):
-        good = torch.isfinite(value) if torch.is_tensor(value) else np.isfinite(value)
-        if not good.all():
-            raise Wrong(ValueError, f"{shown(value)}, with numbers that are not finite")
-    return value
+    need(len(size) == len(wanted) or len(size) > len(wanted) < len(shape), ValueError)
+    for length, one in zip(size[len(size) - len(wanted) :] if shape[0] is ... else size, wanted):
+        if isinstance(one, str) and length != axes.setdefault(one, length):
+            raise Wrong(ValueError, f"{shown(value)}, where the same {one} are {axes[one]}")
+        need(one is None or isinstance(one, str) or length in (one if isinstance(one, tuple) else (one,)), ValueError)
 
 
-def _plainly(test):
-    def plain(value, axes):
-        value = test(value, axes)
-        if not torch.is_tensor(value):
-            return value
-        value = value.detach().cpu()
-        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()  # NumPy knows no bfloat16
-
-    return plain
-
-
-def _as_array(value) -> np.ndarray:
-    """Nested lists of numbers (of arrays and tensors, too) as an array."""
-    if isinstance(value, str | bytes | dict) or not isinstance(value, Iterable | Real):
-        raise Wrong(TypeError)
-    try:
-        return np.asarray([np.asarray(one) for one in value] if isinstance(value, list | tuple) else value)
-    except (TypeError, ValueError, OverflowError, RuntimeError):
-        raise Wrong(TypeError) from None
+def _is_finite(value) -> bool:
+    """Whether no number is NaN or infinite, where that can be seen without waiting."""
+    if not torch.is_tensor(value):
+        return bool(np.isfinite(value).all())
+    return value.requires_grad or value.device.type != "cpu" or bool(value.isfinite().all())

@@ -242,15 +242,15 @@ def test_every_branch_of_invisible_strings(strings, form):
     learns(model, [strings[:]], steps=1)
 
 
-@pytest.mark.parametrize("repairs", [(), ("time",), tuple(REPAIRS)], ids=str)
+@pytest.mark.parametrize("repairs", [0, 1, len(REPAIRS)])
 def test_the_prototype_as_it_was_coded(pairs, repairs):
     torch.manual_seed(0)
-    model = DuetAsCoded(pairs.skeleton, repairs, past=12, ahead=28, features=16, heads=2, latent=8, hidden=8)
+    model = DuetAsCoded(pairs.skeleton, repairs, frames=39, features=16, heads=2, latent=8, hidden=8)
     model.fit_statistics(pairs.batches(8))
-    model.no_input_prob = 0.0
+    model.settings = replace(model.settings, no_input_prob=0.0)
     learns(model, [pairs[:4]] * 2, steps=2)
     told, _ = backward(model.train(), pairs[:4], 0, torch.bfloat16)
-    model.no_input_prob = 1e9
+    model.settings = replace(model.settings, no_input_prob=1.0)
     assert "reconstruction" in backward(model, pairs[:4], 0, torch.bfloat16)[0] and np.isfinite(told["loss"])
     with half(), Watched():
         assert model.predict(pairs[:2][:, :12], pairs[:2][:, 12:, 0], [1, 3]).isfinite().all()
@@ -342,7 +342,7 @@ def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
     turning, _ = turning_model(duets, rotation_format="6d")
     encoder, decoder = turning.encoders["a"], turning.decoders["b"]
     duet, bodies, joints = duet_model(pairs).vaes["a"], particle_model(), string_model(strings)
-    coded = DuetAsCoded(pairs.skeleton, ("time",), past=12, ahead=28, features=16, heads=2, latent=8, hidden=8)
+    coded = DuetAsCoded(pairs.skeleton, 0, frames=39, features=16, heads=2, latent=8, hidden=8)
     when, mask = torch.zeros(5, 16), torch.zeros(5, 5, dtype=torch.bool)
     with half():
         assert solo.encoder.to_mean(torch.ones(1, 12)).dtype == torch.bfloat16  # autocast is on

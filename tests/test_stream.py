@@ -228,10 +228,10 @@ def test_a_frame_of_other_joints_is_named(model, duet, frame):
 @pytest.mark.parametrize("more, said", [
     ({"steps": 0}, "steps"), ({"steps": -3}, "steps"), ({"steps": 2.5}, "steps"), ({"count": 0}, "count"),
     ({"count": "two"}, "count"), ({"who": "c"}, "who"), ({"temperature": -1}, "temperature"), ({"every": 2.5}, "every"),
-    ({"every": 0}, "every"), ({"every": 99}, "every"), ({"random_seed": 1.5}, "random_seed"), ({"a": None}, "a must"),
-    ({"seed": 4}, "seed"), ({"guidance": "near"}, "guidance"),
+    ({"every": 0}, "every"), ({"every": 99}, "every"), ({"random_seed": 1.5}, "random_seed"),
+    ({"leader": None}, "leader must"), ({"seed": 4}, "seed"), ({"guidance": "near"}, "guidance"),
     ({"guidance": Guidance(contact=[("hand", "left_wrist")])}, "guidance.*'hand'"),
 ])  # fmt: skip
 def test_a_rollout_names_the_argument_that_is_wrong(model, duet, more, said):
     with pytest.raises((TypeError, ValueError), match=said):
-        model.rollout(**{"a": duet.a, "seed": duet.b[:PAST]} | more)
+        model.rollout(**{"leader": duet.a, "seed": duet.b[:PAST]} | more)

@@ -159,7 +159,7 @@ def test_it_overfits_one_batch(train):
 
 def test_a_rollout_feeds_back_its_own_frames_and_the_leaders_true_ones(train):
     duet, model = synthetic.duet("canon", 40, seed=5), small(train).train()
-    made = model.generate(duet.a, duet.b[:20], 10)
+    made = model.rollout(duet.a, duet.b[:20], 10)
     assert model.training and len(made) == 30 and made.source == cl.OURS
     torch.testing.assert_close(torch.tensor(made.positions[:20]), torch.tensor(duet.b.positions[:20]))
     window = torch.tensor(duet.positions[:30])[None]
@@ -175,9 +175,9 @@ def test_a_rollout_feeds_back_its_own_frames_and_the_leaders_true_ones(train):
 def test_a_leader_who_ends_is_refused(train):
     duet, model = synthetic.duet("canon", 30, seed=5), small(train)
     with pytest.raises(ValueError, match="steps must be from 1 to 10"):
-        model.generate(duet.a, duet.b[:20], 11)
+        model.rollout(duet.a, duet.b[:20], 11)
     with pytest.raises(ValueError, match="leader has 29 joints at 60"):
-        model.generate(duet.a.resampled(60), duet.b[:20])
+        model.rollout(duet.a.resampled(60), duet.b[:20])
 
 
 def test_its_config_makes_it_again(train):

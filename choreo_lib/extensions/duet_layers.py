@@ -67,12 +67,11 @@ class CachedDecoder(nn.TransformerDecoder):
     layers: Any  # mypy knows no item types of a ModuleList, nor that there is a norm
     norm: Any
 
-    def decode_next(self, x: torch.Tensor, memory: torch.Tensor, mask: torch.Tensor, memory_mask: torch.Tensor,
-                    kv_cache: dict[str, Any]) -> torch.Tensor:
+    def decode_next(self, x: torch.Tensor, memory: torch.Tensor, mask: torch.Tensor, kv_cache: dict[str, Any]
+                    ) -> torch.Tensor:
         """What `forward` gives without dropout, for frames that follow those in ``kv_cache``, which grows by them.
 
-        Shapes: ``x`` and ``memory`` [B, T, features] of the new frames; ``mask`` [T, S + T] after S frames,
-        ``memory_mask`` [B * heads, T, S + T]. Chapter: 5.
+        Shapes: ``x`` and ``memory`` [B, T, features] of the new frames; ``mask`` [T, S + T] after S frames. Chapter: 5.
         """
         def extended(name: str, new: torch.Tensor) -> torch.Tensor:
             kv_cache[name] = torch.cat([kv_cache[name], new], 1) if name in kv_cache else new
@@ -83,7 +82,7 @@ class CachedDecoder(nn.TransformerDecoder):
             query = layer.norm1(x)
             keys = extended(f"layer {k}", query)
             x = x + layer.self_attn(query, keys, keys, attn_mask=mask, need_weights=False)[0]
-            x = x + layer.multihead_attn(layer.norm2(x), memory, memory, attn_mask=memory_mask, need_weights=False)[0]
+            x = x + layer.multihead_attn(layer.norm2(x), memory, memory, attn_mask=mask, need_weights=False)[0]
             x = x + layer.linear2(layer.activation(layer.linear1(layer.norm3(x))))
         return self.norm(x)
 

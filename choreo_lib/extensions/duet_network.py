@@ -24,7 +24,11 @@ from .duet_layers import CachedDecoder, LinearExtrapolation, SkipSequenceVAE, St
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of `DuetForecaster`; sizes and weights of losses that the shelf has too are its own. Chapter: 5."""
+    """Settings of `DuetForecaster`; sizes and weights of losses that the shelf has too are its own.
+
+    What an option is worth, quick mode: metrics of data/ablations/duet-salsa.json with all options, and without that
+    one; errors in mm (at 400 ms 84.6, at 1 s 117.4 with all). Not measured at full length. Chapter: 5.
+    """
 
     fps: float = 30.0  # frames a second
     past: int = 34  # frames that are known of both dancers
@@ -35,16 +39,16 @@ class Config:
     hidden: int = 64  # of the LSTMs
     layers: int = 2  # of the transformer decoder
     dropout: float = 0.1  # of its layers
-    no_input_prob: float = 0.1  # probability of a step that only reconstructs
+    no_input_prob: float = 0.1  # probability of a step that only reconstructs; without: 400 ms 82.1, 1 s 116.4
     mse: float = 0.5  # weight of squared errors, in units of `horizon_scale`
-    distance: float = 0.0  # weight of distances, in the same units
-    velocity: float = 0.05  # weight of errors of the change from frame to frame, metres
+    distance: float = 0.0  # weight of distances, in the same units; squares in their place: 1 s 117.4 -> 123.7
+    velocity: float = 0.05  # weight of errors of the change between frames, metres; 4 -> 0.05: 1 s 117.4 -> 126.5
     kl: Schedule = Schedule(5e-5)
-    canonical_frame: bool = True  # root-centred, heading-aligned; off: world coordinates
-    extrapolation: bool = True  # residual to linear extrapolation; off: to the last pose
-    relative_bias: bool = True  # each head of attention to the partner begins with a band of lags of its own
-    scheduled_sampling: float = 0.0  # probability of a step whose past is a rollout
-    fix_foot_skate: bool = True  # in streams and rollouts
+    canonical_frame: bool = True  # root-centred, heading-aligned; off (world coordinates): 1 s 117.4 -> 129.2
+    # residual to linear extrapolation; off (to the last pose): 33 ms 1.8 -> 10.0, 100 ms 12.5 -> 28.6, 1 s -> 103.3
+    extrapolation: bool = True
+    scheduled_sampling: float = 0.0  # probability of a step whose past is a rollout; 0 in quick mode: not measured
+    fix_foot_skate: bool = True  # in streams and rollouts; off: 0.57 -> 3.56 times the danced foot skating
     kv_cache: bool = True  # incremental decoding in streams; off: the window is encoded again for each frame
     residual_components: int = 64  # principal components of the prediction's residuals, of which samples are made
 
@@ -78,9 +82,6 @@ class DuetNetwork(System):
         nn.init.zeros_(self.output_proj.weight)
         nn.init.zeros_(self.output_proj.bias)
         self.extrapolation = LinearExtrapolation(c.ahead, min(9, c.past - 1), c.features) if c.extrapolation else None
-        band = (torch.arange(frames) * c.heads // c.past).clamp(max=c.heads - 1)  # [frames], of each lag
-        bias = -4.0 * (band != torch.arange(c.heads)[:, None]).float()  # [heads, frames]
-        self.relative_bias = nn.Parameter(bias) if c.relative_bias else None
         self.standardise = nn.ModuleDict({name: Standardise(size) for name, size in
                                           (("own", width), ("partner", 2 * width), ("difference", width))})
         self.velocity_std, self.acceleration_std = (nn.Buffer(torch.ones(width)) for _ in range(2))
@@ -198,29 +199,16 @@ class DuetNetwork(System):
         memory = self.memory_proj(torch.cat(latents, 2)) + positions  # [B, T, features]
         flag = self.future_flag * (torch.arange(begin, end, device=own.device) >= self.past)[:, None]
         tgt = self.input_proj(self._own_features(own, future)[:, begin:end]) + positions + self.role[who] + flag
-        attend = self._memory_mask(begin, end, len(tgt))
         if kv_cache is None:
-            out = self.decoder(tgt, memory, tgt_mask=mask, memory_mask=attend,
+            out = self.decoder(tgt, memory, tgt_mask=mask, memory_mask=mask,
                                tgt_is_causal=False)  # or torch compares masks, for which a GPU has to be waited for
         else:
-            out = self.decoder.decode_next(tgt, memory, mask, attend, kv_cache)
+            out = self.decoder.decode_next(tgt, memory, mask, kv_cache)
             kv_cache |= {"frames": end, "partner": partner[:, -1:]}
         out = out[:, max(self.past - begin, 0) :]  # [B, f, features]
         at = slice(end - self.past - out.shape[1], end - self.past)
         step = self.output_proj(out) * self.horizon_scale[at, None]  # [B, f, W]
         return step if self.extrapolation is None else self.extrapolation(own, out, at) + step, torch.cat(kl)
-
-    def _memory_mask(self, begin: int, end: int, batch: int) -> torch.Tensor:
-        """What is added to the scores of attention to memory, [B * heads, f, T]: minus infinity for later frames.
-
-        Without a relative bias the causal mask, [f, T].
-        """
-        if self.relative_bias is None:
-            return self.causal_mask[begin:end, :end]
-        frames = torch.arange(end, device=self.relative_bias.device)
-        lag = frames[begin:, None] - frames  # [f, T]
-        bias = self.relative_bias[:, lag.clamp_min(0)].masked_fill(lag < 0, -torch.inf)  # [heads, f, T]
-        return bias.repeat(batch, 1, 1)
 
     def usual_body(self, who: str = "a") -> Skeleton | None:
         """The skeleton with the mean bones of the training set's dancers; None before `fit_statistics`. Chapter: 5."""

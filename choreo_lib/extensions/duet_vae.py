@@ -16,7 +16,7 @@ from ..body.reference import ReferenceFrame, reference_frame
 from ..body.source import OURS, Source
 from ..core.arguments import a, choice, count, each, number, seed, shown, takes
 from ..core.precision import in_full_precision, product
-from ..core.shapes import array, tensor
+from ..core.shapes import tensor
 from ..systems.layers import eval_mode, reparameterise
 from ..systems.losses import kl_per_unit
 from .duet_network import Config, DuetNetwork
@@ -28,15 +28,14 @@ __all__ = ["ABLATIONS", "Config", "DuetForecaster"]
 ABLATIONS: dict[str, dict[str, object]] = {
     "canonical_frame": {"canonical_frame": False},
     "extrapolation": {"extrapolation": False},
-    "relative_bias": {"relative_bias": False},
     "scheduled_sampling": {"scheduled_sampling": 0.0},
     "distance_loss": {"distance": 0.0, "mse": 0.5},
     "velocity_loss": {"velocity": 0.05},
     "reconstruction_steps": {"no_input_prob": 0.0},
     "fix_foot_skate": {"fix_foot_skate": False},
 }
-"""Each addition, and the settings that switch it off. The cache changes no number; guidance (None) and sampled
-residuals (temperature 0) are off unless asked for; what a horizon chunk is worth shows `duet_as_coded`."""
+"""Each addition, and the settings that switch it off; `Config` says what each is worth. The cache changes no number;
+guidance (None) and sampled residuals (temperature 0) are off unless asked for."""
 
 
 class DuetForecaster(DuetNetwork):
@@ -89,7 +88,7 @@ class DuetForecaster(DuetNetwork):
         rolled = CHUNK * (1 + int(torch.randint(chunks, ())))
         stream = self.stream(batch[:, : self.past], who, CHUNK)
         for k in range(self.past, self.past + rolled, CHUNK):
-            stream.dance(batch[:, k : k + CHUNK, dancer_index(other_dancer(who))])
+            stream.rollout(batch[:, k : k + CHUNK, dancer_index(other_dancer(who))], fix_foot_skate=False)
         made = stream.past[:, -self.past :]
         true = batch[:, rolled + self.past - 2 : rolled + self.past + self.ahead].to(made)
         place, step = made[:, -1:] - true[:, 1:2], made[:, -2:].diff(dim=1) - true[:, :2].diff(dim=1)
@@ -166,19 +165,12 @@ class DuetForecaster(DuetNetwork):
         with eval_mode(self):
             return own[:, -1:] + self(own, partner, who)[0], frame
 
-    @takes(past=array(..., "frames", 2, "joints", 3, finite=False), who=choice("a", "b"), every=count(),
-           temperature=number(0, 100), seed=seed, guidance=a(Guidance))
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                guidance: Guidance | None = None) -> Stream:
         """A partner who dances along: give it the other dancer's frames one at a time. See `Stream`.
 
-        Errors: ValueError for a past of other joints, or of dancers who lie or are too large to be dancers. Chapter: 5.
+        Errors: as `Stream`; ValueError for dancers who lie or are of no dancer's size. Chapter: 5.
         """
-        past = torch.as_tensor(past)
-        if past.ndim not in (4, 5) or past.shape[-3:] != (2, len(self.skeleton), 3):
-            raise ValueError(f"past has shape {tuple(past.shape)}; both dancers' frames are needed, [frames, 2, "
-                             f"{len(self.skeleton)}, 3], of the joints {', '.join(self.skeleton.names)}. "
-                             "choreo_lib.conform(duet, model) brings a recording onto them")
         stream = Stream(self, past, who, every, temperature, seed, guidance)
         for name, dancer in zip("ab", stream.past[0].unbind(1)):
             self._require_dancer(f"dancer {name} of the past", dancer)
@@ -190,39 +182,39 @@ class DuetForecaster(DuetNetwork):
         require_dancer(name, self.skeleton, positions, None if body is None else body_size(body))
 
     @torch.no_grad()
-    @takes(a=a(Motion), seed=a(Motion), steps=count(), temperature=number(0, 100), who=choice("a", "b"), every=count(),
-           random_seed=seed, count=count(1, 10_000), guidance=a(Guidance))
-    def rollout(self, a: Motion, seed: Motion | None = None, steps: int | None = None, temperature: float = 0.0,
-                who: str = "b", every: int = CHUNK, random_seed: int = 0, count: int = 1,
+    @takes(leader=a(Motion), seed=a(Motion), steps=count(), temperature=number(0, 100), who=choice("a", "b"),
+           every=count(), random_seed=seed, count=count(1, 10_000), guidance=a(Guidance))
+    def rollout(self, leader: Motion, seed: Motion | None = None, steps: int | None = None,
+                temperature: float = 0.0, who: str = "b", every: int = CHUNK, random_seed: int = 0, count: int = 1,
                 guidance: Guidance | None = None) -> Motion | list[Motion]:
-        """A partner for a whole take of the other dancer, in the same room and at the same time.
+        """Autoregressive rollout: a partner for a whole take of the other dancer, the leader.
 
         ``seed``: the own dancer's first frames, of which the model looks at the last ``past``; None: begin from
-        `starting_pose`. ``steps`` frames are predicted (None: to the end of ``a``). Every ``every`` frames the window
+        `starting_pose`. ``steps`` frames are predicted (None: to the leader's end). Every ``every`` frames the window
         moves on. ``temperature``: of sampled residuals, drawn from ``random_seed``. ``count`` above 1: a list of takes.
         Gives frames 0 to (seed's length +) steps. Errors: ValueError for other joints or frames a second, a seed
         shorter than ``past``, or a take that ends before it. Chapter: 5.
         """
         given = 0 if seed is None else len(seed)
-        for name, motion in (("a", a), ("seed", seed)):
+        for name, motion in (("leader", leader), ("seed", seed)):
             if motion is not None:
                 require_fit(name, motion, self.skeleton, self.fps)
                 self._require_dancer(name, motion.positions)
-        if 0 < given < self.past or given >= len(a):
-            raise ValueError(f"the seed has {given} frames and a has {len(a)}; a seed needs {self.past} or more, and a "
-                             "has to go on after it")
-        steps = len(a) - given if steps is None else min(steps, len(a) - given)
-        leader = torch.from_numpy(a.positions)
+        if 0 < given < self.past or given >= len(leader):
+            raise ValueError(f"the seed has {given} frames and the leader {len(leader)}; a seed needs {self.past} or "
+                             "more, and the leader has to go on after it")
+        steps = min(len(leader) if steps is None else steps, len(leader) - given)
+        lead = torch.from_numpy(leader.positions)
         if seed is None:
-            past = self.starting_pose(leader[:1], who).expand(self.past, -1, -1, -1)  # [P, 2, J, 3]
+            past = self.starting_pose(lead[:1], who).expand(self.past, -1, -1, -1)  # [P, 2, J, 3]
         else:
-            pair = (leader[given - self.past : given], torch.from_numpy(seed.positions[-self.past :]))
+            pair = (lead[given - self.past : given], torch.from_numpy(seed.positions[-self.past :]))
             past = torch.stack(pair if who == "b" else pair[::-1], 1)  # [P, 2, J, 3]
         stream = Stream(self, past.expand(count, -1, -1, -1, -1), who, every, temperature, random_seed, guidance)
-        made = torch.cat([stream.ahead(leader[k : min(k + every, given + steps)].expand(count, -1, -1, -1))
+        made = torch.cat([stream.rollout(lead[k : min(k + every, given + steps)].expand(count, -1, -1, -1))
                           for k in range(given, given + steps, every)], 1).cpu().numpy()  # [count, steps, J, 3]
         before = [] if seed is None else [seed.positions]
-        source = Source.join(OURS if seed is None else seed.source, a.source)
+        source = Source.join(OURS if seed is None else seed.source, leader.source)
         found = [Motion(np.concatenate([*before, one]), self.fps, self.skeleton, source=source, name=f"made, {who}")
                  for one in made]
         return found if count > 1 else found[0]

@@ -86,8 +86,9 @@ class Stream:
         past = past[None] if past.ndim == 4 else past
         joints = len(model.skeleton)
         if past.ndim != 5 or past.shape[2:] != (2, joints, 3) or not len(past):
-            raise ValueError(f"past must be both dancers, [frames, 2, {joints}, 3] or [several, frames, 2, {joints}, "
-                             f"3]; got {list(past.shape)}")
+            raise ValueError(f"past must be both dancers' frames, [frames, 2, {joints}, 3] or [several, frames, 2, "
+                             f"{joints}, 3], of the joints {', '.join(model.skeleton.names)}; got {list(past.shape)}. "
+                             "choreo_lib.conform(duet, model) brings a recording onto them")
         if past.shape[1] < model.past:
             raise ValueError(f"a past of {past.shape[1]} frames is too short: this model looks at {model.past}")
         if not bool((past.abs() <= 1e5).all()):
@@ -118,20 +119,15 @@ class Stream:
         lost = self.last_pose[0] if len(self.last_pose) == 1 else self.last_pose
         frame = torch.full_like(lost, torch.nan) if frame is None else _numbers("frame", frame)
         alone = frame.ndim == 2
-        made = self.ahead(frame[None, None] if alone else frame[:, None] if frame.ndim else frame)
+        made = self.rollout(frame[None, None] if alone else frame[:, None] if frame.ndim else frame)
         return made[0, 0] if alone else made[:, 0]
 
-    def ahead(self, frames: Any) -> torch.Tensor:
+    @torch.no_grad()
+    def rollout(self, frames: Any, fix_foot_skate: bool | None = None) -> torch.Tensor:
         """The same for several frames at once, as many as are left until the window moves on.
 
-        Shapes: [B, f, J, 3] -> [B, f, J, 3]. Chapter: 5.
+        ``fix_foot_skate`` None: as the model's setting. Shapes: [B, f, J, 3] -> [B, f, J, 3]. Chapter: 5.
         """
-        poses = self.dance(frames)
-        return self.feet(poses, self.bone_lengths) if self.model.settings.fix_foot_skate else poses
-
-    @torch.no_grad()
-    def dance(self, frames: Any) -> torch.Tensor:
-        """As `ahead`, with the feet as the model predicts them. Shapes: as `ahead`. Chapter: 5."""
         model, frames = self.model, _numbers("frames", frames).to(self.past)
         if frames.ndim != 4 or (len(frames), *frames.shape[2:]) != self.last_pose.shape:
             wanted = list(self.last_pose.shape[len(self.last_pose) == 1 :])
@@ -149,7 +145,10 @@ class Stream:
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
         self.made += frames.shape[1]
-        return pose if self.guidance is None else self._guided(pose, frames, self.guidance)
+        if self.guidance is not None:
+            pose = self._guided(pose, frames, self.guidance)
+        fixed = model.settings.fix_foot_skate if fix_foot_skate is None else fix_foot_skate
+        return self.feet(pose, self.bone_lengths) if fixed else pose
 
     def _step(self, partner: torch.Tensor) -> torch.Tensor:
         """The network's displacements for new frames of the partner [B, f, 2 * W], at least for those, [B, .., W]."""

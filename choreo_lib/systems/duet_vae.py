@@ -121,7 +121,7 @@ class DuetVAE(System):
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
         c: Config = self.settings
-        self.fps, width = c.fps, 3 * len(skeleton)
+        self.fps, width = c.fps, 3 * len(skeleton)  # J * 3
         self.vaes = nn.ModuleDict({name: SequenceVAE(width, c.features, c.heads, c.latent, c.hidden)
                                    for name in ("a", "b", "difference")})
         self.input_proj = nn.Linear(width, c.features)
@@ -133,8 +133,7 @@ class DuetVAE(System):
                 nn.init.zeros_(weight)
         self.mean, self.std = nn.Buffer(torch.zeros(width)), nn.Buffer(torch.ones(width))
         self.positions = nn.Buffer(positional_encoding(c.frames, c.features), persistent=False)  # [T, features]
-        later = torch.ones(c.frames, c.frames, dtype=torch.bool).triu(1)
-        self.causal_mask = nn.Buffer(later, persistent=False)  # [T, T], True where a frame may not attend
+        self.causal_mask = nn.Buffer(torch.ones(c.frames, c.frames).triu(1).bool(), persistent=False)
 
     @torch.no_grad()
     def fit_statistics(self, batches: Iterable[torch.Tensor]) -> None:
@@ -152,7 +151,7 @@ class DuetVAE(System):
         Shapes: [B, T, J, 3] each, T at most ``frames``. Units: metres. Chapter: 5.
         """
         a, b = self._normalise(a), self._normalise(b)  # [B, T, J * 3]
-        mask, positions = self.causal_mask[: a.shape[1], : a.shape[1]], self.positions[: a.shape[1]]
+        positions, mask = self._time(a.shape[1])
         out_a, kl_a = self.vaes["a"](a, positions, mask)
         out_b, kl_b = self.vaes["b"](b, positions, mask)
         out_difference, kl_difference = self.vaes["difference"]((a - b).abs(), positions, mask)
@@ -165,8 +164,8 @@ class DuetVAE(System):
         following = tgt + step if self.settings.residual else step  # b[t+1] = b[t] + step
         poses = (following * self.std + self.mean).unflatten(2, (-1, 3))  # [2 * B, T, J, 3]
         kl = torch.stack([kl_loss(each) for each in (kl_a, kl_b, kl_difference)])  # [3]
-        predicted_a, predicted_b = poses.chunk(2)  # [B, T, J, 3] each
-        return Prediction(predicted_a, predicted_b, kl)
+        following_a, following_b = poses.chunk(2)  # [B, T, J, 3] each
+        return Prediction(following_a, following_b, kl)
 
     def loss(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """The training loss: inputs [t, t + frames), targets one frame later; or, at times, a reconstruction.
@@ -176,8 +175,7 @@ class DuetVAE(System):
         Shapes: ``batch`` [B, frames + 1, 2, J, 3]. Chapter: 5. arXiv:2503.03954.
         """
         c: Config = self.settings
-        kl_weight = c.kl.at(step)
-        batch = batch.to(self.mean.device)
+        kl_weight, batch = c.kl.at(step), batch.to(self.mean.device)
         if self.training and step is not None and float(torch.rand(())) < c.no_input_prob:
             return self._reconstruction_loss(batch[:, : c.frames], "ab"[int(torch.rand(()) < 0.5)], kl_weight)
         predicted = self(*batch[:, : c.frames].unbind(2))
@@ -195,20 +193,23 @@ class DuetVAE(System):
 
     def _reconstruction_loss(self, window: torch.Tensor, dancer: str, kl_weight: float) -> dict[str, torch.Tensor]:
         x = self._normalise(window[:, :, dancer_index(dancer)])  # [B, T, J * 3]
-        output, kl = self.vaes[dancer](x, self.positions, self.causal_mask)
+        output, kl = self.vaes[dancer](x, *self._time(x.shape[1]))
         reconstruction = (output - x).square().mean()
         return {"loss": self.settings.mse * reconstruction + kl_weight * kl_loss(kl), "reconstruction": reconstruction}
 
     def _normalise(self, poses: torch.Tensor) -> torch.Tensor:
         return (poses.flatten(2) - self.mean) / self.std  # [B, T, J * 3]
 
+    def _time(self, frames: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+        return self.positions[:frames], self.causal_mask[:frames, :frames]  # [T, features], [T, T]: True, no attention
+
     @torch.no_grad()
     def predict(self, past: torch.Tensor, partner: torch.Tensor, horizons: Sequence[int], who: str = "b"
                 ) -> torch.Tensor:
-        """Autoregressive rollout: each predicted frame is the next step's input; the partner is known up to each step.
+        """Dancer ``who`` at each horizon after a window: each predicted frame is the next step's input.
 
-        Shapes: ``past`` [B, P, 2, J, 3], ``partner`` [B, F, J, 3], F at least the largest of ``horizons`` (frames after
-        the past, from 1); gives [B, H, J, 3]. Units: metres. Chapter: 5.
+        The partner is known up to each step. Shapes: ``past`` [B, P, 2, J, 3], ``partner`` [B, F, J, 3], F at least the
+        largest of ``horizons`` (frames after the past, from 1); gives [B, H, J, 3]. Units: metres. Chapter: 5.
         """
         own, frames, made = dancer_index(who), self.settings.frames, []
         window = past.to(self.mean)[:, -frames:]
@@ -220,8 +221,8 @@ class DuetVAE(System):
                 window = torch.cat([window, pair], 1)[:, -frames:]
         return torch.stack([made[h - 1] for h in horizons], 1).to(past)
 
-    def generate(self, leader: Motion, seed: Motion, steps: int | None = None) -> Motion:
-        """Dancer b for a take of dancer a, frame by frame: the seed, then ``steps`` predicted frames.
+    def rollout(self, leader: Motion, seed: Motion, steps: int | None = None) -> Motion:
+        """Autoregressive rollout: dancer b for a take of dancer a, the seed and then ``steps`` predicted frames.
 
         ``seed``: b's first frames, at the same time as the leader's; ``steps`` None: to the leader's end.
         Errors: ValueError for other joints or frames a second, or a leader who ends before ``steps``. Chapter: 5.

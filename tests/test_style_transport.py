@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.linalg import sqrtm
+from scipy.ndimage import convolve1d
 
 import choreo_lib as cl
 from choreo_lib.body.rotations import quaternion_from_6d, quaternion_to_6d
@@ -72,7 +73,7 @@ def test_a_ridge_is_added_to_every_variance():
 
 
 def test_moved_poses_have_the_others_mean_and_standard_deviation(cut):
-    model, batch = make(cut, ridge=0.01), cut[:]
+    model, batch = make(cut, ridge=0.01, smoothing=0.0), cut[:]
     for route, source, target in (("ab", 0, 1), ("ba", 1, 0)):
         own, wanted = (model.features(batch[:, :, who, :, 3:]) for who in (source, target))
         moved = model.features(model(batch[:, :, source, :, 3:], route))
@@ -87,12 +88,26 @@ def test_without_transport_only_means_are_matched(cut):
     shifted = plain.features(batch) + plain.mean[1] - plain.mean[0]
     want = quaternion_from_6d(shifted.unflatten(-1, (-1, 6)))
     assert rotation_difference(plain(batch, "ab")[..., 1:, :], want).max() < 1e-5
-    assert ABLATIONS == {"optimal transport": {"transport": False}}
+    assert ABLATIONS == {"optimal transport": {"transport": False}, "smoothing": {"smoothing": 0.0}}
     assert rotation_difference(make(cut)(batch, "ab"), plain(batch, "ab")).mean() > 1e-4
 
 
+def test_what_the_map_adds_is_smoothed_and_the_dance_is_not(cut):
+    """Beside SciPy's convolution: a Hann window of 9 frames, ends held."""
+    model, batch = make(cut), cut[:8][:, :, 0, :, 3:]
+    sharp = make(cut, smoothing=0.0)
+    x, y = sharp.features(batch), sharp.features(sharp(batch, "ab"))
+    change = torch.randn(2, 16, 5, generator=torch.Generator().manual_seed(0))
+    window = np.hanning(11)[1:-1]
+    want = convolve1d(change.numpy(), window / window.sum(), axis=1, mode="nearest")
+    np.testing.assert_allclose(model.smoothed(change), want, atol=1e-6)
+    assert torch.equal(sharp.smoothed(change), change)
+    third = lambda each: each.diff(n=3, dim=1).norm(dim=-1).mean()  # noqa: E731 (how it shakes)
+    assert third(model.features(model(batch, "ab")) - x) < 0.7 * third(y - x)
+
+
 def test_there_and_back_is_the_dance(duet, cut):
-    model = make(cut)
+    model = make(cut, smoothing=0.0)
     turns = torch.from_numpy(duet.a.rotations)
     assert rotation_difference(model(model(turns, "ab"), "ba"), turns).mean() < 2e-3  # bent axes are made straight
 

@@ -74,7 +74,7 @@ def test_shipped_weights_of_rotations_keep_what_the_chapters_say(name):
         with torch.no_grad():
             _, rotations, root = model(source, route, sample=False)[0]
         made = cl.forward_kinematics(model.skeleton, rotations, root, body)[0]
-        true = frame.to_local(cl.body.skeleton.positions_of(model.skeleton, moves[:, :, "ab".index(route[1])]))
+        true = frame.to_local(cl.body.kinematics.positions_of(model.skeleton, moves[:, :, "ab".index(route[1])]))
         if name.startswith("deepfake"):
             made, true = made - made[:, :, :1], true - true[:, :, :1]
         off.append((made - true).norm(dim=-1).mean())

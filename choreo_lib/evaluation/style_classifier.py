@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ..body.kinematics import forward_kinematics
 from ..body.reference import reference_frame
-from ..body.skeleton import forward_kinematics
 from ..sets.augmentation import Augment
 from ..sets.windows import Windows
 

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..body.kinematics import forward_kinematics, positions_of
 from ..body.motion import dancer_index
-from ..body.skeleton import Skeleton, forward_kinematics, positions_of
+from ..body.skeleton import Skeleton
 from ..core.deferred import roma
 from ..core.precision import in_full_precision, product
 from ..systems.losses import kl_loss, kl_per_unit, rotation_difference

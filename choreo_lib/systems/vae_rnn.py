@@ -23,10 +23,11 @@ from torch.nn.functional import normalize
 
 from ..body.blending import overlap_add, overlapping_windows
 from ..body.compatibility import require_fit
+from ..body.kinematics import forward_kinematics, positions_of
 from ..body.motion import Motion, dancer_index
 from ..body.reference import ReferenceFrame, reference_frame
 from ..body.rotations import continuous, rotate_z
-from ..body.skeleton import Skeleton, forward_kinematics, positions_of
+from ..body.skeleton import Skeleton
 from ..body.source import OURS, Source
 from .layers import LSTM, System, reparameterise
 from .losses import Schedule, kl_loss, kl_per_unit, rotation_difference

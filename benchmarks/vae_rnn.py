@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
 from choreo_lib.body.blending import overlap_add
-from choreo_lib.body.skeleton import positions_of
+from choreo_lib.body.kinematics import positions_of
 from choreo_lib.extensions import MotionTranslator
 from choreo_lib.sets import windows
 from choreo_lib.systems import VAERNN

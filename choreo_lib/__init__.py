@@ -8,8 +8,9 @@ think otherwise are converted where they are read (`choreo_lib.io`) and nowhere 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .body.kinematics import forward_kinematics
 from .body.motion import Duet, Motion
-from .body.skeleton import HYBRIK_29, Skeleton, forward_kinematics
+from .body.skeleton import HYBRIK_29, Skeleton
 from .body.source import OURS, Source
 from .io import Markers, MotionFormatError, MotionGuessWarning, read_duet, read_markers, read_motion, write_motion
 from .io.conform import ConformReport, conform

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from choreo_lib.body.skeleton import HYBRIK_29, Skeleton, forward_kinematics
+from choreo_lib.body.kinematics import forward_kinematics
+from choreo_lib.body.skeleton import HYBRIK_29, Skeleton
 from choreo_lib.evaluation import evaluate_couplings
 from choreo_lib.evaluation.couplings import finder_of, grade, planted, untrained
 from choreo_lib.extensions import CouplingNRI

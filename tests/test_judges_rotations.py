@@ -8,8 +8,8 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib import evaluation
+from choreo_lib.body.kinematics import positions_of
 from choreo_lib.body.reference import reference_frame
-from choreo_lib.body.skeleton import positions_of
 from choreo_lib.evaluation import baselines, rotations
 from choreo_lib.extensions import MotionTranslator, StyleTransport
 from choreo_lib.sets import windows

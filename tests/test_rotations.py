@@ -6,7 +6,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from choreo_lib.body import rotations
-from choreo_lib.body.skeleton import HYBRIK_29, local_rotations
+from choreo_lib.body.kinematics import local_rotations
+from choreo_lib.body.skeleton import HYBRIK_29
 
 CHANCE = np.random.default_rng(0)
 

@@ -8,7 +8,7 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib.body.blending import overlapping_windows
-from choreo_lib.body.skeleton import positions_of
+from choreo_lib.body.kinematics import positions_of
 from choreo_lib.sets import windows
 from choreo_lib.systems.losses import Schedule, kl_per_unit, rotation_difference
 from choreo_lib.systems.vae_rnn import VAERNN, Config

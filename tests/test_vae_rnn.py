@@ -11,8 +11,8 @@ from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
 from choreo_lib.body.blending import overlap_add
+from choreo_lib.body.kinematics import positions_of
 from choreo_lib.body.rotations import slerp
-from choreo_lib.body.skeleton import positions_of
 from choreo_lib.extensions import MotionTranslator
 from choreo_lib.extensions.motion_translator import ABLATIONS
 from choreo_lib.extensions.vae_rnn import Config

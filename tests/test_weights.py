@@ -75,7 +75,7 @@ def test_shipped_translation_keeps_what_the_chapter_says():
         with torch.no_grad():
             _, rotations, root = model(source, route, sample=False)[0]
         made = cl.forward_kinematics(model.skeleton, rotations, root, body)[0]
-        true = frame.to_local(cl.body.skeleton.positions_of(model.skeleton, moves[:, :, "ab".index(route[1])]))
+        true = frame.to_local(cl.body.kinematics.positions_of(model.skeleton, moves[:, :, "ab".index(route[1])]))
         off.append((made - true).norm(dim=-1).mean())
     assert 1000 * float(torch.stack(off).mean()) == pytest.approx(rows["model"]["error_mm"], rel=2e-3)
     assert rows["model"]["error_mm"] < 0.85 * rows["ridge"]["error_mm"] and rows["model"]["seam_ratio"] <= 1.1

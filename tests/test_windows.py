@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import choreo_lib as cl
+from choreo_lib.body.kinematics import positions_of
 from choreo_lib.body.reference import ReferenceFrame, reference_frame, velocities
-from choreo_lib.body.skeleton import positions_of
 from choreo_lib.core.seeding import chunks
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.augmentation import Augment, mirrored, noisy, swap_dancers, time_warp, turned

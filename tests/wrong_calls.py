@@ -16,9 +16,9 @@ import choreo_lib as cl
 from choreo_lib import checks, cleaning, extensions, io, systems, training
 from choreo_lib.body import blending
 from choreo_lib.body.bones import project_bone_lengths
+from choreo_lib.body.kinematics import positions_of
 from choreo_lib.body.reference import reference_frame, velocities
 from choreo_lib.body.rotations import rotate_z, slerp
-from choreo_lib.body.skeleton import positions_of
 from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
 from choreo_lib.extensions import foot_skate, latents

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 
 from ..core.arguments import a, count, number, takes
@@ -28,9 +30,7 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
     Errors: ValueError for lengths of another shape.
     Chapter: 4. Matrix form of SHAKE: Ryckaert, Ciccotti and Berendsen, Journal of Computational Physics 1977.
     """
-    ends = torch.zeros(len(skeleton) - 1, len(skeleton), device=positions.device)  # [K, J]: a bone is child - parent
-    for k, (parent, child) in enumerate(skeleton.bones):
-        ends[k, parent], ends[k, child] = -1.0, 1.0
+    ends = _ends(skeleton.bones, positions.device)  # [K, J]
     moves = ends.T if inverse_mass is None else inverse_mass.to(ends)[:, None] * ends.T  # [J, K]
     shared = ends @ moves  # [K, K]: which bones meet at a joint
     damping = 1e-6 * torch.eye(len(ends), device=positions.device)  # a bone without length has no direction to move in
@@ -52,3 +52,11 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
         multipliers = torch.linalg.solve(system, current - lengths)  # [..., T, K], Lagrange's
         positions = positions - moves @ (multipliers[..., None] * directions)
     return positions
+
+
+@lru_cache(maxsize=64)
+def _ends(bones: tuple[tuple[int, int], ...], device: torch.device) -> torch.Tensor:
+    """The matrix [K, J] that makes bones of joints: child less parent."""
+    parents, children = torch.tensor(bones).T
+    each = torch.eye(len(bones) + 1)
+    return (each[children] - each[parents]).to(device)

@@ -16,8 +16,9 @@ from ..core.arguments import MAX_CELLS, MAX_FRAMES, a, each, nothing, number, pr
 from ..core.shapes import array
 from .compatibility import require_rotations, same_rate
 from .coupling import Coupling
+from .kinematics import forward_kinematics
 from .rotations import rotate_points_z, rotate_z, slerp
-from .skeleton import Skeleton, forward_kinematics
+from .skeleton import Skeleton
 from .source import Source
 
 _FPS = number(above=0, high=1e6, what="a number of frames per second")

@@ -97,6 +97,24 @@ def rotate_points_z(angle: Numbers, points: Numbers) -> Numbers:
     return torch.stack([cos * x - sin * y, sin * x + cos * y, z], -1)
 
 
+def quaternions_to_matrices(rotations: torch.Tensor) -> torch.Tensor:
+    """Rotation matrices of unit quaternions, in two operations: every entry is a sum of products of two components.
+
+    Shapes: [..., 4] -> [..., 3, 3]. Chapter: 1.
+    """
+    products = (rotations[..., :, None] * rotations[..., None, :]).flatten(-2)  # [..., 16]
+    return (products @ _entries(rotations.dtype, rotations.device)).unflatten(-1, (3, 3))
+
+
+@functools.cache
+def _entries(dtype: torch.dtype, device: torch.device) -> torch.Tensor:
+    """Which products make which entry of a rotation matrix, [16, 9], by polarisation of `roma`'s formula."""
+    basis = torch.eye(4, dtype=dtype)
+    matrix = roma.unitquat_to_rotmat(basis)  # [4, 3, 3]
+    both = roma.unitquat_to_rotmat(basis[:, None] + basis)  # [4, 4, 3, 3]
+    return ((both - matrix[:, None] - matrix) / 2).view(16, 9).to(device)
+
+
 @arrays_too
 def rotation_about(axis: str, angle: Numbers) -> Numbers:
     """Rotation matrices [..., 3, 3] about the axis "x", "y" or "z" by ``angle`` [...] radians. Chapter: 1."""

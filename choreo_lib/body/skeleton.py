@@ -10,14 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 
-from ..core.arguments import Rule, Wrong, a, count, each, printable, shown, takes, text
-from ..core.deferred import roma
-from ..core.shapes import array, stands_for, tensor
+from ..core.arguments import Rule, Wrong, count, each, printable, shown, takes, text
+from ..core.shapes import array
 from . import joint_names
 from .joint_names import COMMON
-from .rotations import Numbers, arrays_too, continuous
 
 
 def _end_site(value, axes):
@@ -149,6 +146,14 @@ class Skeleton:
         sided = joint_names.sided_names(self.names)
         return next((j for name in ("pelvis", "hips") for j in above if sided[j] == ("", name)), above[0])
 
+    @cached_property
+    def levels(self) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+        """The joints by their depth in the tree, root first: (joints, where each one's parent stands a level above)."""
+        depth = [len(self.chain(j)) - 1 for j in range(len(self))]
+        at = [[j for j in range(len(self)) if depth[j] == d] for d in range(max(depth) + 1)]
+        above = [(), *(tuple(up.index(self.parents[j]) for j in here) for up, here in zip(at, at[1:]))]
+        return tuple((tuple(here), up) for here, up in zip(at, above))
+
     def chain(self, joint: int) -> list[int]:
         """A joint and its ancestors, up to the root."""
         found = []
@@ -156,65 +161,6 @@ class Skeleton:
             found.append(joint)
             joint = self.parents[joint]
         return found
-
-
-@takes(skeleton=a(Skeleton, axis="joints"), rotations=array(..., "joints", 4), root=array(..., 3),
-       offsets=array(..., "joints", 3))
-def forward_kinematics(skeleton: Skeleton, rotations: Numbers, root: Numbers, offsets: Numbers = None):
-    """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
-
-    Shapes: ``rotations`` [..., J, 4] local unit quaternions x y z w; ``root`` [..., 3], where the root
-    joint is; ``offsets`` [..., J, 3] in place of the skeleton's own (another body's proportions).
-    Gives (positions [..., J, 3], world rotations [..., J, 4]): tensors for tensors, through which
-    gradients flow, and arrays for arrays.
-    Units: metres. Errors: ValueError for a wrong joint count or a skeleton without offsets.
-    Chapter: 1.
-    """
-    as_arrays = not torch.is_tensor(rotations)
-    # a copy of an array, since torch warns of one that may not be written
-    rotations = torch.as_tensor(np.array(rotations) if as_arrays else rotations)
-    if not rotations.is_floating_point():
-        rotations = rotations.double()
-    offsets = skeleton.offsets if offsets is None else offsets
-    if offsets is None:
-        raise ValueError("this skeleton has no offsets (it was read from points), so there are no bones for its joints "
-                         "to turn; pass offsets=")
-    offsets = torch.as_tensor(np.array(offsets) if isinstance(offsets, np.ndarray) else offsets).to(rotations)
-    root = torch.as_tensor(root).to(rotations)
-    lead = rotations.shape[:-2]
-    if root.shape[:-1] != lead:
-        raise ValueError(f"root must have shape {(*lead, 3)}, a place for each pose; got {tuple(root.shape)}")
-    if not stands_for(offsets.shape[:-2], lead):
-        raise ValueError(f"offsets must have shape {(len(skeleton), 3)} or {(*lead, len(skeleton), 3)}; got "
-                         f"{tuple(offsets.shape)}")
-    turned, placed = [rotations[..., 0, :]], [root]
-    for j, parent in enumerate(skeleton.parents[1:], start=1):
-        bone = offsets[..., j, :].expand(placed[parent].shape)
-        placed.append(placed[parent] + roma.quat_action(turned[parent], bone))
-        turned.append(roma.quat_product(turned[parent], rotations[..., j, :]))
-    positions, world = torch.stack(placed, dim=-2), torch.stack(turned, dim=-2)  # [..., J, 3], [..., J, 4]
-    return (positions.numpy(), world.numpy()) if as_arrays else (positions, world)
-
-
-@takes(skeleton=a(Skeleton, axis="joints"), transforms=tensor(..., "joints", 7))
-def positions_of(skeleton: Skeleton, transforms: torch.Tensor) -> torch.Tensor:
-    """Where the joints are, [..., J, 3], from their transforms [..., J, 7] (see `cut`), each with its own bones.
-
-    Units: metres, world coordinates. Chapter: 6.
-    """
-    places, turns = transforms[..., :3], transforms[..., 3:]
-    return forward_kinematics(skeleton, turns, places[..., 0, :], places)[0]
-
-
-@arrays_too
-def local_rotations(skeleton: Skeleton, world: Numbers) -> Numbers:
-    """Each joint's rotation relative to its parent, from world rotations: what `forward_kinematics` undoes.
-
-    Shapes: matrices [T, J, 3, 3] -> unit quaternions [T, J, 4] whose sign never jumps. Chapter: 5.
-    """
-    parents = list(skeleton.parents[1:])
-    local = torch.cat([world[:, :1], world[:, parents].mT @ world[:, 1:]], 1)
-    return continuous(roma.rotmat_to_unitquat(local))
 
 
 HYBRIK_29 = Skeleton(

@@ -13,9 +13,9 @@ import torch
 from torch.nn.functional import normalize
 
 from ..body.blending import overlap_add
+from ..body.kinematics import positions_of
 from ..body.motion import Motion, dancer_index
 from ..body.reference import reference_frame
-from ..body.skeleton import positions_of
 from ..extensions import MotionTranslator, StyleTransport
 from ..extensions.motion_translator import LatentSequence
 from ..sets.windows import Windows, cut, takes_of

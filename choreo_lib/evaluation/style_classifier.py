@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ..body.kinematics import joint_positions
 from ..body.reference import reference_frame
-from ..body.skeleton import forward_kinematics
 from ..sets.augmentation import Augment
 from ..sets.windows import Windows
 
@@ -60,7 +60,7 @@ class IdentityClassifier(nn.Module):
         Shapes: [B, T, J, 7] -> [B, 6 * J, T].
         """
         rotations = transforms[..., 3:]
-        pose = forward_kinematics(self.skeleton, rotations, torch.zeros_like(rotations[..., 0, :3]), self.body)[0]
+        pose = joint_positions(self.skeleton, rotations, torch.zeros_like(rotations[..., 0, :3]), self.body)
         each = pose.flatten(0, 1)[:, None, None]  # [B * T, 1, 1, J, 3]
         frame = reference_frame(each, 0, self.skeleton, of="a")
         pose = frame.to_local(each)[:, 0, 0].view_as(pose).flatten(2)  # [B, T, 3 * J]

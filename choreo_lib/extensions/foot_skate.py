@@ -13,9 +13,10 @@ import torch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ..body.bones import project_bone_lengths
+from ..body.kinematics import forward_kinematics, local_rotations
 from ..body.motion import Motion
 from ..body.rotations import rotation_between, two_bone_ik
-from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
+from ..body.skeleton import Skeleton
 from ..core.arguments import a, takes
 from ..core.deferred import roma
 

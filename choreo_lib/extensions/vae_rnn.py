@@ -14,10 +14,11 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+from ..body.kinematics import joint_positions, positions_of
 from ..body.motion import dancer_index
 from ..body.reference import ReferenceFrame
 from ..body.rotations import quaternion_from_6d, quaternion_to_6d
-from ..body.skeleton import Skeleton, forward_kinematics, positions_of
+from ..body.skeleton import Skeleton
 from ..core.precision import in_full_precision
 from ..systems import vae_rnn
 from ..systems.losses import Schedule, kl_loss, kl_per_unit, rotation_difference
@@ -146,8 +147,8 @@ class WindowTranslator(VAERNN):
         source, target, _, bones = self.source_and_target(batch, route)
         predicted, mean, log_variance = self(source, route, sample=self.training)
         true = self.decoded(target, self.origin(source))
-        positions = forward_kinematics(self.skeleton, predicted.rotations, predicted.root, bones)[0]  # [B, T, J, 3]
-        error = positions - forward_kinematics(self.skeleton, true.rotations, true.root, bones)[0]  # [B, T, J, 3]
+        positions = joint_positions(self.skeleton, predicted.rotations, predicted.root, bones)  # [B, T, J, 3]
+        error = positions - joint_positions(self.skeleton, true.rotations, true.root, bones)  # [B, T, J, 3]
         distance, change = error.norm(dim=-1), error.diff(dim=1).norm(dim=-1)  # [B, T, J], [B, T - 1, J]
         nats = kl_loss(kl_per_unit(mean.flatten(1), log_variance.flatten(1)))
         return {

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from ..body.compatibility import rest_mismatch, same_rate, skeleton_mismatch
+from ..body.kinematics import forward_kinematics, local_rotations
 from ..body.motion import Duet, Motion
 from ..body.rotations import mean_rotation, rotation_between
-from ..body.skeleton import Skeleton, forward_kinematics, local_rotations
+from ..body.skeleton import Skeleton
 from ..core.arguments import a, takes
 from ..core.deferred import roma
 from .joint_map import JointMap, rest_body

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..body.kinematics import local_rotations
 from ..body.motion import Motion
-from ..body.skeleton import Skeleton, local_rotations
+from ..body.skeleton import Skeleton
 from ..core.deferred import roma
 from .conventions import check_counts, check_fps, fail, load_bytes
 from .fbx_scene import Body, Scene, Stack, find_bodies

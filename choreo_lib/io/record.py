@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from ..body.kinematics import forward_kinematics
 from ..body.motion import Duet, Motion
 from ..body.rotations import change_basis
-from ..body.skeleton import Skeleton, forward_kinematics
+from ..body.skeleton import Skeleton
 from ..body.source import Source
 from ..core.arguments import shown
 from . import plausible, upright

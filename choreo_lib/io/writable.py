@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ..body.kinematics import forward_kinematics
 from ..body.motion import Motion
 from ..body.rotations import change_basis
-from ..body.skeleton import forward_kinematics
 from ..core.deferred import roma
 from .conventions import MAX_CELLS, MAX_DISTANCE, MAX_FRAMES, MAX_JOINTS, TO_Z_UP, fail
 from .record import Recording, place_of

@@ -23,10 +23,11 @@ from torch.nn.functional import normalize
 
 from ..body.blending import overlap_add, overlapping_windows
 from ..body.compatibility import require_fit
+from ..body.kinematics import joint_positions, positions_of
 from ..body.motion import Motion, dancer_index
 from ..body.reference import ReferenceFrame, reference_frame
 from ..body.rotations import continuous, rotate_z
-from ..body.skeleton import Skeleton, forward_kinematics, positions_of
+from ..body.skeleton import Skeleton
 from ..body.source import OURS, Source
 from .layers import LSTM, System, reparameterise
 from .losses import Schedule, kl_loss, kl_per_unit, rotation_difference
@@ -172,7 +173,7 @@ class VAERNN(System):
         predicted, mean, log_variance = self(source, route, sample=self.training)
         true = self.decoded(target, self.origin(source))
         # FK(q / |q|, r): the normalised rotations, and the bones of the dancer who is predicted
-        places = [forward_kinematics(self.skeleton, x.rotations, x.root, bones)[0] for x in (predicted, true)]
+        places = [joint_positions(self.skeleton, x.rotations, x.root, bones) for x in (predicted, true)]
         distance = (places[0] - places[1]).norm(dim=-1)  # [B, T, J, 3] -> [B, T, J]
         lengths = predicted.features[..., :-3].unflatten(-1, (-1, 4)).norm(dim=-1)  # [B, T, 4 J] -> [B, T, J]
         kl = kl_per_unit(mean, log_variance)  # [Z]

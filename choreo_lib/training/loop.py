@@ -30,6 +30,8 @@ from .devices import choose_device, choose_precision, processes
 from .fingerprints import identity
 from .history import History
 
+READ_EVERY = 20  # steps of a GPU between two readings of the losses
+
 
 @takes(model=a(nn.Module), config=a(TrainConfig), out=path, resume=flag, progress=flag, keep_every=count(0),
        device=arguments.device)
@@ -82,11 +84,12 @@ class _Run:
         self.model = self.averaged = self.stored = model.to(device)
         self.average = None
         if config.ema_decay:
-            self.average = AveragedModel(
-                model, avg_fn=lambda old, new, k: old.lerp(new, 1 - min(config.ema_decay, float(k / (k + 9)))))
+            self.average = AveragedModel(model, multi_avg_fn=lambda old, new, k: torch._foreach_lerp_(
+                old, new, 1 - min(config.ema_decay, float(k / (k + 9)))))
             self.averaged = self.average.module
             self.stored = nn.ModuleDict({"now": model, "mean": self.average})
-        self.optimiser = torch.optim.AdamW(model.parameters(), config.lr, weight_decay=config.weight_decay)
+        self.optimiser = torch.optim.AdamW(model.parameters(), config.lr, weight_decay=config.weight_decay,
+                                           fused=device.type == "cuda" or None)  # one kernel for all weights
         self.scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
         self.steps = max(len(train) // config.batch_size, 1)  # an epoch's last batch is left out where it is smaller
         self.state: dict[str, Any] = {"epoch": 0, "step": 0, "best": math.inf, "stale_epochs": 0, "sums": {},
@@ -102,6 +105,9 @@ class _Run:
         self.train, self.valid = train.to(device), valid
         self.progress = progress and not self.rank
         self.started, self.saved = time.monotonic() - self.state["seconds"], time.monotonic()
+        self.unread: list[dict[str, torch.Tensor]] = []
+        self.read_every = 1 if device.type == "cpu" else READ_EVERY
+        self.shown = math.nan
 
     def fit(self, keep_every: int) -> History:
         """All epochs that are left; the best weights end up in the model."""
@@ -116,9 +122,9 @@ class _Run:
             self.model.train()
             for batch in self.train.batches(config.batch_size, config.seed, state["epoch"], begin=state["step"],
                                             drop_last=True, augment=config.augment):
-                loss = self.step(batch)
+                self.step(batch)
                 bar.update()
-                bar.set_postfix(epoch=state["epoch"] + 1, loss=f"{loss:.4g}", refresh=False)
+                bar.set_postfix(epoch=state["epoch"] + 1, loss=f"{self.shown:.4g}", refresh=False)
                 if time.monotonic() - self.saved > config.save_every:
                     self.save()
             row = self.end_epoch(keep_every)
@@ -131,8 +137,8 @@ class _Run:
             checkpoints.read_weights(self.out / "best.safetensors", self.model)
         return self.history
 
-    def step(self, batch: Any) -> float:
-        """One step of the optimiser; gives the loss."""
+    def step(self, batch: Any) -> None:
+        """One step of the optimiser. On a CPU its loss is read before it is taken."""
         config, state = self.config, self.state
         number = state["epoch"] * self.steps + state["step"]
         for group in self.optimiser.param_groups:
@@ -143,26 +149,44 @@ class _Run:
                 losses = self.losses(batch[self.rank :: self.world], number)
             self.optimiser.zero_grad(set_to_none=True)
             self.scaler.scale(losses["loss"]).backward()
-        values = {name: float(torch.as_tensor(value).detach()) for name, value in losses.items()}
-        if not math.isfinite(values["loss"]):
-            parts = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
-            raise TrainingError(
-                f"the loss is not finite at step {number} (epoch {state['epoch']}, batch {state['step']}, seed "
-                f"{config.seed}): {parts}. The last good checkpoint is {self.last if self.last.exists() else 'none'}; "
-                "a lower rate, or a look at that batch, may help")
         self.scaler.unscale_(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        self.unread.append({name: torch.as_tensor(value).detach() for name, value in losses.items()} | {
+            "gradient": norm.detach()})
+        state["step"] += 1
+        if len(self.unread) >= self.read_every:
+            self.read()
         self.scaler.step(self.optimiser)
         self.scaler.update()
         if self.average is not None:
             self.average.update_parameters(self.model)
-        for name, value in {**values, "gradient": float(norm)}.items():
-            state["sums"][name] = state["sums"].get(name, 0.0) + value
-        state["step"] += 1
-        return values["loss"]
+
+    def read(self) -> None:
+        """Read the losses of the last steps from the device, all at once, since each reading waits for it.
+
+        Errors: TrainingError for a loss that is not finite, naming the first such step.
+        """
+        if not self.unread:
+            return
+        names = list(self.unread[0])
+        table = torch.stack([torch.stack([each[name].to(self.device, torch.float64) for name in names])
+                             for each in self.unread]).tolist()
+        state, self.unread = self.state, []
+        for step, row in enumerate(table, start=state["step"] - len(table)):
+            values = dict(zip(names, row))
+            if not math.isfinite(values["loss"]):
+                parts = ", ".join(f"{name} {value:.4g}" for name, value in values.items() if name != "gradient")
+                raise TrainingError(
+                    f"the loss is not finite at step {state['epoch'] * self.steps + step} (epoch {state['epoch']}, "
+                    f"batch {step}, seed {self.config.seed}): {parts}. The last good checkpoint is "
+                    f"{self.last if self.last.exists() else 'none'}; a lower rate, or a look at that batch, may help")
+            for name, value in values.items():
+                state["sums"][name] = state["sums"].get(name, 0.0) + value
+            self.shown = values["loss"]
 
     def end_epoch(self, keep_every: int) -> dict[str, float]:
         """Validate, keep what is best, write all that a resumed run needs; gives the epoch's row of the history."""
+        self.read()
         state, valid = self.state, self.valid
         row = {"epoch": state["epoch"] + 1, "lr": self.optimiser.param_groups[0]["lr"]}
         row |= {f"train_{name}": total / state["step"] for name, total in state["sums"].items()}
@@ -186,6 +210,7 @@ class _Run:
 
     def save(self) -> None:
         """Write the run as it stands; the first of several processes does it for all."""
+        self.read()
         self.saved = time.monotonic()
         self.state |= {"seconds": self.saved - self.started, "rows": self.history.rows}
         if not self.rank:

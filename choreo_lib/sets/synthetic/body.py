@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...body.coupling import JOINT_INDEX
+from ...body.kinematics import local_rotations
 from ...body.rotations import axes_from, rotation_about, two_bone_ik
-from ...body.skeleton import HYBRIK_29, Skeleton, local_rotations
+from ...body.skeleton import HYBRIK_29, Skeleton
 from ...core.arguments import number, takes
 
 SIDES = (("left", 1.0), ("right", -1.0))  # the left side is +X in the rest pose, which looks along -Y

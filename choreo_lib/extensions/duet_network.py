@@ -41,7 +41,7 @@ class Config:
     dropout: float = 0.1  # of its layers
     no_input_prob: float = 0.1  # probability of a step that only reconstructs; without: 400 ms 82.1, 1 s 116.4
     mse: float = 0.5  # weight of squared errors, in units of `horizon_scale`
-    distance: float = 0.0  # weight of distances, in the same units; squares in their place: 1 s 117.4 -> 123.7
+    distance: float = 0.0  # weight of distances, in the same units; squares in their place: 1 s 117.4 -> 123.6
     velocity: float = 0.05  # weight of errors of the change between frames, metres; 4 -> 0.05: 1 s 117.4 -> 126.5
     kl: Schedule = Schedule(5e-5)
     canonical_frame: bool = True  # root-centred, heading-aligned; off (world coordinates): 1 s 117.4 -> 129.2

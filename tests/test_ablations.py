@@ -26,7 +26,7 @@ class Tiny(nn.Module):
         self.net = nn.Sequential(*(nn.Linear(12, 12, bias=bias) for _ in range(layers)))
         BUILT.append(self._config)
 
-    def config(self):
+    def config_dict(self):
         return self._config
 
     def fit_statistics(self, batches):
@@ -80,7 +80,8 @@ def test_what_is_there_is_not_trained_again(tiny, tmp_path, monkeypatch):
     assert list(first) == ["bias"]
     trained = []
     fit = ablations.fit
-    monkeypatch.setattr(ablations, "fit", lambda *given, **how: trained.append(given[0].config()) or fit(*given, **how))
+    monkeypatch.setattr(ablations, "fit", lambda *given, **how: 
+                        trained.append(given[0].config_dict()) or fit(*given, **how))
     rows = ablate(tmp_path)
     assert trained == [{"layers": 2, "bias": True}, {"layers": 1, "bias": True}] and rows["bias"] == first["bias"]
     assert ablate(tmp_path) == rows and len(trained) == 2
@@ -92,7 +93,7 @@ def test_what_is_there_is_not_trained_again(tiny, tmp_path, monkeypatch):
 
 def test_a_run_that_breaks_off_leaves_the_rows_before_it_and_goes_on(tiny, tmp_path, monkeypatch):
     def broken(model, train, asked):
-        if not model.config()["bias"]:
+        if not model.config_dict()["bias"]:
             raise KeyboardInterrupt
         return error(model, train, asked)
 

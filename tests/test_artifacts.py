@@ -67,7 +67,7 @@ def test_a_model_that_is_not_trained_is_an_artifact_too(tmp_path, monkeypatch):
     recipe = recipes.RECIPES["solo-salsa"]
     monkeypatch.setitem(recipes.RECIPES, "solo-salsa", replace(
         recipe, windows=lambda split, augment=None, mode="quick": few(split), evaluate=errors,
-        settings={"quick": {"frames": 16, "latent": 6, "residual_rank": 3}}))
+        config={"quick": {"frames": 16, "latent": 6, "residual_rank": 3}}))
     card = json.loads(artifacts.train("solo-salsa", out=tmp_path, device="cpu").read_text())
     assert (card["epochs"], card["steps"], card["minutes"], card["model"]) == (0, 0, 0.0, "LinearVAE")
     measures = card["measures"]["test"]

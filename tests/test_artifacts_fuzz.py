@@ -103,7 +103,7 @@ def prepare(folder: Path) -> Path:
     model.fit_statistics(windows.batches(64))
     checkpoints.write_weights(folder / "small.safetensors", model)
     sha = hashlib.sha256((folder / "small.safetensors").read_bytes()).hexdigest()
-    card = {"name": "small", "model": "SoloVAE", "config": model.config(), "weights_sha256": sha, "mode": "quick"}
+    card = {"name": "small", "model": "SoloVAE", "config": model.config_dict(), "weights_sha256": sha, "mode": "quick"}
     (folder / "small.json").write_text(json.dumps(card))
     for who in "ab":
         write_motion(dance(12, seed=ord(who), skeleton=BODY), folder / f"{who}.bvh")

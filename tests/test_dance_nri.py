@@ -160,7 +160,7 @@ def test_what_is_added_can_be_switched_off(option, windows):
     losses["loss"].backward()
     assert losses["loss"].isfinite()
     assert made.predict(windows[:1][:, :40], 2).shape == (1, 2, 2, 29, 3)
-    assert CouplingNRI.from_config(made.config()).load_state_dict(made.state_dict())
+    assert CouplingNRI.from_config(made.config_dict()).load_state_dict(made.state_dict())
 
 
 def test_the_kl_weight_rises_and_stays(windows):
@@ -471,7 +471,7 @@ def test_it_says_what_it_cannot_do():
 
 def test_a_configuration_makes_the_same_model(windows):
     made = model(windows, types=3, zero_lag=True)
-    again = CouplingNRI.from_config(made.config())
+    again = CouplingNRI.from_config(made.config_dict())
     again.load_state_dict(made.state_dict())
     again.eval(), made.eval()
     with torch.no_grad():

@@ -99,7 +99,7 @@ def test_with_all_repairs_it_is_the_shelf_s(train):
     own = model.state_dict()
     shelf.load_state_dict({name: own[name] for name in shelf.state_dict()})
     assert own.keys() - shelf.state_dict().keys() == {"input_mean", "input_std"}
-    assert model.settings == shelf.settings
+    assert model.config == shelf.config
     with torch.no_grad():
         for mine, theirs in zip(model.loss(batch, None).values(), shelf.loss(batch, None).values()):
             torch.testing.assert_close(mine, theirs, atol=0, rtol=0)

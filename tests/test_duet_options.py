@@ -26,14 +26,14 @@ def train(duets):
 def test_an_addition_that_is_switched_off_is_off_and_the_model_still_learns(train, option):
     on = {"scheduled_sampling": 0.5, "distance": 0.5, "mse": 0.0, "velocity": 4.0, "no_input_prob": 0.5}
     model = small(train, **on | ABLATIONS[option]).train()
-    assert all(getattr(model.settings, name) == value for name, value in ABLATIONS[option].items())
-    assert model.settings != small(train, **on).settings
+    assert all(getattr(model.config, name) == value for name, value in ABLATIONS[option].items())
+    assert model.config != small(train, **on).settings
     losses = model.loss(train[:4], 0)
     losses["loss"].backward()
     assert losses["loss"].isfinite()
-    again = DuetForecaster.from_config(model.config())
+    again = DuetForecaster.from_config(model.config_dict())
     again.load_state_dict(model.state_dict())
-    assert again.settings == model.settings
+    assert again.config == model.config
 
 
 def test_without_a_canonical_frame_the_network_looks_at_the_world(train):
@@ -65,7 +65,7 @@ def test_without_extrapolation_scheduled_sampling_leads_back_from_the_offset_alo
 def test_without_the_cache_a_stream_is_the_same(train, duets):
     model, duet = small(train), duets[0][:40]
     cached = model.rollout(duet.a, duet.b[:PAST], every=5)
-    model.settings = replace(model.settings, kv_cache=False)
+    model.config = replace(model.config, kv_cache=False)
     np.testing.assert_allclose(model.rollout(duet.a, duet.b[:PAST], every=5).positions, cached.positions, atol=1e-4)
 
 
@@ -77,7 +77,7 @@ def test_without_the_foot_fix_what_is_shown_is_what_the_model_means(train, duets
 
     shown, meant, held = rolled_out(), rolled_out(False), rolled_out(True)
     assert torch.equal(shown, meant) and not torch.equal(held, meant)
-    model.settings = replace(model.settings, fix_foot_skate=True)
+    model.config = replace(model.config, fix_foot_skate=True)
     assert torch.equal(rolled_out(), held) and torch.equal(rolled_out(False), meant)
 
 

@@ -114,7 +114,7 @@ def test_every_part_gets_a_gradient(train):
     idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     decoders = ("decoder", "smoothing", "to_pose")
     assert all(name.startswith("vaes.") and any(part in name for part in decoders) for name in idle), idle
-    model.settings = replace(model.settings, no_input_prob=1.0)
+    model.config = replace(model.config, no_input_prob=1.0)
     for step in (0, 1):
         model.loss(train[:8], step)["loss"].backward()
     idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]

@@ -60,7 +60,7 @@ def test_what_is_added_can_be_switched_off(option, springs):
     losses = made.loss(springs, 0)
     losses["loss"].backward()
     assert losses["loss"].isfinite() and made.encoder(springs.states).grad_fn is not None
-    assert made.infer(springs.states, min(made.settings.refine, 2)).edges.shape == (6, 4, 4)
+    assert made.infer(springs.states, min(made.config.refine, 2)).edges.shape == (6, 4, 4)
 
 
 def test_the_published_encoder_sees_coordinates_and_gives_undirected_edges(springs):
@@ -221,7 +221,7 @@ def test_one_that_remembers_hears_the_truth_until_the_last_steps(springs):
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_a_model_is_built_again_from_its_config(decoder, springs):
     made = model(decoder=decoder).eval()
-    again = ForceNRI.from_config(made.config()).eval()
+    again = ForceNRI.from_config(made.config_dict()).eval()
     again.load_state_dict(made.state_dict())
     for one, other in zip(made.infer(springs.states), again.infer(springs.states, size=4)):
         assert torch.allclose(one.float(), other.float(), atol=1e-6)
@@ -371,12 +371,12 @@ def test_recipes_keep_their_seeds_apart():
 
 def test_training_goes_through_the_one_loop(tmp_path):
     train, valid = simulate("springs", 96, 3, seed=0), simulate("springs", 20, 3, frames=69, seed=1)
-    plan = training.TrainConfig(epochs=4, batch_size=32, lr=5e-3, warmup=2)
+    config = training.TrainConfig(epochs=4, batch_size=32, lr=5e-3, warmup=2)
     mlp = model(decoder="mlp", prediction_steps=2)
-    history = training.fit(mlp, train, plan, tmp_path / "mlp", valid, progress=False)
+    history = training.fit(mlp, train, config, tmp_path / "mlp", valid, progress=False)
     assert history["valid_nll_nats"][-1] < history["valid_nll_nats"][0]
     assert history.plot().axes[0].get_yscale() == "log"
-    law = training.fit(model(decoder="law", prediction_steps=1), train, plan, tmp_path / "law", valid, progress=False)
+    law = training.fit(model(decoder="law", prediction_steps=1), train, config, tmp_path / "law", valid, progress=False)
     assert law.plot().axes[0].get_yscale() == "linear"  # densities above 1 have negative logarithms
     batches = list(train.batches(40, seed=1, epoch=2))
     assert [len(batch) for batch in batches] == [40, 40, 16]

@@ -128,8 +128,8 @@ def no_real_set():
 @pytest.mark.parametrize("name", gpu_check.TRAINED)
 def test_every_recipe_learns_in_bfloat16(name):
     model, _ = gpu_check.prepared(name, "quick")
-    plan = recipes.RECIPES[name].training["full"]  # whose windows are long enough for a past that the model danced
-    learns(model, gpu_check.batches_of(name, plan, 2, 4), compared=1)
+    config = recipes.RECIPES[name].training["full"]  # whose windows are long enough for a past that the model danced
+    learns(model, gpu_check.batches_of(name, config, 2, 4), compared=1)
 
 
 # Every branch
@@ -247,10 +247,10 @@ def test_the_prototype_as_it_was_coded(pairs, repairs):
     torch.manual_seed(0)
     model = DuetAsCoded(pairs.skeleton, repairs, frames=39, features=16, heads=2, latent=8, hidden=8)
     model.fit_statistics(pairs.batches(8))
-    model.settings = replace(model.settings, no_input_prob=0.0)
+    model.config = replace(model.config, no_input_prob=0.0)
     learns(model, [pairs[:4]] * 2, steps=2)
     told, _ = backward(model.train(), pairs[:4], 0, torch.bfloat16)
-    model.settings = replace(model.settings, no_input_prob=1.0)
+    model.config = replace(model.config, no_input_prob=1.0)
     assert "reconstruction" in backward(model, pairs[:4], 0, torch.bfloat16)[0] and np.isfinite(told["loss"])
     with half(), Watched():
         assert model.predict(pairs[:2][:, :12], pairs[:2][:, 12:, 0], [1, 3]).isfinite().all()
@@ -460,10 +460,10 @@ SOMEWHERE = {"duet-synthetic": {"no_input_prob": 0.0, "scheduled_sampling": 0.0}
 @pytest.mark.parametrize("name", SOMEWHERE)
 def test_no_step_mixes_devices(name, monkeypatch):
     """On torch's device without memory, which refuses a tensor that was left on the CPU as CUDA does."""
-    model, plan = gpu_check.prepared(name, "quick")
+    model, config = gpu_check.prepared(name, "quick")
     if SOMEWHERE[name]:
-        model.settings = replace(model.settings, **SOMEWHERE[name])
-    batch = gpu_check.batches_of(name, plan, 2, 1)[0].to("meta")
+        model.config = replace(model.config, **SOMEWHERE[name])
+    batch = gpu_check.batches_of(name, config, 2, 1)[0].to("meta")
     # two places that ask for a number, of which there is none: whether anybody is beyond a wall, or the two stand close
     monkeypatch.setattr(nri_decoders, "walls", lambda place, pace: (place, pace))
     monkeypatch.setattr(coupling_encoder, "reference_frame", partial(reference_frame, of="a"))
@@ -475,12 +475,12 @@ def test_no_step_mixes_devices(name, monkeypatch):
         loss + torch.ones(2)  # it does refuse
 
 
-# What a plan may ask for
+# What a config may ask for
 
 
 def test_a_precision_that_cannot_be_is_refused_before_anything_starts(tmp_path, capsys, monkeypatch):
     def never(*_):
-        raise AssertionError("the data were made before the plan was looked at")
+        raise AssertionError("the data were made before the config was looked at")
 
     recipe = recipes.RECIPES["solo-synthetic"]
     monkeypatch.setitem(recipes.RECIPES, "solo-synthetic", replace(recipe, windows=never))
@@ -530,9 +530,9 @@ def test_tf32_is_allowed_for_a_step_on_cuda_only_and_never_stays(tmp_path, monke
 
     monkeypatch.setattr(training.loop, "tensor_cores", lambda _: precision.tensor_cores("cuda"))
     train = windows.cut(cl.load_duet("synthetic/canon")[:40], 8, 2)
-    plan = training.TrainConfig(epochs=2, batch_size=8)
+    config = training.TrainConfig(epochs=2, batch_size=8)
     with pytest.raises(cl.TrainingError, match="step 3"):
-        training.fit(Sick(), train, plan, tmp_path, train, "cpu", progress=False)
+        training.fit(Sick(), train, config, tmp_path, train, "cpu", progress=False)
     assert {how for step, how in seen if step is not None} == {"high"}  # a step
     assert {how for step, how in seen if step is None} == {before}  # what is validated is not rounded
     assert torch.get_float32_matmul_precision() == before
@@ -565,8 +565,8 @@ def test_one_recipe_that_fails_does_not_stop_the_others(monkeypatch, capsys):
 
 def test_a_gpu_that_computes_something_else_is_found(monkeypatch):
     """On a machine whose second device has one weight of the law a little wrong."""
-    model, plan = gpu_check.prepared("springs5-supervised")
-    assert gpu_check.compare("springs5-supervised", model, plan, CPU, 3, 4) == 0.0
+    model, config = gpu_check.prepared("springs5-supervised")
+    assert gpu_check.compare("springs5-supervised", model, config, CPU, 3, 4) == 0.0
     real, seen = gpu_check.without_dropout, []
 
     def wrong(made):
@@ -576,4 +576,4 @@ def test_a_gpu_that_computes_something_else_is_found(monkeypatch):
         return real(made)
 
     monkeypatch.setattr(gpu_check, "without_dropout", wrong)
-    assert gpu_check.compare("springs5-supervised", model, plan, CPU, 3, 4) > gpu_check.TOLERANCE["ForceNRI"]
+    assert gpu_check.compare("springs5-supervised", model, config, CPU, 3, 4) > gpu_check.TOLERANCE["ForceNRI"]

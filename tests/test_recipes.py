@@ -114,10 +114,10 @@ def test_a_card_names_an_extension_before_a_system(monkeypatch):
 
 def test_every_recipe_says_how_it_is_trained_in_both_modes():
     for name, each in recipes.RECIPES.items():
-        assert tuple(each.settings) == tuple(each.training) == recipes.MODES, name
+        assert tuple(each.config) == tuple(each.training) == recipes.MODES, name
         quick, full = (each.training[mode].epochs for mode in recipes.MODES)
         assert quick < full or name.endswith("-supervised") or quick == full == 0, name
-        assert "augment" not in each.settings["full"] and each.data in (("synthetic",), ("salsa",)), name
+        assert "augment" not in each.config["full"] and each.data in (("synthetic",), ("salsa",)), name
     seeds = [recipes.RECIPES[f"strings-synthetic{end}"].training["full"].seed for end in ("", "-1", "-2")]
     assert seeds == [0, 1, 2]
 

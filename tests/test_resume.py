@@ -77,7 +77,7 @@ HARMS = {
     "parts gone": (lambda t, m: m.pop("parts"), "its parts is not there"),
     "identity gone": (lambda t, m: m.pop("identity"), "its identity is not there"),
     "identity a list": (lambda t, m: m.update(identity="[]"), "its identity is not there"),
-    "plan a number": (worded("identity", lambda i: i.update(plan=3)), "made with another"),
+    "training a number": (worded("identity", lambda i: i.update(training=3)), "made with another"),
     "NaN": (lambda t, m: t["model/net.0.weight"][0].fill_(torch.nan), "net.0.weight holds numbers that are not finite"),
     "infinity": (lambda t, m: t["model/net.3.bias"].fill_(-torch.inf), "net.3.bias holds numbers that are not finite"),
     "whole numbers": (lambda t, m: t.update({"model/net.0.weight": t["model/net.0.weight"].long()}),
@@ -132,7 +132,7 @@ def test_a_run_goes_on_with_its_own_data_only(run, tmp_path):
 def test_fingerprints_know_windows_simulations_and_where_each_number_stands(monkeypatch):
     a, b = data(), data()
     alike = lambda one, other: not fingerprints.changes(*(  # noqa: E731
-        {"plan": {}, "model": None, "windows": 0, "data": json.loads(json.dumps(fingerprints.fingerprint(each)))}
+        {"training": {}, "model": None, "windows": 0, "data": json.loads(json.dumps(fingerprints.fingerprint(each)))}
         for each in (one, other)))
     assert alike(a, b) and not alike(a, a.subset(slice(5)))
     worlds = [particles.simulate("springs", 3, seed=seed, frames=5) for seed in (0, 0, 1)]
@@ -178,7 +178,7 @@ def test_a_model_of_each_kind_still_loads(name):
 CARDS = {
     "a list": lambda card: [card], "a number": lambda card: 3, "nothing": lambda card: None,
     **{f"{field} is {value!r}"[:60]: (lambda card, field=field, value=value: card.update({field: value}) or card)
-       for field in ("model", "config", "weights_sha256", "name", "mode", "measures", "plan", "seed", "minutes")
+       for field in ("model", "config", "weights_sha256", "name", "mode", "measures", "training", "seed", "minutes")
        for value in (7.5 if field != "minutes" else "long", [1], True)},
     **{f"without {field}": (lambda card, field=field: card.pop(field) and card)
        for field in ("model", "config", "weights_sha256")},

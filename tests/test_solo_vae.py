@@ -80,11 +80,11 @@ def test_single_poses(train):
 
 def test_its_config_makes_it_again(train):
     model = small(train, project_bones=False, residual_rank=2)
-    again = LinearVAE.from_config(json.loads(json.dumps(model.config())))
+    again = LinearVAE.from_config(json.loads(json.dumps(model.config_dict())))
     again.load_state_dict(model.state_dict())
     x = model.canonicalise(train[:4])[0]
     assert torch.equal(again(x)[0], model(x)[0]) and list(model.parameters()) == []
-    assert again.settings == model.settings
+    assert again.config == model.config
     assert again.skeleton == replace(model.skeleton, offsets=None)
 
 

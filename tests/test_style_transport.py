@@ -157,7 +157,7 @@ def test_what_it_cannot_read_or_write_is_refused(duet, cut):
 
 def test_it_is_built_again_from_its_config(duet, cut):
     model = make(cut)
-    again = StyleTransport.from_config(model.config())
+    again = StyleTransport.from_config(model.config_dict())
     again.load_state_dict(model.state_dict())
     assert not list(model.parameters())
     np.testing.assert_array_equal(*(each.translate(duet.a, "ba").positions for each in (model, again)))

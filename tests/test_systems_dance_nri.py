@@ -194,7 +194,7 @@ def test_batch_norm_and_dropout_stand_between_messages_and_the_body():
 
 def test_a_configuration_makes_the_same_model(windows):
     made = stirred(model(windows, types=3, prior=None)).eval()
-    again = DanceNRI.from_config(made.config()).eval()
+    again = DanceNRI.from_config(made.config_dict()).eval()
     again.load_state_dict(made.state_dict())
     assert torch.equal(made.posterior(windows[:2]), again.posterior(windows[:2]))
     with pytest.raises(ValueError, match="probabilities"):

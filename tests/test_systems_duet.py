@@ -182,8 +182,8 @@ def test_a_leader_who_ends_is_refused(train):
 
 def test_its_config_makes_it_again(train):
     model = small(train)
-    again = DuetVAE.from_config(model.config())
-    assert again.settings == model.settings
+    again = DuetVAE.from_config(model.config_dict())
+    assert again.config == model.config
     again.load_state_dict(model.state_dict())
 
 

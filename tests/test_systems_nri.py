@@ -144,7 +144,7 @@ def test_inference_and_forecasts(springs):
     edges = made.infer_edges(springs.states)
     assert edges.shape == (6, 4, 4) and (edges.diagonal(dim1=1, dim2=2) == 0).all()
     assert made.predict(springs.states, edges, 8).shape == (6, 8, 4, 4)
-    again = NRI.from_config(made.config()).eval()
+    again = NRI.from_config(made.config_dict()).eval()
     again.load_state_dict(made.state_dict())
     assert torch.equal(again.infer_edges(springs.states), edges)
     assert made.loss(SimpleNamespace(states=springs.states), None)["loss"].isfinite()  # anything that has states

@@ -152,12 +152,12 @@ def test_reconstructions_and_samples(train):
 def test_it_is_trained_by_the_loop_and_built_from_its_config(train, tmp_path):
     model = small(train)
     before = float(model.eval().loss(train[:], None)["mse"])
-    plan = TrainConfig(epochs=2, batch_size=16, lr=3e-3, warmup=2)
-    fit(model, train, plan, tmp_path, train, device="cpu", progress=False)
+    config = TrainConfig(epochs=2, batch_size=16, lr=3e-3, warmup=2)
+    fit(model, train, config, tmp_path, train, device="cpu", progress=False)
     assert float(model.eval().loss(train[:], None)["mse"]) < before
-    again = SoloVAE.from_config(json.loads(json.dumps(model.config())))
+    again = SoloVAE.from_config(json.loads(json.dumps(model.config_dict())))
     again.load_state_dict(model.state_dict())
-    assert again.settings == model.settings
+    assert again.config == model.config
     assert torch.equal(again.reconstruct(train[:2]), model.reconstruct(train[:2]))
     with pytest.raises(TypeError, match="colour"):
         SoloVAE(train.skeleton, colour="red")

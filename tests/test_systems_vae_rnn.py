@@ -178,7 +178,7 @@ def test_windows_of_a_take_are_those_of_the_set(duet):
 
 def test_it_is_built_again_from_its_config(duet, batch):
     model = make(duet, routes=DEEPFAKE, joint_weights=[1.0] * 29).eval()
-    again = VAERNN.from_config(model.config())
+    again = VAERNN.from_config(model.config_dict())
     again.load_state_dict(model.state_dict())
     assert torch.equal(again.eval().loss(batch, 3)["loss"], model.loss(batch, 3)["loss"])
 

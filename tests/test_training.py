@@ -54,11 +54,11 @@ def fresh(**wishes):
     return Tiny(**wishes)
 
 
-def fit(out, plan=PLAN, model=None, **how):
+def fit(out, config=PLAN, model=None, **how):
     how = {"valid": data(7), "device": "cpu", "progress": False, **how}
     model = model or fresh()
     return model, training.fit(
-        model, data(length=plan.augment.required_length if plan.augment else None), plan, out, **how
+        model, data(length=config.augment.required_length if config.augment else None), config, out, **how
     )
 
 
@@ -128,8 +128,8 @@ def test_weights_are_averaged_as_it_says(tmp_path):
 
 @pytest.mark.parametrize(("stop", "average"), [(0, 0), (1, 0), (3, 0), (4, 0.9), (7, 0), (11, 0.9)])
 def test_a_run_that_broke_off_goes_on_as_if_nothing_had_happened(tmp_path, stop, average):
-    plan = replace(PLAN, augment=Augment(length=8), ema_decay=average)
-    left_alone, history = fit(tmp_path / "a", plan)
+    config = replace(PLAN, augment=Augment(length=8), ema_decay=average)
+    left_alone, history = fit(tmp_path / "a", config)
 
     class Breaks(Tiny):
         def loss(self, batch, step):
@@ -139,8 +139,8 @@ def test_a_run_that_broke_off_goes_on_as_if_nothing_had_happened(tmp_path, stop,
 
     torch.manual_seed(0)
     with pytest.raises(KeyboardInterrupt):
-        fit(tmp_path / "b", plan, Breaks())
-    resumed, again = fit(tmp_path / "b", plan, resume=True)
+        fit(tmp_path / "b", config, Breaks())
+    resumed, again = fit(tmp_path / "b", config, resume=True)
     assert same(left_alone, resumed)
     assert history["train_loss"] == again["train_loss"] and history["valid_loss"] == again["valid_loss"]
 
@@ -153,8 +153,8 @@ KILLED = textwrap.dedent("""
     from test_training import PLAN, Tiny, data, fresh
     from choreo_lib import training
     torch.set_num_threads(1)
-    plan = replace(PLAN, epochs=400)
-    training.fit(fresh(), data(), plan, sys.argv[1], valid=data(7), device="cpu", resume=True, progress=False)
+    config = replace(PLAN, epochs=400)
+    training.fit(fresh(), data(), config, sys.argv[1], valid=data(7), device="cpu", resume=True, progress=False)
     print("done", flush=True)
 """)
 
@@ -221,8 +221,8 @@ def test_early_stop_keeps_the_best(tmp_path):
             return float(abs(self.count - 2))  # one batch a validation: the second epoch is the best
 
     torch.manual_seed(0)
-    plan = replace(PLAN, epochs=20, patience=3, batch_size=256)
-    model, history = fit(tmp_path, plan, Worse(), valid=data(60))
+    config = replace(PLAN, epochs=20, patience=3, batch_size=256)
+    model, history = fit(tmp_path, config, Worse(), valid=data(60))
     assert len(history) == 5 and history["valid_loss"] == [1, 0, 1, 2, 3]
     assert all(torch.equal(value, model.state_dict()[name])
                for name, value in load_file(tmp_path / "best.safetensors").items())
@@ -241,7 +241,7 @@ def test_runs_are_not_mixed_up(tmp_path):
         training.fit(fresh(), data(2), PLAN, tmp_path, resume=True, device="cpu", progress=False)
 
     class Named(Tiny):
-        def config(self):
+        def config_dict(self):
             return {"kl": 2}
 
     with pytest.raises(training.TrainingError, match="made with another model"):
@@ -338,9 +338,9 @@ def test_two_processes_are_one(tmp_path):
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_cpu_and_gpu_agree(tmp_path):
-    plan = replace(PLAN, precision="float32")
-    on_cpu, _ = fit(tmp_path / "cpu", plan, fresh(noise=0))
-    on_gpu, _ = fit(tmp_path / "gpu", plan, fresh(noise=0), device="cuda")
+    config = replace(PLAN, precision="float32")
+    on_cpu, _ = fit(tmp_path / "cpu", config, fresh(noise=0))
+    on_gpu, _ = fit(tmp_path / "gpu", config, fresh(noise=0), device="cuda")
     for a, b in zip(on_cpu.cpu().parameters(), on_gpu.cpu().parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-4)
 

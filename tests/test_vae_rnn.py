@@ -131,7 +131,7 @@ def test_it_learns_and_the_gradient_reaches_every_parameter(cut, settings):
         first = first or terms["loss"].item()
     without = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not without and terms["loss"].item() < 0.7 * first
-    again = MotionTranslator.from_config(model.config())
+    again = MotionTranslator.from_config(model.config_dict())
     again.load_state_dict(model.state_dict())
     assert torch.equal(again.eval().loss(cut[:4], 0)["loss"], model.eval().loss(cut[:4], 0)["loss"])
 

@@ -21,7 +21,7 @@ def load_whole(name):
     card = model.card
     path = artifacts.WEIGHTS / f"{name}.safetensors"
     assert path.stat().st_size < 10_000_000 and card["mode"] == "full"
-    assert {"terms", "data", "plan", "seed", "steps", "device", "minutes", "versions"} <= set(card)
+    assert {"terms", "data", "training", "seed", "steps", "device", "minutes", "versions"} <= set(card)
     assert all(torch.isfinite(each).all() for each in model.state_dict().values())
     return model, card["measures"]["test"]
 
@@ -70,7 +70,7 @@ def test_shipped_translation_keeps_what_the_chapter_says():
     asked = unseen("translate-salsa")
     moves = asked[:]
     off = []
-    for route in model.settings.routes:
+    for route in model.config.routes:
         source, _, frame, body = model.source_and_target(moves, route)
         with torch.no_grad():
             _, rotations, root = model(source, route, sample=False)[0]

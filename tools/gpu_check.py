@@ -95,10 +95,10 @@ def stand_in(name: str) -> bool:
 
 
 def prepared(name: str, mode: str = "full") -> tuple[torch.nn.Module, training.TrainConfig]:
-    """A recipe's model, ready to train, on the CPU; and its plan."""
+    """A recipe's model, ready to train, on the CPU; and its config."""
     recipe = recipes.RECIPES[name]
-    plan = recipe.training[mode]
-    return recipe.build(windows(name, None), mode, windows(name, plan.augment), plan.augment), plan
+    config = recipe.training[mode]
+    return recipe.build(windows(name, None), mode, windows(name, config.augment), config.augment), config
 
 
 @contextmanager
@@ -123,22 +123,22 @@ def without_dropout(model):
     return model
 
 
-def stepper(model, plan, dtype=torch.float32, pace=True):
+def stepper(model, config, dtype=torch.float32, pace=True):
     """A function that takes a training step on a batch and gives its loss, a float: what `fit` does, bare."""
     device = next(model.parameters()).device
-    optimiser = torch.optim.AdamW(model.parameters(), plan.lr, weight_decay=plan.weight_decay)
+    optimiser = torch.optim.AdamW(model.parameters(), config.lr, weight_decay=config.weight_decay)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype == torch.float16)
     model.train()
 
     def step(batch, number):
         if pace:
-            optimiser.param_groups[0]["lr"] = plan.lr * training.lr_factor(number, plan.warmup, 10_000)
+            optimiser.param_groups[0]["lr"] = config.lr * training.lr_factor(number, config.warmup, 10_000)
         with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
             loss = model.loss(batch, number)["loss"]
         optimiser.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()
         scaler.unscale_(optimiser)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), plan.clip)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
         scaler.step(optimiser)
         scaler.update()
         return float(loss.detach())
@@ -146,16 +146,16 @@ def stepper(model, plan, dtype=torch.float32, pace=True):
     return step
 
 
-def batches_of(name: str, plan, size: int, count: int) -> list:
-    """So many batches, augmented as the plan says."""
-    return list(windows(name, plan.augment, size * count).batches(size, seed=0, augment=plan.augment))
+def batches_of(name: str, config, size: int, count: int) -> list:
+    """So many batches, augmented as the config says."""
+    return list(windows(name, config.augment, size * count).batches(size, seed=0, augment=config.augment))
 
 
-def compare(name: str, model, plan, device, steps: int, size: int) -> float:
+def compare(name: str, model, config, device, steps: int, size: int) -> float:
     """The largest relative difference of losses between the CPU and the device."""
-    batches, worst = batches_of(name, plan, size, steps), 0.0
+    batches, worst = batches_of(name, config, size, steps), 0.0
     pair = [without_dropout(copy.deepcopy(model)).to(each) for each in ("cpu", device)]
-    takers = [stepper(each, plan) for each in pair]
+    takers = [stepper(each, config) for each in pair]
     for k, batch in enumerate(batches):
         told = []
         for take, where in zip(takers, ("cpu", device)):
@@ -166,7 +166,7 @@ def compare(name: str, model, plan, device, steps: int, size: int) -> float:
     return worst
 
 
-def train(name: str, model, plan, device, steps: int, size: int) -> dict:
+def train(name: str, model, config, device, steps: int, size: int) -> dict:
     """So many steps by `fit`: losses, the median time of a step in ms, memory at its highest in MB."""
     told, losses = [], model.loss
 
@@ -180,8 +180,8 @@ def train(name: str, model, plan, device, steps: int, size: int) -> dict:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     with tempfile.TemporaryDirectory() as out:
-        plan = replace(plan, epochs=1, batch_size=size)
-        training.fit(model, windows(name, plan.augment, steps * size), plan, out, windows(name, None, size),
+        config = replace(config, epochs=1, batch_size=size)
+        training.fit(model, windows(name, config.augment, steps * size), config, out, windows(name, None, size),
                      str(device), progress=False)
     del model.loss
     gone = [1000 * (b[0] - a[0]) for a, b in zip(told, told[1:])]
@@ -193,7 +193,7 @@ def train(name: str, model, plan, device, steps: int, size: int) -> dict:
             "memory": memory}
 
 
-def halves(name: str, model, plan, device, steps: int, size: int) -> None:
+def halves(name: str, model, config, device, steps: int, size: int) -> None:
     """Steps in bfloat16, and on CUDA in float16 with a scaler: every loss is a number."""
     for kind in ("bfloat16", "float16") if device.type == "cuda" else ("bfloat16",):
         try:
@@ -201,8 +201,8 @@ def halves(name: str, model, plan, device, steps: int, size: int) -> None:
         except training.TrainingError as error:
             print(f"  {name}: {error}", flush=True)
             continue
-        take = stepper(copy.deepcopy(model).to(device), plan, dtype)
-        for k, batch in enumerate(batches_of(name, plan, size, steps)):
+        take = stepper(copy.deepcopy(model).to(device), config, dtype)
+        for k, batch in enumerate(batches_of(name, config, size, steps)):
             loss = take(batch.to(device), k)
             if not math.isfinite(loss):
                 raise ArithmeticError(f"{kind}: the loss of step {k} is {loss}")
@@ -239,12 +239,12 @@ def ask(name: str, model) -> None:
 
 def check(name: str, device, asked) -> dict:
     """One recipe, all of it: a row of the table."""
-    model, plan = prepared(name)
-    size = asked.batch or plan.batch_size
+    model, config = prepared(name)
+    size = asked.batch or config.batch_size
     row = {"recipe": name, "steps": asked.steps, "verdict": "ok", "note": "stand-in" if stand_in(name) else ""}
-    row["off"] = compare(name, model, plan, device, min(10, asked.steps), min(8, size))
-    halves(name, model, plan, device, min(4, asked.steps), min(32, size))
-    row |= train(name, model, plan, device, asked.steps, size)
+    row["off"] = compare(name, model, config, device, min(10, asked.steps), min(8, size))
+    halves(name, model, config, device, min(4, asked.steps), min(32, size))
+    row |= train(name, model, config, device, asked.steps, size)
     ask(name, model)
     if device.type != "cpu" and row["off"] > TOLERANCE[type(model).__name__]:
         row["verdict"] = f"FAILED: losses {row['off']:.1e} apart, {TOLERANCE[type(model).__name__]:.0e} are allowed"
@@ -256,9 +256,9 @@ VICTIM = "duet-synthetic"
 
 def victim(out: str, device) -> torch.nn.Module:
     """A run that may be killed: it goes on from what it finds, and saves after every step."""
-    model, plan = prepared(VICTIM, "quick")
-    plan = replace(plan, epochs=6, batch_size=16, save_every=0.0, augment=None)
-    training.fit(model, windows(VICTIM, None, 128), plan, out, None, str(device), resume=True, progress=False)
+    model, config = prepared(VICTIM, "quick")
+    config = replace(config, epochs=6, batch_size=16, save_every=0.0, augment=None)
+    training.fit(model, windows(VICTIM, None, 128), config, out, None, str(device), resume=True, progress=False)
     return model
 
 
@@ -293,10 +293,10 @@ def profile(name: str, device, asked) -> str:
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    model, plan = prepared(name)
-    size = asked.batch or plan.batch_size
-    take = stepper(model.to(device), plan)
-    batch = batches_of(name, plan, size, 1)[0].to(device)
+    model, config = prepared(name)
+    size = asked.batch or config.batch_size
+    take = stepper(model.to(device), config)
+    batch = batches_of(name, config, size, 1)[0].to(device)
     for k in range(3):
         take(batch, k)
     began = time.perf_counter()
@@ -315,18 +315,18 @@ def profile(name: str, device, asked) -> str:
 
 def bench(name: str, device, asked) -> str:
     """A step in float32, in float32 with TF32 products and in bfloat16, in turn: medians, ms."""
-    model, plan = prepared(name)
-    size = asked.batch or plan.batch_size
-    batch = batches_of(name, plan, size, 1)[0].to(device)
+    model, config = prepared(name)
+    size = asked.batch or config.batch_size
+    batch = batches_of(name, config, size, 1)[0].to(device)
     arms = {"float32": torch.float32, "float32 + TF32": torch.float32, "bfloat16": torch.bfloat16}
-    takers = {arm: stepper(copy.deepcopy(model).to(device), plan, dtype) for arm, dtype in arms.items()}
+    takers = {arm: stepper(copy.deepcopy(model).to(device), config, dtype) for arm, dtype in arms.items()}
     told = {arm: [] for arm in arms}
     for _ in range(asked.rounds + 2):
         for arm, take in takers.items():
             torch.manual_seed(7)  # the same branch of the losses for all, and every time
             began = time.perf_counter()
             with precision.tensor_cores(device if arm != "float32" else "cpu"):
-                take(batch, 2 * plan.warmup)
+                take(batch, 2 * config.warmup)
             told[arm].append(1000 * (time.perf_counter() - began))
     return "".join(f"{arm} {statistics.median(each[2:]):7.1f} ms   " for arm, each in told.items())
 

@@ -82,7 +82,7 @@ def untrained(model: CouplingNRI, train: Windows) -> CouplingNRI:
     """A model of the same settings that has only measured the training windows. Chapter: 9."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        fresh = CouplingNRI(model.skeleton, model.settings)
+        fresh = CouplingNRI(model.skeleton, model.config)
     fresh.fit_statistics(train.batches(256))
     return fresh.eval()
 
@@ -99,7 +99,7 @@ def evaluate_couplings(model: CouplingNRI, train: Windows, test: Windows) -> Row
     Of all: ``error_mm@...``, both dancers predicted from one window on, mean over all joints; and
     ``probability_std`` of an edge from window to window, mean over pairs. Chapter: 9.
     """
-    models = {"model": model} | ({"untrained": untrained(model, train)} if model.settings.correlation else {})
+    models = {"model": model} | ({"untrained": untrained(model, train)} if model.config.correlation else {})
     takes = takes_of(test)
     with eval_mode(model):
         if takes[0].coupling is not None and takes[0].coupling.drives:

@@ -24,15 +24,15 @@ def evaluate_particles(model: ForceNRI, train: Particles, test: Particles) -> di
     mean squared error of positions and velocities, each scaled by the largest of a thousand simulations, over the
     first 200; so many are given to the algebra, too.
     Rows: "model" is encoder and decoder together (edges refined by the decoder's likelihood in the ``refine``
-    iterations of the model's settings); "encoder alone"; "true graph" has the model's decoder and the ground truth;
+    iterations of the model's config); "encoder alone"; "true graph" has the model's decoder and the ground truth;
     "repeat" and "constant velocity" need no graph; "correlation of paths" and "forces by algebra" no network.
     Errors: ValueError for simulations that end where reading ends. Chapter: 8.
     """
-    settings = model.settings
-    if test.positions.shape[1] <= settings.frames:
-        raise ValueError(f"simulations of {test.positions.shape[1]} frames: more than the {settings.frames} that are "
+    config = model.config
+    if test.positions.shape[1] <= config.frames:
+        raise ValueError(f"simulations of {test.positions.shape[1]} frames: more than the {config.frames} that are "
                          "read are needed, to have something to predict")
-    past, ahead = test.states[:, : settings.frames], test.states[:FORECASTS, settings.frames :]
+    past, ahead = test.states[:, : config.frames], test.states[:FORECASTS, config.frames :]
     known = simulate(test.kind, 1000, test.edges.shape[-1], seed=0).states  # the same scale for all models of a kind
     scale = known.abs().amax((0, 1, 2)).view(2, 2).amax(1).repeat_interleave(2)
     horizons = [k for k in HORIZONS if k <= ahead.shape[1]]
@@ -45,15 +45,15 @@ def evaluate_particles(model: ForceNRI, train: Particles, test: Particles) -> di
         return errors(model.predict(past[:FORECASTS], edges[:FORECASTS], ahead.shape[1]))
 
     def accuracy(edges: torch.Tensor) -> dict[str, float]:
-        score = edge_accuracy(edges, test.edges[: len(edges)], settings.types)
+        score = edge_accuracy(edges, test.edges[: len(edges)], config.types)
         return {"edge_accuracy": score.accuracy, "edge_accuracy_2sigma": score.two_sigma}
 
-    refine = settings.refine if model.decoder.refines else 0
+    refine = config.refine if model.decoder.refines else 0
     alone = model.infer(past)
     best = model.infer(past, refine) if refine else alone
-    names = torch.tensor(edge_accuracy(best.edges, test.edges, settings.types).names).argsort()  # from true to found
+    names = torch.tensor(edge_accuracy(best.edges, test.edges, config.types).names).argsort()  # from true to found
     repeat = past[:FORECASTS, -1:].expand_as(ahead)
-    time = settings.interval * torch.arange(1, ahead.shape[1] + 1)[:, None, None]
+    time = config.interval * torch.arange(1, ahead.shape[1] + 1)[:, None, None]
     straight = torch.cat([repeat[..., :2] + time * repeat[..., 2:], repeat[..., 2:]], -1)
     kl = (alone.probability * (alone.probability.clamp_min(1e-12) / model.prior).log()).sum(-1)
     one, other = torch.triu_indices(test.edges.shape[1], test.edges.shape[1], 1)

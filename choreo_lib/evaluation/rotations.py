@@ -46,7 +46,7 @@ def evaluate_translation(model: MotionTranslator, train: Windows, asked: Windows
     rows: Rows = {}
     plain_train, plain = (replace(each, frames=positions_of(each.skeleton, each.frames)) for each in (train, asked))
     batch, moves = plain[:], asked[:]
-    routes = model.settings.routes
+    routes = model.config.routes
     for route in routes:
         target = dancer_index(route[1])
         predictions = {"model": predicted_positions(model, moves, route)}

@@ -32,18 +32,18 @@ def evaluate_solo(model: LinearVAE, train: Windows, asked: Windows, samples: int
     real = torch.cat([model.canonicalise(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
     device = real.device
     samples = min(samples, len(real), len(train))  # a Frechet distance compares as many with as many
-    pca = LinearVAE.from_config({**model.config(), "project_bones": False}).to(device)
+    pca = LinearVAE.from_config({**model.config_dict(), "project_bones": False}).to(device)
     pca.fit_statistics(train.batches(1024))
     pca.fit_residuals(train.batches(1024))
     generator = torch.Generator().manual_seed(0)
-    latents = torch.randn(samples, model.settings.latent, generator=generator).to(device)
+    latents = torch.randn(samples, model.config.latent, generator=generator).to(device)
     phrases = {"": real[torch.randperm(len(real), generator=generator)[:samples]],
                "_training": model.canonicalise(train[torch.randperm(len(train), generator=generator)[:samples]])[0]}
     references = {name: _movement(x, asked) for name, x in phrases.items()}
     rows: dict[str, dict[str, float]] = {}
     for row, vae in (("model", model), ("pca", pca)):
         drawn = {row: vae.add_residual(vae.decode(vae.sample_latents(samples)))}
-        if vae.settings.project_bones:
+        if vae.config.project_bones:
             drawn[f"{row}, as points"] = vae.add_residual(vae.decode(vae.sample_latents(samples), project_bones=False))
         drawn[f"{row}, N(0, 1)"] = vae.decode(latents, project_bones=False)
         rows |= {name: _ratios(_movement(x, asked), references) for name, x in drawn.items()}

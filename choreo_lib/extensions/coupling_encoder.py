@@ -33,10 +33,10 @@ class CouplingEncoder(nn.Module):
     graph: torch.Tensor
     innovation_scale: torch.Tensor
 
-    def __init__(self, skeleton: Skeleton, lags: range, settings: Any):
+    def __init__(self, skeleton: Skeleton, lags: range, config: Any):
         super().__init__()
-        s, joints, longest = settings, len(skeleton), max(lags, default=0)
-        self.skeleton, self.lags, self.settings = skeleton, lags, settings
+        s, joints, longest = config, len(skeleton), max(lags, default=0)
+        self.skeleton, self.lags, self.config = skeleton, lags, config
         if s.types < 2:
             raise ValueError(f"types is {s.types}: two at least are needed, the first for no edge")
         prior = [0.99] + [0.01 / (s.types - 1)] * (s.types - 1) if s.prior is None else list(s.prior)
@@ -73,17 +73,17 @@ class CouplingEncoder(nn.Module):
             moves = signals(self.skeleton, batch.to(self.prior.device))
             weights.append(ar_coefficients(moves.local, shared=2))
             squares.append(innovations(moves.local, weights[-1]).pow(2).mean((0, 1, 3, 4)))
-            if self.settings.correlation:
-                new = whiten(moves.until(self.settings.frames))[1]
+            if self.config.correlation:
+                new = whiten(moves.until(self.config.frames))[1]
                 evidence.append(self.evidence.log_evidence(self.evidence.correlations(new)[1]))
         self.ar.copy_(torch.stack(weights).mean(0))
         self.innovation_scale.copy_(torch.stack(squares).mean(0).sqrt().clamp_min(ROUNDING))
-        if self.settings.correlation:
+        if self.config.correlation:
             self.evidence.fit_rates(torch.cat(evidence))
 
     def forward(self, batch: torch.Tensor, moves: Signals | None = None) -> Posterior:
         """Windows [B, frames, 2, J, 3] to the posterior. ``moves``: their signals, if known. Chapter: 9."""
-        s, moves = self.settings, signals(self.skeleton, batch) if moves is None else moves
+        s, moves = self.config, signals(self.skeleton, batch) if moves is None else moves
         x = reference_frame(batch, batch.shape[1] - 1, self.skeleton).to_local(batch)
         features = torch.cat([x, velocities(x, s.fps, s.gap)], -1).permute(0, 2, 3, 1, 4).flatten(3)  # [B, 2, J, 6 T]
         out = self.network(features, self.graph)  # [B, 2, J, J, K, or K + 1 + L with lags]
@@ -105,16 +105,16 @@ class CouplingEncoder(nn.Module):
     def _lagged(self, out: torch.Tensor, logits: torch.Tensor,
                 new: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits [B, 2, J, J, K] and lag weights [B, 2, J, J, K - 1, L] from the network's numbers and innovations."""
-        types = self.settings.types
+        types = self.config.types
         strength, late = torch.sigmoid(out[..., types]), out[..., types + 1:]
-        if self.settings.correlation:
+        if self.config.correlation:
             correlation, gain = self.evidence.correlations(new)
             odds = self.evidence(gain, out[..., 0])
             kinds = (self.prior.log()[1:] + out[..., 1:types]).log_softmax(-1)
             logits = torch.cat([torch.zeros_like(kinds[..., :1]), odds[..., None] + kinds], -1)
             late = late + self.evidence.log_weight[1].exp() * gain
         share = (late[..., None, :] + self.lag_logits).softmax(-1)  # [B, 2, J, J, K - 1, L]
-        if self.settings.correlation:
+        if self.config.correlation:
             strength = 2 * strength * (share * correlation[..., None, :]).sum(-1).amax(-1)
         return logits, share * strength[..., None, None] * self.log_strength.exp()[:, None]
 

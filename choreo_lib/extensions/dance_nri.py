@@ -102,7 +102,7 @@ class CouplingNRI(System):
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
-        s = self.settings
+        s = self.config
         longest = round(s.max_lag * s.fps)
         self.lags = range(0 if s.zero_lag else 1, longest + 1) if longest else range(0)
         self.frames, self.fps, self.types = s.frames, s.fps, s.types
@@ -122,7 +122,7 @@ class CouplingNRI(System):
 
     def sample(self, logits: torch.Tensor) -> torch.Tensor:
         """Edges [B, 2, J, J, K]: drawn in training; otherwise an edge weighs as much as it is likely. Chapter: 9."""
-        s = self.settings
+        s = self.config
         edges = F.gumbel_softmax(logits, s.tau, s.hard) if self.training else logits.softmax(-1)
         return edges if s.directed else torch.stack([edges[:, 0], edges[:, 0].transpose(1, 2)], 1)
 
@@ -137,7 +137,7 @@ class CouplingNRI(System):
 
         Errors: ValueError for windows that are not as long as they have to be. Chapter: 9.
         """
-        s, needed = self.settings, self.frames * (1 + self.settings.next_window)
+        s, needed = self.config, self.frames * (1 + self.config.next_window)
         if batch.shape[1] < needed:
             raise ValueError(f"windows of {batch.shape[1]} frames: {needed} are needed"
                              + (", to read the first half and to predict the second" if s.next_window else ""))
@@ -163,7 +163,7 @@ class CouplingNRI(System):
         predicted, _ = self.decoder(batch[:, :-1], self.encoder.graph, posterior, edges, begin, moves=moves)
         error = moves.local[:, :, :, begin:] - predicted
         scale = posterior.receiver_scale  # [B, 2, J]
-        if self.settings.error_scale:
+        if self.config.error_scale:
             scale = scale * self.log_error_scale.exp()
         scale = scale[..., None, None]
         return (2 * ((error / scale) ** 2 / 3).log1p() + (scale / ROUNDING).log()).sum(-1), error

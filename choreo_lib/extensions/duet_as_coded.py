@@ -47,12 +47,12 @@ class DuetAsCoded(DuetVAE):
     def __init__(self, skeleton: Skeleton, repairs: int = 0, **changes: Any):
         super().__init__(skeleton, residual=repairs > 4, **changes)
         self.repairs = tuple(REPAIRS)[:repairs]
-        c, width = self.settings, 3 * len(skeleton)
+        c, width = self.config, 3 * len(skeleton)
         if "time" not in self.repairs:
             self.vaes = nn.ModuleDict({name: _AsCodedVAE(width, c.features, c.heads, c.latent, c.hidden)
                                        for name in self.vaes})
         if "probability" not in self.repairs:  # a standard normal number is below p with the probability Phi(p)
-            self.settings = replace(c, no_input_prob=NormalDist().cdf(c.no_input_prob))
+            self.config = replace(c, no_input_prob=NormalDist().cdf(c.no_input_prob))
         self.input_mean, self.input_std = nn.Buffer(torch.zeros(width)), nn.Buffer(torch.ones(width))
 
     def fit_statistics(self, batches: Iterable[torch.Tensor]) -> None:
@@ -84,4 +84,4 @@ class DuetAsCoded(DuetVAE):
     def _time(self, frames: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         if "causal" in self.repairs:
             return super()._time(frames)
-        return positional_encoding(frames, self.settings.features).to(self.positions), None  # a batch has any length
+        return positional_encoding(frames, self.config.features).to(self.positions), None  # a batch has any length

@@ -65,7 +65,7 @@ class DuetNetwork(System):
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
-        c: Config = self.settings
+        c: Config = self.config
         self.past, self.ahead, self.fps = c.past, c.ahead, c.fps
         width, frames = len(skeleton) * 3, c.past + c.ahead
         # the partner is seen from two places, with velocities
@@ -144,7 +144,7 @@ class DuetNetwork(System):
         return frames[0].to_local(own).flatten(2), self.partner_view(torch.cat([other, partner], 1), frames), frames
 
     def _frame(self, past: torch.Tensor, who: str) -> ReferenceFrame:
-        if self.settings.canonical_frame:
+        if self.config.canonical_frame:
             return reference_frame(past, -1, self.skeleton, of=who)
         return ReferenceFrame(torch.zeros_like(past[:, 0, 0, 0]), torch.zeros_like(past[:, 0, 0, 0, 0]))
 

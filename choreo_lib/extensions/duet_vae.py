@@ -54,7 +54,7 @@ class DuetForecaster(DuetNetwork):
         ``step`` None, or under ``model.eval()``: both dancers are predicted, from the posteriors' means.
         Shapes: ``batch`` [B, T, 2, J, 3], T past + ahead, or longer for scheduled sampling. Chapter: 5.
         """
-        c: Config = self.settings
+        c: Config = self.config
         training = self.training and step is not None
         who = "ba"[(step or 0) % 2]
         window = batch[:, : self.past + self.ahead]
@@ -111,7 +111,7 @@ class DuetForecaster(DuetNetwork):
             errors.append((output - x).square().mean())
             kls.append(kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1)).sum())
         error, kl = torch.stack(errors).mean(), torch.stack(kls).sum()
-        return {"loss": (self.settings.mse + self.settings.distance) * error + kl_weight * kl, "reconstruction": error}
+        return {"loss": (self.config.mse + self.config.distance) * error + kl_weight * kl, "reconstruction": error}
 
     @torch.no_grad()
     @in_full_precision

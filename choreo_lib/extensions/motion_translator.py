@@ -109,9 +109,9 @@ class MotionTranslator(RotationModel, WindowTranslator):
         Errors: ValueError for joints or frames a second that are not the model's, a motion without rotations or
         shorter than a window, or a route that this model does not have. Chapter: 6.
         """
-        route = self.settings.routes[0] if route is None else route
+        route = self.config.routes[0] if route is None else route
         self.require_source(motion, route)
-        windows = overlapping_windows(motion, self.settings.frames)[:, :, None]  # [N, T, 1, J, 7]
+        windows = overlapping_windows(motion, self.config.frames)[:, :, None]  # [N, T, 1, J, 7]
         with eval_mode(self):
             source, _, frame, _ = self.source_and_target(windows.expand(-1, -1, 2, -1, -1), route)
             return LatentSequence(self.encode(source, route[0])[0], frame, source[..., -3:], motion, route)

@@ -144,9 +144,9 @@ class ForceNRI(nri.NRI):
     Config: ClassVar[type] = Config
     DECODERS: ClassVar[dict[str, Any]] = DECODERS
 
-    def build(self, settings: Any) -> None:
+    def build(self, config: Any) -> None:
         """Make the encoder and the decoder. Chapter: 8."""
-        s = settings
+        s = config
         published = nri.Config(types=s.types, hidden=s.hidden, frames=s.frames)
         self.encoder: Any = RelativeEncoder(s.types, s.hidden) if s.relative else nri.Encoder(published)
         self.decoder = DECODERS[s.decoder](s.types, s.no_edge, s.decoder_hidden, s.interval)
@@ -155,9 +155,9 @@ class ForceNRI(nri.NRI):
     @in_full_precision
     def fit_statistics(self, simulations: Particles) -> None:
         """Before training, measure the encoder's features, and how much a state changes in a frame. Chapter: 8."""
-        states = simulations.states[:, : self.settings.frames]
+        states = simulations.states[:, : self.config.frames]
         self.decoder.fit_statistics(states)
-        if self.settings.relative:
+        if self.config.relative:
             features = self.encoder.features(states)[:, :, *_pairs(simulations.edges)]  # [B, T - 1, P, F]
             self.encoder.feature_scale.copy_(features.flatten(0, 2).std(0).clamp_min(1e-6))
 
@@ -168,8 +168,8 @@ class ForceNRI(nri.NRI):
         """
         if states.shape[1] < 2:
             raise ValueError(f"{states.shape[1]} frames: two at least are needed to see who accelerates")
-        states = states[:, : self.settings.frames]
-        if self.settings.relative:
+        states = states[:, : self.config.frames]
+        if self.config.relative:
             return self.encoder(states).to(states)
         logits = self.encoder(states / self.decoder.state_scale).unbind(-1)  # K of [B, E]
         dense = torch.stack([dense_edges(each, states.shape[2]) for each in logits], -1)
@@ -190,7 +190,7 @@ class ForceNRI(nri.NRI):
 
         ``step`` None: the decoder predicts as far as at the end of training. Chapter: 8.
         """
-        s, states, (one, other) = self.settings, batch.states[:, : self.settings.frames], _pairs(batch.edges)
+        s, states, (one, other) = self.config, batch.states[:, : self.config.frames], _pairs(batch.edges)
         logits = self.encode(states)
         truth = batch.edges[:, one, other]  # [B, P]
         if s.supervised:
@@ -217,7 +217,7 @@ class ForceNRI(nri.NRI):
                              'model whose decoder is "mlp" or "law"')
         edges, probability, states = [], [], states.to(self.prior.device)
         with eval_mode(self):
-            for part in states[:, : self.settings.frames].split(size):
+            for part in states[:, : self.config.frames].split(size):
                 with torch.no_grad():
                     logits = self.encode(part)
                 best = logits.argmax(-1).triu(1)
@@ -228,7 +228,7 @@ class ForceNRI(nri.NRI):
     def _one_hot(self, edges: torch.Tensor) -> torch.Tensor:
         """Types [B, N, N] as weights [B, N, N, K], none on the diagonal."""
         others = 1 - torch.eye(edges.shape[-1], device=edges.device)
-        return F.one_hot(edges, self.settings.types) * others[:, :, None]
+        return F.one_hot(edges, self.config.types) * others[:, :, None]
 
     @torch.no_grad()
     @takes(states=tensor("simulations", "frames", "bodies", 4, finite=True),

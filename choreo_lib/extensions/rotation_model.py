@@ -34,13 +34,13 @@ class RotationModel:
 
     rotations_matter = True  # so `choreo_lib.conform` brings rotations to this model's rest bones
     skeleton: Skeleton
-    settings: Any
+    config: Any
     bones: torch.Tensor
 
     @property
     def fps(self) -> float:
         """Frames a second of the takes that this model knows."""
-        return float(self.settings.fps)
+        return float(self.config.fps)
 
     def usual_body(self, who: str = "a") -> Skeleton | None:
         """The skeleton with a dancer's mean bones in the training set; None before `fit_statistics`."""
@@ -50,7 +50,7 @@ class RotationModel:
 
     def possible_routes(self) -> tuple[str, ...]:
         """Sources and targets that this model can be asked for, the usual one first."""
-        return tuple(self.settings.routes)
+        return tuple(self.config.routes)
 
     def require_source(self, motion: Motion, route: str) -> None:
         """Refuse a route that this model does not have, and a take that is not one of its source dancer's kind.
@@ -60,7 +60,7 @@ class RotationModel:
         if route not in self.possible_routes():
             raise ValueError(f"route {route!r}: this model has {', '.join(self.possible_routes())}")
         body = self.usual_body(route[0])
-        require_fit("this motion", motion, body or self.skeleton, self.settings.fps, rotations=True)
+        require_fit("this motion", motion, body or self.skeleton, self.config.fps, rotations=True)
         require_rotations(motion)
         require_dancer("this motion", self.skeleton, motion.positions, body_size(body) if body else None)
 
@@ -82,7 +82,7 @@ class RotationModel:
         ``feet``: foot skating is fixed (`choreo_lib.extensions.foot_skate`).
         """
         last = len(danced)
-        made = Motion.from_rotations(rotations[:last].cpu(), root[:last].cpu(), self.settings.fps, body,
+        made = Motion.from_rotations(rotations[:last].cpu(), root[:last].cpu(), self.config.fps, body,
                                      source=Source.join(OURS, danced.source), name=f"made, {who}")
         return fix_foot_skate(made) if feet else made
 

@@ -81,7 +81,7 @@ class LinearVAE(System):
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
-        s, width = self.settings, len(skeleton) * 3
+        s, width = self.config, len(skeleton) * 3
         if s.latent > s.frames * width:
             raise ValueError(f"{s.frames} x {width} coordinates have no {s.latent} principal components; make latent "
                              "smaller")
@@ -101,7 +101,7 @@ class LinearVAE(System):
         """
         batch = batch.to(self.mean_window)
         middle = batch.shape[1] // 2
-        frame = (reference_frame(batch, middle, self.skeleton, of="a") if self.settings.align_heading
+        frame = (reference_frame(batch, middle, self.skeleton, of="a") if self.config.align_heading
                  else root_frame(batch, middle, self.skeleton))
         return frame.to_local(batch).flatten(2), frame  # [B, T, 1, J, 3] -> [B, T, J * 3]
 
@@ -115,7 +115,7 @@ class LinearVAE(System):
         x = subsample(torch.cat([self.canonicalise(batch)[0] for batch in batches]))  # [N, T, J * 3]
         self.mean_window.copy_(x.mean(0))
         x = (x - self.mean_window).flatten(1)  # [N, T * J * 3]
-        stds, directions = components(x, self.settings.latent)
+        stds, directions = components(x, self.config.latent)
         left_out = x.square().sum() / max(len(x) - 1, 1) - stds.square().sum()
         variance = (left_out / max(x.shape[1] - len(stds), 1)).clamp_min(1e-12)
         self.noise_std.copy_(variance.sqrt())
@@ -160,7 +160,7 @@ class LinearVAE(System):
         Shapes: [B, Z] -> [B, T, J * 3]. Units: metres. Chapter: 4.
         """
         x = self.mean_window + product(z, self.loadings).unflatten(1, self.mean_window.shape)  # mean + W z
-        if not (self.settings.project_bones if project_bones is None else project_bones):
+        if not (self.config.project_bones if project_bones is None else project_bones):
             return x
         return project_bone_lengths(self.skeleton, x.unflatten(2, (-1, 3)), compliance=8).flatten(2)
 
@@ -179,8 +179,8 @@ class LinearVAE(System):
         Shapes: [count, Z]. Chapter: 4.
         """
         generator = torch.Generator().manual_seed(seed)
-        z = torch.randn(count, self.settings.latent, generator=generator)
-        if not self.settings.fitted_prior:
+        z = torch.randn(count, self.config.latent, generator=generator)
+        if not self.config.fitted_prior:
             return z.to(self.mean_window)
         quantile = torch.rand(count, generator=generator) * (len(self.latent_norms) - 1)
         low = quantile.long()
@@ -233,10 +233,10 @@ class LinearVAE(System):
         for `add_residual`; None: no residual.
         Shapes: [B, Z], or [Z]. Errors: ValueError for another number of latent units. Chapter: 4.
         """
-        if latents.shape[-1] != self.settings.latent or not latents.numel():
-            raise ValueError(f"latents must be a tensor [motions, {self.settings.latent}], or one "
-                             f"[{self.settings.latent}]; got {shown(latents)}")
-        x = self.decode(latents.to(self.mean_window).reshape(-1, self.settings.latent))  # [B, T, J * 3]
+        if latents.shape[-1] != self.config.latent or not latents.numel():
+            raise ValueError(f"latents must be a tensor [motions, {self.config.latent}], or one "
+                             f"[{self.config.latent}]; got {shown(latents)}")
+        x = self.decode(latents.to(self.mean_window).reshape(-1, self.config.latent))  # [B, T, J * 3]
         if residual_seed is not None:
             x = self.add_residual(x, residual_seed)
         x = x.unflatten(2, (-1, 3))  # [B, T, J, 3]

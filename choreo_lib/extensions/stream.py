@@ -147,13 +147,13 @@ class Stream:
         self.made += frames.shape[1]
         if self.guidance is not None:
             pose = self._guided(pose, frames, self.guidance)
-        fixed = model.settings.fix_foot_skate if fix_foot_skate is None else fix_foot_skate
+        fixed = model.config.fix_foot_skate if fix_foot_skate is None else fix_foot_skate
         return self.feet(pose, self.bone_lengths) if fixed else pose
 
     def _step(self, partner: torch.Tensor) -> torch.Tensor:
         """The network's displacements for new frames of the partner [B, f, 2 * W], at least for those, [B, .., W]."""
         with eval_mode(self.model):
-            if self.model.settings.kv_cache:
+            if self.model.config.kv_cache:
                 return self.model(self.own, partner, self.who, kv_cache=self.kv_cache)[0]
             self.partner = torch.cat([self.partner, partner], 1)  # the whole window is encoded again
             return self.model(self.own, self.partner, self.who)[0]
@@ -198,7 +198,7 @@ class Stream:
         self.offset = torch.zeros_like(self.offset)
         self.own, self.partner, self.frames = model.local_view(self.past, self.past[:, :0, 0], self.who)
         self.kv_cache = {}
-        if model.settings.kv_cache:
+        if model.config.kv_cache:
             with eval_mode(model):
                 model(self.own, self.partner, self.who, kv_cache=self.kv_cache)
         drawn = torch.randn(len(self.own), len(model.residual_components), generator=self.generator).to(self.past)

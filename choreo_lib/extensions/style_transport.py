@@ -80,10 +80,10 @@ class StyleTransport(RotationModel, System):
         self.mean.copy_(x.mean(0))
         legs = torch.tensor([leg_length(self.usual_body(who)) for who in "ab"])
         self.height.copy_(windows[:, :, :, 0, 2].mean((0, 1)) / legs)
-        if self.settings.transport:
+        if self.config.transport:
             scale = x.std(0).mean(0).clamp_min(0.05)  # [W], so that a step of any number costs the same
             poses = ((x - self.mean) / scale).unbind(1)
-            one, other = (regularised_covariance(each, self.settings.ridge) for each in poses)
+            one, other = (regularised_covariance(each, self.config.ridge) for each in poses)
             self.transport.copy_(scale[:, None] * gaussian_ot_map(one, other) / scale)
 
     def features(self, rotations: torch.Tensor) -> torch.Tensor:
@@ -104,7 +104,7 @@ class StyleTransport(RotationModel, System):
 
     def smoothed(self, x: torch.Tensor) -> torch.Tensor:
         """Average along time under a Hann window, the ends held. Shapes: [..., T, W] in and out. Chapter: 7."""
-        half = round(self.settings.smoothing * self.settings.fps / 2)
+        half = round(self.config.smoothing * self.config.fps / 2)
         window = torch.hann_window(2 * half + 3, periodic=False, device=x.device)[1:-1]
         numbers = pad(x.mT.reshape(-1, 1, x.shape[-2]), (half, half), mode="replicate")  # [... W, 1, T + 2 half]
         return conv1d(numbers, (window / window.sum())[None, None]).view_as(x.mT).mT
@@ -121,7 +121,7 @@ class StyleTransport(RotationModel, System):
         Errors: ValueError for joints, rest bones or frames a second that are not the model's, a motion without
         rotations, or a route that this model does not have. Chapter: 7.
         """
-        route = self.settings.routes[0] if route is None else route
+        route = self.config.routes[0] if route is None else route
         self.require_source(motion, route)
         source, target = map(dancer_index, route)
         body = self.target_body(body, route[1])

@@ -109,7 +109,7 @@ class WindowTranslator(VAERNN):
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
-        s = self.settings
+        s = self.config
         width = FORMATS[s.rotation_format] * len(skeleton) + 3  # of a target's features
         source_width = width + 3 * len(skeleton) * s.show_positions
         self.encoders = nn.ModuleDict({who: Encoder(source_width, s) for who in self.encoders})
@@ -124,9 +124,9 @@ class WindowTranslator(VAERNN):
     @in_full_precision
     def fit_statistics(self, batches: Iterable[torch.Tensor]) -> None:
         """Measure training windows: mean bodies, and each dancer's means and standard deviations."""
-        batches = [batch[:, : self.settings.frames] for batch in batches]
+        batches = [batch[:, : self.config.frames] for batch in batches]
         self.bones.copy_(torch.cat([batch[:, 0, :, :, :3] for batch in batches]).mean(0))
-        for route in self.settings.routes:
+        for route in self.config.routes:
             parts = [self.source_and_target(batch, route)[:2] for batch in batches]
             for side, who, x in zip(("source", "target"), route, map(torch.cat, zip(*parts))):
                 mean, scale = self.statistics(side, who)
@@ -140,7 +140,7 @@ class WindowTranslator(VAERNN):
     def loss(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """As `VAERNN.loss`, and the velocity; the KL is summed over all latent vectors, in nats."""
         terms = super().loss(batch, step)
-        return terms | {"loss": terms["loss"] + self.settings.velocity * terms["velocity"]}
+        return terms | {"loss": terms["loss"] + self.config.velocity * terms["velocity"]}
 
     def loss_terms(self, batch: torch.Tensor, route: str) -> dict[str, torch.Tensor]:
         """Compute the losses of a route: those of `VAERNN`, and how much the error changes from frame to frame."""
@@ -160,7 +160,7 @@ class WindowTranslator(VAERNN):
 
     def norm_error(self, x: torch.Tensor) -> torch.Tensor:
         """How far features [B, T, W] are from rotations: of length 1 and, of two axes, perpendicular."""
-        if self.settings.rotation_format == "quaternion":
+        if self.config.rotation_format == "quaternion":
             return ((x[..., :-3].unflatten(-1, (-1, 4)).norm(dim=-1) - 1) ** 2).mean()
         axes = x[..., :-3].unflatten(-1, (-1, 3, 2))
         return ((axes.norm(dim=-2) - 1) ** 2).mean() + (axes.prod(-1).sum(-1) ** 2).mean()
@@ -178,7 +178,7 @@ class WindowTranslator(VAERNN):
     def source_and_target(self, batch: torch.Tensor, route: str):
         """Describe windows as `VAERNN.source_and_target`; the source's joint positions stand before its rotations."""
         source, target, frame, bones = super().source_and_target(batch, route)
-        if self.settings.show_positions:
+        if self.config.show_positions:
             positions = positions_of(self.skeleton, batch[:, :, dancer_index(route[0])].to(source.device))
             source = torch.cat([frame.to_local(positions).flatten(2), source], 2)  # [B, T, 3 J + W]
         return source, target, frame, bones
@@ -186,13 +186,13 @@ class WindowTranslator(VAERNN):
     def features(self, transforms: torch.Tensor, frame: ReferenceFrame) -> torch.Tensor:
         """Describe a dancer by quaternions or by two axes a joint, and the root's path. [B, T, J, 7] -> [B, T, W]."""
         x = super().features(transforms, frame)
-        if self.settings.rotation_format == "quaternion":
+        if self.config.rotation_format == "quaternion":
             return x
         axes = quaternion_to_6d(x[..., :-3].unflatten(-1, (-1, 4)))  # [B, T, J, 6]
         return torch.cat([axes.flatten(2), x[..., -3:]], 2)
 
     def decoded(self, x: torch.Tensor, origin: torch.Tensor | float = 0.0) -> Decoded:
         """Read features [B, T, W]: unit rotations, and the root's path as seen from the frame of reference."""
-        if self.settings.rotation_format == "quaternion":
+        if self.config.rotation_format == "quaternion":
             return super().decoded(x, origin)
         return Decoded(x, quaternion_from_6d(x[..., :-3].unflatten(-1, (-1, 6))), x[..., -3:] + origin)

@@ -147,7 +147,7 @@ class DanceNRI(System):
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
-        s = self.settings
+        s = self.config
         self.register_buffer("prior", prior_of(s.prior, s.types))
         self.register_buffer("graph", bone_graph(skeleton), persistent=False)
         self.register_buffer("step_size", torch.tensor(0.01))  # root mean square displacement of a joint, metres
@@ -161,8 +161,8 @@ class DanceNRI(System):
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """Positions beside velocities, 0 in the first ``gap`` frames. Shapes: [B, T, 2, J, 3] -> [B, T, 2, J, 6]."""
-        gap = self.settings.gap
-        velocity = (x[:, gap:] - x[:, :-gap]) * (self.settings.fps / gap)
+        gap = self.config.gap
+        velocity = (x[:, gap:] - x[:, :-gap]) * (self.config.fps / gap)
         return torch.cat([x, F.pad(velocity, (0, 0, 0, 0, 0, 0, min(gap, x.shape[1]), 0))], -1)
 
     def encode(self, x: torch.Tensor, graph: torch.Tensor) -> torch.Tensor:
@@ -170,15 +170,15 @@ class DanceNRI(System):
         features = self.features(x).permute(0, 2, 3, 1, 4).flatten(3)  # [B, 2, J, T, 6] -> [B, 2, J, 6 T]
         # q(z | x) = softmax(log p + encoder(x)): an encoder that knows nothing gives the prior
         logits = self.encoder(features, graph) + self.prior.log()  # [B, 2, J, J, K]
-        return logits if self.settings.directed else (logits + logits.flip(1).transpose(2, 3)) / 2
+        return logits if self.config.directed else (logits + logits.flip(1).transpose(2, 3)) / 2
 
     def sample(self, logits: torch.Tensor) -> torch.Tensor:
         """Edges [B, 2, J, J, K] drawn from the posterior in training (Gumbel-softmax), else the most probable."""
         if self.training:
-            edges = F.gumbel_softmax(logits, self.settings.tau, self.settings.hard)
+            edges = F.gumbel_softmax(logits, self.config.tau, self.config.hard)
         else:
-            edges = F.one_hot(logits.argmax(-1), self.settings.types).to(logits)
-        return edges if self.settings.directed else torch.stack([edges[:, 0], edges[:, 0].transpose(1, 2)], 1)
+            edges = F.one_hot(logits.argmax(-1), self.config.types).to(logits)
+        return edges if self.config.directed else torch.stack([edges[:, 0], edges[:, 0].transpose(1, 2)], 1)
 
     def rollout(self, x: torch.Tensor, edges: torch.Tensor, graph: torch.Tensor, further: int) -> torch.Tensor:
         """The frame after each of [B, T, 2, J, 3], and ``further`` ones from predictions: [B, T + further, 2, J, 3]."""
@@ -201,22 +201,22 @@ class DanceNRI(System):
 
         In training, of ``joints`` of each dancer, drawn without replacement. Chapter: 9.
         """
-        batch = batch[:, : self.settings.frames]
+        batch = batch[:, : self.config.frames]
         x, graph = self.reference(batch).to_local(batch), self.graph
-        if self.training and self.settings.joints is not None:
-            chosen = torch.randperm(x.shape[3], device=x.device)[: self.settings.joints]
+        if self.training and self.config.joints is not None:
+            chosen = torch.randperm(x.shape[3], device=x.device)[: self.config.joints]
             x, graph = x[:, :, :, chosen], graph[chosen][:, chosen]
         predicted, logits = self._reconstruct(x, graph)
         # -log p(x | z) = sum over j, t of |x_jt - mu_jt|^2 / (2 variance), without its constant
-        nll = (predicted - x[:, 1:]).pow(2).sum() / (2 * self.settings.variance) / logits[..., 0].numel()
+        nll = (predicted - x[:, 1:]).pow(2).sum() / (2 * self.config.variance) / logits[..., 0].numel()
         # KL(q || p) = sum over k of q_ijk log(q_ijk / p_k); two directions of an undirected edge are one
-        kl = kl_per_edge(logits, self.prior).mean() / (1 if self.settings.directed else 2)
-        weight = self.settings.kl.at(step)
+        kl = kl_per_edge(logits, self.prior).mean() / (1 if self.config.directed else 2)
+        weight = self.config.kl.at(step)
         return {"loss": nll + weight * kl, "nll_nats": nll, "kl_nats_per_edge": kl}
 
     def _reconstruct(self, x: torch.Tensor, graph: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         logits = self.encode(x, graph)
-        given = max(x.shape[1] - self.settings.prediction_steps, 1)
+        given = max(x.shape[1] - self.config.prediction_steps, 1)
         return self.rollout(x[:, :given], self.sample(logits), graph, x.shape[1] - 1 - given), logits
 
     @torch.no_grad()

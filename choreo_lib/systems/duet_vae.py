@@ -120,7 +120,7 @@ class DuetVAE(System):
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
-        c: Config = self.settings
+        c: Config = self.config
         self.fps, width = c.fps, 3 * len(skeleton)  # J * 3
         self.vaes = nn.ModuleDict({name: SequenceVAE(width, c.features, c.heads, c.latent, c.hidden)
                                    for name in ("a", "b", "difference")})
@@ -161,7 +161,7 @@ class DuetVAE(System):
         h = self.decoder(self.input_proj(tgt) + positions, self.input_proj(memory) + positions, tgt_mask=mask,
                          memory_mask=mask, tgt_is_causal=False)  # [2 * B, T, features]; False: the mask is as given
         step = self.output_proj(h).to(tgt)  # [2 * B, T, J * 3]
-        following = tgt + step if self.settings.residual else step  # b[t+1] = b[t] + step
+        following = tgt + step if self.config.residual else step  # b[t+1] = b[t] + step
         poses = (following * self.std + self.mean).unflatten(2, (-1, 3))  # [2 * B, T, J, 3]
         kl = torch.stack([kl_loss(each) for each in (kl_a, kl_b, kl_difference)])  # [3]
         following_a, following_b = poses.chunk(2)  # [B, T, J, 3] each
@@ -174,7 +174,7 @@ class DuetVAE(System):
         ``step`` is None or under ``model.eval()``. "loss" is minimised; "error_m" is the mean joint error, metres.
         Shapes: ``batch`` [B, frames + 1, 2, J, 3]. Chapter: 5. arXiv:2503.03954.
         """
-        c: Config = self.settings
+        c: Config = self.config
         kl_weight, batch = c.kl.at(step), batch.to(self.mean.device)
         if self.training and step is not None and float(torch.rand(())) < c.no_input_prob:
             return self._reconstruction_loss(batch[:, : c.frames], "ab"[int(torch.rand(()) < 0.5)], kl_weight)
@@ -195,7 +195,7 @@ class DuetVAE(System):
         x = self._normalise(window[:, :, dancer_index(dancer)])  # [B, T, J * 3]
         output, kl = self.vaes[dancer](x, *self._time(x.shape[1]))
         reconstruction = (output - x).square().mean()
-        return {"loss": self.settings.mse * reconstruction + kl_weight * kl_loss(kl), "reconstruction": reconstruction}
+        return {"loss": self.config.mse * reconstruction + kl_weight * kl_loss(kl), "reconstruction": reconstruction}
 
     def _normalise(self, poses: torch.Tensor) -> torch.Tensor:
         return (poses.flatten(2) - self.mean) / self.std  # [B, T, J * 3]
@@ -211,7 +211,7 @@ class DuetVAE(System):
         The partner is known up to each step. Shapes: ``past`` [B, P, 2, J, 3], ``partner`` [B, F, J, 3], F at least the
         largest of ``horizons`` (frames after the past, from 1); gives [B, H, J, 3]. Units: metres. Chapter: 5.
         """
-        own, frames, made = dancer_index(who), self.settings.frames, []
+        own, frames, made = dancer_index(who), self.config.frames, []
         window = past.to(self.mean)[:, -frames:]
         with eval_mode(self):
             for t in range(max(horizons)):
@@ -228,7 +228,7 @@ class DuetVAE(System):
         Errors: ValueError for other joints or frames a second, or a leader who ends before ``steps``. Chapter: 5.
         """
         for name, motion in (("leader", leader), ("seed", seed)):
-            require_fit(name, motion, self.skeleton, self.settings.fps)
+            require_fit(name, motion, self.skeleton, self.config.fps)
         known, most = len(seed), len(leader) - len(seed)
         steps = most if steps is None else steps
         if not 0 < steps <= most:

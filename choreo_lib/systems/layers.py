@@ -36,15 +36,15 @@ class System(nn.Module):
         super().__init__()
         if skeleton is not None:
             self.skeleton = skeleton
-        self.settings = replace(self.Config() if config is None else config, **changes)
+        self.config = replace(self.Config() if config is None else config, **changes)
 
-    def config(self) -> dict[str, Any]:
+    def config_dict(self) -> dict[str, Any]:
         """The skeleton and the settings as plain values for JSON, from which `from_config` builds the model anew.
 
         Chapter: 4.
         """
         body = {"names": self.skeleton.names, "parents": self.skeleton.parents} if hasattr(self, "skeleton") else {}
-        return {**body, **asdict(self.settings)}
+        return {**body, **asdict(self.config)}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -174,7 +174,7 @@ class NRI(System):
 
     def __init__(self, config: Any = None, **changes: Any):
         super().__init__(None, config, **changes)
-        s = self.settings
+        s = self.config
         if s.decoder not in self.DECODERS:
             raise ValueError(f"decoder is {s.decoder!r}; choose from {', '.join(self.DECODERS)}")
         if s.types - s.no_edge < 1:
@@ -182,9 +182,9 @@ class NRI(System):
         self.register_buffer("prior", prior_of(s.prior, s.types))
         self.build(s)
 
-    def build(self, settings: Any) -> None:
+    def build(self, config: Any) -> None:
         """Make the encoder, the decoder and the scale of states, which is measured before training."""
-        self.encoder, self.decoder = Encoder(settings), self.DECODERS[settings.decoder](settings)
+        self.encoder, self.decoder = Encoder(config), self.DECODERS[config.decoder](config)
         self.register_buffer("scale", torch.ones(STATE))
 
     @torch.no_grad()
@@ -196,24 +196,24 @@ class NRI(System):
         """Edges [..., K] drawn from the posterior in training (Jang et al., ICLR 2017), else the most probable."""
         # z_ij = softmax((h2_ij + g) / tau)                               (9)
         if self.training:
-            return F.gumbel_softmax(logits, self.settings.tau, self.settings.hard)
-        return F.one_hot(logits.argmax(-1), self.settings.types).to(logits)
+            return F.gumbel_softmax(logits, self.config.tau, self.config.hard)
+        return F.one_hot(logits.argmax(-1), self.config.types).to(logits)
 
     def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """States [B, T, N, 4] to predictions of frames 1 to T - 1, [B, T - 1, N, 4], and logits [B, E, K]."""
         states = states / self.scale
         logits = self.encoder(states)  # [B, E, K]
-        edges, steps = self.sample(logits), self.settings.prediction_steps
+        edges, steps = self.sample(logits), self.config.prediction_steps
         predicted = self.decoder.reconstruct(states, edges, steps)  # [B, T - 1, N, 4]
         return predicted * self.scale, logits
 
     def loss(self, batch: Any, step: int | None) -> dict[str, torch.Tensor]:
         """The negative evidence lower bound of states [B, T, N, 4], nats an edge; ``step`` is not used. Chapter: 8."""
-        states = batch.states[:, : self.settings.frames]
+        states = batch.states[:, : self.config.frames]
         predicted, logits = self(states)
         error = (predicted - states[:, 1:]) / self.scale  # [B, T - 1, N, 4]
         # -log p(x | z) = sum over j, t of |x_jt - mu_jt|^2 / (2 variance), without its constant       (18)
-        nll = error.pow(2).sum() / (2 * self.settings.variance) / logits[..., 0].numel()
+        nll = error.pow(2).sum() / (2 * self.config.variance) / logits[..., 0].numel()
         # KL(q || p) = sum over ij, k of q_ijk log(q_ijk / p_k)
         kl = kl_per_edge(logits, self.prior).mean()
         return {"loss": nll + kl, "nll_nats": nll, "kl_nats_per_edge": kl}
@@ -221,12 +221,12 @@ class NRI(System):
     @torch.no_grad()
     def infer_edges(self, states: torch.Tensor) -> torch.Tensor:
         """The most probable type of every edge. Shapes: [B, T, N, 4] -> int64 [B, N, N], sender first. Chapter: 8."""
-        logits = self.encoder(states[:, : self.settings.frames] / self.scale)  # [B, E, K]
+        logits = self.encoder(states[:, : self.config.frames] / self.scale)  # [B, E, K]
         return dense_edges(logits.argmax(-1), states.shape[2])
 
     @torch.no_grad()
     def predict(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         """What follows states [B, T, N, 4] with edges [B, N, N]: [B, steps, N, 4]. Chapter: 8."""
         sender, receiver = ordered_pairs(states.shape[2], states.device)
-        weights = F.one_hot(edges[:, sender, receiver], self.settings.types).to(states)  # [B, E, K]
+        weights = F.one_hot(edges[:, sender, receiver], self.config.types).to(states)  # [B, E, K]
         return self.decoder.predict(states / self.scale, weights, steps) * self.scale

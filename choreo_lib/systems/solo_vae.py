@@ -97,11 +97,11 @@ class SoloVAE(System):
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
-        settings, width = self.settings, len(skeleton) * 3
-        self.frames, self.fps = settings.frames, settings.fps
-        self.encoder = Encoder(width, settings.latent, settings.hidden, settings.layers)
-        self.decoder = Decoder(settings.latent, width, settings.hidden, settings.layers)
-        self.register_buffer("mean_window", torch.zeros(settings.frames, width))
+        config, width = self.config, len(skeleton) * 3
+        self.frames, self.fps = config.frames, config.fps
+        self.encoder = Encoder(width, config.latent, config.hidden, config.layers)
+        self.decoder = Decoder(config.latent, width, config.hidden, config.layers)
+        self.register_buffer("mean_window", torch.zeros(config.frames, width))
         self.register_buffer("scale", torch.ones(()))
 
     def canonicalise(self, batch: torch.Tensor) -> tuple[torch.Tensor, ReferenceFrame]:
@@ -158,7 +158,7 @@ class SoloVAE(System):
         kl = kl_loss(kl_per_unit(mean, log_variance))
         error = (reconstruction - x).detach().unflatten(2, (-1, 3)).norm(dim=-1).mean()  # [B, T, J] -> []
         # loss = w MSE + beta KL
-        loss = self.settings.mse_weight * mse + self.settings.kl.at(step) * kl
+        loss = self.config.mse_weight * mse + self.config.kl.at(step) * kl
         return {"loss": loss, "mse": mse, "kl_nats": kl, "error_m": error}
 
     @torch.no_grad()
@@ -184,4 +184,4 @@ class SoloVAE(System):
     def sample_latents(self, count: int, seed: int = 0) -> torch.Tensor:
         """Latents from the prior N(0, I). Shapes: [count, Z]. Chapter: 4."""
         generator = torch.Generator().manual_seed(seed)
-        return torch.randn(count, self.settings.latent, generator=generator).to(self.mean_window)
+        return torch.randn(count, self.config.latent, generator=generator).to(self.mean_window)

@@ -115,7 +115,7 @@ class VAERNN(System):
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
-        s = self.settings
+        s = self.config
         self.shared_encoder = set(s.routes) == {"aa", "bb"}
         if not (self.shared_encoder or s.routes and set(s.routes) <= {"ab", "ba"}):
             raise ValueError(f'routes {tuple(s.routes)}: choose ("ab",), ("ba",), both of these, or ("aa", "bb")')
@@ -156,7 +156,7 @@ class VAERNN(System):
         Under ``model.eval()`` the latent vector is the posterior's mean.
         Errors: ValueError for a KL weight that changes with epochs where ``steps_per_epoch`` was not given.
         """
-        s = self.settings
+        s = self.config
         if step is not None and s.kl.kind != "constant" and not s.steps_per_epoch:
             raise ValueError("the KL weight changes with the epochs: give steps_per_epoch, the training steps of one")
         kl_weight = s.kl.at(None if step is None else step // max(s.steps_per_epoch, 1))
@@ -222,10 +222,10 @@ class VAERNN(System):
         ``route`` None: the first that was trained. ``body``: whose bones to use; None: those of ``motion``.
         Errors: ValueError for other joints, rest bones or frames a second, no rotations, or less than a window.
         """
-        require_fit("this motion", motion, self.skeleton, self.settings.fps, rotations=True)
-        route, body = route or self.settings.routes[0], body or motion.skeleton
-        windows = overlapping_windows(motion, self.settings.frames)[:, :, None]  # [N, T, 1, J, 7]
+        require_fit("this motion", motion, self.skeleton, self.config.fps, rotations=True)
+        route, body = route or self.config.routes[0], body or motion.skeleton
+        windows = overlapping_windows(motion, self.config.frames)[:, :, None]  # [N, T, 1, J, 7]
         source, _, frame, _ = self.source_and_target(windows.expand(-1, -1, 2, -1, -1), route)
         predicted = self(source, route, sample=False)[0]
         rotations, root = (x[: len(motion)].cpu() for x in overlap_add(*self.to_world(predicted, frame)))
-        return Motion.from_rotations(rotations, root, self.settings.fps, body, source=Source.join(OURS, motion.source))
+        return Motion.from_rotations(rotations, root, self.config.fps, body, source=Source.join(OURS, motion.source))

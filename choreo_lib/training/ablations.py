@@ -46,7 +46,7 @@ def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | P
     valid = recipe.windows("validation", None, mode)
     for option, settings in options.items():
         model = recipe.build(clean, mode, windows, config.augment, **settings)
-        configuration = json.loads(json.dumps({"model": model.config(), "training": vars(config)}, default=str))
+        configuration = json.loads(json.dumps({"model": model.config_dict(), "training": vars(config)}, default=str))
         if read_rows(target).get(mode, {}).get(option, {}).get("configuration") == configuration:
             continue
         key = sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]  # a run of its own

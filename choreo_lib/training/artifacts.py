@@ -132,12 +132,12 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
     checkpoints.read_weights(stored, model)  # evaluated as it is stored
     splits = {split: recipe.windows(split, None, mode) for split in ("validation", "test")}
     card = {
-        "name": name, "what": recipe.what, "mode": mode, "model": type(model).__name__, "config": model.config(),
+        "name": name, "what": recipe.what, "mode": mode, "model": type(model).__name__, "config": model.config_dict(),
         "weights_sha256": hashlib.sha256(stored.read_bytes()).hexdigest(),
         "stored_as": "float16" if half else "float32",
         "data": {split: part.summary() for split, part in {"train": clean, **splits}.items()},
         "terms": {each: vars(source(each)) for each in recipe.data},
-        "plan": {key: str(value) for key, value in vars(config).items()}, "seed": config.seed,
+        "training": {key: str(value) for key, value in vars(config).items()}, "seed": config.seed,
         "begun_from": None if weights is None else hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
         "epochs": len(history), "steps": len(history) * max(len(windows) // config.batch_size, 1),
         "minutes": round(history.minutes, 1), "device": _machine(device),

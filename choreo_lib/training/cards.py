@@ -24,7 +24,7 @@ _LARGEST = 2_000_000  # bytes; ours have some thousands
 _NEEDED = {"model", "config", "weights_sha256"}
 _FIELDS: dict[str, Any] = {
     "model": str, "config": dict, "weights_sha256": str, "name": str, "what": str, "mode": str, "stored_as": str,
-    "data": dict, "terms": dict, "plan": dict, "seed": int, "epochs": int, "steps": int, "minutes": (int, float),
+    "data": dict, "terms": dict, "training": dict, "seed": int, "epochs": int, "steps": int, "minutes": (int, float),
     "device": str, "versions": dict, "made": str, "measures": dict}  # fmt: skip
 
 

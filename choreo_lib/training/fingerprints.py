@@ -65,18 +65,19 @@ def identity(model: nn.Module, train: Windows | Particles, config: TrainConfig) 
 
     Chapter: 4.
     """
-    parts = {"plan": asdict(config), "model": configuration(model), "windows": len(train), "data": fingerprint(train)}
+    parts = {"training": asdict(config), "model": configuration(model), "windows": len(train),
+             "data": fingerprint(train)}
     return json.dumps(parts, sort_keys=True)
 
 
 def configuration(model: Any) -> dict[str, Any] | None:
     """A model's own configuration, as a card has it; None for a model that has none. Chapter: 4."""
-    return model.config() if hasattr(model, "config") else None
+    return model.config_dict() if hasattr(model, "config") else None
 
 
 def changes(mine: dict, theirs: dict) -> list[str]:
     """In what two identities differ, in words: nothing where a run may go on. Chapter: 4."""
-    ours, other = mine["plan"], theirs["plan"] if isinstance(theirs.get("plan"), dict) else {}
+    ours, other = mine["training"], theirs["training"] if isinstance(theirs.get("training"), dict) else {}
     found = sorted(key for key in {*ours, *other} if key not in ours or key not in other or ours[key] != other[key])
     found += [key for key in ("model", "windows") if mine[key] != theirs.get(key)]
     data, before = mine["data"], theirs.get("data")

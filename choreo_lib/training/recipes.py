@@ -41,7 +41,7 @@ class Recipe:
     """How one artifact is made and evaluated.
 
     ``windows(split, augment, mode)`` gives the windows of "train", "validation" or "test" (a real set's "challenge",
-    or, of generated data, an integer seed). ``model`` is a class, ``settings[mode]`` its keyword arguments,
+    or, of generated data, an integer seed). ``model`` is a class, ``config[mode]`` its keyword arguments,
     ``training[mode]`` a `TrainConfig`. ``evaluate(model, train, asked)`` gives a table {row: {metric: value}}, with a
     row "model" and one a baseline. ``augmented_epochs``: how many epochs of augmented windows a model's statistics are
     fitted to, beside the clean ones. Chapter: 4.
@@ -51,7 +51,7 @@ class Recipe:
     data: tuple[str, ...]
     windows: Callable[..., Windows | Particles]
     model: type[nn.Module]
-    settings: dict[str, dict[str, Any]]
+    config: dict[str, dict[str, Any]]
     training: dict[str, TrainConfig]
     evaluate: Callable[..., dict[str, dict[str, float]]]
     augmented_epochs: int = 0
@@ -63,12 +63,12 @@ class Recipe:
         ``changes`` to its settings, as an ablation makes them. Chapter: 4.
         """
         torch.manual_seed(self.training[mode].seed)
-        settings = self.settings[mode] | changes
+        config = self.config[mode] | changes
         if isinstance(train, Particles):
-            model: Any = self.model(**settings)
+            model: Any = self.model(**config)
             model.fit_statistics(train[:STATISTICS_SIMULATIONS])
             return model
-        model = self.model(train.skeleton, fps=train.fps, **settings)
+        model = self.model(train.skeleton, fps=train.fps, **config)
         augmented = [longer.batches(STATISTICS_BATCH, seed=epoch, augment=augment)
                      for epoch in range(1, self.augmented_epochs + 1) if longer is not None and augment is not None]
         model.fit_statistics(chain(train.batches(STATISTICS_BATCH), *augmented))

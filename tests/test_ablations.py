@@ -80,7 +80,7 @@ def test_what_is_there_is_not_trained_again(tiny, tmp_path, monkeypatch):
     assert list(first) == ["bias"]
     trained = []
     fit = ablations.fit
-    monkeypatch.setattr(ablations, "fit", lambda *given, **how: 
+    monkeypatch.setattr(ablations, "fit", lambda *given, **how:
                         trained.append(given[0].config_dict()) or fit(*given, **how))
     rows = ablate(tmp_path)
     assert trained == [{"layers": 2, "bias": True}, {"layers": 1, "bias": True}] and rows["bias"] == first["bias"]

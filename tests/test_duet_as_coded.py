@@ -57,7 +57,7 @@ def test_along_time_everything_is_seen_the_future_too_until_that_is_masked(train
 
 def test_the_probability_of_reconstruction_steps(train):
     """`randn < 0.1` is true for 54 % of all draws, `rand < 0.1` for 10 %; `randn < 0` for half."""
-    assert small(train, 2, no_input_prob=0.0).settings.no_input_prob == 0.5
+    assert small(train, 2, no_input_prob=0.0).config.no_input_prob == 0.5
     for repairs, share in ((2, 0.54), (3, 0.1)):
         model = small(train, repairs).train()
         torch.manual_seed(0)

@@ -27,7 +27,7 @@ def test_an_addition_that_is_switched_off_is_off_and_the_model_still_learns(trai
     on = {"scheduled_sampling": 0.5, "distance": 0.5, "mse": 0.0, "velocity": 4.0, "no_input_prob": 0.5}
     model = small(train, **on | ABLATIONS[option]).train()
     assert all(getattr(model.config, name) == value for name, value in ABLATIONS[option].items())
-    assert model.config != small(train, **on).settings
+    assert model.config != small(train, **on).config
     losses = model.loss(train[:4], 0)
     losses["loss"].backward()
     assert losses["loss"].isfinite()

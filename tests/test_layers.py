@@ -54,7 +54,7 @@ class Small(System):
 
 def test_a_system_is_built_again_from_its_config():
     model = Small(HYBRIK_29, width=4)
-    assert model.config == Sizes(width=4) == Small(HYBRIK_29, Sizes(width=4)).settings
+    assert model.config == Sizes(width=4) == Small(HYBRIK_29, Sizes(width=4)).config
     config = model.config_dict() | {"shape": [5, 6], "kl": {"high": 2.0}}  # as they come back from JSON
     again = Small.from_config(config)
     assert again.config == Sizes(4, (5, 6), Schedule(2.0)) and again.skeleton.names == HYBRIK_29.names

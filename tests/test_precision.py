@@ -338,7 +338,7 @@ def test_a_translation_in_bfloat16(duets):
 
 def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
     """So what is made of it (logarithms, distances, losses) is not in half precision by accident."""
-    solo, cut = solo_model(duets)
+    solo, cut = solo_model(duets, SoloVAE, hidden=12)
     turning, _ = turning_model(duets, rotation_format="6d")
     encoder, decoder = turning.encoders["a"], turning.decoders["b"]
     duet, bodies, joints = duet_model(pairs).vaes["a"], particle_model(), string_model(strings)
@@ -346,7 +346,7 @@ def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
     when, mask = torch.zeros(5, 16), torch.zeros(5, 5, dtype=torch.bool)
     with half():
         assert solo.encoder.to_mean(torch.ones(1, 12)).dtype == torch.bfloat16  # autocast is on
-        said = (solo.encode(solo.canonicalise(cut[:2])[0]), solo.decode(torch.zeros(2, 8), project_bones=False),
+        said = (solo.encode(solo.canonicalise(cut[:2])[0]), solo.decode(torch.zeros(2, 8)),
                 duet.encode(torch.zeros(2, 5, duet.input_proj.in_features), when, mask),
                 duet.decode(torch.zeros(2, 5, 8)),
                 encoder(torch.zeros(2, 16, encoder.lstm.input_size)), decoder(torch.zeros(2, 1, 8)),
@@ -360,8 +360,8 @@ def test_what_networks_say_comes_back_as_float32(duets, pairs, strings):
 
 
 def test_components_are_no_network_and_lose_no_digit(duets):
-    """Before training the networks add nothing: what is said is the components' alone, to the bit."""
-    model, _ = solo_model(duets)
+    """What linear models say is no network's, and the same to the bit."""
+    model, _ = solo_model(duets, LinearVAE, residual_rank=4)
     with torch.no_grad():
         model.residuals.normal_()
     phrase = duets[0].a[:16]

@@ -34,7 +34,7 @@ def stirred(made):
 
 
 def test_published_settings(windows):
-    settings = DanceNRI(windows.skeleton).settings
+    settings = DanceNRI(windows.skeleton).config
     assert (settings.hidden, settings.frames, settings.types, settings.tau) == (64, 8, 4, 0.5)
     assert settings.prior == (0.35, 0.25, 0.15, 0.25)
 

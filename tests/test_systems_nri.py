@@ -26,7 +26,7 @@ def model(**settings):
 
 
 def test_published_settings():
-    settings = NRI().settings
+    settings = NRI().config
     assert (settings.hidden, settings.tau, settings.variance, settings.prediction_steps, settings.frames) == (
         256, 0.5, 5e-5, 10, 49)
 

@@ -113,7 +113,7 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "joint_weights": {"path": FOLDER / "weights.json"}, "read_pairs": {"path": FOLDER / "pairs.json"},
     "read_detections": {"path": FOLDER / "seen.json"}, "save": {"path": FOLDER / "page.html"},
     "as_prototyped": {"scores": [np.ones(2)] * 30}, "solo.add_residual": {"x": torch.zeros(2, 20, 87)},
-    "partner.rollout": {"a": MOTION[:30], "every": 3}, "partner.stream": {"every": 3},
+    "partner.rollout": {"leader": MOTION[:30], "every": 3}, "partner.stream": {"every": 3},
     "strings.predict": {"batch": BATCH, "steps": 2}, "springs.predict": {"steps": 2}, "simulate": {"count": 2},
     "Motion": {"positions": MOTION.positions}, "draw_drives": {"count": 2},
     "translator.translate": {"motion": MOTION[:40]}, "translator.encode_motion": {"motion": MOTION[:40]},

@@ -72,7 +72,7 @@ def identity(model: nn.Module, train: Windows | Particles, config: TrainConfig) 
 
 def configuration(model: Any) -> dict[str, Any] | None:
     """A model's own configuration, as a card has it; None for a model that has none. Chapter: 4."""
-    return model.config_dict() if hasattr(model, "config") else None
+    return model.config_dict() if hasattr(model, "config_dict") else None
 
 
 def changes(mine: dict, theirs: dict) -> list[str]:

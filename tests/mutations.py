@@ -24,10 +24,8 @@ def spoil_tree(data: bytes, rng) -> bytes:
                 lines = lines[:at] + tree + lines[at:at + 3] + [
                     f"{row} {row}" if rng.random() < 0.7 else row for row in lines[at + 3:]]
             case 3:
-                lines.insert(int(rng.integers(0, len(lines) + 1)), ["#", "// x", "# choreo_lib {", "#MOTION", "", "\t",
-                                                                   '# choreo_lib {"up": ["z"], "unit": null}',
-                                                                   '# choreo_lib {"order": [0, 0], "source": 5}'][
-                                                                       rng.integers(0, 8)])
+                lines.insert(int(rng.integers(0, len(lines) + 1)), ["#", "// x", "#MOTION", "", "\t",
+                                                                   "# a word"][rng.integers(0, 6)])
             case 4 if found := pick("CHANNELS"):
                 line = lines[found[rng.integers(len(found))]].split()
                 rng.shuffle(line)

@@ -12,7 +12,7 @@ from cases import CASES
 
 import choreo_lib as cl
 from choreo_lib import MotionFormatError, MotionGuessWarning, read_duet, read_motion
-from choreo_lib.io.body_models import BODIES
+from choreo_lib.io.joint_sets import BODIES
 
 T = 40
 RNG = np.random.default_rng(3)

@@ -12,8 +12,7 @@ import choreo_lib as cl
 from choreo_lib import cleaning
 from choreo_lib.io import landmarks
 from choreo_lib.io.detections import read_detections
-from choreo_lib.io.estimators import SMPL_24
-from choreo_lib.io.joint_sets import guess_tree
+from choreo_lib.io.joint_sets import SMPL_24, guess_tree
 
 TAKES = ["salsa/Easy_03", "salsa/move_03_03"]
 

@@ -27,9 +27,8 @@ from choreo_lib.io import (
     read_motion,
     write_motion,
 )
-from choreo_lib.io.points import infer_skeleton
-from choreo_lib.io.record import Recording, build_motion
-from choreo_lib.io.writable import recording_of, steady_bones
+from choreo_lib.io.joint_sets import infer_skeleton
+from choreo_lib.io.record import Recording, build_motion, recording_of, steady_bones
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SALSA = ["Easy_01", "Easy_02", "Easy_03", "Hard_04", "Medium_01", "Medium_02", "move_02_02", "move_03_03"]

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from test_formats import FIXTURES, dancer, quietly, refused
+from test_formats import dancer, quietly, refused
 
 from choreo_lib import Source, read_duet, read_motion, write_motion
 from choreo_lib.io import conventions, sidecar
@@ -121,19 +121,6 @@ def test_a_stop_between_the_two_files_leaves_what_is_read_safely(path, monkeypat
     else:
         again = quietly(read_motion, path, up="z", scale=1)
         assert told(again) and again.source is None and np.abs(again.positions - dancer(seed=4).positions).max() < 1e-5
-
-
-def test_the_comment_of_older_files_is_still_read(tmp_path):
-    said = {"up": "y", "unit": 0.01, "name": "ana", "source": {"name": "a set", "terms": "study only"}}
-    text = (FIXTURES / "odd.bvh").read_text().replace("HIERARCHY", f"HIERARCHY\n# choreo_lib {json.dumps(said)}", 1)
-    (tmp_path / "old.bvh").write_text(text)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        again = read_motion(tmp_path / "old.bvh")
-    assert again.name == "ana" and again.source == Source("a set", terms="study only") and not again.source.verified
-    np.testing.assert_array_equal(again.positions, read_motion(FIXTURES / "odd.bvh", up="y", scale=0.01).positions)
-    (tmp_path / "bad.bvh").write_text(text.replace('"up": "y"', '"up": ["z"]'))
-    assert quietly(read_motion, tmp_path / "bad.bvh", scale=0.01).name == "ana"
 
 
 @pytest.mark.parametrize("more, parts", [

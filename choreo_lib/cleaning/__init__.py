@@ -13,11 +13,11 @@ import numpy as np
 from ..body.motion import Duet, Motion
 from ..body.skeleton import HYBRIK_29, Skeleton
 from ..body.source import Source
-from ..core.arguments import a, shown, takes
-from ..io.conventions import MAX_CELLS, TO_Z_UP, check_fps, fail
+from ..core.arguments import a, takes
+from ..io.conventions import MAX_CELLS, check_fps, check_up, fail
 from ..io.detections import is_detections, read_detections
-from ..io.estimators import SMPL_24, Detections
-from ..io.joint_sets import guess_tree
+from ..io.estimators import Detections
+from ..io.joint_sets import SMPL_24, guess_tree
 from .camera import Placement, check_lens, place
 from .corruption import Corrupted, as_prototyped, corrupt
 from .identity import Tracks, checked, track
@@ -120,8 +120,8 @@ def _check(smoothing, up, focal, image_size) -> None:
     """Refuse arguments that are none, by name, also where nothing asks for them."""
     check_smoothing(smoothing)
     check_lens(focal, image_size)
-    if up is not None and (not isinstance(up, str) or up not in TO_Z_UP):
-        fail("detections", f"expected one of {', '.join(map(repr, TO_Z_UP))}, or None; got {shown(up)}", "up=")
+    if up is not None:
+        check_up("detections", up)
 
 
 def _numbering(path, frame: np.ndarray, joints: int) -> tuple[int, int, int]:

@@ -1,8 +1,13 @@
 """Motion files in and out: `read_motion`, `read_duet` and `write_motion` choose by the suffix.
 
-Taught in chapter 1, "Seeing a duet". In: BVH, FBX, C3D, TRC, NPY, JSON, NPZ. Out: BVH, GLB, NPZ. Everything is
-metres and Z up once it is inside; what a file does not state is guessed aloud (`MotionGuessWarning`,
-``motion.notes``), and what cannot be read is refused with the place (`MotionFormatError`).
+The way of a file, in: its reader (`bvh`, `fbx`, `npz`, `points`, `markers`) gives a `record.Recording`, in the file's
+own axes and units. `record.build_motion` checks its counts and numbers by the limits of `conventions`, asks
+`axes_and_units` which axis is up and how long a unit is (where the file is silent, `upright` guesses), and builds the
+`Motion`. `pairs` makes a duet of two. Markers keep their gaps, and become `Markers` first.
+Out: `record.recording_of` refuses what would not be read back, else gives the same record in the axes and units asked
+for, and `bvh_write` or `gltf` writes it; `npz` writes a motion as it is.
+What a file does not state is guessed aloud (`MotionGuessWarning`, ``motion.notes``); what cannot be read is refused
+with the place (`MotionFormatError`). Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations
@@ -13,9 +18,10 @@ from pathlib import Path
 from ..body.motion import Duet, Motion
 from ..core.arguments import path as any_path
 from ..core.arguments import shown
+from .arrays import PICKLES, names_parameters, pickle_advice, refuse_pickle
 from .bvh import read_bvh, read_bvh_duet
 from .bvh_write import write_bvh
-from .conventions import TO_Z_UP, MotionFormatError, MotionGuessWarning, check_scale, fail
+from .conventions import MotionFormatError, MotionGuessWarning, check_scale, check_up, fail
 from .detections import read_detections, refuse_folder
 from .estimators import Detections
 from .fbx import read_fbx, read_fbx_duet
@@ -24,14 +30,13 @@ from .markers import Markers, read_marker_duet, read_marker_motion, read_markers
 from .npz import read_npz, write_npz
 from .pairs import join, joint_weights, match_skeletons, per_file, read_pairs
 from .points import read_marker_json, read_npy_duet, read_npy_motion
-from .refusals import PICKLES, names_parameters, pickle_advice, refuse_pickle
 
 _ONE: dict[str, Callable[..., Motion | Duet]] = {
-    ".bvh": read_bvh, ".c3d": read_marker_motion, ".json": read_marker_json, ".npy": read_npy_motion, ".npz": read_npz,
-    ".trc": read_marker_motion}
+    ".bvh": read_bvh, ".c3d": read_marker_motion, ".fbx": read_fbx, ".json": read_marker_json, ".npy": read_npy_motion,
+    ".npz": read_npz, ".trc": read_marker_motion}
 _TWO: dict[str, Callable[..., Iterable[Motion]]] = {
-    ".bvh": read_bvh_duet, ".c3d": read_marker_duet, ".trc": read_marker_duet}
-_IN = tuple(sorted([*_ONE, ".fbx"]))
+    ".bvh": read_bvh_duet, ".c3d": read_marker_duet, ".fbx": read_fbx_duet, ".trc": read_marker_duet}
+_IN = tuple(_ONE)
 _OUT = (".bvh", ".glb", ".npz")
 
 
@@ -48,10 +53,7 @@ def read_motion(path, up: str | None = None, scale: float | None = None, fps: fl
     Chapter: 1.
     """
     suffix = _suffix(path, _IN, "read")
-    if suffix == ".fbx":
-        return read_fbx(path, up, scale, fps, take)
-    _refuse_take(path, suffix, take)
-    motion = _ONE[suffix](path, up, scale, fps)
+    motion = _ONE[suffix](path, up, scale, fps, **_take(path, suffix, take))
     if isinstance(motion, Duet):
         fail(path, "this file holds a duet; take read_duet, then duet.a or duet.b")
     return motion
@@ -80,17 +82,13 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
         if isinstance(value, tuple | list):
             fail(path_a, "a pair says one for each of two files, and this is one file", f"{name}=")
     suffix = _suffix(path_a, _IN, "read")
-    if suffix != ".fbx":
-        _refuse_take(path_a, suffix, take)
+    chosen = _take(path_a, suffix, take)
     if suffix == ".npy":
         return read_npy_duet(path_a, up, scale, fps, layout)
     if layout is not None:
         fail(path_a, f"how rows lie is said of a .npy, not of a {suffix}; leave layout= away", "layout=")
-    if suffix == ".fbx":
-        a, b = read_fbx_duet(path_a, up, scale, fps, take)
-        return join(a, b, (path_a, path_a))
     if suffix in _TWO:
-        a, b = _TWO[suffix](path_a, up, scale, fps)
+        a, b = _TWO[suffix](path_a, up, scale, fps, **chosen)
         return join(a, b, (path_a, path_a))
     duet = _ONE[suffix](path_a, up, scale, fps)  # detections are refused there, with the way to clean them
     if not isinstance(duet, Duet):
@@ -109,8 +107,7 @@ def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", 
     Chapter: 1.
     """
     suffix = _suffix(path, _OUT, "written")
-    if not isinstance(up, str) or up not in TO_Z_UP:
-        fail(path, f"expected one of {', '.join(map(repr, TO_Z_UP))}; got {shown(up)}", "up=")
+    check_up(path, up)
     scale = check_scale(path, scale)
     if scale > 1:
         fail(path, f"{scale:g} m is larger than a metre, and six decimals of such a unit lose the dance", "scale=")
@@ -150,9 +147,12 @@ def _suffix(path, known: tuple, verb: str) -> str:
     return suffix
 
 
-def _refuse_take(path, suffix: str, take) -> None:
+def _take(path, suffix: str, take) -> dict:
+    if suffix == ".fbx":
+        return {"take": take}
     if take is not None:
         fail(path, f"an animation stack is chosen in a .fbx, not in a {suffix}; leave take= away", "take=")
+    return {}
 
 
 __all__ = ["Detections", "Markers", "MotionFormatError", "MotionGuessWarning", "joint_weights", "match_skeletons",

@@ -1,4 +1,4 @@
-"""NumPy's files (NPY, NPZ), read with their claims held against their size, and nothing pickled opened.
+"""Plain numbers from files: NPY, NPZ and JSON, their claims held against their size; and nothing pickled opened.
 
 Taught in chapter 1, "Seeing a duet".
 """
@@ -6,16 +6,20 @@ Taught in chapter 1, "Seeing a duet".
 from __future__ import annotations
 
 import io
+import json
 import struct
 import tokenize
 import warnings
 import zipfile
 import zlib
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 
-from .conventions import MAX_ARRAY_BYTES, MotionFormatError, fail, load_bytes
+from .conventions import MAX_ARRAY_BYTES, MAX_JSON_BYTES, MotionFormatError, fail, load_bytes
 
+PICKLES = (".pkl", ".pk", ".pickle", ".pt", ".pth", ".joblib")
 MAX_HEADER = 4_000_000
 _MAX_MEMBERS = 64
 # the header of an array is a Python literal, and a spoiled one fails in as many ways as Python text can
@@ -90,3 +94,77 @@ def load_arrays(path) -> dict[str, np.ndarray | None]:
     except _SPOILED as error:
         fail(path, f"expected a zip of arrays: {str(error)[:160]}; the file is cut short or no NPZ", where)
     return arrays
+
+
+def read_json(path) -> Any:
+    """Parse JSON whose size in memory can be foreseen. Errors: MotionFormatError with line and column. Chapter: 2."""
+    data = load_bytes(path, MAX_JSON_BYTES)
+    if data.count(b"[") + data.count(b"{") > 1_000_000 or data.count(b",") > 4_000_000:
+        fail(path, "more lists and numbers than any dance has; cut the take shorter")
+
+    def refuse(word):
+        raise ValueError(f"{word} is not a finite number")
+    try:
+        return json.loads(data, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        fail(path, f"expected JSON: {error.msg}", f"line {error.lineno}, column {error.colno}")
+    except RecursionError:
+        fail(path, "lists inside lists, deeper than any motion file goes")
+    except (ValueError, MemoryError) as error:
+        fail(path, f"expected JSON with finite numbers: {str(error)[:120]}")
+
+
+def refuse_pickle(path) -> NoReturn:
+    """Say of a pickle, which runs code as it is opened and so is not, what turns it into a file that can be read.
+
+    Errors: MotionFormatError, always. Chapter: 2.
+    """
+    data = load_bytes(path)
+    try:  # joblib packs with zlib; names of keys stand in the first stretch, and nothing is run by looking
+        data = zlib.decompressobj().decompress(data, 4_000_000)
+    except zlib.error:
+        pass
+    tool = ("It holds tracks of 4DHumans/PHALP. " if b"3d_joints" in data else
+            "It holds results of HybrIK's demo. " if b"pred_xyz" in data else None)
+    no = "a Python pickle can run anything as it is opened, so it is not opened here"
+    if tool is None:
+        fail(path, f"{no} (AIST++, InterHuman and 4DHumans come so). {pickle_advice(path)}")
+    fail(path, f"{no}. {tool}Where you trust "
+               "it, run: import json, joblib, numpy; tracks = joblib.load('tracks.pkl'); keys = ('3d_joints', "
+               "'2d_joints', 'size', 'bbox', 'conf', 'tid', 'tracked_time'); json.dump({name: {key: "
+               "[numpy.asarray(x).tolist() for x in frame[key]] for key in keys if key in frame} for name, frame in "
+               "tracks.items()}, open('tracks.json', 'w')); then choreo_lib.clean('tracks.json', fps)")
+
+
+def names_parameters(path) -> bool:
+    """Whether a pickle's bytes name a body model's parameters; it is looked at, and not opened. Chapter: 1."""
+    data = load_bytes(path)
+    return any(key in data for key in (b"smpl_poses", b"person1", b"pose_body", b"root_orient"))
+
+
+def pickle_advice(path) -> str:
+    """What to do with a pickle whose maker you trust. Chapter: 1."""
+    stem = Path(path).stem
+    return ("If you trust who made it, save its numbers once, in a session of your own: "
+            f'data = numpy.load("{Path(path).name}", allow_pickle=True) (a .pkl: pickle.load), then '
+            f'numpy.savez("{stem}_numbers.npz", **dict(data)), a dictionary in it as keys of its own, such as '
+            'person1_trans and person1_pose_body; then choreo_lib.read_motion says how to go on')
+
+
+def flat_advice(shape) -> str:
+    """What a table [frames, width] of a known data set is, and how to take its joints out; "" where it is unknown.
+
+    Chapter: 1.
+    """
+    if len(shape) != 2:
+        return ""
+    if shape[1] in (262, 192, 312):
+        return (f"; {shape[1]} numbers a frame are InterGen's and InterHuman's layout, of which the first 66 are 22 "
+                "SMPL joints: numpy.save('joints.npy', array[:, :66].reshape(-1, 22, 3)), and read that")
+    if shape[1] == 263:
+        return ("; 263 numbers a frame are HumanML3D's features, relative from frame to frame: its recover_from_ric "
+                "turns them into joints [frames, 22, 3]; save and read those")
+    if shape[1] in (72, 156, 165):
+        return (f"; {shape[1]} numbers a frame may be poses of a body model, or {shape[1] // 3} joints: these are "
+                f"array.reshape(-1, {shape[1] // 3}, 3), and poses go through the smplx package first")
+    return "" if shape[1] % 3 or not shape[1] else f"; if these are joints, save array.reshape(-1, {shape[1] // 3}, 3)"

@@ -8,7 +8,6 @@ printed from. Refused with the line: everything else that does not add up.
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -16,8 +15,7 @@ import numpy as np
 from ..body.motion import Motion
 from ..body.rotations import euler_to_quaternions
 from .bvh_numbers import read_numbers
-from .bvh_text import find_motion, load_text
-from .bvh_tree import Tree, read_trees
+from .bvh_tree import Tree, load_text, read_trees
 from .conventions import fail, unique_names
 from .record import Recording, build_motion
 from .sidecar import checked, read_sidecar
@@ -34,7 +32,7 @@ def read_bvh(path, up: str | None = None, scale: float | None = None, fps: float
     dancers = _dancers(path, fps)
     if len(dancers) > 1:
         second = dancers[1][0]
-        fail(path, f"a second {second.begun}; this file holds {len(dancers)} skeletons, a dancer each. "
+        fail(path, f"a second ROOT; this file holds {len(dancers)} skeletons, a dancer each. "
                    + ("Take read_duet(path), then duet.a or duet.b" if len(dancers) == 2 else "Split the file"),
              f"line {second.line}")
     return _build(dancers[0][1], up, scale, fps)
@@ -42,7 +40,7 @@ def read_bvh(path, up: str | None = None, scale: float | None = None, fps: float
 
 def read_bvh_duet(path, up: str | None = None, scale: float | None = None,
                   fps: float | None = None) -> tuple[Motion, Motion]:
-    """Read two dancers from a BVH file with two ROOTs, or two files joined.
+    """Read two dancers from a BVH file with two ROOTs.
 
     Errors: MotionFormatError where there are not two. Chapter: 1.
     """
@@ -63,41 +61,21 @@ def _build(record: Recording, up, scale, fps) -> Motion:
 
 
 def _dancers(path, fps) -> list[tuple[Tree, Recording]]:
-    """Every dancer of a file: one a ROOT, and one a file where files were joined one behind the other."""
+    """Every dancer of a file, one a ROOT."""
     data, motion_at = load_text(path)
-    begun = [0, *(found.start() for found in re.finditer(rb"^[ \t]*HIERARCHY\s*$", data, re.M | re.I)
-                  if found.start() > motion_at.end())]
     notes: list[str] = []
-    beside = read_sidecar(path, data, notes)
-    if len(begun) == 1:
-        return _part(path, data, motion_at, fps, beside, notes)
-    dancers = []
-    for start, end in zip(begun, [*begun[1:], len(data)]):
-        line = data.count(b"\n", 0, start)
-        part = b"\n" * line + data[start:end]  # so that an error names the line of the whole file
-        dancers += _part(path, part, find_motion(path, part), fps, {}, notes)
-        if start:
-            dancers[-1][0].begun, dancers[-1][0].line = "HIERARCHY", line + 1
-    return dancers
-
-
-def _part(path, data: bytes, motion_at, fps, beside: dict, notes: list) -> list[tuple[Tree, Recording]]:
     trees = read_trees(path, data[:motion_at.start()])
-    for tree in trees:
-        tree.stated = checked(beside or tree.stated, len(tree.names))
-    fps = trees[0].stated.get("fps") if fps is None else fps
+    stated = checked(read_sidecar(path, data, notes), len(trees[0].names)) if len(trees) == 1 else {}
+    fps = stated.get("fps") if fps is None else fps
     block = read_numbers(path, data, motion_at, trees, notes, timed=fps is None)
-    dancers, first = [], 0
-    for tree in trees:
-        last = first + len(tree.channels)
-        record = _recording(path, tree, block.values[:, first:last], block.resolution, notes)
-        record.fps = block.fps if fps is None else fps
-        dancers.append((tree, _as_written(record, tree.stated)))
-        first = last
-    return dancers
+    columns = np.split(block.values, np.cumsum([len(tree.channels) for tree in trees])[:-1], axis=1)
+    fps = block.fps if fps is None else fps
+    return [(tree, _as_written(_recording(path, tree, values, fps, block.resolution, stated, notes), stated))
+            for tree, values in zip(trees, columns)]
 
 
-def _recording(path, tree: Tree, values: np.ndarray, resolution: float, notes: list) -> Recording:
+def _recording(path, tree: Tree, values: np.ndarray, fps: float, resolution: float, stated: dict,
+               notes: list) -> Recording:
     """One dancer from the columns ``values`` [T, channels]; ``resolution`` is the worth of the last printed digit."""
     notes = [*notes]
     names = unique_names(tree.names, notes)
@@ -106,7 +84,7 @@ def _recording(path, tree: Tree, values: np.ndarray, resolution: float, notes: l
     # what six printed digits or single precision make of a bone that keeps its length is no stretching
     # (our own writer gives position channels to nothing else)
     longest = float(np.linalg.norm(offsets[1:], axis=-1).max(initial=0.0))
-    noise = 0.0 if tree.stated else max(min(4 * resolution, 1e-3 * longest), 2e-5 * longest)
+    noise = 0.0 if stated else max(min(4 * resolution, 1e-3 * longest), 2e-5 * longest)
     axes_of: list[list[int]] = [[] for _ in tree.names]  # a joint's rotation axes in the order of its channels
     columns_of: list[list[int]] = [[] for _ in tree.names]
     stretching: dict[str, None] = {}
@@ -130,9 +108,9 @@ def _recording(path, tree: Tree, values: np.ndarray, resolution: float, notes: l
                      f"({', '.join([*stretching][:3])}{' ...' if len(stretching) > 3 else ''}); the skeleton holds "
                      "their mean")
     rotations = euler_to_quaternions(values, list(zip(axes_of, columns_of)))
-    return Recording(path, names, tree.parents, None, None, rotations,
-                     translations, offsets, tree.end_sites, tree.stated.get("up"), tree.stated.get("unit"),
-                     notes=notes, source=tree.stated.get("source"), name=tree.stated.get("name"))
+    return Recording(path, names, tree.parents, None, fps, rotations, translations, offsets, tree.end_sites,
+                     stated.get("up"), stated.get("unit"), notes=notes, source=stated.get("source"),
+                     name=stated.get("name"))
 
 
 def _as_written(record: Recording, stated: dict) -> Recording:

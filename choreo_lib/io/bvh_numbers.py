@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import re
 import warnings
+from decimal import Decimal, InvalidOperation
 from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from .bvh_text import refuse_decimal_comma, text_of
-from .bvh_tree import LARGEST, Tree
+from .bvh_tree import LARGEST, Tree, refuse_decimal_comma, text_of
 from .conventions import check_counts, fail, guess
-from .frame_rates import rate_of
-from .layout import layout_of
 
 _PIECE = 1 << 22
 _NUMERIC = np.zeros(256, dtype=bool)
 _NUMERIC[list(b"0123456789+-.eE \t\r\n\x0b\x0c")] = True
+# frames a second as programs and cameras have them; broadcast's are not whole
+_USUAL = (24, 25, 30, 50, 60, 90, 100, 120, 12, 15, 10, 20, 48, 72, 75, 80, 144, 150, 180, 200, 240, 250, 300, 360, 480,
+         500, 1000)
+_BROADCAST = (24000 / 1001, 30000 / 1001, 60000 / 1001, 120000 / 1001, 23.976, 29.97, 59.94, 119.88)
 _COMMENT = re.compile(rb"(?:#|//)[^\n]*")
 
 
@@ -77,16 +79,16 @@ def read_numbers(path, data: bytes, motion_at: re.Match, trees: list[Tree], note
     complete = filled[:len(filled) - cut]
     # a frame may be wrapped over lines, but where lines are frames each needs one number a channel
     wrong = complete[counts[complete] != width]
-    if len(wrong) and (cut or words != frames * width or len(filled) == frames):
+    lone = len(trees) > 1 and len(wrong) > 0 and counts[wrong[0]] in [len(tree.channels) for tree in trees]
+    if len(wrong) and (cut or words != frames * width or len(filled) == frames or lone):
         row, where = wrong[0], f"line {line + wrong[0]}"
         if row == filled[-1] and counts[row] < width and len(filled) < frames:
             fail(path, f"the file is cut short: its last line has {counts[row]} of {width} numbers, and it is "
                        f"frame {len(filled)} of {frames:,}. Get the file again, or set Frames: to {len(filled) - 1}",
                  where)
-        lone = len(trees) > 1 and counts[row] in [len(tree.channels) for tree in trees]
         fail(path, f"expected {width} numbers, one a channel; got {counts[row]}" + lone * (
-            f": there are {len(trees)} ROOTs and the motion of one. Export each dancer to a file of its own, and "
-            "pass both to read_duet"), where)
+            f": there are {len(trees)} ROOTs, and a line has the numbers of one. Export each dancer to a file of its "
+            "own, and pass both to read_duet"), where)
     if cut or words != frames * width:
         if abs(rows - cut - frames) > spare or rows <= cut:
             fail(path, f"Frames says {frames:,} and {rows - cut:,} lines of numbers follow; correct the one or the "
@@ -104,8 +106,6 @@ def read_numbers(path, data: bytes, motion_at: re.Match, trees: list[Tree], note
     # as many numbers as words, or "1.0.5" would pass for two
     if values is None or len(values) != len(starts) or not (np.abs(values) <= LARGEST).all():
         _blame(path, text, line)
-    if len(trees) == 2 and rows == 2 * frames and (counts[filled] == width / 2).all():
-        values = _lines_of_two(path, values.reshape(rows, -1), f"line {line + filled[0]}")
     return Block(values.reshape(frames, width), fps, _resolution(text[:int(stops[width - 1])]))
 
 
@@ -156,15 +156,6 @@ def _cut(text: bytes, counts: np.ndarray, width: int) -> bool:
         return False
     digits = [len(word.partition(b".")[2]) for word in text[text.rstrip().rfind(b"\n") + 1:].split()]
     return width > 2 and digits[-1] < min(digits[:-1]) == max(digits[:-1])
-
-
-def _lines_of_two(path, lines: np.ndarray, where: str) -> np.ndarray:
-    """Two lines a frame, a dancer each: they take turns, or all of a come before all of b, as continuity shows."""
-    found = layout_of(lines[:, None, :3])  # where the root is
-    if found is None:
-        fail(path, "each frame has two lines, a dancer each, and nothing shows whether they take turns or all of one "
-                   "dancer's come first. Export each dancer to a file of its own, and pass both to read_duet", where)
-    return lines if found == "interleaved" else lines.reshape(2, -1, lines.shape[1]).swapaxes(0, 1)
 
 
 def _refuse_words(path, text: bytes, line: int) -> None:
@@ -219,3 +210,28 @@ def _blame(path, text: bytes, first: int) -> NoReturn:
                 fail(path, f"expected a finite number, at most 1e12, in place {place}; got {text_of(word)[:40]!r}",
                      f"line {number}")
     fail(path, "the numbers cannot be told apart; expected them parted by single spaces", f"line {first}")
+
+
+def rate_of(printed: str) -> float:
+    """Frames per second of a Frame Time: the usual rate whose printed time it is, else one divided by it.
+
+    A time is rounded or cut at its last digit, so "0.0167" and "0.0166" are both 60. Of several rates that fit, whole
+    ones come before broadcast's (23.976 needs five digits to be told from 24), and rounding before cutting.
+    Units: ``printed`` seconds. Chapter: 1.
+    """
+    seconds = float(printed)
+    nearest = float(max(round(1 / seconds), 1))
+    whole = nearest if nearest <= 500 and abs(1 / nearest - seconds) < 1e-6 else None
+    try:
+        given, last = (10.0 ** int(number.as_tuple().exponent) for number in (Decimal(printed),
+                                                                               Decimal(printed).normalize()))
+    except (InvalidOperation, ValueError, OverflowError):
+        return whole or 1 / seconds
+    if whole and given <= 1e-6:
+        return whole  # "0.033333", and what single precision leaves of 1/30
+    for fits in (lambda off: abs(off) <= 0.5000001 * last, lambda off: 0 <= off < last):  # rounded, or cut off
+        for rates in (_USUAL, _BROADCAST):
+            near = [rate for rate in rates if fits(1 / rate - seconds) and abs(1 / rate / seconds - 1) < 0.12]
+            if near:
+                return float(min(near, key=lambda rate: abs(1 / rate - seconds)))
+    return whole or 1 / seconds

@@ -1,20 +1,69 @@
-"""The HIERARCHY block of a BVH: trees of joints, read line by line. Every error names the line it was found on.
+"""A BVH as text, and its HIERARCHY block: trees of joints, read line by line. Every error names its line.
 
 Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations
 
+import codecs
 import math
+import re
 from dataclasses import dataclass, field
-from typing import Any
 
-from .bvh_text import refuse_decimal_comma, stated_in_comment, text_of, without_comment
-from .conventions import MAX_JOINTS, fail
+from .conventions import MAX_JOINTS, fail, load_bytes
 
 LARGEST = 1e12
+MAX_HEAD = 4_000_000  # bytes of skeleton
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+|[-+]?\d+,\d*")
 Offset = tuple[float, float, float]
 _CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for kind in ("position", "rotation")}
+
+
+def load_text(path) -> tuple[bytes, re.Match]:
+    """The file as UTF-8 with line feeds, and where its line MOTION stands. Errors: MotionFormatError. Chapter: 1."""
+    data = _utf8(path, load_bytes(path))
+    if b"\n" not in data:
+        data = data.replace(b"\r", b"\n")
+    motion_at = re.search(rb"^[ \t]*MOTION[ \t\r]*(?:(?:#|//)[^\n]*)?$", data, re.M | re.I)
+    if motion_at is None:
+        fail(path, "expected a line MOTION after the skeleton, and there is none; the file is cut short or no BVH")
+    if motion_at.start() > MAX_HEAD:
+        fail(path, "the skeleton alone fills megabytes; expected some hundred lines before MOTION")
+    return data, motion_at
+
+
+def _utf8(path, data: bytes) -> bytes:
+    """Windows tools write UTF-16, with a mark at the front."""
+    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeError:
+        fail(path, "begins as text in UTF-16 and does not go on so; save it as UTF-8")
+
+
+def text_of(data: bytes) -> str:
+    """Bytes as letters, whatever they are. Chapter: 1."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")  # old studios' accents; every byte is a letter there
+
+
+def without_comment(line: str) -> str:
+    """A line up to its comment (# or //). A joint's name may hold a #, so there a comment begins with "# ".
+
+    Chapter: 1.
+    """
+    named = line.split(maxsplit=1)[:1] in (["ROOT"], ["JOINT"])
+    return re.sub(r"(?:^|(?<=\s))(?:#\s.*|#$|//.*)" if named else r"(?:^|(?<=\s))(?:#|//).*", "", line)
+
+
+def refuse_decimal_comma(path, word: str, where: str) -> None:
+    """Refuse a number such as 0,5 as what it is. Chapter: 1."""
+    if _DECIMAL_COMMA.fullmatch(word):
+        fail(path, f"{word[:40]!r} has a comma for its decimal point; this file was written under a language that does "
+                   "so. Replace the commas by points", where)
 
 
 @dataclass
@@ -22,8 +71,7 @@ class Tree:
     """What the HIERARCHY block says of one ROOT. Chapter: 1.
 
     ``channels`` are (joint, "position" or "rotation", axis) in the order of the numbers; ``end_sites`` are (joint,
-    offset); ``stated`` is what this library wrote of it. ``line``: where its ``begun`` stands, its ROOT, or the
-    HIERARCHY of a file that is joined to another.
+    offset); ``line``: where its ROOT stands.
     """
 
     names: list[str] = field(default_factory=list)
@@ -31,9 +79,7 @@ class Tree:
     offsets: list[Offset] = field(default_factory=list)
     end_sites: list[tuple[int, Offset]] = field(default_factory=list)
     channels: list[tuple[int, str, int]] = field(default_factory=list)
-    stated: dict[str, Any] = field(default_factory=dict)
     line: int = 1
-    begun: str = "ROOT"
 
 
 @dataclass
@@ -56,12 +102,10 @@ def read_trees(path, head: bytes) -> list[Tree]:
     opened: list[_Node] = []  # whose brace is open
     opening: _Node | None = None  # whose brace is to come
     begun = False
-    stated: dict[str, Any] = {}
     for number, line in enumerate(text_of(head).split("\n"), start=1):
         where, bare = f"line {number}", without_comment(line).strip()
         words = bare.split()
         if not words:
-            stated = stated_in_comment(line) or stated
             continue
         key = words[0].upper()
         if not begun and key != "HIERARCHY":
@@ -114,7 +158,6 @@ def read_trees(path, head: bytes) -> list[Tree]:
     if not trees:
         fail(path, "expected a line HIERARCHY and a ROOT before MOTION; there is no skeleton")
     for tree, own in zip(trees, nodes):
-        tree.stated = stated
         tree.offsets = [node.offset for node in own if node.offset and not node.is_tip]
         tree.end_sites = [(node.joint, node.offset) for node in own if node.offset and node.is_tip]
         if not tree.channels:

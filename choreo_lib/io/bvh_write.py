@@ -18,11 +18,10 @@ import torch
 
 from ..body.motion import Motion
 from ..core.deferred import roma
-from .bvh_text import MAX_HEAD
+from .bvh_tree import MAX_HEAD
 from .conventions import MAX_BYTES, atomic_write, fail
-from .record import Recording
+from .record import Recording, recording_of, steady_bones
 from .sidecar import check_free, sidecar_text
-from .writable import recording_of, steady_bones
 
 
 def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:

@@ -90,6 +90,13 @@ def check_fps(path, fps, where: str = "fps") -> float:
     return number
 
 
+def check_up(path, up) -> str:
+    """An axis that is up, one of `TO_Z_UP`. Chapter: 1."""
+    if not isinstance(up, str) or up not in TO_Z_UP:
+        fail(path, f"expected one of {', '.join(map(repr, TO_Z_UP))}; got {shown(up)}", "up=")
+    return up
+
+
 def check_scale(path, scale) -> float:
     """Metres per file unit, a number within the limits. Chapter: 1."""
     number = _number(scale)

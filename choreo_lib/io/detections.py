@@ -17,17 +17,18 @@ import numpy as np
 from ..body.motion import Motion
 from ..core.arguments import a, takes
 from ..core.arguments import path as any_path
-from . import landmarks, refusals
+from . import landmarks
+from .arrays import PICKLES, read_json, refuse_pickle
 from .conventions import MAX_FRAMES, MotionFormatError, fail
 from .estimators import (
     Detections,
     frame_number,
-    read_json,
     read_mediapipe,
     read_mmpose,
     read_openpose,
     read_phalp,
     read_records,
+    refuse_flat,
 )
 from .record import Recording, build_motion
 
@@ -49,8 +50,8 @@ def read_detections(path, image_size: tuple[int, int] | None = None) -> Detectio
     """
     if isinstance(path, (list, dict)):
         return detections_of("detections (path)", path, image_size)
-    if Path(path).suffix.lower() in refusals.PICKLES:
-        refusals.refuse_pickle(path)
+    if Path(path).suffix.lower() in PICKLES:
+        refuse_pickle(path)
     return detections_of(path, read_folder(path) if Path(path).is_dir() else read_json(path), image_size)
 
 
@@ -97,7 +98,7 @@ def detections_of(path, tree, image_size=None) -> Detections:
             return read_mmpose(path, frames, tree)
         if tool in ("OpenPose", _PHALP):
             return (read_openpose if tool == "OpenPose" else read_phalp)(path, frames)
-        refusals.refuse_flat(path, tool, frames)
+        refuse_flat(path, tool, frames)
     except MotionFormatError:
         raise
     except (TypeError, KeyError, IndexError, AttributeError, ValueError, OverflowError) as error:

@@ -6,21 +6,19 @@ Taught in chapter 2, "From video to a duet".
 from __future__ import annotations
 
 import itertools
-import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import NoReturn
 
 import numpy as np
 
-from ..body.skeleton import HYBRIK_29, Skeleton
+from ..body.skeleton import Skeleton
 from . import landmarks
-from .conventions import MAX_JSON_BYTES, MotionFormatError, fail, load_bytes
-from .joint_sets import BODY_25, BODY_25_ORDER, H36M_17, guess_tree, mirrored, tree_of_links
-from .refusals import refuse_flat
+from .conventions import MotionFormatError, fail
+from .joint_sets import BODY_25, BODY_25_ORDER, H36M_17, SMPL_24, guess_tree, mirrored, tree_of_links
 
-SMPL_24 = Skeleton(HYBRIK_29.names[:24], HYBRIK_29.parents[:24])
-"""The first 24 of HybrIK's joints: those of the SMPL body model, as HybrIK names them."""
+_2D = {17: "COCO", 18: "COCO with a neck", 23: "COCO with feet", 25: "BODY_25", 26: "Halpe", 29: "HybrIK's 29",
+         133: "COCO-WholeBody", 136: "Halpe full body"}  # fmt: skip
 _COLUMNS = {"score": (1,), "box": (4,), "keypoints": (29, 3), "pred_xyz_jts": (24, 3)}
 
 
@@ -221,19 +219,29 @@ def numbers(path, value, shape: tuple[int, ...], where: str) -> np.ndarray:
     return np.array(value, np.float64).reshape(shape)
 
 
-def read_json(path) -> Any:
-    """Parse JSON whose size in memory can be foreseen. Errors: MotionFormatError with line and column. Chapter: 2."""
-    data = load_bytes(path, MAX_JSON_BYTES)
-    if data.count(b"[") + data.count(b"{") > 1_000_000 or data.count(b",") > 4_000_000:
-        fail(path, "more lists and numbers than any dance has; cut the take shorter")
+def refuse_flat(path, tool: str, frames) -> NoReturn:
+    """Say that pixels are no dance yet, and how to get one. Errors: MotionFormatError, always. Chapter: 2."""
+    joints = _joints(frames)
+    count = f" ({joints} joints a person{', ' + _2D[joints] if joints in _2D else ''})" if joints else ""
+    lost = " (where AlphaPose ran with HybrIK, run it without --format: that leaves pred_xyz_jts out)"
+    fail(path, f"key points of {tool} in 2-D only{count}: where in the picture each joint was seen, not how far from "
+               "the camera, and cleaning cannot add that. Run a 3-D estimator on the same video: AlphaPose with a "
+               f"HybrIK model, whose records have pred_xyz_jts{lost if '--format' in tool else ''}, 4DHumans, or "
+               "MediaPipe's PoseLandmarker, whose results choreo_lib.io.landmarks.records turns into records; "
+               "then choreo_lib.clean(path, fps). 3-D joints of another tool, in metres: "
+               "choreo_lib.clean([array [people, joints, 3] of each frame], fps)")
 
-    def refuse(word):
-        raise ValueError(f"{word} is not a finite number")
-    try:
-        return json.loads(data, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        fail(path, f"expected JSON: {error.msg}", f"line {error.lineno}, column {error.colno}")
-    except RecursionError:
-        fail(path, "lists inside lists, deeper than any motion file goes")
-    except (ValueError, MemoryError) as error:
-        fail(path, f"expected JSON with finite numbers: {str(error)[:120]}")
+
+def _joints(frames) -> int | None:
+    """How many joints the first person of a file in 2-D has."""
+    while isinstance(frames, (list, tuple, dict)) and frames:
+        if isinstance(frames, dict):
+            found = next((frames[key] for key in ("keypoints", "pose_keypoints_2d", "joints") if frames.get(key)), None)
+            if found is not None:
+                if isinstance(found, dict):
+                    return len(found.get("x", ()))
+                return len(found) if isinstance(found[0], (list, dict)) else len(found) // 3
+            frames = frames.get("people") or frames.get("bodies") or frames.get("instances")
+        else:
+            frames = next((part for part in reversed(frames) if isinstance(part, (list, tuple, dict)) and part), None)
+    return None

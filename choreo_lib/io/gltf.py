@@ -16,8 +16,7 @@ from ..body.motion import Duet, Motion
 from ..body.rotations import continuous
 from ..body.source import Source
 from .conventions import atomic_write, fail, source_to_dict
-from .record import Recording
-from .writable import recording_of, steady_bones
+from .record import Recording, recording_of, steady_bones
 
 # dancer a warm, dancer b cool, others grey; they differ in lightness
 _COLOURS = ((0.85, 0.37, 0.17, 1.0), (0.13, 0.36, 0.55, 1.0), (0.78, 0.78, 0.76, 1.0), (0.35, 0.35, 0.36, 1.0))

@@ -1,6 +1,6 @@
-"""Joint sets of pose estimators, as skeletons: whose joint hangs from whose, and whether left is left.
+"""Joint sets of pose estimators and body models, as skeletons; and the tree of joints that nobody has named.
 
-Taught in chapter 2, "From video to a duet".
+Taught in chapters 1 and 2.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..body.skeleton import Skeleton
+from ..body.skeleton import HYBRIK_29, Skeleton
 
 H36M_17 = Skeleton(
     ("root", "right_hip", "right_knee", "right_foot", "left_hip", "left_knee", "left_foot", "spine", "thorax",
@@ -33,6 +33,38 @@ BODY_25 = Skeleton(tuple(_NAMES), tuple(-1 if parent is None else _NAMES.index(p
 """OpenPose's 25 joints, parents first."""
 BODY_25_ORDER = [number for _, _, number in _BODY_25]
 """Which of OpenPose's joints each of `BODY_25` is."""
+
+
+SMPL_24 = Skeleton(HYBRIK_29.names[:24], HYBRIK_29.parents[:24])
+"""The first 24 of HybrIK's joints: those of the SMPL body model, as HybrIK names them."""
+
+# SMPL (Loper et al., SIGGRAPH Asia 2015), SMPL+H (Romero et al., SIGGRAPH Asia 2017), SMPL-X (Pavlakos et al., CVPR
+# 2019): their joints in their order. No model is here: their files come from their authors, under their terms.
+_BODY = ("pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
+         "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "head", "left_shoulder",
+         "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist")
+_TREE = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)
+_FINGERS = tuple(f"{finger}{k}" for finger in ("index", "middle", "pinky", "ring", "thumb") for k in (1, 2, 3))
+_HANDS = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in _FINGERS)
+
+
+def _hand_parents(first: int) -> list[int]:
+    """Fifteen joints a hand, the left one's first, in chains of three from the wrist."""
+    return [wrist if k % 3 == 0 else start + k - 1
+            for wrist, start in ((20, first), (21, first + 15)) for k in range(15)]
+
+
+_COCO = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+         "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+         "right_ankle")
+BODIES = {
+    22: Skeleton(_BODY, _TREE),
+    24: Skeleton((*_BODY, "left_hand", "right_hand"), (*_TREE, 20, 21)),
+    52: Skeleton((*_BODY, *_HANDS), (*_TREE, *_hand_parents(22))),
+    55: Skeleton((*_BODY, "jaw", "left_eye", "right_eye", *_HANDS), (*_TREE, 15, 15, 15, *_hand_parents(25))),
+    17: Skeleton(_COCO, (-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14)),
+}
+"""By how many joints an array holds: SMPL without hands, SMPL, SMPL+H, SMPL-X, and the 17 keypoints of COCO."""
 
 
 def tree_of_links(meta, joints: int) -> Skeleton | None:
@@ -81,8 +113,33 @@ def bone_costs(points: np.ndarray, joint: int) -> np.ndarray:
 def guess_tree(points: np.ndarray) -> Skeleton:
     """Guess the tree over unnamed joints that keeps their order: each hangs from the earlier joint that costs least.
 
-    Shapes: ``points`` [T, J, 3]. `choreo_lib.io.points.infer_skeleton` is free to change the order. Chapter: 2.
+    Shapes: ``points`` [T, J, 3]. `infer_skeleton` is free to change the order. Chapter: 2.
     """
     joints = points.shape[1]
     parents = (-1, *(int(bone_costs(points, j)[:j].argmin()) for j in range(1, joints)))
     return Skeleton(tuple(f"joint_{j:02d}" for j in range(joints)), parents)
+
+
+def infer_skeleton(points: np.ndarray) -> tuple[Skeleton, list[int]]:
+    """Infer the tree over unnamed joints whose bones change length least, and the order that puts parents first.
+
+    Shapes: ``points`` [T, J, 3]; the order lists the file's joints. Prim's algorithm from the joint nearest the body's
+    middle, with the costs of `bone_costs`.
+    Chapter: 1. Prim, "Shortest connection networks and some generalizations", Bell System Technical Journal 1957.
+    """
+    few = points[:: max(1, len(points) // 100)]
+    middle = few.mean(axis=1, keepdims=True)
+    root = int(np.linalg.norm(few - middle, axis=-1).mean(axis=0).argmin())
+    order, parents = [root], [-1]
+    cheapest, host = np.full(points.shape[1], np.inf), np.zeros(points.shape[1], int)
+    outside = np.ones(points.shape[1], dtype=bool)
+    outside[root] = False
+    while outside.any():
+        costs = bone_costs(points, order[-1])  # [J]
+        closer = costs < cheapest
+        cheapest[closer], host[closer] = costs[closer], len(order) - 1
+        nearest = int(np.where(outside, cheapest, np.inf).argmin())
+        parents.append(int(host[nearest]))
+        order.append(nearest)
+        outside[nearest] = False
+    return Skeleton(tuple(f"joint_{j:02d}" for j in order), tuple(parents)), order

@@ -14,11 +14,11 @@ import numpy as np
 from ..body.motion import Duet, Motion
 from ..body.skeleton import Skeleton
 from ..core.arguments import path, takes
-from . import marker_labels, plausible
+from . import marker_labels
+from .axes_and_units import SHORTEST, TALLEST, resolve_axes_and_units
 from .conventions import MAX_DISTANCE, MotionFormatError, check_counts, check_fps, fail, guess
 from .joint_sets import guess_tree
 from .marker_labels import describe_gaps, subject_of, with_subjects
-from .record import resolve_axes_and_units
 
 _NO_GAPS = "a Motion has none"
 
@@ -166,7 +166,7 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
     matrix, scale = resolve_axes_and_units(record, up, scale)
     points, whole = points @ matrix.T * scale, whole @ matrix.T * scale
     height = float(np.median(np.ptp(whole, axis=1)[:, 2]))
-    if len(labels) >= 10 and not plausible.SHORTEST / 2 <= height <= plausible.TALLEST * 1.5:
+    if len(labels) >= 10 and not SHORTEST / 2 <= height <= TALLEST * 1.5:
         guess(path, record.notes, f"the markers reach {height:.3g} m up, one unit being {scale:g} m",
               "pass scale= if the file's unit is another")
     if (np.abs(points) > MAX_DISTANCE).any():

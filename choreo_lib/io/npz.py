@@ -20,8 +20,7 @@ from ..body.coupling import Coupling
 from ..body.motion import Duet, Motion
 from .arrays import MAX_HEADER, load_arrays
 from .conventions import MAX_ARRAY_BYTES, MAX_BYTES, atomic_write, check_fps, fail, source_from_dict, source_to_dict
-from .record import Recording, build_motion
-from .writable import check_writable
+from .record import Recording, build_motion, check_writable
 
 FORMAT, VERSION = "choreo_lib", 1
 

@@ -19,8 +19,8 @@ from ..body.motion import Duet, Motion
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, each, path, takes, text
 from . import upright
+from .arrays import read_json
 from .conventions import MotionFormatError, MotionGuessWarning, check_fps, fail
-from .estimators import read_json
 
 SLACK = 0.2  # seconds by which two takes of one dance may differ in length: somebody pressed stop a little later
 HEIGHT_RATIO, FARTHEST = 1.6, 30.0  # of two who share a unit; metres between two who dance together

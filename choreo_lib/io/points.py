@@ -7,18 +7,20 @@ gets the tree of short bones that change length least (a minimum spanning tree, 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..body.motion import Duet, Motion
-from ..body.skeleton import HYBRIK_29, Skeleton
-from .arrays import load_array
+from ..body.skeleton import HYBRIK_29
+from ..core.arguments import shown
+from .arrays import flat_advice, load_array, read_json
 from .conventions import MAX_CELLS, check_counts, fail, guess, load_bytes
 from .detections import is_detections, read_dancer
-from .estimators import SMPL_24, read_json
-from .joint_sets import bone_costs
-from .layout import check_layout, layout_of, two_dancers
-from .record import Recording, build_motion, split_duet
-from .refusals import flat_advice
+from .joint_sets import SMPL_24, infer_skeleton
+from .record import Recording, build_motion
+
+LAYOUTS = {"interleaved": "row 0 a, row 1 b, row 2 a, ...", "stacked": "all rows of a, then all rows of b"}
 
 
 def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
@@ -87,7 +89,7 @@ def read_npy_motion(path, up: str | None = None, scale: float | None = None, fps
 
 def read_npy_duet(path, up: str | None = None, scale: float | None = None, fps: float | None = None,
                   layout: str | None = None) -> Duet:
-    """Read two dancers from [T, 2, J, 3], or [2T, J, 3] whose rows lie as ``layout`` says (see `layout.LAYOUTS`).
+    """Read two dancers from [T, 2, J, 3], or [2T, J, 3] whose rows lie as ``layout`` says (see `LAYOUTS`).
 
     Units, errors: as for `choreo_lib.read_duet`. Chapter: 1.
     """
@@ -144,26 +146,52 @@ def points_recording(path, points: np.ndarray, notes=(), fps: float | None = Non
     return Recording(path, skeleton.names, skeleton.parents, points, fps, notes=notes)
 
 
-def infer_skeleton(points: np.ndarray) -> tuple[Skeleton, list[int]]:
-    """Infer the tree over unnamed joints whose bones change length least, and the order that puts parents first.
+def layout_of(points: np.ndarray) -> str | None:
+    """Either "interleaved", "stacked", or None where the rows [N, J, 3] move as one dancer does, or it is not clear.
 
-    Shapes: ``points`` [T, J, 3]; the order lists the file's joints. Prim's algorithm from the joint nearest the body's
-    middle, with the costs of `choreo_lib.io.joint_sets.bone_costs`.
-    Chapter: 1. Prim, "Shortest connection networks and some generalizations", Bell System Technical Journal 1957.
+    Bodies do not jump. Where two take turns, a row is far from the next and near the one after it; where one comes
+    after the other, there is one jump, and it is in the middle. Chapter: 1.
     """
-    few = points[:: max(1, len(points) // 100)]
-    middle = few.mean(axis=1, keepdims=True)
-    root = int(np.linalg.norm(few - middle, axis=-1).mean(axis=0).argmin())
-    order, parents = [root], [-1]
-    cheapest, host = np.full(points.shape[1], np.inf), np.zeros(points.shape[1], int)
-    outside = np.ones(points.shape[1], dtype=bool)
-    outside[root] = False
-    while outside.any():
-        costs = bone_costs(points, order[-1])  # [J]
-        closer = costs < cheapest
-        cheapest[closer], host[closer] = costs[closer], len(order) - 1
-        nearest = int(np.where(outside, cheapest, np.inf).argmin())
-        parents.append(int(host[nearest]))
-        order.append(nearest)
-        outside[nearest] = False
-    return Skeleton(tuple(f"joint_{j:02d}" for j in order), tuple(parents)), order
+    if len(points) < 8 or len(points) % 2:
+        return None
+    step, double = (np.linalg.norm(points[k:] - points[:-k], axis=-1).mean(axis=-1) for k in (1, 2))
+    if np.median(step) > 4 * np.median(double):
+        return "interleaved"
+    middle = len(points) // 2 - 1
+    others = np.delete(step, middle)
+    if step[middle] > 3 * others.max() and step[middle] > 8 * np.median(others):
+        return "stacked"
+    return None
+
+
+def two_dancers(path, points: np.ndarray, layout: str | None) -> np.ndarray:
+    """Rows [2T, J, 3] as [T, 2, J, 3]. ``layout`` "interleaved" or "stacked"; None: what continuity shows.
+
+    Errors: MotionFormatError where it shows one dancer, or nothing. Chapter: 1.
+    """
+    if len(points) % 2:
+        fail(path, f"expected an even number of rows, two a frame; got {len(points)}. One dancer is read by "
+                   "read_motion")
+    found = layout or layout_of(points)
+    if found is None:
+        fail(path, f"{len(points)} rows that move as one dancer does, or as two who nearly coincide. One dancer is "
+                   "read by read_motion; if these are two, say how their rows lie: " + ", ".join(
+                       f"layout={name!r} ({rows})" for name, rows in LAYOUTS.items()))
+    if found == "interleaved":
+        return points.reshape(-1, 2, *points.shape[1:])
+    return points.reshape(2, -1, *points.shape[1:]).swapaxes(0, 1)
+
+
+def check_layout(path, layout) -> None:
+    """Refuse a layout that is none. Errors: MotionFormatError. Chapter: 1."""
+    if layout is not None and (not isinstance(layout, str) or layout not in LAYOUTS):
+        fail(path, f"expected {' or '.join(map(repr, LAYOUTS))}; got {shown(layout)}", "layout=")
+
+
+def split_duet(both: Motion) -> Duet:
+    """Two dancers whose rows stand one behind the other, [2T, J, 3]: read at once, since one world has one up axis.
+
+    Chapter: 1.
+    """
+    frames = len(both) // 2
+    return Duet(*(replace(both[k * frames:(k + 1) * frames], name=f"{both.name} {who}") for k, who in enumerate("ab")))

@@ -1,7 +1,8 @@
-"""The one way of a file: a reader gives a `Recording`, and `build_motion` makes a Motion of it; writers go back.
+"""The one way of a file: a reader gives a `Recording`, `build_motion` makes a Motion of it, and writers go back.
 
 Taught in chapter 1, "Seeing a duet". A `Recording` is in the axes and units of its file. Whatever the format, counts
-and numbers are checked here, and axes and units are resolved here: the caller's word, else the file's, else a guess.
+and numbers are checked here; `axes_and_units` says what is up and how long a unit is. On the way out `recording_of`
+gives a writer the same record, or refuses the motion while the take can still be cut.
 """
 
 from __future__ import annotations
@@ -11,20 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from ..body.motion import Duet, Motion
+from ..body.motion import Motion
 from ..body.rotations import change_basis
 from ..body.skeleton import Skeleton, forward_kinematics
 from ..body.source import Source
-from ..core.arguments import shown
-from . import plausible, upright
+from ..core.deferred import roma
+from .axes_and_units import resolve_axes_and_units
 from .conventions import (
+    MAX_CELLS,
     MAX_DISTANCE,
+    MAX_FRAMES,
+    MAX_JOINTS,
     TO_Z_UP,
     MotionFormatError,
     check_counts,
     check_fps,
-    check_scale,
     fail,
     guess,
 )
@@ -119,44 +123,6 @@ def build_motion(record: Recording, up: str | None = None, scale: float | None =
         raise MotionFormatError(f"{Path(path).name}: {error}") from error
 
 
-def resolve_axes_and_units(record: Recording, up: str | None = None,
-                           scale: float | None = None) -> tuple[np.ndarray, float]:
-    """The change of basis to Z up [3, 3] and the metres per unit: the caller's word, else the file's, else a guess.
-
-    What is guessed, and what a file states that looks wrong, is warned of and noted in ``record.notes``.
-    Errors: MotionFormatError where no guess can be made, or ``up`` or ``scale`` is none. Chapter: 1.
-    """
-    path, notes, skeleton, positions = record.path, record.notes, record.skeleton, record.positions
-    if up is not None and (not isinstance(up, str) or up not in TO_Z_UP):
-        fail(path, f"expected one of {', '.join(map(repr, TO_Z_UP))}; got {shown(up)}", "up=")
-    if scale is not None:
-        scale = check_scale(path, scale)
-    # a caller may want giants, or people who lie; a file means people
-    doubted_scale, doubted_up = None if scale is not None else record.unit, None if up is not None else record.up
-    basis = record.basis if up is None and record.up is not None else None
-    up, scale = up or record.up, scale or record.unit
-    if up is None:
-        up, warning = upright.guess_up(skeleton, positions)
-        if up is None:
-            fail(path, "the file does not say which axis points up, and the body does not show it; "
-                       "pass up='y', 'z', '-y' or another axis")
-        guess(path, notes, f"up axis guessed: {up}", f"pass up='{up}' to say so, or the axis it should be")
-        if warning:
-            guess(path, notes, warning, "look at it with choreo_lib.play, and pass up= if it is otherwise")
-    if scale is None:
-        height = upright.height(skeleton, positions)
-        unit = plausible.nearest_unit(height)
-        scale = plausible.UNITS[unit]
-        if not 1 / 1.45 < height * scale / 1.7 < 1.45:
-            fail(path, f"the file does not state its unit, and a body {height:.4g} units tall fits none; "
-                       "pass scale= (metres per file unit)")
-        guess(path, notes, f"unit guessed: {unit} ({scale:g} m)", f"pass scale={scale:g} to say so, or what it is")
-    with np.errstate(all="ignore"):
-        for doubt, remedy in plausible.doubts(skeleton, positions, doubted_scale, doubted_up):
-            guess(path, notes, doubt, remedy)
-    return np.array(TO_Z_UP[up], np.float64) if basis is None else basis, scale
-
-
 def _converted(record: Recording, skeleton: Skeleton, matrix: np.ndarray, scale: float) -> Skeleton:
     """The skeleton in metres, Z up."""
     if skeleton.offsets is None and not skeleton.end_sites:
@@ -171,10 +137,84 @@ def place_of(index, skeleton: Skeleton) -> str:
     return f"frame {index[0]}, joint {index[1]} ({skeleton.names[index[1]]!r})"
 
 
-def split_duet(both: Motion) -> Duet:
-    """Two dancers whose rows stand one behind the other, [2T, J, 3]: read at once, since one world has one up axis.
+def recording_of(path, motion: Motion, up: str = "z", scale: float = 1.0, who: str = "",
+                 margin: float = 0.0) -> Recording:
+    """Make the recording that a writer writes: local rotations and translations in the file's axes and units.
 
-    Chapter: 1.
+    Shapes: every field but ``positions`` and ``basis`` is filled; a body known only as points gets the identity for
+    every rotation and its mean translations for offsets.
+    Errors: as `check_writable`, which explains ``who`` and ``margin``. Chapter: 1.
     """
-    frames = len(both) // 2
-    return Duet(*(replace(both[k * frames:(k + 1) * frames], name=f"{both.name} {who}") for k, who in enumerate("ab")))
+    check_writable(path, motion, who, margin)
+    to_file, skeleton = np.array(TO_Z_UP[up], np.float64).T, motion.skeleton
+    rotations, translations = local_transforms(motion)
+    offsets = translations.mean(axis=0) if skeleton.offsets is None else skeleton.offsets
+    return Recording(path, skeleton.names, skeleton.parents, None, motion.fps, change_basis(to_file, rotations),
+                     translations @ to_file.T / scale, offsets @ to_file.T / scale,
+                     [(j, np.array(tip) @ to_file.T / scale) for j, tip in skeleton.end_sites],
+                     up, scale, source=motion.source, name=motion.name)
+
+
+def steady_bones(record: Recording) -> np.ndarray:
+    """Which bones keep the length and direction of their offset within 10 micrometres, bool [J]; the root never."""
+    steady = np.abs(record.translations - record.offsets).max(axis=(0, 2)) * record.unit < 1e-5
+    steady[0] = False
+    return steady
+
+
+def local_transforms(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    """Local rotations [T, J, 4], and each joint seen from its parent's frame (the root from the world) [T, J, 3].
+
+    A body known only as points gets the identity for every rotation. Units: metres. Chapter: 1.
+    """
+    skeleton, positions = motion.skeleton, motion.positions.astype(np.float64)
+    parents = np.maximum(skeleton.parents, 0)
+    local = positions - positions[:, parents]  # [T, J, 3], in the world's axes so far
+    local[:, 0] = positions[:, 0]
+    if motion.rotations is None:
+        rotations = np.zeros((*positions.shape[:2], 4))
+        rotations[..., 3] = 1.0
+    else:
+        rotations = motion.rotations.astype(np.float64)
+        rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
+        none = np.zeros_like(positions)
+        world = torch.from_numpy(forward_kinematics(skeleton, rotations, none[:, 0], none)[1])[:, parents[1:]]
+        local[:, 1:] = roma.quat_action(roma.quat_conjugation(world), torch.from_numpy(local[:, 1:])).numpy()
+    return rotations, local
+
+
+def check_writable(path, motion: Motion, who: str = "", margin: float = 0.0) -> None:
+    """Refuse a motion that no reader of ours would take back, while there is still somebody to cut the take.
+
+    ``margin`` metres short of the farthest place that is read: for a format that rounds. ``who``: which dancer.
+    Errors: MotionFormatError, naming the frame, joint or end site, and what to do. Chapter: 1.
+    """
+    frames, joints, body = len(motion), len(motion.skeleton), motion.skeleton
+    lead = f"{who}, " if who else ""
+    if joints > MAX_JOINTS:
+        fail(path, f"{joints:,} joints are more than the {MAX_JOINTS} that are read back; leave some out (fingers, "
+                   "twist bones)", who)
+    if frames > MAX_FRAMES or frames * joints > MAX_CELLS:
+        most = min(MAX_FRAMES, MAX_CELLS // joints)
+        fail(path, f"{frames:,} frames of {joints} joints ({motion.duration / 60:.0f} minutes) are more than the "
+                   f"{MAX_CELLS:,} points that are read back; write it in parts of {most:,} frames, as in "
+                   f"motion[:{most}], or at fewer frames a second with motion.resampled(...)", who)
+    if not 0.01 <= motion.fps <= 10_000:
+        fail(path, f"{motion.fps:g} frames per second; between 0.01 and 10,000 are read back", who)
+    limit = MAX_DISTANCE - margin
+    if len(bad := np.argwhere(~(np.abs(motion.positions) <= limit))):
+        fail(path, f"expected finite positions within {limit:g} m of the origin, which are read back; got "
+                   f"{motion.positions[tuple(bad[0])]:g}. Are they millimetres? motion.positions are metres",
+             lead + place_of(bad[0], body))
+    if motion.rotations is not None:
+        length = np.linalg.norm(motion.rotations, axis=-1)
+        if len(bad := np.argwhere(~((length > 1e-6) & (length <= 1e3)))):
+            fail(path, "expected a rotation as a unit quaternion; got numbers that are none",
+                 lead + place_of(bad[0], body))
+    offsets = () if body.offsets is None else body.offsets
+    for what, joint, place in [("end site", j, tip) for j, tip in body.end_sites] + [
+            ("offset", j, offset) for j, offset in enumerate(offsets)]:
+        if len(place) != 3 or not (np.abs(place) <= limit).all():
+            fail(path, f"expected three finite numbers within {limit:g} m; got ({', '.join(f'{x:g}' for x in place)}). "
+                       f"Build the skeleton without this {what}, or with its right place",
+                 f"{lead}{what} of joint {joint} ({body.names[joint]!r})")

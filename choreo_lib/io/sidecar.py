@@ -72,7 +72,7 @@ def read_sidecar(path, data: bytes, notes: list[str]) -> dict[str, Any]:
 
 
 def checked(stated: dict[str, Any], joints: int) -> dict[str, Any]:
-    """What a side-car (or the comment that older files carry) states, each part only where it makes sense.
+    """What a side-car states, each part only where it makes sense.
 
     Chapter: 1.
     """

@@ -2,7 +2,7 @@
 
 A rest pose can lie although the dancer stands, and a dancer can lie although the rest pose stands. The motion decides
 where it stands on a floor; floor work is left to the rest pose. Whose word counts, the caller's, the file's or this
-guess, says `choreo_lib.io.record.resolve_axes_and_units`. Taught in chapter 1, "Seeing a duet".
+guess, says `choreo_lib.io.axes_and_units`. Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations
@@ -147,14 +147,8 @@ def guess_up(skeleton: Skeleton, positions: np.ndarray) -> tuple[str | None, str
     return _clear(figure.spine.mean(axis=0), figure.bone_length, STANDS) if named else None, ""
 
 
-def stands_along(skeleton: Skeleton, positions: np.ndarray, up: str) -> str | None:
-    """The axis other than ``up`` along which a body with known head and feet stands on a floor, or None.
-
-    Shapes: ``positions`` [T, J, 3] in file units. Chapter: 1.
-    """
-    figure = figure_of(skeleton, positions)
-    if figure is None:
-        return None
+def stands_along(figure: Figure, up: str) -> str | None:
+    """The axis other than ``up`` along which a body stands on a floor, or None. Chapter: 1."""
     danced, share = _stands_along(figure)
     return danced if danced and danced != up and share >= _MOST and _is_floor(figure, danced, up) else None
 

@@ -5,7 +5,7 @@ import pytest
 
 from choreo_lib.sets import synthetic
 from choreo_lib.sets.synthetic import Drive
-from choreo_lib.sets.synthetic.body import JOINT_INDEX
+from choreo_lib.sets.synthetic.body import JOINT_INDEX as AT
 
 SEEDS = range(4)
 
@@ -14,8 +14,8 @@ def lagged(duet, drive, furthest=15):
     """The lag at which the receiver's velocity (from its parent) best matches the sender's (from its root)."""
     dancers = {"a": duet.a, "b": duet.b}
     sent, heard = (dancers[who].positions.astype(float) for who in (drive.source[0], drive.target[0]))
-    target = JOINT_INDEX[drive.target[1]]
-    u = np.diff(sent[:, JOINT_INDEX[drive.source[1]]] - sent[:, 0], axis=0)
+    target = AT[drive.target[1]]
+    u = np.diff(sent[:, AT[drive.source[1]]] - sent[:, 0], axis=0)
     v = np.diff(heard[:, target] - heard[:, duet.a.skeleton.parents[target]], axis=0)
     score = {}
     for lag in range(-furthest, furthest + 1):
@@ -26,7 +26,7 @@ def lagged(duet, drive, furthest=15):
 
 def bend(p, first, middle, last):
     """The angle by which a limb bends at its middle joint, degrees [T]."""
-    upper, lower = p[:, JOINT_INDEX[middle]] - p[:, JOINT_INDEX[first]], p[:, JOINT_INDEX[last]] - p[:, JOINT_INDEX[middle]]
+    upper, lower = p[:, AT[middle]] - p[:, AT[first]], p[:, AT[last]] - p[:, AT[middle]]
     cosine = (upper * lower).sum(-1) / np.linalg.norm(upper, axis=-1) / np.linalg.norm(lower, axis=-1)
     return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
 
@@ -40,7 +40,7 @@ def test_bodies_keep_their_bones_feet_and_distance(kind):
             parents, children = np.array(m.skeleton.bones).T
             bones = np.linalg.norm(p[:, parents] - p[:, children], axis=-1)
             assert (bones.std(0) / bones.mean(0)).max() < 1e-5
-            feet = p[:, [JOINT_INDEX["left_ankle"], JOINT_INDEX["right_ankle"]]]
+            feet = p[:, [AT["left_ankle"], AT["right_ankle"]]]
             lower = feet[..., 2].argmin(1)
             slide = np.linalg.norm(np.diff(feet, axis=0), axis=-1)[np.arange(len(p) - 1), lower[1:]] * m.fps
             assert slide[lower[1:] == lower[:-1]].max() < 0.02, "a supporting foot slides"
@@ -48,10 +48,10 @@ def test_bodies_keep_their_bones_feet_and_distance(kind):
             for side in ("left", "right"):
                 assert bend(p, f"{side}_hip", f"{side}_knee", f"{side}_ankle").max() < 141
                 assert bend(p, f"{side}_shoulder", f"{side}_elbow", f"{side}_wrist").max() < 150
-                knee = p[:, JOINT_INDEX[f"{side}_knee"]] - (p[:, JOINT_INDEX[f"{side}_hip"]] + p[:, JOINT_INDEX[f"{side}_ankle"]]) / 2
-                toe = p[:, JOINT_INDEX[f"{side}_bigtoe"]] - p[:, JOINT_INDEX[f"{side}_ankle"]]
+                knee = p[:, AT[f"{side}_knee"]] - (p[:, AT[f"{side}_hip"]] + p[:, AT[f"{side}_ankle"]]) / 2
+                toe = p[:, AT[f"{side}_bigtoe"]] - p[:, AT[f"{side}_ankle"]]
                 assert (knee[:, :2] * toe[:, :2]).sum(-1).min() > -0.002, "a knee bends backwards"
-        trunk = [JOINT_INDEX[n] for n in ("pelvis", "spine1", "spine2", "spine3", "neck", "jaw")]
+        trunk = [AT[n] for n in ("pelvis", "spine1", "spine2", "spine3", "neck", "jaw")]
         for me, other in (duet, (duet.b, duet.a)):
             gap = np.linalg.norm(me.positions[:, trunk][:, :, None] - other.positions[:, None], axis=-1)
             assert gap.min() > 0.12, "one body passes through the other"
@@ -94,7 +94,7 @@ def local(motion):
 
 def test_a_canon_is_the_same_dance_later():
     duet = synthetic.duet("canon", frames=300, lag=12, seed=3, bodies=(synthetic.body(), synthetic.body()))
-    arms = [JOINT_INDEX[f"{s}_{p}"] - 1 for s in ("left", "right") for p in ("elbow", "wrist")]
+    arms = [AT[f"{s}_{p}"] - 1 for s in ("left", "right") for p in ("elbow", "wrist")]
     late, first = local(duet.b)[12:, arms], local(duet.a)[:-12, arms]
     assert np.abs((late * first).sum(-1)).min() > 0.9999
     assert np.abs((local(duet.b)[:, arms] * local(duet.a)[:, arms]).sum(-1)).min() < 0.99
@@ -102,9 +102,9 @@ def test_a_canon_is_the_same_dance_later():
 
 def test_a_mirror_mirrors():
     duet = synthetic.duet("mirror", frames=200, seed=3, bodies=(synthetic.body(), synthetic.body()))
-    left, right = (duet.a.positions[:, JOINT_INDEX["left_wrist"], 2], duet.b.positions[:, JOINT_INDEX["right_wrist"], 2])
+    left, right = (duet.a.positions[:, AT["left_wrist"], 2], duet.b.positions[:, AT["right_wrist"], 2])
     np.testing.assert_allclose(left, right, atol=0.03)
-    assert np.abs(left - duet.b.positions[:, JOINT_INDEX["left_wrist"], 2]).max() > 0.2
+    assert np.abs(left - duet.b.positions[:, AT["left_wrist"], 2]).max() > 0.2
 
 
 def test_strength_decides_how_much_of_a_canon_is_followed():
@@ -112,7 +112,7 @@ def test_strength_decides_how_much_of_a_canon_is_followed():
         values = []
         for seed in range(6):
             duet = synthetic.duet("canon", frames=400, lag=10, seed=seed, strength=strength)
-            heights = [m.positions[:, [JOINT_INDEX["left_wrist"], JOINT_INDEX["right_wrist"]], 2] for m in duet]
+            heights = [m.positions[:, [AT["left_wrist"], AT["right_wrist"]], 2] for m in duet]
             values.append(np.corrcoef(heights[0][:-10].ravel(), heights[1][10:].ravel())[0, 1])
         return np.mean(values)
 
@@ -127,7 +127,7 @@ def test_hands_that_hold_stay_together(kind, hands):
         pairs = [("left", "right"), ("right", "left")][:hands]
         for mine, yours in pairs:
             gap = np.linalg.norm(
-                duet.a.positions[:, JOINT_INDEX[f"{mine}_middle"]] - duet.b.positions[:, JOINT_INDEX[f"{yours}_middle"]], axis=-1
+                duet.a.positions[:, AT[f"{mine}_middle"]] - duet.b.positions[:, AT[f"{yours}_middle"]], axis=-1
             )
             assert np.percentile(gap, 99) < 0.06
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from ..body.motion import Duet, Motion
 from ..core.arguments import path as any_path
 from ..core.arguments import shown
-from .arrays import PICKLES, names_parameters, pickle_advice, refuse_pickle
+from .arrays import PICKLES, refuse_pickle
 from .bvh import read_bvh, read_bvh_duet
 from .bvh_write import write_bvh
 from .conventions import MotionFormatError, MotionGuessWarning, check_scale, check_up, fail
@@ -137,9 +137,6 @@ def _suffix(path, known: tuple, verb: str) -> str:
     if verb == "read" and suffix not in known:
         if Path(path).is_dir():
             refuse_folder(path)
-        if suffix in PICKLES and names_parameters(path):
-            fail(path, f"a {suffix} file is pickled, which may run foreign code, so it is never opened here "
-                       f"(AIST++ and InterHuman come so). {pickle_advice(path)}")
         if suffix in PICKLES:
             refuse_pickle(path)
     if suffix not in known:

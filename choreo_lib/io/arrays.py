@@ -126,7 +126,7 @@ def refuse_pickle(path) -> NoReturn:
         pass
     tool = ("It holds tracks of 4DHumans/PHALP. " if b"3d_joints" in data else
             "It holds results of HybrIK's demo. " if b"pred_xyz" in data else None)
-    no = "a Python pickle can run anything as it is opened, so it is not opened here"
+    no = "a Python pickle can run anything as it is opened, so it is never opened here"
     if tool is None:
         fail(path, f"{no} (AIST++, InterHuman and 4DHumans come so). {pickle_advice(path)}")
     fail(path, f"{no}. {tool}Where you trust "
@@ -134,12 +134,6 @@ def refuse_pickle(path) -> NoReturn:
                "'2d_joints', 'size', 'bbox', 'conf', 'tid', 'tracked_time'); json.dump({name: {key: "
                "[numpy.asarray(x).tolist() for x in frame[key]] for key in keys if key in frame} for name, frame in "
                "tracks.items()}, open('tracks.json', 'w')); then choreo_lib.clean('tracks.json', fps)")
-
-
-def names_parameters(path) -> bool:
-    """Whether a pickle's bytes name a body model's parameters; it is looked at, and not opened. Chapter: 1."""
-    data = load_bytes(path)
-    return any(key in data for key in (b"smpl_poses", b"person1", b"pose_body", b"root_orient"))
 
 
 def pickle_advice(path) -> str:

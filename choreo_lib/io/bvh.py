@@ -16,7 +16,7 @@ from ..body.motion import Motion
 from ..body.rotations import euler_to_quaternions
 from .bvh_numbers import read_numbers
 from .bvh_tree import Tree, load_text, read_trees
-from .conventions import fail, unique_names
+from .conventions import fail, stretching_note, unique_names
 from .record import Recording, build_motion
 from .sidecar import checked, read_sidecar
 
@@ -104,9 +104,7 @@ def _recording(path, tree: Tree, values: np.ndarray, fps: float, resolution: flo
             stretching[names[joint]] = None
     offsets[0] = 0.0  # where the root stands is the motion's business, not the skeleton's
     if stretching:
-        notes.append(f"bones change length: {len(stretching)} joints have position channels that vary "
-                     f"({', '.join([*stretching][:3])}{' ...' if len(stretching) > 3 else ''}); the skeleton holds "
-                     "their mean")
+        notes.append(stretching_note([*stretching], " have position channels that vary"))
     rotations = euler_to_quaternions(values, list(zip(axes_of, columns_of)))
     return Recording(path, names, tree.parents, None, fps, rotations, translations, offsets, tree.end_sites,
                      stated.get("up"), stated.get("unit"), notes=notes, source=stated.get("source"),

@@ -19,7 +19,7 @@ import torch
 from ..body.motion import Motion
 from ..core.deferred import roma
 from .bvh_tree import MAX_HEAD
-from .conventions import MAX_BYTES, atomic_write, fail
+from .conventions import MAX_BYTES, atomic_write, fail, unique_names
 from .record import Recording, recording_of, steady_bones
 from .sidecar import check_free, sidecar_text
 
@@ -64,16 +64,11 @@ def plain_names(names) -> list[str]:
     A space ends a name in three.js, bvhio and pymotion; three.js parts tracks at ``. : / [ ]`` and then moves nothing;
     pymotion skips a line that holds ``{``, MOTION or HIERARCHY. What becomes alike gets a number. Chapter: 1.
     """
-    taken, plain = {"ENDSITE"}, []  # three.js calls every end site so
+    words = ["ENDSITE"]  # three.js calls every end site so
     for name in names:
         word = re.sub(r"[\s#{}\[\].:/\\\x00-\x1f\x7f\ud800-\udfff]+", "_", name) or "joint"
-        word = re.sub("MOTION|HIERARCHY", lambda found: found[0].title(), word)
-        count, free = 2, word
-        while free in taken:
-            free, count = f"{word}_{count}", count + 1
-        taken.add(free)
-        plain.append(free)
-    return plain
+        words.append(re.sub("MOTION|HIERARCHY", lambda found: found[0].title(), word))
+    return unique_names(words, [])[1:]
 
 
 def _hierarchy(record: Recording, steady: np.ndarray) -> tuple[list[int], str]:

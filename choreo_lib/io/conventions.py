@@ -142,6 +142,17 @@ def source_from_dict(stated) -> Source | None:
     return Source(stated["name"], redistribute=stated.get("redistribute") is True, verified=False, **texts)
 
 
+def first_few(words, most: int) -> str:
+    """The first of some words, with three dots where there are more. Chapter: 1."""
+    words = list(words)
+    return ", ".join(words[:most]) + (" ..." if len(words) > most else "")
+
+
+def stretching_note(joints: list[str], why: str = "") -> str:
+    """What is noted of joints whose bones change length. Chapter: 1."""
+    return f"bones change length: {len(joints)} joints{why} ({first_few(joints, 3)}); the skeleton holds their mean"
+
+
 def unique_names(names: list[str], notes: list[str], what: str = "joint name") -> list[str]:
     """Names, each once: a name that stands twice gets a suffix (``Hand``, ``Hand_2``), and a note. Chapter: 1."""
     taken, unique = set(names), []

@@ -15,7 +15,7 @@ from ..body.kinematics import local_rotations
 from ..body.motion import Motion
 from ..body.skeleton import Skeleton
 from ..core.deferred import roma
-from .conventions import check_counts, check_fps, fail, load_bytes
+from .conventions import check_counts, check_fps, fail, first_few, load_bytes, stretching_note
 from .fbx_scene import Body, Scene, Stack, find_bodies
 from .record import Recording, build_motion
 
@@ -75,8 +75,7 @@ def _recordings(path, wanted: int, fps, take) -> list[Recording]:
 
 
 def _roots(bodies: list[Body]) -> str:
-    some = ", ".join(repr(body.root) for body in bodies[:6])
-    return ("root " if len(bodies) == 1 else "roots ") + some + (" ..." if len(bodies) > 6 else "")
+    return ("root " if len(bodies) == 1 else "roots ") + first_few((repr(body.root) for body in bodies), 6)
 
 
 def _choose_take(path, scene: Scene, dancers: list[Body], take, notes: list[str]) -> tuple[int, tuple[float, float]]:
@@ -170,8 +169,7 @@ def _recording(path, scene: Scene, body: Body, notes: list[str], matrices: np.nd
     change = np.abs(bones - offsets[1:]).max(axis=(0, 2))
     rest = np.maximum(np.linalg.norm(offsets[1:], axis=-1), 1e-9)
     if stretched := [body.names[j + 1] for j in np.flatnonzero(change > 1e-3 * rest)]:
-        some = ", ".join(stretched[:3]) + (" ..." if len(stretched) > 3 else "")
-        notes.append(f"bones change length: {len(stretched)} ({some}); the skeleton holds their mean")
+        notes.append(stretching_note(stretched))
     basis, up = _basis(scene.axes)
     return Recording(path, body.names, body.parents, places, rate, rotations, offsets=offsets, up=up,
                      unit=scene.unit if 1e-6 <= scene.unit <= 1e6 else None, basis=basis, notes=notes)

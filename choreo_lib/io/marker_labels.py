@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from .conventions import unique_names
+from .conventions import first_few, unique_names
 from .record import Recording
 
 UNITS = {"mm": 0.001, "cm": 0.01, "m": 1.0, "in": 0.0254, "ft": 0.3048, "millimeters": 0.001, "millimetres": 0.001,
@@ -30,9 +30,9 @@ def marker_recording(path, labels: list[str], points: np.ndarray, fps: float | N
 
 def describe_gaps(gaps) -> str:
     """Gaps in words: how many, and the first few. Chapter: 1."""
-    some = ", ".join(f"{label} in frame{'s' if last > first else ''} {first}"
-                     + (f" to {last}" if last > first else "") for label, first, last in gaps[:4])
-    return f"{len(gaps)} gap{'s' if len(gaps) > 1 else ''} ({some}{' ...' if len(gaps) > 4 else ''})"
+    words = (f"{label} in frame{'s' if last > first else ''} {first}" + (f" to {last}" if last > first else "")
+             for label, first, last in gaps)
+    return f"{len(gaps)} gap{'s' if len(gaps) > 1 else ''} ({first_few(words, 4)})"
 
 
 def subject_of(label: str) -> str:

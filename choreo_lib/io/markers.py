@@ -16,7 +16,7 @@ from ..body.skeleton import Skeleton
 from ..core.arguments import path, takes
 from . import marker_labels
 from .axes_and_units import SHORTEST, TALLEST, resolve_axes_and_units
-from .conventions import MAX_DISTANCE, MotionFormatError, check_counts, check_fps, fail, guess
+from .conventions import MAX_DISTANCE, MotionFormatError, check_counts, check_fps, fail, first_few, guess
 from .joint_sets import guess_tree
 from .marker_labels import describe_gaps, subject_of, with_subjects
 
@@ -153,7 +153,7 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
         fail(path, "no marker is seen in any frame")
     if never.any():
         gone = [labels[m] for m in np.flatnonzero(never)]
-        notes.append(f"never seen, left out: {', '.join(gone[:8])}{' ...' if len(gone) > 8 else ''}")
+        notes.append(f"never seen, left out: {first_few(gone, 8)}")
         labels, points = [label for label in labels if label not in gone], points[:, ~never]
     if fps is None and record.fps is None:
         fail(path, "the file does not say how many frames per second; pass fps=", "DataRate")
@@ -184,9 +184,7 @@ def read_marker_motion(path, up: str | None = None, scale: float | None = None, 
     if len(subjects) > 1:
         fail(path, f"markers of {', '.join(subjects)}; take read_duet(path) for two of them, or "
                    f"choreo_lib.read_markers(path).subject({subjects[0]!r}).motion()")
-    if markers.gaps:
-        fail(path, f"{describe_gaps(markers.gaps)}; {_NO_GAPS}. Read it with choreo_lib.read_markers(path), "
-                   "fill the short ones with .filled(max_gap_seconds), then .motion()")
+    _refuse_gaps(path, markers, "markers.motion()")
     alone = subjects and all(map(subject_of, with_subjects(markers.labels)))
     return (markers.subject(subjects[0]) if alone else markers).motion()
 
@@ -202,8 +200,12 @@ def read_marker_duet(path, up: str | None = None, scale: float | None = None, fp
         fail(path, f"markers of {len(subjects) or 1} people ({', '.join(subjects) or 'no label has a prefix'}), and a "
                    "duet has two; " + ("choreo_lib.read_markers(path).subject(name) gives one" if len(subjects) > 2
                                        else "pass the second dancer's file as well"))
-    if markers.gaps:
-        fail(path, f"{describe_gaps(markers.gaps)}; {_NO_GAPS}. Read it with markers = choreo_lib.read_markers(path)"
-                   ".filled(max_gap_seconds), then choreo_lib.Duet of markers.subject(name).motion() for each")
+    _refuse_gaps(path, markers, "choreo_lib.Duet of markers.subject(name).motion() for each")
     a, b = (markers.subject(subject).motion() for subject in subjects)
     return Duet(a, replace(b, skeleton=a.skeleton) if a.skeleton.names == b.skeleton.names else b)
+
+
+def _refuse_gaps(path, markers: Markers, then: str) -> None:
+    if markers.gaps:
+        fail(path, f"{describe_gaps(markers.gaps)}; {_NO_GAPS}. Read it with markers = choreo_lib.read_markers(path)"
+                   f".filled(max_gap_seconds), then {then}")

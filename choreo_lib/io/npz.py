@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -115,15 +114,8 @@ def _header(path, arrays) -> dict:
     return header
 
 
-_INDEX = lambda x: type(x) is int  # noqa: E731 (a bool is no index)
-_NUMBER = lambda x: type(x) in (int, float) and abs(x) <= 1e12  # noqa: E731
-_TEXT = lambda x: isinstance(x, str)  # noqa: E731
-_LIST = lambda fits: lambda x: isinstance(x, list) and all(map(fits, x))  # noqa: E731
-_TRIPLE = lambda x: _LIST(_NUMBER)(x) and len(x) == 3  # noqa: E731
-_FIELDS: dict[str, Callable[[Any], bool]] = {
-    "name": _TEXT, "fps": _NUMBER, "notes": _LIST(_TEXT), "names": _LIST(_TEXT), "parents": _LIST(_INDEX),
-    "ends": _LIST(lambda x: isinstance(x, list) and len(x) == 2 and _INDEX(x[0]) and _TRIPLE(x[1]))}
-"""What the header says of a dancer, and what it must look like."""
+_FIELDS = {"name": str, "fps": int | float, "notes": list, "names": list, "parents": list, "ends": list}
+"""What the header says of a dancer."""
 _ARRAYS = {"positions": (np.float32, 3, 3), "rotations": (np.float32, 3, 4), "offsets": (np.float64, 2, 3)}
 """A dancer's arrays: their dtype, their number of axes, and the length of the last."""
 
@@ -133,8 +125,9 @@ def _recording(path, fields, who: str, arrays: dict) -> Recording:
     where = f"dancer {who}"
     if not isinstance(fields, dict):
         fail(path, "expected a JSON object", where)
-    for key, fits in _FIELDS.items():
-        if key not in fields or not fits(fields[key]):
+    # what is in the lists is checked by `Skeleton` and `Motion`
+    for key, kind in _FIELDS.items():
+        if not isinstance(fields.get(key), kind):
             fail(path, f"header field {key!r} is missing or malformed; got {str(fields.get(key))[:60]!r}", where)
     own = {key: arrays.get(f"{who}_{key}") for key in _ARRAYS}
     for key, (dtype, axes, width) in _ARRAYS.items():
@@ -144,6 +137,7 @@ def _recording(path, fields, who: str, arrays: dict) -> Recording:
                  f"array '{who}_{key}'")
     if own["positions"] is None:
         fail(path, f"there is no array '{who}_positions'", where)
-    return Recording(path, fields["names"], fields["parents"], own["positions"], check_fps(path, fields["fps"], where),
-                     own["rotations"], offsets=own["offsets"], end_sites=fields["ends"], notes=fields["notes"],
+    fps = check_fps(path, fields["fps"], f"{where}, header field 'fps'")
+    return Recording(path, fields["names"], fields["parents"], own["positions"], fps, own["rotations"],
+                     offsets=own["offsets"], end_sites=fields["ends"], notes=fields["notes"],
                      source=source_from_dict(fields.get("source")), name=fields["name"], ours=True)

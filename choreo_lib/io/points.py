@@ -94,7 +94,6 @@ def read_npy_duet(path, up: str | None = None, scale: float | None = None, fps: 
     Units, errors: as for `choreo_lib.read_duet`. Chapter: 1.
     """
     array = read_npy(path)
-    check_layout(path, layout)
     if array.ndim == 4 and array.shape[1] != 2:
         fail(path, f"expected two dancers [frames, 2, joints, 3]; got {array.shape}"
                    + (", which swapaxes(0, 1) would make so" if array.shape[0] == 2 else ""))
@@ -169,6 +168,8 @@ def two_dancers(path, points: np.ndarray, layout: str | None) -> np.ndarray:
 
     Errors: MotionFormatError where it shows one dancer, or nothing. Chapter: 1.
     """
+    if layout is not None and (not isinstance(layout, str) or layout not in LAYOUTS):
+        fail(path, f"expected {' or '.join(map(repr, LAYOUTS))}; got {shown(layout)}", "layout=")
     if len(points) % 2:
         fail(path, f"expected an even number of rows, two a frame; got {len(points)}. One dancer is read by "
                    "read_motion")
@@ -180,12 +181,6 @@ def two_dancers(path, points: np.ndarray, layout: str | None) -> np.ndarray:
     if found == "interleaved":
         return points.reshape(-1, 2, *points.shape[1:])
     return points.reshape(2, -1, *points.shape[1:]).swapaxes(0, 1)
-
-
-def check_layout(path, layout) -> None:
-    """Refuse a layout that is none. Errors: MotionFormatError. Chapter: 1."""
-    if layout is not None and (not isinstance(layout, str) or layout not in LAYOUTS):
-        fail(path, f"expected {' or '.join(map(repr, LAYOUTS))}; got {shown(layout)}", "layout=")
 
 
 def split_duet(both: Motion) -> Duet:

@@ -120,7 +120,7 @@ def build_motion(record: Recording, up: str | None = None, scale: float | None =
     name = Path(path).stem if record.name is None else record.name
     try:
         return Motion(positions, fps, skeleton, rotations, record.source, name, tuple(record.notes))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise MotionFormatError(f"{Path(path).name}: {error}") from error
 
 

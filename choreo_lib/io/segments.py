@@ -11,6 +11,7 @@ import numpy as np
 from ..body.rotations import axes_from, rotation_between, unit
 from ..body.skeleton import Skeleton
 from .joint_roles import MAIN, SIDES, chest, with_sides
+from .upright import rest_positions
 
 BENT = (0.1, 0.4)  # sines of the bend from which, and above which alone, a hinge says how a limb is turned
 
@@ -39,9 +40,7 @@ class Segments:
     def __init__(self, skeleton: Skeleton, roles: dict[str, int]):
         assert skeleton.offsets is not None
         self.skeleton, self.roles, self.offsets = skeleton, roles, skeleton.offsets
-        self.rest = np.zeros((len(skeleton), 3))
-        for parent, child in skeleton.bones:
-            self.rest[child] = self.rest[parent] + self.offsets[child]
+        self.rest = rest_positions(skeleton)
         self.main: dict[int, int] = {}  # joint -> the child its segment points to
         for role in with_sides(MAIN):
             chain = skeleton.chain(roles[role]) if role in roles else []

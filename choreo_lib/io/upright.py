@@ -28,6 +28,15 @@ def bone_lengths(skeleton: Skeleton, positions: np.ndarray) -> np.ndarray:
     return np.median(np.linalg.norm(positions - positions[:, parents], axis=-1), axis=0)
 
 
+def rest_positions(skeleton: Skeleton) -> np.ndarray:
+    """Where each joint is in the rest pose, seen from the root [J, 3]. Chapter: 1."""
+    assert skeleton.offsets is not None
+    rest = np.zeros((len(skeleton), 3))
+    for parent, child in skeleton.bones:
+        rest[child] = rest[parent] + skeleton.offsets[child]
+    return rest
+
+
 def named_landmarks(skeleton: Skeleton) -> tuple[int, list[int]] | None:
     """Head and feet (or what is nearest to them) by their names, or None. Chapter: 1."""
     head = skeleton.find("head", "headtop", "headend", "jaw", "neck")
@@ -75,9 +84,7 @@ def figure_of(skeleton: Skeleton, positions: np.ndarray) -> Figure | None:
     between = set(skeleton.chain(head)) ^ set(skeleton.chain(feet[0]))  # by way of the joint where the limbs meet
     upward = None
     if skeleton.offsets is not None:
-        rest = np.zeros((len(skeleton), 3))
-        for j, parent in enumerate(skeleton.parents[1:], start=1):
-            rest[j] = rest[parent] + skeleton.offsets[j]
+        rest = rest_positions(skeleton)
         upward = rest[head] - rest[feet].mean(axis=0)
     spine = points[:, head] - points[:, feet].mean(axis=1)  # [T, 3]
     return Figure(points, feet, spine, float(bones[list(between)].sum()), upward)

@@ -26,19 +26,9 @@ MAX_FRAMES = 40_000
 
 @takes(motion=SEEN, path=path, ghost=SEEN, edges=EDGES, seconds=seconds, size=each(count(16, 4096), size=2),
        fps=number(0.01, 1000), view=VIEW, max_bytes=count(1, 10**12), progress=flag)
-def animate(
-    motion: Motion | Duet,
-    path: str | Path,
-    *,
-    ghost: Motion | Duet | None = None,
-    edges=None,
-    seconds: float | None = None,
-    size: tuple[int, int] = (640, 400),
-    fps: float | None = None,
-    view: tuple[float, float] | None = None,
-    max_bytes: int | None = None,
-    progress: bool = True,
-) -> Path:
+def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | None = None, edges=None,
+            seconds: float | None = None, size: tuple[int, int] = (640, 400), fps: float | None = None,
+            view: tuple[float, float] | None = None, max_bytes: int | None = None, progress: bool = True) -> Path:
     """Draw a motion or a duet as a film; gives the path.
 
     ``path`` ends in .gif or .mp4 (MP4 needs the extra ``video``: pip install 'choreo-lib[video]'). ``ghost`` is drawn
@@ -75,9 +65,8 @@ def animate(
             width, height = (max(int(side * 0.8) // 2 * 2, 2) for side in size)
             size = width, height
         else:
-            raise ValueError(
-                f"{path.name}: {len(frames)} frames do not fit into {max_bytes} bytes; ask for fewer seconds"
-            )
+            raise ValueError(f"{path.name}: {len(frames)} frames do not fit into {max_bytes} bytes; ask for fewer "
+                             "seconds")
     return path
 
 
@@ -103,10 +92,9 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
     """Yield one RGB picture uint8 [height, width, 3] per frame, by Pillow: far quicker than matplotlib."""
     from PIL import Image, ImageDraw
 
-    dancers = tuple(motion) if isinstance(motion, Duet) else (motion,)
-    ghosts = () if ghost is None else tuple(ghost) if isinstance(ghost, Duet) else (ghost,)
-
-    drawn = [(m, project(m.positions, view), who) for who, m in [(None, g) for g in ghosts] + list(enumerate(dancers))]
+    ghosts = () if ghost is None else dancers_of(ghost)
+    everyone = [*((None, m) for m in ghosts), *enumerate(dancers_of(motion))]
+    drawn = [(m, project(m.positions, view), who) for who, m in everyone]
     now = lambda m, frame: min(round(frame * m.fps / motion.fps), len(m) - 1)  # noqa: E731 (a ghost has its own clock)
     seen = [slice(now(m, int(frames[-1])) + 1) for m, _, _ in drawn]
     everything = np.concatenate([p[part].reshape(-1, 2) for (_, p, _), part in zip(drawn, seen)])
@@ -115,10 +103,8 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
     width, height = size[0] * big, size[1] * big
     scale = 0.88 * min(width / max(high[0] - low[0], 0.5), height / max(high[1] - low[1], 0.5))
     place = lambda p: (p - (low + high) / 2) * (scale, -scale) + (width / 2, height / 2)  # noqa: E731
-    floor = [
-        place(project(np.array(line, float), view))
-        for line in _floor([m.positions[part] for (m, _, _), part in zip(drawn, seen)])
-    ]
+    lines = _floor([m.positions[part] for (m, _, _), part in zip(drawn, seen)])
+    floor = [place(project(np.array(line, float), view)) for line in lines]
     stroke = max(int(0.016 * scale), 2)
     for frame in tqdm(frames, desc="drawing", unit="frame", disable=not progress, leave=False):
         picture = Image.new("RGB", (width, height), palette.PAPER)
@@ -131,24 +117,16 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
         for (m, _, who), points in zip(drawn, at, strict=True):
             colour = palette.GHOST if who is None else palette.DANCERS[who]
             for p, c in m.skeleton.bones:
-                draw.line(
-                    [tuple(points[p]), tuple(points[c])],
-                    fill=colour,
-                    width=stroke + (who == 1) * stroke // 3,
-                    joint="curve",
-                )
+                draw.line([tuple(points[p]), tuple(points[c])], fill=colour, width=stroke + (who == 1) * stroke // 3,
+                          joint="curve")
             if who == 1:
                 for p, c in m.skeleton.bones:
                     draw.line([tuple(points[p]), tuple(points[c])], fill=palette.PAPER, width=max(stroke // 3, 1))
             head = m.skeleton.find("head", "jaw", "neck")
             if head is not None:
                 (x, y), r = points[head], 3 * stroke
-                draw.ellipse(
-                    [x - r, y - r, x + r, y + r],
-                    fill=colour if who != 1 else palette.PAPER,
-                    outline=colour,
-                    width=stroke,
-                )
+                draw.ellipse([x - r, y - r, x + r, y + r], fill=colour if who != 1 else palette.PAPER, outline=colour,
+                             width=stroke)
         yield np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
 
 

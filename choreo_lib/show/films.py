@@ -79,9 +79,8 @@ def write_mp4(half: Path, pictures: Iterable[np.ndarray], count: int, fps: float
     try:
         import imageio_ffmpeg
     except ImportError as error:
-        raise ImportError(
-            "MP4 needs the extra 'video': pip install 'choreo-lib[video]' (a .gif needs nothing)"
-        ) from error
+        raise ImportError("MP4 needs the extra 'video': pip install 'choreo-lib[video]' (a .gif needs nothing)"
+                          ) from error
     ffmpeg, sent = imageio_ffmpeg.get_ffmpeg_exe(), 0
     rate = Fraction(fps).limit_denominator(1001)
     with tempfile.TemporaryFile() as said:  # a pipe that nobody empties would hold ffmpeg up

@@ -83,11 +83,12 @@ class Stream:
     def __init__(self, model: DuetNetwork, past: Any, who: str = "b", every: int = CHUNK, temperature: float = 0.0,
                  seed: int = 0, guidance: Guidance | None = None):
         past = _numbers("past", past).to(model.positions)
+        given = list(past.shape)
         past = past[None] if past.ndim == 4 else past
         joints = len(model.skeleton)
         if past.ndim != 5 or past.shape[2:] != (2, joints, 3) or not len(past):
             raise ValueError(f"past must be both dancers' frames, [frames, 2, {joints}, 3] or [several, frames, 2, "
-                             f"{joints}, 3], of the joints {', '.join(model.skeleton.names)}; got {list(past.shape)}. "
+                             f"{joints}, 3], of the joints {', '.join(model.skeleton.names)}; got {given}. "
                              "choreo_lib.conform(duet, model) brings a recording onto them")
         if past.shape[1] < model.past:
             raise ValueError(f"a past of {past.shape[1]} frames is too short: this model looks at {model.past}")
@@ -214,5 +215,5 @@ def _numbers(name: str, value: Any) -> torch.Tensor:
             value = value.astype(np.float32) if value.dtype == object else value  # None among numbers is a gap
         value = _ANY.test(value, {})
         return value.float() if torch.is_tensor(value) else torch.from_numpy(value.astype(np.float32))
-    except (Wrong, TypeError, ValueError, RuntimeError):
+    except (Wrong, TypeError, ValueError, OverflowError, RuntimeError):
         raise TypeError(f"{name} must be an array of numbers; got {type(value).__name__}") from None

@@ -22,7 +22,7 @@ from choreo_lib import training
 from choreo_lib.core.seeding import chunks
 from choreo_lib.sets import windows
 from choreo_lib.sets.augmentation import Augment
-from choreo_lib.training import checkpoints
+from choreo_lib.training import checkpoints, loop
 
 JOINTS = ("pelvis", "head", "left_wrist", "right_wrist")
 
@@ -352,3 +352,26 @@ def test_what_a_plan_cannot_do(tmp_path):
         training.choose_device("cuda")
     assert training.choose_precision("auto", torch.device("cpu")) == torch.float32
     assert json.loads(json.dumps(vars(training.TrainConfig()), default=str))["epochs"] == 100
+
+
+@pytest.mark.parametrize("every", [7, 1000])
+def test_losses_that_are_read_seldom_are_the_same(tmp_path, monkeypatch, every):
+    """As on a GPU, where each reading waits for the device."""
+    always, history = fit(tmp_path / "always")
+    monkeypatch.setitem(loop.READ_EVERY, "cpu", every)
+    seldom, again = fit(tmp_path / "seldom")
+    assert same(always, seldom)
+    without_time = [{k: v for k, v in row.items() if k != "seconds"} for row in history.rows]
+    assert without_time == [{k: v for k, v in row.items() if k != "seconds"} for row in again.rows]
+
+
+def test_the_first_step_that_is_not_finite_is_named_however_late_it_is_read(tmp_path, monkeypatch):
+    class Breaks(Tiny):
+        def loss(self, batch, step):
+            return {"loss": super().loss(batch, step)["loss"] * (torch.nan if step in (9, 10) else 1)}
+
+    monkeypatch.setitem(loop.READ_EVERY, "cpu", 1000)
+    with pytest.raises(training.TrainingError, match=r"not finite at step 9 \(epoch 2, batch 1, seed 3\): loss nan"):
+        fit(tmp_path, replace(PLAN, save_every=60.0), Breaks())
+    held = load_file(tmp_path / "last.safetensors")
+    assert all(torch.isfinite(value).all() for name, value in held.items() if name.startswith("model/"))

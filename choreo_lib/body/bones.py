@@ -30,10 +30,9 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
     Errors: ValueError for lengths of another shape.
     Chapter: 4. Matrix form of SHAKE: Ryckaert, Ciccotti and Berendsen, Journal of Computational Physics 1977.
     """
-    ends = _ends(skeleton.bones, positions.device)  # [K, J]
-    moves = ends.T if inverse_mass is None else inverse_mass.to(ends)[:, None] * ends.T  # [J, K]
+    ends, damping = _ends(skeleton.bones, positions.device)  # [K, J], [K, K]
+    moves = ends.mT if inverse_mass is None else inverse_mass.to(ends)[:, None] * ends.mT  # [J, K]
     shared = ends @ moves  # [K, K]: which bones meet at a joint
-    damping = 1e-6 * torch.eye(len(ends), device=positions.device)  # a bone without length has no direction to move in
     positions = positions.float()
     for iteration in range(iterations):
         bones = ends @ positions  # [..., T, K, 3]
@@ -49,14 +48,16 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
                 lengths = current + share * (lengths - current)
         directions = bones / current.clamp_min(1e-6)[..., None]
         system = directions @ directions.mT * shared + damping  # [..., T, K, K]
-        multipliers = torch.linalg.solve(system, current - lengths)  # [..., T, K], Lagrange's
+        # unchecked, since it is damped: for a check, a GPU has to be waited for
+        multipliers = torch.linalg.solve_ex(system, current - lengths)[0]  # [..., T, K], Lagrange's
         positions = positions - moves @ (multipliers[..., None] * directions)
     return positions
 
 
 @lru_cache(maxsize=64)
-def _ends(bones: tuple[tuple[int, int], ...], device: torch.device) -> torch.Tensor:
-    """The matrix [K, J] that makes bones of joints: child less parent."""
+def _ends(bones: tuple[tuple[int, int], ...], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """The matrix [K, J] that makes bones of joints, child less parent, and one [K, K] that is next to nothing."""
     parents, children = torch.tensor(bones).T
     each = torch.eye(len(bones) + 1)
-    return (each[children] - each[parents]).to(device)
+    damping = 1e-6 * torch.eye(len(bones))  # a bone without length has no direction to move in
+    return (each[children] - each[parents]).to(device), damping.to(device)

@@ -16,6 +16,7 @@ import torch
 
 from ..core.arguments import takes
 from ..core.deferred import roma
+from ..core.precision import product
 from ..core.shapes import tensor, together
 
 Numbers = Any
@@ -68,7 +69,7 @@ def quaternion_to_6d(rotations: torch.Tensor) -> torch.Tensor:
     Shapes: unit quaternions [..., 4] -> [..., 6]: x of both axes, then y, then z. Chapter: 6. Zhou et al., "On the
     continuity of rotation representations in neural networks", CVPR 2019.
     """
-    return roma.unitquat_to_rotmat(rotations)[..., :2].flatten(-2)
+    return quaternions_to_matrices(rotations)[..., :2].flatten(-2)
 
 
 @takes(axes=tensor(..., 6))
@@ -103,7 +104,7 @@ def quaternions_to_matrices(rotations: torch.Tensor) -> torch.Tensor:
     Shapes: [..., 4] -> [..., 3, 3]. Chapter: 1.
     """
     products = (rotations[..., :, None] * rotations[..., None, :]).flatten(-2)  # [..., 16]
-    return (products @ _entries(rotations.dtype, rotations.device)).unflatten(-1, (3, 3))
+    return product(products, _entries(rotations.dtype, rotations.device)).unflatten(-1, (3, 3))
 
 
 @functools.cache

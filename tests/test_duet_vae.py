@@ -9,6 +9,7 @@ import torch
 import choreo_lib as cl
 from choreo_lib.evaluation import metrics
 from choreo_lib.extensions import DuetForecaster
+from choreo_lib.extensions.duet_layers import CachedDecoder, attend
 from choreo_lib.sets import augmentation, synthetic, windows
 from choreo_lib.systems.losses import Schedule
 
@@ -75,6 +76,18 @@ def test_the_world_may_turn(train):
     torch.testing.assert_close(made, wanted, atol=2e-3, rtol=0)
 
 
+@pytest.mark.parametrize("who", ["a", "b"])
+def test_each_dancer_stands_in_its_own_frame_and_the_partner_where_it_is(train, who):
+    model, batch, other = small(train), train[:5], "ba".index(who)
+    at, seen, frames = model.local_view(batch[:, :PAST], batch[:, PAST:, other], who)
+    pelvis = slice(3 * model.skeleton.pelvis, 3 * model.skeleton.pelvis + 2)
+    there, itself = seen[:, PAST - 1].chunk(2, 1)  # [5, J * 3] each
+    assert at[:, -1, pelvis].abs().max() < 1e-5 and itself[:, pelvis].abs().max() < 1e-5
+    far = batch[:, PAST - 1, :, model.skeleton.pelvis, :2].diff(dim=1)[:, 0].norm(dim=1)
+    torch.testing.assert_close(there[:, pelvis].norm(dim=1), far, atol=1e-5, rtol=0)
+    torch.testing.assert_close(frames.origin[:, 1, :2], batch[:, PAST - 1, other, model.skeleton.pelvis, :2])
+
+
 def test_before_training_steps_go_on_by_least_squares(train):
     """From one step as `DampedVelocity` says, another program; from nine, nearer at every horizon."""
     from choreo_lib.evaluation import baselines
@@ -99,7 +112,7 @@ def gliding(train, trust):
 def test_it_sees_how_its_own_speed_changes_and_nothing_of_that_ahead(train):
     model = small(train)
     own = model.local_view(train[:5][:, :PAST], train[:5][:, PAST:, 0], "b")[0]
-    seen = model._own_features(own, own[:, -1:].expand(-1, AHEAD, -1))
+    seen = model._own_features(torch.cat([own, own[:, -1:].expand(-1, AHEAD, -1)], 1))
     change = seen[:, :, 2 * own.shape[2] :]  # [5, PAST + AHEAD, J * 3]
     truth = own[:, 2:] - 2 * own[:, 1:-1] + own[:, :-2]
     torch.testing.assert_close(change[:, 2:PAST], truth / model.acceleration_std, atol=1e-4, rtol=1e-3)
@@ -183,6 +196,39 @@ def test_what_is_kept_is_what_would_be_read_again(train, parts):
             made.append(model(own, partner[:, begin : begin + count], "b", kv_cache=cache)[0])
             begin += count
     torch.testing.assert_close(torch.cat(made, 1), whole, atol=2e-5, rtol=0)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("frames", [None, 6, 2])
+def test_attention_in_few_operators_is_that_of_torch(frames, dropout):
+    """A dancer's to itself (None), or of so many last frames to another's; with the same dropout and gradients."""
+    torch.manual_seed(0)
+    layer, (x, memory) = torch.nn.MultiheadAttention(16, 4, dropout, batch_first=True), torch.randn(2, 3, 6, 16)
+    torch.nn.init.normal_(layer.in_proj_bias)
+    query, keys = (x, x) if frames is None else (x[:, -frames:], memory)
+    mask, found = torch.full((6, 6), -torch.inf).triu(1)[-query.shape[1] :], []
+    for answer in (lambda: attend(layer, query, keys, mask),
+                   lambda: layer(query, keys, keys, attn_mask=mask, need_weights=False)[0]):
+        torch.manual_seed(1)
+        made = answer()
+        found.append((made, *torch.autograd.grad(made.square().sum(), layer.parameters())))
+    torch.testing.assert_close(*found, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("out", [None, "dropout", "dropout1", "dropout2", "dropout3"])
+def test_the_decoder_gives_what_the_decoder_of_torch_gives(out):
+    """Also where one of its dropouts leaves everything out, for which no chance is needed; under eval() none does."""
+    torch.manual_seed(0)
+    layer = torch.nn.TransformerDecoderLayer(16, 4, 32, 0.0, batch_first=True, norm_first=True)
+    decoder = CachedDecoder(layer, 2, torch.nn.LayerNorm(16))
+    (x, memory), mask = torch.randn(2, 3, 6, 16), torch.full((6, 6), -torch.inf).triu(1)
+    whole = decoder.decode(x, memory, mask)
+    if out is not None:
+        for each in decoder.layers:
+            getattr(each, out).p = 1.0
+        assert (decoder.decode(x, memory, mask) - whole).abs().max() > 0.1
+        torch.testing.assert_close(decoder.eval().decode(x, memory, mask), whole)
+    torch.testing.assert_close(decoder.train().decode(x, memory, mask), decoder(x, memory, mask, mask))
 
 
 def test_rollouts_keep_their_bones_and_their_terms(train, duets):

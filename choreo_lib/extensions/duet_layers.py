@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import pad
+from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 from ..body.bones import project_bone_lengths
 from ..body.motion import dancer_index, other_dancer
@@ -18,6 +18,25 @@ from ..body.reference import ReferenceFrame, reference_frame
 from ..body.skeleton import Skeleton
 from ..core.precision import LSTM, in_full_precision
 from ..systems.duet_vae import SequenceVAE
+
+
+def attend(layer: nn.MultiheadAttention, query: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """What ``layer`` gives where the keys are the values, too: softmax(q k^T / sqrt(size of a head) + mask) v.
+
+    `torch.nn.MultiheadAttention` itself turns the batch and time round and back, and mends masks, for two to three
+    times the operators. Shapes: ``query`` [B, T, features]; ``keys`` [B, S, features]; ``mask`` [T, S], minus infinity
+    where a frame may not attend and 0 elsewhere; gives [B, T, features]. Chapter: 5.
+    """
+    weight, bias, features = layer.in_proj_weight, layer.in_proj_bias, query.shape[2]
+    if query is keys:
+        projected = linear(query, weight, bias).chunk(3, 2)  # [B, T, features] each
+    else:
+        (query_weight, other_weight), (query_bias, other_bias) = (
+            x.split((features, 2 * features)) for x in (weight, bias))
+        projected = (linear(query, query_weight, query_bias), *linear(keys, other_weight, other_bias).chunk(2, 2))
+    q, k, v = (x.unflatten(2, (layer.num_heads, -1)).transpose(1, 2) for x in projected)  # [B, heads, T or S, size]
+    found = scaled_dot_product_attention(q, k, v, mask, layer.dropout if layer.training else 0.0)
+    return layer.out_proj(found.transpose(1, 2).flatten(2))
 
 
 class SkipSequenceVAE(SequenceVAE):
@@ -35,16 +54,16 @@ class SkipSequenceVAE(SequenceVAE):
         self.decoder = LSTM(latent, hidden, batch_first=True)
         self.smoothing = nn.Conv1d(hidden, hidden, 3)
 
-    def encode(self, x: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None,
+    def encode(self, x: torch.Tensor, positions: torch.Tensor, mask: Any,
                kv_cache: dict[str, Any] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean and log-variance of the posterior of each frame's latent vector.
 
         ``kv_cache``: what was encoded before ``x``, to which ``x`` is added; an empty one to begin.
-        Shapes: as the shelf's; with a cache of S frames, ``mask`` is [T, S + T]. Chapter: 5.
+        Shapes: as the shelf's; ``mask`` as `attend` adds it, with a cache of S frames [T, S + T]. Chapter: 5.
         """
         h = self.input_proj(x) + positions  # [B, T, features]
         keys = torch.cat([kv_cache["keys"], h], 1) if kv_cache else h  # [B, S + T, features]
-        h = self.norm(h + self.attention(h, keys, keys, attn_mask=mask, need_weights=False)[0])
+        h = self.norm(h + attend(self.attention, h, keys, mask))
         encoded, state = self.encoder(h, kv_cache["state"] if kv_cache else None)  # [B, T, hidden]
         h = self.skip(h) + encoded
         if kv_cache is not None:
@@ -62,28 +81,31 @@ class SkipSequenceVAE(SequenceVAE):
 
 
 class CachedDecoder(nn.TransformerDecoder):
-    """`torch.nn.TransformerDecoder` with incremental decoding: new frames attend to those in a cache. Chapter: 5."""
+    """`torch.nn.TransformerDecoder`, norms first, whose new frames may attend to those in a cache. Chapter: 5."""
 
     layers: Any  # mypy knows no item types of a ModuleList, nor that there is a norm
     norm: Any
 
-    def decode_next(self, x: torch.Tensor, memory: torch.Tensor, mask: torch.Tensor, kv_cache: dict[str, Any]
-                    ) -> torch.Tensor:
-        """What `forward` gives without dropout, for frames that follow those in ``kv_cache``, which grows by them.
+    def decode(self, x: torch.Tensor, memory: torch.Tensor, mask: torch.Tensor, kv_cache: dict[str, Any] | None = None
+               ) -> torch.Tensor:
+        """What `forward` gives, in fewer operators, for frames that follow those in ``kv_cache``; it grows by them.
 
-        Shapes: ``x`` and ``memory`` [B, T, features] of the new frames; ``mask`` [T, S + T] after S frames. Chapter: 5.
+        Shapes: ``x`` and ``memory`` [B, T, features] of the new frames; ``mask`` [T, S + T], after S frames, as
+        `attend` adds it. Chapter: 5.
         """
+        kept = {} if kv_cache is None else kv_cache
+
         def extended(name: str, new: torch.Tensor) -> torch.Tensor:
-            kv_cache[name] = torch.cat([kv_cache[name], new], 1) if name in kv_cache else new
-            return kv_cache[name]
+            kept[name] = torch.cat([kept[name], new], 1) if name in kept else new
+            return kept[name]
 
         memory = extended("memory", memory)  # [B, S + T, features]
         for k, layer in enumerate(self.layers):
             query = layer.norm1(x)
-            keys = extended(f"layer {k}", query)
-            x = x + layer.self_attn(query, keys, keys, attn_mask=mask, need_weights=False)[0]
-            x = x + layer.multihead_attn(layer.norm2(x), memory, memory, attn_mask=mask, need_weights=False)[0]
-            x = x + layer.linear2(layer.activation(layer.linear1(layer.norm3(x))))
+            x = x + layer.dropout1(attend(layer.self_attn, query, extended(f"layer {k}", query), mask))
+            x = x + layer.dropout2(attend(layer.multihead_attn, layer.norm2(x), memory, mask))
+            hidden = layer.dropout(layer.activation(layer.linear1(layer.norm3(x))))  # [B, T, 4 * features]
+            x = x + layer.dropout3(layer.linear2(hidden))
         return self.norm(x)
 
 

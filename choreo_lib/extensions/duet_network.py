@@ -89,8 +89,9 @@ class DuetNetwork(System):
         self.horizon_scale = nn.Buffer(torch.ones(c.ahead))  # metres: how far off extrapolation usually is
         self.residual_components = nn.Buffer(torch.zeros(c.residual_components, c.ahead * width))
         self.positions = nn.Buffer(positional_encoding(frames, c.features), persistent=False)  # [T, features]
-        later = torch.ones(frames, frames, dtype=torch.bool).triu(1)
-        self.causal_mask = nn.Buffer(later, persistent=False)  # [T, T], True where a frame may not attend
+        self.ahead_flag = nn.Buffer(torch.arange(frames)[:, None] >= c.past, persistent=False)  # [T, 1]
+        # [T, T], added to what attention makes of two frames: a later one counts nothing
+        self.causal_mask = nn.Buffer(torch.full((frames, frames), -torch.inf).triu(1), persistent=False)
 
     @torch.no_grad()
     @in_full_precision
@@ -109,8 +110,8 @@ class DuetNetwork(System):
         def views() -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
             for batch in batches:
                 for who in "ab":
-                    partner = batch[:, self.past :, dancer_index(other_dancer(who))]
-                    yield *self.local_view(batch[:, : self.past], partner, who)[:2], self.target(batch, who)
+                    own, partner, frames = self._window_view(batch, who)
+                    yield own, partner, self.target(batch, own, frames, who)
 
         for own, partner, future in views():
             held = torch.cat([own, own[:, -1:].expand(-1, self.ahead, -1)], 1)  # [B, P + F, W]
@@ -132,83 +133,93 @@ class DuetNetwork(System):
         self.horizon_scale.copy_((sums["off"][1] / sums["off"][0]).sqrt().clamp_min(0.003))
 
     def local_view(self, past: torch.Tensor, partner: torch.Tensor, who: str
-                   ) -> tuple[torch.Tensor, torch.Tensor, tuple[ReferenceFrame, ReferenceFrame]]:
-        """What the network looks at: both dancers in the canonical frames of ``who`` and of the partner.
+                   ) -> tuple[torch.Tensor, torch.Tensor, ReferenceFrame]:
+        """What the network looks at: `own_view`, and `partner_view` of the past and of the frames ahead.
 
-        The frames stand at each pelvis and along each heading at the last known frame. Shapes: ``past`` [B, P, 2, J, 3]
-        and ``partner`` [B, F, J, 3], world; gives own [B, P, W], partner [B, P + F, 2 * W], W = J * 3. Chapter: 5.
+        Shapes: ``past`` [B, P, 2, J, 3] and ``partner`` [B, F, J, 3], world; gives own [B, P, W], partner
+        [B, P + F, 2 * W], W = J * 3, and the frames of reference [B, 2]. Chapter: 5.
         """
         past, partner = past.to(self.positions.device), partner.to(self.positions.device)
-        frames = self._frame(past, who), self._frame(past, other_dancer(who))
-        own, other = past[:, :, dancer_index(who)], past[:, :, dancer_index(other_dancer(who))]  # [B, P, J, 3]
-        return frames[0].to_local(own).flatten(2), self.partner_view(torch.cat([other, partner], 1), frames), frames
+        own, frames = self.own_view(past, who)
+        other = past[:, :, dancer_index(other_dancer(who))]  # [B, P, J, 3]
+        return own, self.partner_view(torch.cat([other, partner], 1), frames), frames
 
-    def _frame(self, past: torch.Tensor, who: str) -> ReferenceFrame:
+    def own_view(self, past: torch.Tensor, who: str) -> tuple[torch.Tensor, ReferenceFrame]:
+        """The past of ``who`` in its canonical frame; and that frame and the partner's.
+
+        They stand at each pelvis and along each heading at the last known frame. Shapes: [B, P, 2, J, 3] -> [B, P, W],
+        frames [B, 2]. Chapter: 5.
+        """
+        own, last = past[:, :, dancer_index(who)], past[:, -1]  # [B, P, J, 3], [B, 2, J, 3]
         if self.config.canonical_frame:
-            return reference_frame(past, -1, self.skeleton, of=who)
-        return ReferenceFrame(torch.zeros_like(past[:, 0, 0, 0]), torch.zeros_like(past[:, 0, 0, 0, 0]))
+            pair = last if who == "a" else last.flip(1)  # the own dancer first
+            each = reference_frame(pair.flatten(0, 1)[:, None, None], 0, self.skeleton, of="a")  # [B * 2]
+            frames = ReferenceFrame(*(x.unflatten(0, (-1, 2)) for x in each))
+        else:
+            frames = ReferenceFrame(torch.zeros_like(last[:, :, 0]), torch.zeros_like(last[:, :, 0, 0]))
+        return own_frame(frames).to_local(own).flatten(2), frames
 
-    def partner_view(self, partner: torch.Tensor, frames: tuple[ReferenceFrame, ReferenceFrame]) -> torch.Tensor:
+    def partner_view(self, partner: torch.Tensor, frames: ReferenceFrame) -> torch.Tensor:
         """A partner twice: from the own dancer's frame, where it is, and from its own, what it does there.
 
         Shapes: [B, T, J, 3] -> [B, T, 2 * W]. Chapter: 5.
         """
-        return torch.cat([frame.to_local(partner).flatten(2) for frame in frames], 2)
+        return frames.to_local(partner[:, None]).flatten(3).transpose(1, 2).flatten(2)
 
-    def target(self, batch: torch.Tensor, who: str) -> torch.Tensor:
-        """The true displacements of ``who`` from the last known pose, in its canonical frame.
+    def target(self, batch: torch.Tensor, own: torch.Tensor, frames: ReferenceFrame, who: str) -> torch.Tensor:
+        """The true displacements of ``who`` from the last known pose; ``own`` and ``frames`` as `own_view` gives them.
 
         Shapes: [B, P + F, 2, J, 3] -> [B, F, W]. Units: metres. Chapter: 5.
         """
-        batch = batch.to(self.positions.device)
-        own = batch[:, self.past - 1 :, dancer_index(who)]  # [B, 1 + F, J, 3]
-        x = self._frame(batch[:, : self.past], who).to_local(own).flatten(2)  # [B, 1 + F, W]
-        return x[:, 1:] - x[:, :1]
+        future = batch[:, self.past :, dancer_index(who)].to(own)  # [B, F, J, 3]
+        return own_frame(frames).to_local(future).flatten(2) - own[:, -1:]
 
-    def displacement(self, batch: torch.Tensor, who: str, noise: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-        """`forward` for windows: predicted displacements of ``who`` [B, F, W], and the KL a latent unit.
+    def displacement(self, batch: torch.Tensor, who: str, noise: float = 0.0
+                     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """`forward` for windows: predicted displacements of ``who`` [B, F, W], the KL a latent unit, and the true ones.
 
-        Shapes: [B, P + F, 2, J, 3]. Chapter: 5.
+        Shapes: [B, P + F, 2, J, 3]. Units: metres, nats. Chapter: 5.
         """
-        partner = batch[:, self.past :, dancer_index(other_dancer(who))]
-        own, seen, _ = self.local_view(batch[:, : self.past], partner, who)
-        return self(own, seen, who, noise)
+        own, seen, frames = self._window_view(batch, who)
+        made, mean, log_variance = self(own, seen, who, noise)
+        kl = kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))  # [2 * latent]
+        return made, kl, self.target(batch, own, frames, who)
+
+    def _window_view(self, batch: torch.Tensor, who: str) -> tuple[torch.Tensor, torch.Tensor, ReferenceFrame]:
+        return self.local_view(batch[:, : self.past], batch[:, self.past :, dancer_index(other_dancer(who))], who)
 
     def forward(self, own: torch.Tensor, partner: torch.Tensor, who: str, noise: float = 0.0,
-                kv_cache: dict[str, Any] | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-        """Displacements of the own dancer from the last known pose, and the KL of the posteriors, nats a latent unit.
+                kv_cache: dict[str, Any] | None = None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Displacements of the own dancer from the last known pose; the posteriors' means and log-variances.
 
         ``noise``: the share of the posteriors' standard deviation with which latent vectors are drawn. ``kv_cache``, an
         empty dict at first: what was encoded stays in it; the next call gets the new frames only, and answers for them.
-        Shapes: own [B, P, W], partner [B, P + f, 2 * W], as `local_view` gives them; gives [B, f, W], [2 * latent].
-        Units: metres. Chapter: 5.
+        Shapes: own [B, P, W], partner [B, P + f, 2 * W], as `local_view` gives them; gives [B, f, W], and twice
+        [B, P + f, 2 * latent], of the partner and of the difference. Units: metres. Chapter: 5.
         """
         begin = kv_cache.get("frames", 0) if kv_cache is not None else 0
         end = begin + partner.shape[1]
         mask, positions = self.causal_mask[begin:end, :end], self.positions[begin:end]
-        future = own[:, -1:].expand(-1, max(end - self.past, 0), -1)  # the last pose, for each frame ahead
-        held = torch.cat([own, future], 1)[:, begin:end]  # [B, T, W]
+        held = torch.cat([own, own[:, -1:].expand(-1, max(end - self.past, 0), -1)], 1)  # the last pose for each ahead
         before = kv_cache["partner"] if kv_cache else partner[:, :1]
-        latents, kl = [], []
-        for name, x in ((other_dancer(who), self._with_velocity(torch.cat([before, partner], 1), "partner")),
-                        ("difference", self.standardise["difference"](self._difference(held, partner)))):
+        posteriors = []
+        for name, x in ((other_dancer(who), self._with_velocity(partner, before, "partner")),
+                        ("difference", self.standardise["difference"](self._difference(held[:, begin:end], partner)))):
             cache = None if kv_cache is None else kv_cache.setdefault(name, {})
-            mean, log_variance = self.vaes[name].encode(x, positions, mask, cache)  # [B, T, latent] each
-            kl.append(kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1)))
-            latents.append(torch.lerp(mean, reparameterise(mean, log_variance), noise) if noise else mean)
-        memory = self.memory_proj(torch.cat(latents, 2)) + positions  # [B, T, features]
-        flag = self.future_flag * (torch.arange(begin, end, device=own.device) >= self.past)[:, None]
-        tgt = self.input_proj(self._own_features(own, future)[:, begin:end]) + positions + self.role[who] + flag
-        if kv_cache is None:
-            out = self.decoder(tgt, memory, tgt_mask=mask, memory_mask=mask,
-                               tgt_is_causal=False)  # or torch compares masks, for which a GPU has to be waited for
-        else:
-            out = self.decoder.decode_next(tgt, memory, mask, kv_cache)
+            posteriors.append(self.vaes[name].encode(x, positions, mask, cache))
+        mean, log_variance = (torch.cat(each, 2) for each in zip(*posteriors))  # [B, T, 2 * latent] each
+        latents = torch.lerp(mean, reparameterise(mean, log_variance), noise) if noise else mean
+        memory = self.memory_proj(latents) + positions  # [B, T, features]
+        place = positions + self.role[who] + self.future_flag * self.ahead_flag[begin:end]  # [T, features]
+        tgt = self.input_proj(self._own_features(held)[:, begin:end]) + place
+        out = self.decoder.decode(tgt, memory, mask, kv_cache)
+        if kv_cache is not None:
             kv_cache |= {"frames": end, "partner": partner[:, -1:]}
         out = out[:, max(self.past - begin, 0) :]  # [B, f, features]
         at = slice(end - self.past - out.shape[1], end - self.past)
         step = self.output_proj(out) * self.horizon_scale[at, None]  # [B, f, W]
-        return step if self.extrapolation is None else self.extrapolation(own, out, at) + step, torch.cat(kl)
+        step = step if self.extrapolation is None else self.extrapolation(own, out, at) + step
+        return step, mean, log_variance
 
     def usual_body(self, who: str = "a") -> Skeleton | None:
         """The skeleton with the mean bones of the training set's dancers; None before `fit_statistics`. Chapter: 5."""
@@ -219,13 +230,18 @@ class DuetNetwork(System):
     def _difference(self, own: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
         return (own - partner[..., : own.shape[2]]).abs()  # [B, T, W]
 
-    def _own_features(self, own: torch.Tensor, future: torch.Tensor) -> torch.Tensor:
+    def _own_features(self, held: torch.Tensor) -> torch.Tensor:
         """The own dancer's poses, velocities and accelerations, [B, P + F, 3 * W]; ahead the last pose, at rest."""
-        moving = self._with_velocity(torch.cat([own[:, :1], own, future], 1), "own")
-        change = pad(own.diff(n=2, dim=1) / self.acceleration_std, (0, 0, 2, future.shape[1]))  # [B, P + F, W]
-        return torch.cat([moving, change], 2)
+        own = held[:, : self.past]
+        change = pad(own.diff(n=2, dim=1) / self.acceleration_std, (0, 0, 2, held.shape[1] - self.past))
+        return torch.cat([self._with_velocity(held, held[:, :1], "own"), change], 2)
 
-    def _with_velocity(self, x: torch.Tensor, name: str) -> torch.Tensor:
-        """Poses [B, 1 + T, W] and velocities, [B, T, 2 * W]; the first pose is only what came before."""
-        scale = self.velocity_std.repeat(x.shape[2] // len(self.velocity_std))
-        return torch.cat([self.standardise[name](x[:, 1:]), x.diff(dim=1) / scale], 2)
+    def _with_velocity(self, x: torch.Tensor, before: torch.Tensor, name: str) -> torch.Tensor:
+        """Poses [B, T, W] and their velocities, [B, T, 2 * W]; ``before`` [B, 1, W] is the pose before the first."""
+        velocity = x.diff(dim=1, prepend=before).unflatten(2, (-1, len(self.velocity_std))) / self.velocity_std
+        return torch.cat([self.standardise[name](x), velocity.flatten(2)], 2)
+
+
+def own_frame(frames: ReferenceFrame) -> ReferenceFrame:
+    """The first frame [B] of the two [B, 2] that `DuetNetwork.local_view` gives. Chapter: 5."""
+    return ReferenceFrame(*(x[:, 0] for x in frames))

@@ -19,7 +19,7 @@ from ..core.precision import in_full_precision, product
 from ..core.shapes import tensor
 from ..systems.layers import eval_mode, reparameterise
 from ..systems.losses import kl_per_unit
-from .duet_network import Config, DuetNetwork
+from .duet_network import Config, DuetNetwork, own_frame
 from .solo_vae import components
 from .stream import CHUNK, Guidance, Stream
 
@@ -62,20 +62,24 @@ class DuetForecaster(DuetNetwork):
             return self._reconstruction_loss(window, who, c.kl.at(step))
         if training and float(torch.rand(())) < c.scheduled_sampling and batch.shape[1] >= window.shape[1] + CHUNK:
             window = self.scheduled_sample(batch, who)
-        rows = [self._prediction_losses(window, each, noise=float(training)) for each in (who if training else "ab")]
-        losses = {name: torch.stack([row[name] for row in rows]).mean() for name in rows[0]}
-        total = (c.mse * losses["mse"] + c.distance * losses["distance"] + c.velocity * losses["velocity"]
-                 + c.kl.at(step) * losses["kl_nats"])
+        if training:
+            losses = self._prediction_losses(window, who, noise=1.0)
+        else:
+            a, b = (self._prediction_losses(window, each, noise=0.0) for each in "ab")
+            losses = {name: (a[name] + b[name]) / 2 for name in a}
+        weights = {"mse": c.mse, "distance": c.distance, "velocity": c.velocity, "kl_nats": c.kl.at(step)}
+        total = sum(weight * losses[name] for name, weight in weights.items() if weight)
         return {"loss": total, **losses}
 
     def _prediction_losses(self, window: torch.Tensor, who: str, noise: float) -> dict[str, torch.Tensor]:
-        made, kl = self.displacement(window, who, noise)
-        error = made - self.target(window, who)  # [B, F, W]
-        scaled = error / self.horizon_scale[:, None]
+        made, kl, true = self.displacement(window, who, noise)
+        error = made - true  # [B, F, W]
+        off = error.unflatten(2, (-1, 3)).norm(dim=-1)  # [B, F, J], metres
+        scaled = off / self.horizon_scale[:, None]
         changes = error.diff(dim=1, prepend=torch.zeros_like(error[:, :1]))  # [B, F, W]
-        return {"mse": scaled.square().mean(), "distance": scaled.unflatten(2, (-1, 3)).norm(dim=-1).mean(),
-                "velocity": changes.norm(dim=2).mean(), "kl_nats": kl.sum(),
-                "error_m": error.detach().unflatten(2, (-1, 3)).norm(dim=-1).mean()}
+        return {"mse": scaled.square().mean() / 3,  # a coordinate
+                "distance": scaled.mean(), "velocity": changes.norm(dim=2).mean(), "kl_nats": kl.sum(),
+                "error_m": off.detach().mean()}
 
     def scheduled_sample(self, batch: torch.Tensor, who: str) -> torch.Tensor:
         """A later window of longer ones, in whose past ``who`` is the model's own rollout: scheduled sampling.
@@ -104,7 +108,7 @@ class DuetForecaster(DuetNetwork):
                                        other_dancer(who))
         held = torch.cat([own, own[:, -1:].expand(-1, self.ahead, -1)], 1)  # [B, P + F, W]
         errors, kls = [], []
-        for name, x in ((who, self._with_velocity(torch.cat([seen[:, :1], seen], 1), "partner")),
+        for name, x in ((who, self._with_velocity(seen, seen[:, :1], "partner")),
                         ("difference", self.standardise["difference"](self._difference(held, seen)))):
             mean, log_variance = self.vaes[name].encode(x, self.positions, self.causal_mask)
             output = self.vaes[name].decode(reparameterise(mean, log_variance))
@@ -121,9 +125,8 @@ class DuetForecaster(DuetNetwork):
         Shapes: windows [B, T, 2, J, 3], T at least past + ahead. Chapter: 5.
         """
         with eval_mode(self):
-            residuals = torch.cat([(self.target(batch, who) - self.displacement(batch, who)[0]).flatten(1)  # [N, F * W]
-                                   for batch in (each[:, : self.past + self.ahead] for each in batches)
-                                   for who in "ab"])
+            answers = (self.displacement(batch[:, : self.past + self.ahead], who) for batch in batches for who in "ab")
+            residuals = torch.cat([(true - made).flatten(1) for made, _, true in answers])  # [N, F * W]
         std, axes = components(residuals, len(self.residual_components))
         self.residual_components.copy_(std[:, None] * axes)
 
@@ -161,9 +164,9 @@ class DuetForecaster(DuetNetwork):
         if max(horizons) > self.ahead:
             raise ValueError(f"horizons must be at most {self.ahead}, the frames this model looks ahead; got "
                              f"{shown(horizons)}")
-        own, partner, (frame, _) = self.local_view(past[:, -self.past :], partner[:, : max(horizons)], who)
+        own, partner, frames = self.local_view(past[:, -self.past :], partner[:, : max(horizons)], who)
         with eval_mode(self):
-            return own[:, -1:] + self(own, partner, who)[0], frame
+            return own[:, -1:] + self(own, partner, who)[0], own_frame(frames)
 
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                guidance: Guidance | None = None) -> Stream:

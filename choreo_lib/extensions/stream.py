@@ -20,7 +20,7 @@ from ..core.arguments import seed as any_seed
 from ..core.precision import product
 from ..core.shapes import array
 from ..systems.layers import eval_mode
-from .duet_network import DuetNetwork
+from .duet_network import DuetNetwork, own_frame
 from .foot_skate import Feet
 
 CHUNK = 10  # frames after which a rollout's window moves on
@@ -77,7 +77,7 @@ class Stream:
     """
 
     own: torch.Tensor  # [B, P, W], in its canonical frame
-    partner: torch.Tensor  # [B, P, 2 * W]
+    partner: torch.Tensor  # [B, .., J, 3], the frames of the window that the network has still to look at
     kv_cache: dict[str, Any]
 
     def __init__(self, model: DuetNetwork, past: Any, who: str = "b", every: int = CHUNK, temperature: float = 0.0,
@@ -101,7 +101,8 @@ class Stream:
                 if name not in model.skeleton.names:
                     raise ValueError(f"guidance asks for a contact of {name!r}; this model's joints are "
                                      f"{', '.join(model.skeleton.names)}")
-        self.model, self.past, self.who, self.every, self.guidance = model, past[:, -model.past :], who, every, guidance
+        past = past[:, -model.past :]
+        self.model, self.past, self.who, self.every, self.guidance = model, past, who, every, guidance
         self.temperature, self.generator = temperature, torch.Generator().manual_seed(seed)
         parents, children = map(list, zip(*model.skeleton.bones))
         own = self.past[:, :, dancer_index(who)]  # [B, P, J, 3]
@@ -139,9 +140,10 @@ class Stream:
         if not 1 <= frames.shape[1] <= self.every - self.made:
             raise ValueError(f"{frames.shape[1]} frames, and the window moves on after {self.every - self.made}")
         frames = self._hold_lost(frames)
-        step = self._step(model.partner_view(frames, self.frames))[:, -frames.shape[1] :]  # [B, f, W]
-        step = step + self.noise[:, self.made : self.made + frames.shape[1]]
-        pose = self.frames[0].to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))  # [B, f, J, 3]
+        step = self._step(frames)[:, -frames.shape[1] :]  # [B, f, W]
+        if self.temperature:
+            step = step + self.noise[:, self.made : self.made + frames.shape[1]]
+        pose = own_frame(self.frames).to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))  # [B, f, J, 3]
         pose = project_bone_lengths(model.skeleton, pose, self.bone_lengths, iterations=3)
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
@@ -151,13 +153,18 @@ class Stream:
         fixed = model.config.fix_foot_skate if fix_foot_skate is None else fix_foot_skate
         return self.feet(pose, self.bone_lengths) if fixed else pose
 
-    def _step(self, partner: torch.Tensor) -> torch.Tensor:
-        """The network's displacements for new frames of the partner [B, f, 2 * W], at least for those, [B, .., W]."""
+    def _step(self, frames: torch.Tensor) -> torch.Tensor:
+        """The network's displacements for new frames [B, f, J, 3], at least for those, [B, .., W].
+
+        The past is encoded together with the first of them: a rollout of ``every`` frames is one pass of the network.
+        """
+        self.partner, kept = torch.cat([self.partner, frames], 1), self.model.config.kv_cache
+        seen = self.model.partner_view(self.partner, self.frames)  # [B, .., 2 * W]
         with eval_mode(self.model):
-            if self.model.config.kv_cache:
-                return self.model(self.own, partner, self.who, kv_cache=self.kv_cache)[0]
-            self.partner = torch.cat([self.partner, partner], 1)  # the whole window is encoded again
-            return self.model(self.own, self.partner, self.who)[0]
+            step = self.model(self.own, seen, self.who, kv_cache=self.kv_cache if kept else None)[0]
+        if kept:  # or the whole window is encoded again with the next frame
+            self.partner = self.partner[:, :0]
+        return step
 
     def _hold_lost(self, frames: torch.Tensor) -> torch.Tensor:
         """The other dancer's frames [B, f, J, 3]; those that are no pose give way to the last one that was."""
@@ -191,20 +198,20 @@ class Stream:
 
     @torch.no_grad()
     def _move_on(self) -> None:
-        """The window's past becomes the latest frames; it is encoded once."""
+        """The window's past becomes the latest frames."""
         model = self.model
-        self.past, self.made = self.past[:, -model.past :].clone(), 0
-        # as if it had always been there: otherwise guidance would look like velocities of the model's own
-        self.past[:, :, dancer_index(self.who)] += self.offset[:, None]
-        self.offset = torch.zeros_like(self.offset)
-        self.own, self.partner, self.frames = model.local_view(self.past, self.past[:, :0, 0], self.who)
-        self.kv_cache = {}
-        if model.config.kv_cache:
-            with eval_mode(model):
-                model(self.own, self.partner, self.who, kv_cache=self.kv_cache)
-        drawn = torch.randn(len(self.own), len(model.residual_components), generator=self.generator).to(self.past)
-        noise = product(drawn, model.residual_components)  # [B, F * W]
-        self.noise = self.temperature * noise.unflatten(1, (model.ahead, -1))  # [B, F, W]
+        self.past, self.made, self.kv_cache = self.past[:, -model.past :], 0, {}
+        if self.guidance is not None:
+            # as if it had always been there: otherwise guidance would look like velocities of the model's own
+            self.past = self.past.clone()
+            self.past[:, :, dancer_index(self.who)] += self.offset[:, None]
+            self.offset = torch.zeros_like(self.offset)
+        self.own, self.frames = model.own_view(self.past, self.who)
+        self.partner = self.past[:, :, dancer_index(other_dancer(self.who))]
+        if self.temperature:
+            drawn = torch.randn(len(self.own), len(model.residual_components), generator=self.generator).to(self.past)
+            noise = product(drawn, model.residual_components)  # [B, F * W]
+            self.noise = self.temperature * noise.unflatten(1, (model.ahead, -1))  # [B, F, W]
 
 
 def _numbers(name: str, value: Any) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """Feet stand and step, and wishes are heard."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -164,6 +166,18 @@ def test_a_frame_that_is_no_pose_is_held_counted_and_danced_past(model, duet, ki
         assert made.shape == (29, 3) and bool(made.isfinite().all())
         assert stream.held_in_a_row == (lost + (t == PAST + 8))
     assert stream.held_frames == 4 and stream.frame_number == 40 and other.held_frames == 0
+
+
+def test_memory_that_is_written_into_again_is_not_looked_at_again(model, duet):
+    """A caller may have one tensor for the past and one for all frames."""
+    model = copy.deepcopy(model)
+    torch.nn.init.normal_(model.output_proj.weight, std=0.03)  # so that an answer says what was looked at
+    past, frame = torch.tensor(duet.positions[:PAST]), torch.empty(29, 3)
+    stream, other = model.stream(past), fresh(model, duet)
+    past.zero_()
+    for t in range(PAST, PAST + 14):
+        frame.copy_(torch.tensor(duet.a.positions[t]) if t != PAST + 3 else torch.tensor(torch.nan))
+        torch.testing.assert_close(stream(frame), other(frame.numpy().copy()))
 
 
 def test_after_a_second_without_a_pose_it_says_so_and_goes_on_with_the_next(model, duet):

@@ -101,7 +101,7 @@ class Stream:
                 if name not in model.skeleton.names:
                     raise ValueError(f"guidance asks for a contact of {name!r}; this model's joints are "
                                      f"{', '.join(model.skeleton.names)}")
-        past = past[:, -model.past :]
+        past = past[:, -model.past :].clone()  # whose it is may write into it
         self.model, self.past, self.who, self.every, self.guidance = model, past, who, every, guidance
         self.temperature, self.generator = temperature, torch.Generator().manual_seed(seed)
         parents, children = map(list, zip(*model.skeleton.bones))
@@ -170,7 +170,7 @@ class Stream:
         """The other dancer's frames [B, f, J, 3]; those that are no pose give way to the last one that was."""
         good = (frames - self.last_pose[:, None]).abs().amax((2, 3)) <= MAX_STEP  # [B, f]; NaN is not
         if bool(good.all()):
-            self.last_pose, self.held_in_a_row = frames[:, -1], 0
+            self.last_pose, self.held_in_a_row = frames[:, -1].clone(), 0  # the next may come in the same memory
             self.frame_number += frames.shape[1]
             return frames
         held = []

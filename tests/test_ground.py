@@ -202,6 +202,18 @@ def test_kept_bones_take_lengths_and_let_gradients_through():
     torch.testing.assert_close(still, drawn.detach()[:, :1])  # one frame is its own mean
 
 
+def test_a_joint_that_is_held_stays_and_the_others_make_room():
+    skeleton = cl.Skeleton(("hip", "knee", "foot"), (-1, 0, 1))
+    drawn, lengths = torch.tensor([[[0.0, 0, 0], [0.5, 0, 0], [1.0, 0, 0]]]), torch.tensor([[0.45, 0.45]])
+    for held in range(3):
+        inverse_mass = torch.ones(3)
+        inverse_mass[held] = 1e-4
+        kept = project_bone_lengths(skeleton, drawn, lengths, inverse_mass=inverse_mass)
+        moved = (kept - drawn)[0].norm(dim=-1)
+        torch.testing.assert_close(_lengths(skeleton, kept), lengths, atol=1e-4, rtol=0)
+        assert moved[held] < 1e-3 and moved.max() > 0.04
+
+
 def test_a_limb_drawn_through_itself_does_not_whirl():
     """A forearm that shrinks to nothing and comes out at the other side: kept, it jumps; in doubt, it passes."""
     skeleton = cl.Skeleton(("shoulder", "elbow", "hand"), (-1, 0, 1))

@@ -121,7 +121,7 @@ def rotation_about(axis: str, angle: Numbers) -> Numbers:
     cosine, sine, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
     entries = {"x": (one, zero, zero, zero, cosine, -sine, zero, sine, cosine),
                "y": (cosine, zero, sine, zero, one, zero, -sine, zero, cosine),
-               "z": (cosine, -sine, zero, sine, cosine, zero, zero, zero, one)}  # roma's way takes eight times as long
+               "z": (cosine, -sine, zero, sine, cosine, zero, zero, zero, one)}  # roma's way takes nine times as long
     return torch.stack(entries[axis], -1).unflatten(-1, (3, 3))
 
 

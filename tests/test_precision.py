@@ -218,8 +218,8 @@ def test_every_branch_of_relational_inference(decoder, wishes):
         assert all(np.isfinite(value) for value in told.values()) and should <= does
 
 
-FORMS = {"as described": {"max_lag": 0.0, "correlation": False, "next_window": False, "types": 4},
-         "without memory": {"max_lag": 0.0, "correlation": False, "next_window": False, "types": 4, "memory": False},
+DESCRIBED = {"max_lag": 0.0, "correlation": False, "next_window": False, "types": 4, "memory": True}
+FORMS = {"as described": DESCRIBED, "without memory": DESCRIBED | {"memory": False},
          "lags": {"correlation": False, "next_window": False}, "correlation": {"next_window": False}, "ours": {},
          "zero lag": {"zero_lag": True}, "undirected": {"directed": False}, "one-hot": {"hard": True}}  # fmt: skip
 

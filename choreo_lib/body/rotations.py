@@ -119,7 +119,11 @@ def _entries(dtype: torch.dtype, device: torch.device) -> torch.Tensor:
 @arrays_too
 def rotation_about(axis: str, angle: Numbers) -> Numbers:
     """Rotation matrices [..., 3, 3] about the axis "x", "y" or "z" by ``angle`` [...] radians. Chapter: 1."""
-    return roma.euler_to_rotmat(axis, [angle])
+    cosine, sine, zero, one = angle.cos(), angle.sin(), torch.zeros_like(angle), torch.ones_like(angle)
+    entries = {"x": (one, zero, zero, zero, cosine, -sine, zero, sine, cosine),
+               "y": (cosine, zero, sine, zero, one, zero, -sine, zero, cosine),
+               "z": (cosine, -sine, zero, sine, cosine, zero, zero, zero, one)}  # roma's way takes nine times as long
+    return torch.stack(entries[axis], -1).unflatten(-1, (3, 3))
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -57,7 +57,7 @@ class CouplingEncoder(nn.Module):
         if lags and s.window_ar:
             self.window_gate = nn.Parameter(torch.zeros(joints))
         if s.correlation:
-            self.evidence = CouplingEvidence(joints, lags, sum(prior[1:]), s.edge_bias, s.parent_signal)
+            self.evidence = CouplingEvidence(joints, lags, sum(prior[1:]), s.edge_bias)
             nn.init.zeros_(self.network.classifier.weight)  # begin with the evidence alone
             nn.init.zeros_(self.network.classifier.bias)
 
@@ -120,7 +120,7 @@ class CouplingEncoder(nn.Module):
 
 
 def whiten(moves: Signals) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Autoregressive coefficients and innovations of all three signals (prewhitening).
+    """Autoregressive coefficients and innovations of both signals (prewhitening).
 
     Shapes: of each signal [..., T, 3] coefficients [..., ORDER] and innovations [..., T - ORDER, 3]. Chapter: 9.
     """

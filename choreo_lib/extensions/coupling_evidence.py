@@ -21,19 +21,16 @@ class CouplingEvidence(nn.Module):
     """How likely each pair of joints is coupled, before an encoder has learned anything.
 
     ``probability``: the prior of any edge. ``edge_bias``: a learned bias of each pair of joints, beyond the base rates.
-    ``parent_signal``: innovations of displacements relative to the parent joint count too.
     Shapes: [B, 2, J, J, L] for lags; direction, sender, receiver. Chapter: 9.
     """
 
-    def __init__(self, joints: int, lags: range, probability: float, edge_bias: bool, parent_signal: bool):
+    def __init__(self, joints: int, lags: range, probability: float, edge_bias: bool):
         super().__init__()
-        self.lags, self.probability, self.parent_signal = lags, probability, parent_signal
+        self.lags, self.probability = lags, probability
         self.log_weight = nn.Parameter(torch.tensor([3.0, 3.0]))  # independent numbers in a window: for edges, for lags
         self.log_sender_rate, self.log_receiver_rate = (nn.Parameter(torch.zeros(joints)) for _ in range(2))
         if edge_bias:
             self.edge_bias = nn.Parameter(torch.zeros(2, joints, joints))
-        if parent_signal:
-            self.parent_gate = nn.Parameter(torch.zeros(()))
 
     @property
     def log_rates(self) -> tuple[torch.Tensor, torch.Tensor]:
@@ -43,15 +40,11 @@ class CouplingEvidence(nn.Module):
     def correlations(self, innovations: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
         """Correlation of each sender and receiver at each lag, and what an independent number gains by it, in nats.
 
-        ``innovations``: of root-relative, local and (with ``parent_signal``) parent-relative displacements,
-        [B, 2, J, T, 3] each. Shapes: -> two of [B, 2, J, J, L]. Chapter: 9.
+        ``innovations``: of root-relative and local displacements, [B, 2, J, T, 3] each. Shapes: -> two of
+        [B, 2, J, J, L]. Chapter: 9.
         """
         with torch.no_grad():
-            received = innovations[1:] if self.parent_signal else innovations[1:2]
-            found = [lagged_correlation(innovations[0], each.flip(1), self.lags) for each in received]
-        correlation = found[0]
-        if self.parent_signal:
-            correlation = torch.lerp(found[0], found[1], torch.sigmoid(self.parent_gate))
+            correlation = lagged_correlation(innovations[0], innovations[1].flip(1), self.lags)
         # the mutual information of two Gaussians: -1/2 log(1 - r^2), of which this is a gain that stays finite
         return correlation, -0.5 * torch.log1p(-correlation.clamp(0, 0.999) ** 2)
 

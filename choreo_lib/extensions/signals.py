@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from torch.nn.functional import pad
 
 from ..body.rotations import swing
 from ..body.skeleton import Skeleton
@@ -27,12 +28,11 @@ class Signals(NamedTuple):
     """Displacements from frame to frame, each [..., D, J, T - 1, 3], metres. Chapter: 9.
 
     ``root_relative``: to the dancer's root, what a joint sends. ``local``: what it adds to being carried by its parent
-    (`local_displacements`), what it receives. ``parent_relative``: to its parent, carried or not.
+    (`local_displacements`), what it receives.
     """
 
     root_relative: torch.Tensor
     local: torch.Tensor
-    parent_relative: torch.Tensor
 
     def until(self, frames: int) -> Signals:
         """Those of the first so many frames. Chapter: 9."""
@@ -42,9 +42,8 @@ class Signals(NamedTuple):
 def signals(skeleton: Skeleton, positions: torch.Tensor) -> Signals:
     """Displacements of the joints of dancers at positions [..., T, D, J, 3]. Chapter: 9."""
     x = positions.transpose(-4, -3)  # [..., D, T, J, 3]
-    parents = [max(parent, 0) for parent in skeleton.parents]
-    to_root, to_parent = ((x - x[..., joints, :]).diff(dim=-3).transpose(-3, -2) for joints in ([0], parents))
-    return Signals(to_root, local_displacements(skeleton, x).transpose(-3, -2), to_parent)
+    to_root = (x - x[..., :1, :]).diff(dim=-3)
+    return Signals(to_root.transpose(-3, -2), local_displacements(skeleton, x).transpose(-3, -2))
 
 
 @in_full_precision
@@ -93,14 +92,21 @@ def lagged_correlation(sent: torch.Tensor, received: torch.Tensor, lags: range) 
     The three coordinates are correlated together, so it is positive where the receiver goes the way that the sender
     went. What is smaller than `NOISE_FLOOR` counts as if it were as large. Chapter: 9.
     """
-    found = []
-    for lag in lags:
-        pair = []
-        for part in (sent[..., : sent.shape[-2] - lag, :], received[..., lag:, :]):
-            part = (part - part.mean(-2, keepdim=True)).flatten(-2)
-            pair.append(part / part.norm(dim=-1, keepdim=True).clamp_min(NOISE_FLOOR * (part.shape[-1] / 3) ** 0.5))
-        found.append(pair[0] @ pair[1].mT)
-    return torch.stack(found, -1)
+    sent, received = (each - each.mean(-2, keepdim=True) for each in (sent, received))  # for the digits of what follows
+    late = torch.tensor(lags, device=sent.device)
+    many = sent.shape[-2] - late  # [L]: frames of the sender that have one of the receiver so much later
+    shifted = pad(received, (0, 0, 0, lags[-1])).unfold(-2, sent.shape[-2], 1)[..., late, :, :]  # [..., J, L, 3, T]
+    products = sent.mT.flatten(-2) @ shifted.flatten(-2).flatten(-3, -2).mT  # [..., J, J L]
+
+    def moments(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Sums of so many frames [..., J, L, 3], and by what their products are divided [..., J, L]."""
+        total, squares = (each.cumsum(-2)[..., many - 1, :] for each in (x, x * x))
+        return total, ((squares.sum(-1) - (total * total).sum(-1) / many).maximum(NOISE_FLOOR**2 * many)).sqrt()
+
+    (sum_sent, size_sent), (sum_received, size_received) = moments(sent), moments(received.flip(-2))
+    means = torch.einsum("...ilc,...jlc->...ijl", sum_sent, sum_received) / many
+    sizes = size_sent[..., :, None, :] * size_received[..., None, :, :]
+    return (products.unflatten(-1, (-1, len(lags))) - means) / sizes
 
 
 def local_displacements(skeleton: Skeleton, positions: torch.Tensor) -> torch.Tensor:

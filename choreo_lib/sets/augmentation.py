@@ -74,12 +74,11 @@ def time_warp(batch: torch.Tensor, factor: torch.Tensor, length: int) -> torch.T
     Errors: ValueError where a window is too short to be danced so fast. Chapter: 3.
     """
     last = batch.shape[1] - 1
-    times = factor[:, None] * torch.arange(length, device=factor.device)  # [B, length], in old frames
-    if float(times.max()) > last + 1e-3:
-        raise ValueError(
-            f"{length} frames at {float(factor.max()):.3g} times the tempo need windows of "
-            f"{math.ceil(float(times.max()) - 1e-3) + 1} frames; these have {last + 1}"
-        )
+    fastest = float(factor.max())  # before it goes to a GPU, which would have to be waited for
+    if fastest * (length - 1) > last + 1e-3:
+        raise ValueError(f"{length} frames at {fastest:.3g} times the tempo need windows of "
+                         f"{math.ceil(fastest * (length - 1) - 1e-3) + 1} frames; these have {last + 1}")
+    times = factor.to(batch.device)[:, None] * torch.arange(length, device=batch.device)  # [B, length], in old frames
     before = times.floor().long().clamp(0, max(last - 1, 0))
     share = (times - before).to(batch.dtype).reshape(*times.shape, *[1] * (batch.ndim - 2))
     rows = torch.arange(len(batch), device=batch.device)[:, None]
@@ -114,11 +113,12 @@ class Augment:
     def __call__(self, batch: torch.Tensor, skeleton: Skeleton, generator: torch.Generator) -> torch.Tensor:
         """A batch [B, required_length, D, J, 3] augmented, [B, length, D, J, 3]. Chapter: 3."""
         # drawn whether used or not, so that switching one augmentation off leaves the others as they were
-        mirror, exchange, tempo, angle = torch.rand(4, len(batch), generator=generator).to(batch)
+        drawn = torch.rand(4, len(batch), generator=generator)
+        mirror, exchange, _, angle = drawn.to(batch)
         if self.noise and batch.shape[-1] != 3:
             raise ValueError("noise in metres is for positions; with rotations, use Augment(noise=0)")
         if self.tempo:
-            batch = time_warp(batch, 1 + self.tempo * (2 * tempo - 1), self.length)
+            batch = time_warp(batch, 1 + self.tempo * (2 * drawn[2] - 1).to(batch.dtype), self.length)
             if batch.shape[-1] == 7:  # between two quaternions whose signs agree lies a shorter one
                 batch = torch.cat([batch[..., :3], normalize(batch[..., 3:], dim=-1)], -1)
         if self.mirror:

@@ -100,7 +100,8 @@ class _Run:
             self.state = checkpoints.load(self.last, self.stored, self.optimiser, self.scaler, self.identity, self.rank)
         self.losses: nn.Module = _Losses(model)
         if self.world > 1:
-            self.losses = nn.parallel.DistributedDataParallel(self.losses)
+            # a step may reach some of the weights only: one dancer's, or those of a reconstruction
+            self.losses = nn.parallel.DistributedDataParallel(self.losses, find_unused_parameters=True)
         self.history = History(self.state["rows"])
         self.train, self.valid = train.to(device), valid
         self.progress = progress and not self.rank

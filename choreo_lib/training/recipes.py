@@ -150,7 +150,7 @@ PARTICLE_TRAINING = TrainConfig(epochs=8, batch_size=64, lr=5e-3, warmup=100)
 # nobody planted it. Of what it gives 80 % or more, 72 % are planted then, in validation clips; after five, 95 % are.
 COUPLING_TRAINING = TrainConfig(epochs=5, batch_size=32, lr=8e-3, warmup=50)
 EDGE_DROPOUT = {"dropout": 0.5}  # with a tenth, an earlier form of the encoder overfitted its 2,000 clips
-AS_DESCRIBED = {"max_lag": 0.0, "correlation": False, "next_window": False, "types": 4,
+AS_DESCRIBED = {"memory": True, "max_lag": 0.0, "correlation": False, "next_window": False, "types": 4,
                 "prior": (0.35, 0.25, 0.15, 0.25), "hidden": 64}  # fmt: skip
 
 
@@ -225,7 +225,8 @@ RECIPES = {
     "strings-longer": _couplings("couplings different in every clip, trained twice as long", EDGE_DROPOUT, epochs=10),
     "strings-fixed": _couplings("couplings the same in every clip", EDGE_DROPOUT, fixed=True),
     "strings-described": _couplings("as its author describes it", AS_DESCRIBED, lr=3e-3, epochs=8),
-    "strings-lags": _couplings("as described, with lags", EDGE_DROPOUT | {"correlation": False, "next_window": False}),
+    "strings-lags": _couplings("as described, with lags",
+                               EDGE_DROPOUT | {"memory": True, "correlation": False, "next_window": False}),
     "strings-correlated": _couplings("begun from correlation, one window only", EDGE_DROPOUT | {"next_window": False}),
 }  # fmt: skip
 """Every artifact by name."""

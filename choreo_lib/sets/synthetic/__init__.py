@@ -199,5 +199,5 @@ def _turn_limb(part: Performance, joint: int, old: np.ndarray, new: np.ndarray) 
     for j, parent in enumerate(part.skeleton.parents):
         if parent in moved:
             moved.add(j)
-    for j in moved:
-        part.world[:, j] = rotation_between(old, new) @ part.world[:, j]
+    turned = sorted(moved)
+    part.world[:, turned] = rotation_between(old, new)[:, None] @ part.world[:, turned]

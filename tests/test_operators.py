@@ -46,6 +46,7 @@ def operators(step) -> int:
     ("duet-synthetic", 1500, AFTER_A_ROLLOUT),
     ("duet-synthetic", 360, RECONSTRUCTION),
     ("translate-salsa", 1100, {}),
+    ("strings-synthetic", 620, {}),
 ])  # fmt: skip
 def test_a_training_step_takes_few_operators(name, limit, changes, monkeypatch):
     """Both ways, in the recipe's full mode, on few windows; of salsa, or of synthetic dancers where it is not."""

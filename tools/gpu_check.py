@@ -36,6 +36,7 @@ import torch
 from safetensors.torch import load_file
 from torch.utils._python_dispatch import TorchDispatchMode
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from choreo_lib import extensions, training
@@ -290,8 +291,7 @@ def killed_and_resumed(device) -> str:
 
 def profile(name: str, device, asked) -> str:
     """How many kernels a step starts, and for which share of the time the GPU is busy."""
-    from torch.profiler import ProfilerActivity
-    from torch.profiler import profile as profiler
+    from side_by_side import gpu_work
 
     model, config = prepared(name)
     size = asked.batch or config.batch_size
@@ -303,13 +303,8 @@ def profile(name: str, device, asked) -> str:
     for k in range(4):
         take(batch, k)
     wall = (time.perf_counter() - began) / 4
-    with profiler(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], acc_events=True) as seen:
-        for k in range(2):
-            take(batch, k)
-    kernels = [event for event in seen.events() if event.device_type == torch.autograd.DeviceType.CUDA
-               and not getattr(event, "is_user_annotation", False)]
-    busy = sum(event.self_device_time_total for event in kernels) / 2 / 1e6
-    return f"{len(kernels) // 2:6d} kernels a step, {1000 * wall:7.1f} ms, GPU busy {1000 * busy:6.1f} ms " \
+    kernels, busy = gpu_work(lambda: take(batch, 0))
+    return f"{kernels:6d} kernels a step, {1000 * wall:7.1f} ms, GPU busy {1000 * busy:6.1f} ms " \
            f"({100 * busy / wall:.0f} %)"
 
 

@@ -5,10 +5,13 @@ Taught in chapter 3.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from ...body.joint_names import COMMON
 from ...body.motion import Duet, Motion
+from ...body.skeleton import Skeleton
 from ...core.arguments import a, count, seed, takes
 from ...core.shapes import array
 
@@ -172,7 +175,13 @@ def _gaussian_distance(x: np.ndarray, y: np.ndarray) -> float:
 def _common(motion: Motion, least: int) -> np.ndarray:
     if len(motion) < least:
         raise ValueError(f"{len(motion)} frames are too few for these features; they need {least}")
-    return motion.positions[:, motion.skeleton.indices()].astype(np.float64)  # [T, 17, 3]
+    return motion.positions[:, _indices(motion.skeleton)].astype(np.float64)  # [T, 17, 3]
+
+
+@lru_cache(maxsize=64)
+def _indices(skeleton: Skeleton) -> list[int]:
+    """Looked for by name once: thousands of windows have one skeleton."""
+    return skeleton.indices()
 
 
 def _horizontal(vectors: np.ndarray) -> np.ndarray:

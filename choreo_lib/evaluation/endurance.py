@@ -16,7 +16,6 @@ from ..body.reference import reference_frame
 from ..core.arguments import a, each, number, takes
 from ..core.shapes import array
 from ..extensions import DuetForecaster
-from ..sets import synthetic
 from . import metrics
 
 EVERY = 6  # frames from one pose to the next whose features are compared; neighbours are nearly the same
@@ -112,13 +111,6 @@ def evaluate_endurance(model: DuetForecaster, takes: Sequence[Duet], seconds: fl
         } | {"lowest_height_ratio": float(min(each["height_ratio"][k] for each in found)),
              "highest_height_ratio": float(max(each["height_ratio"][k] for each in found))}
     return rows
-
-
-def long_takes(kinds: Sequence[tuple[str, float]], minutes: float = 10.0, seed: int = 500, before: int = 16,
-               fps: float = 30.0) -> list[Duet]:
-    """Synthetic duets of so many minutes, and ``before`` frames to begin from: one a kind and strength. Chapter: 5."""
-    frames = round(60 * minutes * fps) + before
-    return [synthetic.duet(kind, frames, strength=strength, seed=seed, fps=fps) for kind, strength in kinds]
 
 
 def _poses(motion: Motion) -> np.ndarray:

@@ -20,6 +20,7 @@ from ..core.precision import in_full_precision
 from ..systems.layers import System, positional_encoding, reparameterise
 from ..systems.losses import Schedule, kl_per_unit
 from .duet_layers import CachedDecoder, LinearExtrapolation, SkipSequenceVAE, Standardise, mean_poses
+from .pose_prior import PosePrior
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ class Config:
     # residual to linear extrapolation; off (to the last pose): 33 ms 1.8 -> 10.0, 100 ms 12.5 -> 28.6, 1 s -> 103.3
     extrapolation: bool = True
     scheduled_sampling: float = 0.0  # probability of a step whose past is a rollout; 0 in quick mode: not measured
+    # share by which a stream's past is drawn towards training poses; off: the head, in minute 3, at 82 % of its height
+    pose_prior: float = 0.3
     fix_foot_skate: bool = True  # in streams and rollouts; off: 0.57 -> 3.56 times the danced foot skating
     kv_cache: bool = True  # incremental decoding in streams; off: the window is encoded again for each frame
     residual_components: int = 64  # principal components of the prediction's residuals, of which samples are made
@@ -87,6 +90,7 @@ class DuetNetwork(System):
         self.velocity_std, self.acceleration_std = (nn.Buffer(torch.ones(width)) for _ in range(2))
         self.mean_poses = nn.Buffer(torch.zeros(2, len(skeleton), 3))  # a's, b's, each seen from the other
         self.horizon_scale = nn.Buffer(torch.ones(c.ahead))  # metres: how far off extrapolation usually is
+        self.pose_prior = PosePrior(skeleton, c.pose_prior) if c.pose_prior else None
         self.residual_components = nn.Buffer(torch.zeros(c.residual_components, c.ahead * width))
         self.positions = nn.Buffer(positional_encoding(frames, c.features), persistent=False)  # [T, features]
         later = torch.ones(frames, frames, dtype=torch.bool).triu(1)
@@ -130,6 +134,8 @@ class DuetNetwork(System):
             off = future if self.extrapolation is None else future - self.extrapolation(own)  # [B, F, W]
             add("off", torch.stack([torch.ones_like(off), off**2]).sum((1, 3)))
         self.horizon_scale.copy_((sums["off"][1] / sums["off"][0]).sqrt().clamp_min(0.003))
+        if self.pose_prior is not None:
+            self.pose_prior.fit(batches)
 
     def local_view(self, past: torch.Tensor, partner: torch.Tensor, who: str
                    ) -> tuple[torch.Tensor, torch.Tensor, tuple[ReferenceFrame, ReferenceFrame]]:

@@ -32,6 +32,7 @@ ABLATIONS: dict[str, dict[str, object]] = {
     "distance_loss": {"distance": 0.0, "mse": 0.5},
     "velocity_loss": {"velocity": 0.05},
     "reconstruction_steps": {"no_input_prob": 0.0},
+    "pose_prior": {"pose_prior": 0.0},
     "fix_foot_skate": {"fix_foot_skate": False},
 }
 """Each addition, and the settings that switch it off; `Config` says what each is worth. The cache changes no number;
@@ -89,7 +90,7 @@ class DuetForecaster(DuetNetwork):
         stream = self.stream(batch[:, : self.past], who, CHUNK)
         for k in range(self.past, self.past + rolled, CHUNK):
             stream.rollout(batch[:, k : k + CHUNK, dancer_index(other_dancer(who))], fix_foot_skate=False)
-        made = stream.past[:, -self.past :]
+        made = stream.next_past()
         true = batch[:, rolled + self.past - 2 : rolled + self.past + self.ahead].to(made)
         place, step = made[:, -1:] - true[:, 1:2], made[:, -2:].diff(dim=1) - true[:, :2].diff(dim=1)
         offset = place.expand(-1, self.ahead, -1, -1, -1)  # [B, F, 2, J, 3]

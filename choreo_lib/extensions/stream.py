@@ -65,8 +65,8 @@ class Stream:
 
     ``past`` [P, 2, J, 3] or, for several at once, [B, P, 2, J, 3] is what both danced before. What was encoded stays in
     a cache, so a frame costs one step of each layer; every ``every`` frames the window moves on, and its past is
-    encoded once. Bones keep the length they had in the past. `Feet` correct what is shown, not what the model goes on
-    from, which has to be as it was in training. Units: metres, world coordinates.
+    encoded once, drawn towards how dancers stand (`PosePrior`). Bones keep their length. `Feet` correct what is shown,
+    not what the model goes on from, which has to be as it was in training. Units: metres, world coordinates.
     A frame that holds NaN, or a joint 100 m from where it was, or None, is no pose: the last good one is held in its
     place. ``held_frames`` counts such frames, ``held_in_a_row`` those since the last good one; ``frame_number`` is that
     of the next frame, from 0.
@@ -110,7 +110,8 @@ class Stream:
         self.last_pose = self.past[:, -1, dancer_index(other_dancer(who))]  # [B, J, 3], the last good one
         self.frame_number = self.held_frames = self.held_in_a_row = 0
         self.offset = torch.zeros_like(own[:, -1])  # [B, J, 3]: by guidance, since the window moved on
-        self._move_on()
+        self.fading = own.new_zeros(len(own), every, joints, 3)  # of what is shown, what the pose prior took away
+        self._encode()
 
     def __call__(self, frame: Any) -> torch.Tensor:
         """The partner's joints where the other dancer's are ``frame``; None: it was lost.
@@ -145,9 +146,12 @@ class Stream:
         pose = project_bone_lengths(model.skeleton, pose, self.bone_lengths, iterations=3)
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
-        self.made += frames.shape[1]
         if self.guidance is not None:
             pose = self._guided(pose, frames, self.guidance)
+        if model.pose_prior is not None:
+            pose = pose + self.fading[:, self.made : self.made + frames.shape[1]]
+            pose = project_bone_lengths(model.skeleton, pose, self.bone_lengths, iterations=1)
+        self.made += frames.shape[1]
         fixed = model.config.fix_foot_skate if fix_foot_skate is None else fix_foot_skate
         return self.feet(pose, self.bone_lengths) if fixed else pose
 
@@ -189,14 +193,41 @@ class Stream:
             self.offset = done[-1][:, 0] - poses[:, k]
         return torch.cat(done, 1)
 
+    def next_past(self) -> torch.Tensor:
+        """What the window's past would be if it moved on now: the latest frames, drawn towards the pose prior.
+
+        Shapes: [B, P, 2, J, 3]. Chapter: 5.
+        """
+        past, who = self.past[:, -self.model.past :].clone(), dancer_index(self.who)
+        # as if it had always been there: otherwise guidance would look like velocities of the model's own
+        past[:, :, who] += self.offset[:, None]
+        if self.model.pose_prior is not None:
+            past[:, :, who] = self.model.pose_prior(past[:, :, who], self.bone_lengths)
+        return past
+
     @torch.no_grad()
     def _move_on(self) -> None:
-        """The window's past becomes the latest frames; it is encoded once."""
-        model = self.model
-        self.past, self.made = self.past[:, -model.past :].clone(), 0
-        # as if it had always been there: otherwise guidance would look like velocities of the model's own
-        self.past[:, :, dancer_index(self.who)] += self.offset[:, None]
+        """The window's past becomes the latest frames; what is shown follows without a jump (inertialisation)."""
+        who = dancer_index(self.who)
+        shown = self.past[:, -2:, who] + self.offset[:, None]
+        self.past = self.next_past()
+        self.fading = self._faded(shown - self.past[:, -2:, who])
         self.offset = torch.zeros_like(self.offset)
+        self._encode()
+
+    def _faded(self, gap: torch.Tensor) -> torch.Tensor:
+        """A gap in the last two frames [B, 2, J, 3] led to nothing within a window's frames, [B, every, J, 3].
+
+        The cubic that begins with its value and velocity, and ends with neither. Bollo, "Inertialization", GDC 2018.
+        """
+        t = torch.arange(1, self.every + 1).to(gap)[:, None, None] / self.every
+        value, velocity = (2 * t + 1) * (1 - t) ** 2, self.every * t * (1 - t) ** 2
+        return value * gap[:, 1:] + velocity * gap.diff(dim=1)
+
+    @torch.no_grad()
+    def _encode(self) -> None:
+        """The window's past is encoded once."""
+        model, self.made = self.model, 0
         self.own, self.partner, self.frames = model.local_view(self.past, self.past[:, :0, 0], self.who)
         self.kv_cache = {}
         if model.config.kv_cache:

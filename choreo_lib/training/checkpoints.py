@@ -41,13 +41,14 @@ def write_weights(path: Path, model: nn.Module, half: bool = False) -> None:
     _write(Path(path), tensors, {} if config is None else {"config": json.dumps(config)})
 
 
-def read_weights(path: Path, model: nn.Module) -> None:
-    """Weights into a model.
+def read_weights(path: Path, model: nn.Module, partly: bool = False) -> None:
+    """Weights into a model; ``partly``: what the file has not stays as it is.
 
     Errors: TrainingError for a file that is none, whose weights are another model's or of other joints, not finite, or
     whole numbers where the model has real ones. Chapter: 4.
     """
     tensors, meta = _read(Path(path))
+    tensors = model.state_dict() | tensors if partly else tensors
     _compare(path, tensors, model)
     mine = fingerprints.configuration(model)
     if "config" in meta and mine is not None:

@@ -1,6 +1,6 @@
 """The library from the shell: ``python -m choreo_lib train NAME`` makes one of the book's trained artifacts.
 
-``ablate NAME`` says what its options are worth. Taught in chapter 4.
+``ablate NAME`` says what its options are worth, ``evaluate NAME`` how good it is. Taught in chapter 4.
 """
 
 from __future__ import annotations
@@ -19,8 +19,13 @@ def main(words: list[str] | None = None) -> int:
     train = verbs.add_parser("train", help="train an artifact and write its weights and card",
                              description="More than one GPU: torchrun --nproc-per-node 2 -m choreo_lib train NAME")
     ablate = verbs.add_parser("ablate", help="train an artifact without each of its model's options, for a table")
-    for verb in (train, ablate):
+    evaluate = verbs.add_parser("evaluate", help="a model's metrics, and every baseline's, as a table")
+    for verb in (train, ablate, evaluate):
         verb.add_argument("name", help="such as solo-synthetic; `list` says which there are")
+    evaluate.add_argument("--split", default="test", help="validation, test (the default), or an integer seed")
+    evaluate.add_argument("--long", action="store_true", help="of a duet model: dancing along for ten minutes")
+    evaluate.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
+    for verb in (train, ablate):
         verb.add_argument("--mode", choices=("quick", "full"), default="quick", help="quick: minutes on a CPU")
         verb.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
         verb.add_argument("--device", help="cpu, cuda (default: a GPU if there is one)")
@@ -37,6 +42,7 @@ def main(words: list[str] | None = None) -> int:
     asked = parser.parse_args(words)
     if getattr(asked, "data", None):
         os.environ["CHOREO_DATA"] = asked.data
+    from .core.tables import format_table
     from .io import MotionFormatError
     from .sets.registry import DatasetError
     from .training import ablations, artifacts, recipes  # after CHOREO_DATA is set
@@ -52,6 +58,13 @@ def main(words: list[str] | None = None) -> int:
             dist.init_process_group()
         if asked.verb == "ablate":
             print(ablations.table(ablations.ablate(asked.name, asked.mode, asked.only, asked.out, None, asked.device)))
+            return 0
+        if asked.verb == "evaluate":
+            split = int(asked.split) if asked.split.isdecimal() else asked.split
+            rows = (artifacts.evaluate_long if asked.long else artifacts.evaluate)(asked.name, split)
+            metrics = dict.fromkeys(metric for row in rows.values() for metric in row)
+            print(format_table(["", *rows], [[metric, *(f"{row[metric]:.4g}" if metric in row else ""
+                                                        for row in rows.values())] for metric in metrics]))
             return 0
         print(artifacts.train(asked.name, asked.mode, asked.out, asked.resume, asked.device,
                               asked.precision, asked.weights, asked.keep_every))

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 import choreo_lib as cl
 from choreo_lib.__main__ import main
@@ -116,6 +117,46 @@ def test_names_that_are_none(made, capsys):
     assert main(["train", "solo-synthetic", "--out", str(made)]) == 1
     assert "holds a run already" in capsys.readouterr().err
     assert main(["list"]) == 0 and "solo-salsa" in capsys.readouterr().out
+
+
+def test_the_shell_evaluates(made, capsys):
+    assert main(["evaluate", "solo-synthetic", "--split", "validation"]) == 0
+    assert "mean phrase" in capsys.readouterr().out.splitlines()[0]
+    assert main(["evaluate", "solo-synthetic", "--long"]) == 1
+    assert "does not dance along with anybody; the models that do are duet-synthetic" in capsys.readouterr().err
+
+
+def test_weights_without_a_statistic_that_came_later_get_it_and_nothing_else(tmp_path, monkeypatch):
+    recipe = recipes.RECIPES["duet-synthetic"]
+    sizes = {"past": 8, "ahead": 10, "features": 8, "heads": 2, "latent": 4, "hidden": 4, "residual_components": 4}
+    small = replace(
+        recipe, windows=lambda split, augment=None, mode="quick": windows.cut(
+            cl.synthetic.duet("canon", 120, seed={"train": 1, "validation": 2, "test": 3}[split]), 18),
+        config={"quick": sizes}, training={"quick": TrainConfig(epochs=1, batch_size=64, warmup=1)},
+        evaluate=lambda model, train, asked: {"model": {"share": float(model.pose_prior.weight)}},
+        long_takes=lambda split, minutes: [cl.synthetic.duet("canon", round(1800 * minutes), seed=split)])  # fmt: skip
+    monkeypatch.setitem(recipes.RECIPES, "duet-synthetic", small)
+    card = artifacts.train("duet-synthetic", out=tmp_path / "made", device="cpu")
+    told, weights = json.loads(card.read_text()), load_file(card.with_suffix(".safetensors"))
+    older = {name: value for name, value in weights.items() if not name.startswith("pose_prior")}
+    (tmp_path / "old").mkdir()
+    save_file(older, tmp_path / "old" / "duet-synthetic.safetensors")
+    digest = hashlib.sha256((tmp_path / "old" / "duet-synthetic.safetensors").read_bytes()).hexdigest()
+    (tmp_path / "old" / card.name).write_text(json.dumps(told | {"weights_sha256": digest, "measures": {"test": {}}}))
+    with pytest.raises(artifacts.TrainingError, match="pose_prior"):
+        artifacts.load_model("duet-synthetic", tmp_path / "old")
+    again = artifacts.refit("duet-synthetic", tmp_path / "old", tmp_path / "new")
+    found = load_file(again.with_suffix(".safetensors"))
+    assert older.keys() < found.keys() == weights.keys()
+    assert all(torch.equal(found[name], value) for name, value in weights.items())
+    assert json.loads(again.read_text())["measures"] == {"test": {"model": {"share": pytest.approx(0.3)}}}
+    assert artifacts.load_model("duet-synthetic", tmp_path / "new").card["steps"] == told["steps"]
+    monkeypatch.setattr(artifacts, "WEIGHTS", tmp_path / "new")
+    rows = artifacts.evaluate_long("duet-synthetic", 7, minutes=0.1)
+    assert list(rows) == ["piece 1"] and 0.5 < rows["piece 1"]["height_ratio"] < 1.5
+    with pytest.raises(artifacts.TrainingError, match="not the file"):
+        (tmp_path / "old" / "duet-synthetic.safetensors").write_bytes(b"another")
+        artifacts.refit("duet-synthetic", tmp_path / "old", tmp_path / "new")
 
 
 def test_the_shell_knows_the_library():

@@ -5,10 +5,10 @@
 
 from .dance_nri import CouplingNRI
 from .duet_vae import DuetForecaster
+from .guidance import Guidance
 from .motion_translator import MotionTranslator
 from .nri import ForceNRI
 from .solo_vae import LinearVAE
-from .stream import Guidance
 from .style_transport import StyleTransport
 
 __all__ = ["CouplingNRI", "DuetForecaster", "ForceNRI", "Guidance", "LinearVAE", "MotionTranslator", "StyleTransport"]

@@ -6,7 +6,6 @@ Taught in chapter 5, "A partner".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,39 +17,11 @@ from ..body.reference import ReferenceFrame, reference_frame
 from ..body.skeleton import Skeleton
 from ..core.precision import in_full_precision
 from ..systems.layers import System, positional_encoding, reparameterise
-from ..systems.losses import Schedule, kl_per_unit
+from ..systems.losses import kl_per_unit
+from .duet_config import Config
 from .duet_layers import CachedDecoder, LinearExtrapolation, SkipSequenceVAE, Standardise, mean_poses
-
-
-@dataclass(frozen=True)
-class Config:
-    """Settings of `DuetForecaster`; sizes and weights of losses that the shelf has too are its own.
-
-    What an option is worth, quick mode: metrics of data/ablations/duet-salsa.json with all options, and without that
-    one; errors in mm (at 400 ms 84.6, at 1 s 117.4 with all). Not measured at full length. Chapter: 5.
-    """
-
-    fps: float = 30.0  # frames a second
-    past: int = 34  # frames that are known of both dancers
-    ahead: int = 30  # frames predicted at once, of which only the partner is known: the horizon chunk
-    features: int = 64  # width of attention and transformer
-    heads: int = 8
-    latent: int = 64  # numbers a frame
-    hidden: int = 64  # of the LSTMs
-    layers: int = 2  # of the transformer decoder
-    dropout: float = 0.1  # of its layers
-    no_input_prob: float = 0.1  # probability of a step that only reconstructs; without: 400 ms 82.1, 1 s 116.4
-    mse: float = 0.5  # weight of squared errors, in units of `horizon_scale`
-    distance: float = 0.0  # weight of distances, in the same units; squares in their place: 1 s 117.4 -> 123.6
-    velocity: float = 0.05  # weight of errors of the change between frames, metres; 4 -> 0.05: 1 s 117.4 -> 126.5
-    kl: Schedule = Schedule(5e-5)
-    canonical_frame: bool = True  # root-centred, heading-aligned; off (world coordinates): 1 s 117.4 -> 129.2
-    # residual to linear extrapolation; off (to the last pose): 33 ms 1.8 -> 10.0, 100 ms 12.5 -> 28.6, 1 s -> 103.3
-    extrapolation: bool = True
-    scheduled_sampling: float = 0.0  # probability of a step whose past is a rollout; 0 in quick mode: not measured
-    fix_foot_skate: bool = True  # in streams and rollouts; off: 0.57 -> 3.56 times the danced foot skating
-    kv_cache: bool = True  # incremental decoding in streams; off: the window is encoded again for each frame
-    residual_components: int = 64  # principal components of the prediction's residuals, of which samples are made
+from .pose_prior import PosePrior
+from .ridge_blend import RidgeBlend
 
 
 class DuetNetwork(System):
@@ -87,6 +58,8 @@ class DuetNetwork(System):
         self.velocity_std, self.acceleration_std = (nn.Buffer(torch.ones(width)) for _ in range(2))
         self.mean_poses = nn.Buffer(torch.zeros(2, len(skeleton), 3))  # a's, b's, each seen from the other
         self.horizon_scale = nn.Buffer(torch.ones(c.ahead))  # metres: how far off extrapolation usually is
+        self.pose_prior = PosePrior(skeleton, c.pose_prior) if c.pose_prior else None
+        self.ridge = RidgeBlend(min(c.ridge_frames, c.ahead), min(10, c.past), width) if c.ridge_frames else None
         self.residual_components = nn.Buffer(torch.zeros(c.residual_components, c.ahead * width))
         self.positions = nn.Buffer(positional_encoding(frames, c.features), persistent=False)  # [T, features]
         self.ahead_flag = nn.Buffer(torch.arange(frames)[:, None] >= c.past, persistent=False)  # [T, 1]
@@ -131,6 +104,8 @@ class DuetNetwork(System):
             off = future if self.extrapolation is None else future - self.extrapolation(own)  # [B, F, W]
             add("off", torch.stack([torch.ones_like(off), off**2]).sum((1, 3)))
         self.horizon_scale.copy_((sums["off"][1] / sums["off"][0]).sqrt().clamp_min(0.003))
+        if self.pose_prior is not None:
+            self.pose_prior.fit(batches)
 
     def local_view(self, past: torch.Tensor, partner: torch.Tensor, who: str
                    ) -> tuple[torch.Tensor, torch.Tensor, ReferenceFrame]:

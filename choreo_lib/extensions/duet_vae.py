@@ -5,7 +5,7 @@ After arXiv:2503.03954 as it stands in `choreo_lib.systems.duet_vae`. Taught in 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -19,24 +19,13 @@ from ..core.precision import in_full_precision, product
 from ..core.shapes import tensor
 from ..systems.layers import eval_mode, reparameterise
 from ..systems.losses import kl_per_unit
-from .duet_network import Config, DuetNetwork, own_frame
+from .duet_config import ABLATIONS, Config
+from .duet_network import DuetNetwork, own_frame
+from .guidance import Guidance
 from .solo_vae import components
-from .stream import CHUNK, Guidance, Stream
+from .stream import CHUNK, Stream
 
 __all__ = ["ABLATIONS", "Config", "DuetForecaster"]
-
-ABLATIONS: dict[str, dict[str, object]] = {
-    "canonical_frame": {"canonical_frame": False},
-    "extrapolation": {"extrapolation": False},
-    "scheduled_sampling": {"scheduled_sampling": 0.0},
-    "distance_loss": {"distance": 0.0, "mse": 0.5},
-    "velocity_loss": {"velocity": 0.05},
-    "reconstruction_steps": {"no_input_prob": 0.0},
-    "fix_foot_skate": {"fix_foot_skate": False},
-}
-"""Each addition, and the settings that switch it off; `Config` says what each is worth. The cache changes no number;
-guidance (None) and sampled residuals (temperature 0) are off unless asked for."""
-
 
 class DuetForecaster(DuetNetwork):
     """Where one dancer will be, given both dancers' past and the partner up to each frame.
@@ -93,7 +82,7 @@ class DuetForecaster(DuetNetwork):
         stream = self.stream(batch[:, : self.past], who, CHUNK)
         for k in range(self.past, self.past + rolled, CHUNK):
             stream.rollout(batch[:, k : k + CHUNK, dancer_index(other_dancer(who))], fix_foot_skate=False)
-        made = stream.past[:, -self.past :]
+        made = stream.next_past()
         true = batch[:, rolled + self.past - 2 : rolled + self.past + self.ahead].to(made)
         place, step = made[:, -1:] - true[:, 1:2], made[:, -2:].diff(dim=1) - true[:, :2].diff(dim=1)
         offset = place.expand(-1, self.ahead, -1, -1, -1)  # [B, F, 2, J, 3]
@@ -129,6 +118,21 @@ class DuetForecaster(DuetNetwork):
             residuals = torch.cat([(true - made).flatten(1) for made, _, true in answers])  # [N, F * W]
         std, axes = components(residuals, len(self.residual_components))
         self.residual_components.copy_(std[:, None] * axes)
+
+    @torch.no_grad()
+    def fit_ridge(self, weights: Mapping[int, torch.Tensor], batches: Iterable[torch.Tensor]) -> None:
+        """After training, blend the nearest frames with ridge regression: see `RidgeBlend`.
+
+        ``weights`` of a regression from the own past by horizon; ``batches`` of validation windows, by which the shares
+        are chosen, [B, T, 2, J, 3], T at least past + ahead. Chapter: 5.
+        """
+        if self.ridge is None:
+            return
+        self.ridge.fit(weights)
+        with eval_mode(self):
+            answers = [(self.own_view(batch[:, : self.past], who)[0], self.displacement(batch, who))
+                       for batch in (each[:, : self.past + self.ahead] for each in batches) for who in "ab"]
+        self.ridge.fit_shares((own, made, true) for own, (made, _, true) in answers)
 
     @takes(past=tensor("windows", "frames", 2, "joints", 3), partner=tensor("windows", "frames ahead", "joints", 3),
            horizons=each(count(), least=1), who=choice("a", "b"))
@@ -166,7 +170,8 @@ class DuetForecaster(DuetNetwork):
                              f"{shown(horizons)}")
         own, partner, frames = self.local_view(past[:, -self.past :], partner[:, : max(horizons)], who)
         with eval_mode(self):
-            return own[:, -1:] + self(own, partner, who)[0], own_frame(frames)
+            made = self(own, partner, who)[0]
+        return own[:, -1:] + (made if self.ridge is None else self.ridge(own, made)), own_frame(frames)
 
     def stream(self, past, who: str = "b", every: int = CHUNK, temperature: float = 0.0, seed: int = 0,
                guidance: Guidance | None = None) -> Stream:

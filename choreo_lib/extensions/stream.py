@@ -5,8 +5,6 @@ Taught in chapter 5, "A partner".
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,49 +12,18 @@ import torch
 
 from ..body.bones import project_bone_lengths
 from ..body.motion import dancer_index, other_dancer
-from ..body.skeleton import Skeleton
-from ..core.arguments import Wrong, a, choice, count, each, number, share, takes, text
+from ..core.arguments import Wrong, a, choice, count, number, takes
 from ..core.arguments import seed as any_seed
 from ..core.precision import product
 from ..core.shapes import array
 from ..systems.layers import eval_mode
 from .duet_network import DuetNetwork, own_frame
 from .foot_skate import Feet
+from .guidance import Guidance
 
 CHUNK = 10  # frames after which a rollout's window moves on
 MAX_STEP = 100.0  # metres: nobody is that far from where they were one frame before
 _ANY = array(finite=False, empty=True)
-
-
-@takes(distance=number(0, 1000), contact=each(each(text, size=2)), pull=share, reach=number(0))
-@dataclass(frozen=True)
-class Guidance:
-    """Soft constraints that a choreographer puts on a partner; the model goes on from what became of it.
-
-    ``distance`` between the pelvises along the floor, metres; None: as it comes. ``contact``: pairs (own joint, other
-    dancer's joint) that should touch, by name. ``pull``: the share of the error that is removed each frame; in 10
-    frames 0.05 removes two fifths. Joints could tear at the body, so they attract within ``reach`` metres only.
-    Chapter: 5.
-    """
-
-    distance: float | None = None
-    contact: Sequence[tuple[str, str]] = ()
-    pull: float = 0.05
-    reach: float = 0.5
-
-    def __call__(self, pose: torch.Tensor, other: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
-        """A pose nearer to the constraints, given the other dancer's. Shapes: [..., J, 3] each. Chapter: 5."""
-        if self.distance is not None:
-            pelvis = [skeleton.pelvis]
-            apart = (pose[..., pelvis, :] - other[..., pelvis, :]) * pose.new_tensor([1.0, 1.0, 0.0])  # [..., 1, 3]
-            distance = apart.norm(dim=-1, keepdim=True).clamp_min(1e-3)
-            pose = pose + self.pull * (self.distance - distance) * apart / distance
-        for own, theirs in self.contact:
-            gap = other[..., skeleton.index(theirs), :] - pose[..., skeleton.index(own), :]  # [..., 3]
-            near = gap.norm(dim=-1, keepdim=True) < self.reach
-            pose = pose.clone()
-            pose[..., skeleton.index(own), :] += torch.where(near, self.pull * gap, 0.0)
-        return pose
 
 
 @takes(who=choice("a", "b"), every=count(), temperature=number(0, 100), seed=any_seed, guidance=a(Guidance))
@@ -65,8 +32,8 @@ class Stream:
 
     ``past`` [P, 2, J, 3] or, for several at once, [B, P, 2, J, 3] is what both danced before. What was encoded stays in
     a cache, so a frame costs one step of each layer; every ``every`` frames the window moves on, and its past is
-    encoded once. Bones keep the length they had in the past. `Feet` correct what is shown, not what the model goes on
-    from, which has to be as it was in training. Units: metres, world coordinates.
+    encoded once, drawn towards how dancers stand (`PosePrior`). Bones keep their length. `Feet` correct what is shown,
+    not what the model goes on from, which has to be as it was in training. Units: metres, world coordinates.
     A frame that holds NaN, or a joint 100 m from where it was, or None, is no pose: the last good one is held in its
     place. ``held_frames`` counts such frames, ``held_in_a_row`` those since the last good one; ``frame_number`` is that
     of the next frame, from 0.
@@ -111,7 +78,8 @@ class Stream:
         self.last_pose = self.past[:, -1, dancer_index(other_dancer(who))]  # [B, J, 3], the last good one
         self.frame_number = self.held_frames = self.held_in_a_row = 0
         self.offset = torch.zeros_like(own[:, -1])  # [B, J, 3]: by guidance, since the window moved on
-        self._move_on()
+        self.fading = own.new_zeros(len(own), every, joints, 3)  # of what is shown, what the pose prior took away
+        self._begin()
 
     def __call__(self, frame: Any) -> torch.Tensor:
         """The partner's joints where the other dancer's are ``frame``; None: it was lost.
@@ -147,9 +115,12 @@ class Stream:
         pose = project_bone_lengths(model.skeleton, pose, self.bone_lengths, iterations=3)
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
-        self.made += frames.shape[1]
         if self.guidance is not None:
             pose = self._guided(pose, frames, self.guidance)
+        if model.pose_prior is not None:
+            pose = pose + self.fading[:, self.made : self.made + frames.shape[1]]
+            pose = project_bone_lengths(model.skeleton, pose, self.bone_lengths, iterations=1)
+        self.made += frames.shape[1]
         fixed = model.config.fix_foot_skate if fix_foot_skate is None else fix_foot_skate
         return self.feet(pose, self.bone_lengths) if fixed else pose
 
@@ -196,16 +167,42 @@ class Stream:
             self.offset = done[-1][:, 0] - poses[:, k]
         return torch.cat(done, 1)
 
+    def next_past(self) -> torch.Tensor:
+        """What the window's past would be if it moved on now: the latest frames, drawn towards the pose prior.
+
+        Shapes: [B, P, 2, J, 3]. Chapter: 5.
+        """
+        past, who = self.past[:, -self.model.past :].clone(), dancer_index(self.who)
+        # as if it had always been there: otherwise guidance would look like velocities of the model's own
+        past[:, :, who] += self.offset[:, None]
+        if self.model.pose_prior is not None:
+            past[:, :, who] = self.model.pose_prior(past[:, :, who], self.bone_lengths)
+        return past
+
     @torch.no_grad()
     def _move_on(self) -> None:
-        """The window's past becomes the latest frames."""
-        model = self.model
-        self.past, self.made, self.kv_cache = self.past[:, -model.past :], 0, {}
-        if self.guidance is not None:
-            # as if it had always been there: otherwise guidance would look like velocities of the model's own
-            self.past = self.past.clone()
-            self.past[:, :, dancer_index(self.who)] += self.offset[:, None]
-            self.offset = torch.zeros_like(self.offset)
+        """The window's past becomes the latest frames; what is shown follows without a jump (inertialisation)."""
+        who = dancer_index(self.who)
+        shown = self.past[:, -2:, who] + self.offset[:, None]
+        self.past = self.next_past()
+        if self.model.pose_prior is not None:
+            self.fading = self._faded(shown - self.past[:, -2:, who])
+        self.offset = torch.zeros_like(self.offset)
+        self._begin()
+
+    def _faded(self, gap: torch.Tensor) -> torch.Tensor:
+        """A gap in the last two frames [B, 2, J, 3] led to nothing within a window's frames, [B, every, J, 3].
+
+        The cubic that begins with its value and velocity, and ends with neither. Bollo, "Inertialization", GDC 2018.
+        """
+        t = torch.arange(1, self.every + 1).to(gap)[:, None, None] / self.every
+        value, velocity = (2 * t + 1) * (1 - t) ** 2, self.every * t * (1 - t) ** 2
+        return value * gap[:, 1:] + velocity * gap.diff(dim=1)
+
+    @torch.no_grad()
+    def _begin(self) -> None:
+        """A window begins: nothing is encoded yet, and noise is drawn for it."""
+        model, self.made, self.kv_cache = self.model, 0, {}
         self.own, self.frames = model.own_view(self.past, self.who)
         self.partner = self.past[:, :, dancer_index(other_dancer(self.who))]
         if self.temperature:

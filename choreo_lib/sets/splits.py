@@ -14,6 +14,7 @@ import numpy as np
 from ..body.motion import Duet, Motion
 from ..core.arguments import a, count, each, number, takes, text
 from . import synthetic
+from .joining import join
 from .particles import Particles, simulate
 from .registry import DatasetError, find, load_duet
 
@@ -91,6 +92,22 @@ def synthetic_duets(kinds: Sequence[tuple[str, float]], split: str | int, mode: 
     many = max(many // 4, 1) if mode == "quick" else many
     return [synthetic.duet(kind, 600, strength=strength, seed=first + k)
             for k in range(many) for kind, strength in kinds]
+
+
+def long_recorded_duets(name: str, split: str, minutes: float) -> list[Duet]:
+    """The takes of a split joined, one after another and again, into one of so many minutes.
+
+    Errors: as `recorded_duets` and `choreo_lib.sets.joining.join`. Chapter: 5.
+    """
+    takes = recorded_duets(name, split)
+    return [join(takes, round(60 * minutes * takes[0].fps))]
+
+
+def long_synthetic_duets(kinds: Sequence[tuple[str, float]], split: str | int, minutes: float,
+                         seeds: int = 8) -> list[Duet]:
+    """Duets of so many minutes, one of every kind and strength. Errors: as `first_seed`. Chapter: 5."""
+    seed, frames = first_seed(split, seeds), round(60 * minutes * 30)
+    return [synthetic.duet(kind, frames, strength=strength, seed=seed) for kind, strength in kinds]
 
 
 def driven_duets(split: str | int, mode: str = "full", length: int = 128, fixed: bool = False) -> list[Duet]:

@@ -51,7 +51,7 @@ def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | P
             continue
         key = sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]  # a run of its own
         history = fit(model, windows, config, runs / name / f"{mode}-{key}", valid, device, resume=True)
-        finish(model, clean)
+        finish(model, clean, valid)
         row = {
             "settings": json.loads(json.dumps(settings, default=str)),
             "metrics": recipe.evaluate(model, clean, valid)["model"],

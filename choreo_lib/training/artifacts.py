@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from ..body.motion import Duet, dancer_index
-from ..core.arguments import count, flag, path, seed, shown, takes, text
+from ..core.arguments import count, flag, number, path, seed, shown, takes, text
+from ..evaluation import baselines, evaluate_endurance
 from ..extensions.rotation_model import RotationModel
 from ..io import write_motion
 from ..sets.particles import Particles
@@ -70,6 +71,22 @@ def evaluate(name: str, split: str | int = "test") -> dict[str, dict[str, float]
     if mode not in MODES:
         raise TrainingError(f"the card of {name} does not say by which mode it was trained; train it again")
     return recipe.evaluate(model, recipe.windows("train", None, mode), recipe.windows(split, None, mode))
+
+
+@takes(name=text, split=text | seed, minutes=number(0.1, 60), temperature=number(0, 100))
+def evaluate_long(name: str, split: str | int = "test", minutes: float = 10.0, temperature: float = 0.0
+                  ) -> dict[str, dict[str, float]]:
+    """A duet model as a partner for minutes, in both roles: `choreo_lib.evaluation.evaluate_endurance`, a row a minute.
+
+    Ten minutes of five synthetic leaders take some minutes on one core. Errors: as `evaluate`; TrainingError for
+    a model that is no partner. Chapter: 5.
+    """
+    recipe, model = find_recipe(name), load_model(name)
+    if recipe.long_takes is None:
+        raise TrainingError(f"{name} does not dance along with anybody; the models that do are "
+                            f"{', '.join(each for each in RECIPES if RECIPES[each].long_takes)}")
+    takes = recipe.long_takes(split, minutes + model.past / model.fps / 60)
+    return evaluate_endurance(model, takes, min(60.0, 60 * minutes), temperature)
 
 
 @takes(name=text)
@@ -124,17 +141,11 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
     path = out / f"{name}.json"
     if processes()[0]:
         return path
-    finish(model, clean)
-    stored = path.with_suffix(".safetensors")
-    # in float16 a small one saves nothing, and a law loses digits
-    half = sum(each.numel() for each in model.state_dict().values()) > 100_000
-    checkpoints.write_weights(stored, model, half)
-    checkpoints.read_weights(stored, model)  # evaluated as it is stored
     splits = {split: recipe.windows(split, None, mode) for split in ("validation", "test")}
+    finish(model, clean, splits["validation"])
+    stored = _store(path, model)
     card = {
-        "name": name, "what": recipe.what, "mode": mode, "model": type(model).__name__, "config": model.config_dict(),
-        "weights_sha256": hashlib.sha256(stored.read_bytes()).hexdigest(),
-        "stored_as": "float16" if half else "float32",
+        "name": name, "what": recipe.what, "mode": mode, "model": type(model).__name__, **stored,
         "data": {split: part.summary() for split, part in {"train": clean, **splits}.items()},
         "terms": {each: vars(source(each)) for each in recipe.data},
         "training": {key: str(value) for key, value in vars(config).items()}, "seed": config.seed,
@@ -145,8 +156,7 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
         "made": datetime.now(UTC).date().isoformat(),
         "measures": {split: recipe.evaluate(model, clean, part) for split, part in splits.items()},
     }  # fmt: skip
-    with checkpoints.atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    _write_card(path, card)
     if len(history):
         with checkpoints.atomic_write(out / "history.png") as temporary:
             history.plot().savefig(temporary, format="png", dpi=150)
@@ -155,14 +165,65 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
     return path
 
 
-def finish(model: Any, clean: Windows | Particles) -> None:
-    """What is left to do with a trained model: fit its residuals, if any; on the CPU, in evaluation mode.
+def _store(path: Path, model: Any) -> dict[str, Any]:
+    """Write a model's weights beside where its card will be, and read them back: it is evaluated as it is stored."""
+    stored = path.with_suffix(".safetensors")
+    # in float16 a small one saves nothing, and a law loses digits
+    half = sum(each.numel() for each in model.state_dict().values()) > 100_000
+    checkpoints.write_weights(stored, model, half)
+    checkpoints.read_weights(stored, model)
+    return {"config": model.config_dict(), "weights_sha256": hashlib.sha256(stored.read_bytes()).hexdigest(),
+            "stored_as": "float16" if half else "float32"}  # fmt: skip
 
-    Chapter: 4.
+
+def _write_card(path: Path, card: dict[str, Any]) -> None:
+    with checkpoints.atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+@takes(name=text, folder=path, out=path)
+def refit(name: str, folder: str | Path | None = None, out: str | Path | None = None) -> Path:
+    """Bring weights of an older version up to date: what they lack is fitted to the training windows, nothing trained.
+
+    For statistics that a recipe's model has gained since, such as its prior of poses. ``folder`` holds weights and card
+    (None: those that come with the library). The model is evaluated anew; new ones are written to ``out`` (None:
+    ``runs/name``), and the card's path is given back.
+    Errors: as `load_model`; TrainingError for weights with something else than the recipe's model has. Chapter: 5.
+    """
+    recipe, folder = find_recipe(name), WEIGHTS if folder is None else Path(folder)
+    card = cards.read(folder / f"{name}.json")
+    weights, mode = folder / f"{name}.safetensors", card.get("mode", "")
+    find_config(recipe, mode)  # or it says which modes there are
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != card["weights_sha256"]:
+        raise TrainingError(f"{weights} is not the file that its card describes; fetch or train it again")
+    clean = recipe.windows("train", None, mode)
+    model = recipe.build(clean, mode).eval()
+    checkpoints.read_weights(weights, model, partly=True)
+    _blend(model, clean, recipe.windows("validation", None, mode))
+    made = (Path("runs", name) if out is None else Path(out)) / f"{name}.json"
+    made.parent.mkdir(parents=True, exist_ok=True)
+    _write_card(made, card | _store(made, model) | {"measures": {
+        split: recipe.evaluate(model, clean, recipe.windows(split, None, mode)) for split in card["measures"]}})
+    return made
+
+
+def finish(model: Any, clean: Windows | Particles, valid: Windows | Particles) -> None:
+    """What is left to do with a trained model, if any: fit its residuals, and blend it with ridge regression.
+
+    ``clean`` windows are those that it was trained on, ``valid`` those of validation. It ends on the CPU, in evaluation
+    mode. Chapter: 4.
     """
     if hasattr(model, "fit_residuals"):
         model.fit_residuals(clean.batches(1024))
     model.cpu().eval()
+    _blend(model, clean, valid)
+
+
+def _blend(model: Any, clean: Windows | Particles, valid: Windows | Particles) -> None:
+    if getattr(model, "ridge", None) is not None:
+        frames = range(1, len(model.ridge.shares) + 1)
+        ridge = baselines.Ridge("own", frames=model.ridge.past).fit(clean, frames)
+        model.fit_ridge(ridge.weights["a"], valid.batches(1024))
 
 
 def _write_examples(model: Any, take: Duet, out: Path) -> None:

@@ -32,22 +32,26 @@ atomic_write = functools.partial(files.atomic_write, error=TrainingError)
 def write_weights(path: Path, model: nn.Module, half: bool = False) -> None:
     """A model's weights as safetensors, with its configuration; ``half``: in float16, at half the size.
 
+    Of a part of a model that has ``stored_in_full``, tensors of these names stay as they are.
     Errors: TrainingError where the disk is full or the folder closed; what stood at ``path`` stays. Chapter: 4.
     """
     tensors = dict(model.state_dict())
     if half:
-        tensors = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+        whole = {f"{part}.{name}" for part, module in model.named_modules()
+                 for name in getattr(module, "stored_in_full", ())}
+        tensors = {name: t.half() if t.is_floating_point() and name not in whole else t for name, t in tensors.items()}
     config = fingerprints.configuration(model)
     _write(Path(path), tensors, {} if config is None else {"config": json.dumps(config)})
 
 
-def read_weights(path: Path, model: nn.Module) -> None:
-    """Weights into a model.
+def read_weights(path: Path, model: nn.Module, partly: bool = False) -> None:
+    """Weights into a model; ``partly``: what the file has not stays as it is.
 
     Errors: TrainingError for a file that is none, whose weights are another model's or of other joints, not finite, or
     whole numbers where the model has real ones. Chapter: 4.
     """
     tensors, meta = _read(Path(path))
+    tensors = model.state_dict() | tensors if partly else tensors
     _compare(path, tensors, model)
     mine = fingerprints.configuration(model)
     if "config" in meta and mine is not None:

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..body.motion import Duet
 from ..evaluation import (
     evaluate_couplings,
     evaluate_deepfake,
@@ -44,7 +45,8 @@ class Recipe:
     or, of generated data, an integer seed). ``model`` is a class, ``config[mode]`` its keyword arguments,
     ``training[mode]`` a `TrainConfig`. ``evaluate(model, train, asked)`` gives a table {row: {metric: value}}, with a
     row "model" and one a baseline. ``augmented_epochs``: how many epochs of augmented windows a model's statistics are
-    fitted to, beside the clean ones. Chapter: 4.
+    fitted to, beside the clean ones. ``long_takes(split, minutes)``, of models of duets: takes to dance along with for
+    minutes. Chapter: 4.
     """
 
     what: str
@@ -55,6 +57,7 @@ class Recipe:
     training: dict[str, TrainConfig]
     evaluate: Callable[..., dict[str, dict[str, float]]]
     augmented_epochs: int = 0
+    long_takes: Callable[[str | int, float], list[Duet]] | None = None
 
     def build(self, train: Windows | Particles, mode: str, longer: Windows | Particles | None = None,
               augment: Augment | None = None, **changes: Any) -> Any:
@@ -187,10 +190,12 @@ RECIPES = {
     "duet-synthetic": Recipe(
         "duet VAE, synthetic dancers, canons of three strengths among them", ("synthetic",),
         partial(cut_windows, partial(splits.synthetic_duets, DUET_KINDS, seeds=24), 46, (8, 16, 32)),
-        DuetForecaster, DUET, DUET_TRAINING, evaluate_duet),
+        DuetForecaster, DUET, DUET_TRAINING, evaluate_duet,
+        long_takes=partial(splits.long_synthetic_duets, DUET_KINDS, seeds=24)),
     "duet-salsa": Recipe(
         "duet VAE, salsa dancers", ("salsa",), partial(cut_windows, SALSA, 46, (8, 2, 4)),
-        DuetForecaster, DUET, DUET_TRAINING, partial(evaluate_duet, joints=SALSA_19)),
+        DuetForecaster, DUET, DUET_TRAINING, partial(evaluate_duet, joints=SALSA_19),
+        long_takes=partial(splits.long_recorded_duets, "salsa")),
     "translate-salsa": Recipe(
         "VAE-RNN on rotations, the one dancer of salsa into the other", ("salsa",),
         partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),

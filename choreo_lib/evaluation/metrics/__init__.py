@@ -1,7 +1,8 @@
 """Metrics: how far a prediction is from the ground truth, how a body moves, how two bodies belong together.
 
 Every function gives SI units (metres, m/s, m/s^3); tables turn them into millimetres. `errors` compares a prediction
-with the ground truth, `movement` measures one dancer, `pairs` two, `frechet` many windows at once, and `edges` a graph.
+with the ground truth, `movement` measures one dancer, `pairs` two, `intersection` whether they go through
+one another, `frechet` many windows at once, and `edges` a graph.
 Taught in chapter 3.
 """
 
@@ -14,12 +15,13 @@ from .frechet import (
     kinetic_features,
     split_half_distance,
 )
+from .intersection import intersection_depth
 from .movement import beats, bone_variation, foot_skate, jerk, mean_speed, speed, velocity
 from .pairs import CrossCorrelation, beat_echo, contact, coupling, cross_correlation, nearest, pelvis_distance
 
 __all__ = [
     "CrossCorrelation", "EdgeScore", "pelvis_distance", "auc", "average_precision", "beat_echo", "beats", "best_of",
     "block_bootstrap", "bone_variation", "contact", "coupling", "cross_correlation", "cross_distance_features",
-    "diversity", "edge_accuracy", "foot_skate", "frechet_distance", "geometric_features", "jerk", "mpjpe",
-    "kinetic_features", "nearest", "mean_speed", "split_half_distance", "speed", "velocity",
+    "diversity", "edge_accuracy", "foot_skate", "frechet_distance", "geometric_features", "intersection_depth", "jerk",
+    "kinetic_features", "mpjpe", "nearest", "mean_speed", "split_half_distance", "speed", "velocity",
 ]  # fmt: skip

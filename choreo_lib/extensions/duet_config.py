@@ -1,0 +1,56 @@
+"""Settings of `choreo_lib.extensions.DuetForecaster`, and what each is worth. Taught in chapter 5, "A partner"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..systems.losses import Schedule
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of `DuetForecaster`; sizes and weights of losses that the shelf has too are its own.
+
+    What an option is worth, quick mode: metrics of data/ablations/duet-salsa.json with all options, and without that
+    one; errors in mm (at 400 ms 84.6, at 1 s 117.4 with all). Not measured at full length. Chapter: 5.
+    """
+
+    fps: float = 30.0  # frames a second
+    past: int = 34  # frames that are known of both dancers
+    ahead: int = 30  # frames predicted at once, of which only the partner is known: the horizon chunk
+    features: int = 64  # width of attention and transformer
+    heads: int = 8
+    latent: int = 64  # numbers a frame
+    hidden: int = 64  # of the LSTMs
+    layers: int = 2  # of the transformer decoder
+    dropout: float = 0.1  # of its layers
+    no_input_prob: float = 0.1  # probability of a step that only reconstructs; without: 400 ms 82.1, 1 s 116.4
+    mse: float = 0.5  # weight of squared errors, in units of `horizon_scale`
+    distance: float = 0.0  # weight of distances, in the same units; squares in their place: 1 s 117.4 -> 123.6
+    velocity: float = 0.05  # weight of errors of the change between frames, metres; 4 -> 0.05: 1 s 117.4 -> 126.5
+    kl: Schedule = Schedule(5e-5)
+    canonical_frame: bool = True  # root-centred, heading-aligned; off (world coordinates): 1 s 117.4 -> 129.2
+    # residual to linear extrapolation; off (to the last pose): 33 ms 1.8 -> 10.0, 100 ms 12.5 -> 28.6, 1 s -> 103.3
+    extrapolation: bool = True
+    scheduled_sampling: float = 0.0  # probability of a step whose past is a rollout; 0 in quick mode: not measured
+    # share by which a stream's past is drawn towards training poses; off: the head, in minute 3, at 82 % of its height
+    pose_prior: float = 0.3
+    fix_foot_skate: bool = True  # in streams and rollouts; off: 0.57 -> 3.56 times the danced foot skating
+    ridge_frames: int = 12  # nearest frames blended with ridge regression, where the past was danced
+    kv_cache: bool = True  # incremental decoding in streams; off: the window is encoded again for each frame
+    residual_components: int = 64  # principal components of the prediction's residuals, of which samples are made
+
+
+ABLATIONS: dict[str, dict[str, object]] = {
+    "canonical_frame": {"canonical_frame": False},
+    "extrapolation": {"extrapolation": False},
+    "scheduled_sampling": {"scheduled_sampling": 0.0},
+    "distance_loss": {"distance": 0.0, "mse": 0.5},
+    "velocity_loss": {"velocity": 0.05},
+    "reconstruction_steps": {"no_input_prob": 0.0},
+    "pose_prior": {"pose_prior": 0.0},
+    "ridge": {"ridge_frames": 0},
+    "fix_foot_skate": {"fix_foot_skate": False},
+}
+"""Each addition, and the settings that switch it off; `Config` says what each is worth. The cache changes no number;
+guidance (None) and sampled residuals (temperature 0) are off unless asked for."""

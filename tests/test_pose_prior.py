@@ -1,0 +1,142 @@
+"""What a dancer may do is learned from dancers: errors that a rollout adds to its own past are drawn back."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from choreo_lib.body.reference import reference_frame
+from choreo_lib.evaluation import metrics
+from choreo_lib.extensions import DuetForecaster
+from choreo_lib.extensions.pose_prior import PosePrior
+from choreo_lib.extensions.stream import Stream
+from choreo_lib.sets import synthetic, windows
+
+PAST = 12
+
+
+@pytest.fixture(scope="module")
+def duet():
+    return synthetic.duet("canon", 700, seed=3)
+
+
+@pytest.fixture(scope="module")
+def train(duet):
+    return windows.cut([duet], PAST + 10, stride=2)
+
+
+def small(train, **more):
+    torch.manual_seed(0)
+    model = DuetForecaster(train.skeleton, past=PAST, ahead=10, features=16, heads=2, latent=8, hidden=16,
+                           residual_components=8, **more)
+    model.fit_statistics(train.batches(64))
+    return model.eval()
+
+
+def lengths_of(own, skeleton):
+    parents, children = map(list, zip(*skeleton.bones))
+    return (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)
+
+
+def off(made, danced):
+    return (made - danced).norm(dim=-1).mean((1, 2))
+
+
+def test_what_was_danced_stays_and_what_nobody_danced_comes_back(train):
+    own = train[::20][:, :PAST, 1]
+    lengths = lengths_of(own, train.skeleton)
+    prior = PosePrior(train.skeleton, 0.5)
+    torch.testing.assert_close(prior(own, lengths), own, atol=2e-4, rtol=0)  # before it was fitted
+    prior.fit(list(train.batches(64)))
+    assert off(prior(own, lengths), own).max() < 0.01
+    spoilt = own + 0.05 * torch.randn(own.shape, generator=torch.Generator().manual_seed(0))  # as nobody moves
+    drawn = prior(spoilt, lengths)
+    assert (off(drawn, own) < 0.7 * off(spoilt, own)).all()
+    assert (off(prior(drawn, lengths), drawn) < 0.7 * off(drawn, spoilt)).all()
+    torch.testing.assert_close(lengths_of(drawn, train.skeleton), lengths, atol=1e-3, rtol=0)
+
+
+def test_it_does_not_matter_where_and_which_way_they_dance(train):
+    prior = PosePrior(train.skeleton, 1.0)
+    prior.fit(list(train.batches(64)))
+    own = train[:8][:, :PAST, 1] + torch.tensor([0.0, 0.0, -0.1])
+    lengths = lengths_of(own, train.skeleton)
+    frame = reference_frame(own[:, :, None], 0, train.skeleton, of="a")
+    elsewhere = frame.to_local(own) + torch.tensor([30.0, -8.0, 0.0])
+    torch.testing.assert_close(frame.to_world(prior(elsewhere, lengths) - torch.tensor([30.0, -8.0, 0.0])),
+                               prior(own, lengths), atol=2e-4, rtol=0)
+
+
+def test_a_child_is_no_grown_up_that_stoops(train):
+    prior = PosePrior(train.skeleton, 1.0)
+    prior.fit(list(train.batches(64)))
+    own = train[::20][:, :PAST, 1]
+    small = prior(0.7 * own, 0.7 * lengths_of(own, train.skeleton))
+    torch.testing.assert_close(small, 0.7 * prior(own, lengths_of(own, train.skeleton)), atol=1e-4, rtol=0)
+
+
+def test_no_coefficient_goes_farther_than_dancers_did(train):
+    """Along a component that was danced, but too far: the limits hold it, not the components."""
+    prior = PosePrior(train.skeleton, 1.0)
+    prior.fit(list(train.batches(64)))
+    held = prior.mean + prior.limits[1, 0] * prior.components[0]
+    far = held + 4 * prior.limits[1, 0] * prior.components[0]
+    size = float(lengths_of(train[:1][:, :, 1], train.skeleton).sum())
+    held, far = (size * x.unflatten(0, (1, 1, -1, 3)) for x in (held, far))
+    drawn = prior(far, lengths_of(held, train.skeleton))
+    assert off(drawn, held).max() < 0.3 * off(far, held).max()
+    kept = prior.components.abs().sum(1) > 0
+    assert 3 < int(kept.sum()) < len(kept) and kept[: int(kept.sum())].all()
+    assert (prior.limits[0] <= prior.limits[1]).all()
+
+
+def sinking(train, **more):
+    """A model whose every step leads its trunk down, some millimetres, as small errors do that all go one way."""
+    model = small(train, **more)
+    trunk = train.skeleton.indices(("pelvis", "neck", "head"))
+    with torch.no_grad():
+        model.output_proj.bias.view(-1, 3)[trunk, 2] = -0.003 / model.horizon_scale[-1]
+    return model
+
+
+def test_who_sinks_with_every_step_stays_up(train, duet):
+    head = duet.b.skeleton.index("head")
+    height = {share: sinking(train, pose_prior=share).rollout(duet.a, duet.b[:PAST]).positions[-60:, head, 2].mean()
+              / duet.b.positions[-60:, head, 2].mean() for share in (0.3, 0.0)}
+    assert height[0.0] < 0.85 and abs(height[0.3] - 1) < 0.05
+
+
+def test_what_is_shown_follows_without_a_jump(train, duet, monkeypatch):
+    """Where the window moves on the past is drawn back by centimetres; what is shown, softly."""
+    model = sinking(train, fix_foot_skate=False, pose_prior=0.3)
+    made = model.rollout(duet.a[:300], duet.b[:PAST])
+    assert metrics.bone_variation(made[PAST:]).max() < 2e-3
+    change = np.linalg.norm(np.diff(made.positions[PAST:], 2, axis=0), axis=-1).mean(-1)  # from frame 1 on
+    seams = np.arange(len(change)) % 10
+    jump = change[np.isin(seams, (8, 9))].mean()
+    monkeypatch.setattr(Stream, "_faded", lambda self, gap: torch.zeros_like(self.fading))
+    hard = model.rollout(duet.a[:300], duet.b[:PAST])
+    hard = np.linalg.norm(np.diff(hard.positions[PAST:], 2, axis=0), axis=-1).mean(-1)[np.isin(seams, (8, 9))].mean()
+    assert jump < 0.6 * hard
+
+
+def test_scheduled_sampling_sees_what_a_stream_goes_on_from(train, duet):
+    long = windows.cut([duet], PAST + 20, stride=40)[:4]
+    with_prior, without = (sinking(train, pose_prior=share) for share in (0.9, 0.0))
+    pasts = [model.scheduled_sample(long, "b")[:, :PAST] for model in (with_prior, without)]
+    stream = with_prior.stream(long[:, :PAST], "b")
+    stream.rollout(long[:, PAST : PAST + 10, 0], fix_foot_skate=False)
+    torch.testing.assert_close(pasts[0], stream.next_past())
+    assert not torch.allclose(pasts[0], pasts[1], atol=1e-3)
+
+
+def test_it_goes_with_the_weights_and_can_be_left_out(train):
+    model = small(train)
+    again = DuetForecaster.from_config(model.config_dict())
+    again.load_state_dict(model.state_dict())
+    assert float(again.pose_prior.weight) == pytest.approx(0.3)
+    without = small(train, pose_prior=0.0)
+    assert without.pose_prior is None and replace(model.config, pose_prior=0.0) == without.config
+    more = model.state_dict().keys() - without.state_dict().keys()
+    assert {name.partition(".")[0] for name in more} == {"pose_prior"}

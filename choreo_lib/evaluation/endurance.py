@@ -33,9 +33,9 @@ def endurance(positions, leader: Motion, danced: Motion, seconds: float = MINUTE
     (of one piece alone: from it, and the distance of its halves, `split_half_distance`). ``pelvis_distance_m``, and
     ``apart_percent`` as in `evaluate_duet`. ``drift_m``: how far along the floor the mean place, seen from the leader,
     is from where the dancer was in that piece. ``below_floor_mm``: how far the lowest joint is below the lowest of all
-    that was danced, on average. ``intersection_percent`` of the frames, ``intersection_floor_percent`` as it was danced,
-    and ``intersection_mm``, the mean depth in frames that have one (`intersection_depth`). ``not_finite_percent`` of the
-    frames; in such a frame the last good pose stands for it.
+    that was danced, on average. ``intersection_percent`` of the frames (`intersection_depth`),
+    ``intersection_floor_percent`` as it was danced, and ``intersection_mm``, the mean depth in frames that have one.
+    ``not_finite_percent`` of the frames; in such a frame the last good pose stands for it.
     Shapes: ``positions`` [T, J, 3]. Units: metres in. Errors: ValueError for takes of unequal length, or shorter than
     ``seconds``. Chapter: 5.
     """

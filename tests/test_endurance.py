@@ -64,7 +64,9 @@ def test_who_walks_through_the_leader_is_seen(duet):
     through = duet.b.positions + aside * np.linspace(0, 2, len(duet), dtype=np.float32)[:, None, None]
     made = measured(duet, through)
     assert made["intersection_percent"][1] > 50 > made["intersection_percent"][0]
-    assert made["intersection_mm"].max() > 50
+    assert made["intersection_mm"].max() > 50 and not made["intersection_floor_percent"].any()
+    assert evaluation.endurance(duet.b.positions, duet.a, duet.b.transformed(shift=aside[:, 0]), SECONDS
+                                )["intersection_floor_percent"].min() > 50
     assert made["drift_m"][2] > 2 * made["drift_m"][0] > 0.2
     assert made["pelvis_distance_m"].argmin() == 1 and made["apart_percent"][1] < 50
 

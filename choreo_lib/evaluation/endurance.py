@@ -33,8 +33,9 @@ def endurance(positions, leader: Motion, danced: Motion, seconds: float = MINUTE
     (of one piece alone: from it, and the distance of its halves, `split_half_distance`). ``pelvis_distance_m``, and
     ``apart_percent`` as in `evaluate_duet`. ``drift_m``: how far along the floor the mean place, seen from the leader,
     is from where the dancer was in that piece. ``below_floor_mm``: how far the lowest joint is below the lowest of all
-    that was danced, on average. ``intersection_percent`` of the frames and ``intersection_mm``, their mean depth
-    (`intersection_depth`). ``not_finite_percent`` of the frames; in such a frame the last good pose stands for it.
+    that was danced, on average. ``intersection_percent`` of the frames (`intersection_depth`),
+    ``intersection_floor_percent`` as it was danced, and ``intersection_mm``, the mean depth in frames that have one.
+    ``not_finite_percent`` of the frames; in such a frame the last good pose stands for it.
     Shapes: ``positions`` [T, J, 3]. Units: metres in. Errors: ValueError for takes of unequal length, or shorter than
     ``seconds``. Chapter: 5.
     """
@@ -78,6 +79,7 @@ def endurance(positions, leader: Motion, danced: Motion, seconds: float = MINUTE
             "drift_m": np.linalg.norm(places[0][at].mean(0) - places[1][at].mean(0)),
             "below_floor_mm": 1000 * below.clip(0).mean(),
             "intersection_percent": 100 * (depth > 0).mean(),
+            "intersection_floor_percent": 100 * (metrics.intersection_depth(Duet(lead, real)) > 0).mean(),
             "intersection_mm": 1000 * depth[depth > 0].mean() if depth.any() else 0.0,
             "not_finite_percent": 100 * (1 - good[at].mean())})
     return {name: np.array([row[name] for row in rows], dtype=float) for name in rows[0]}

@@ -113,6 +113,9 @@ def test_the_shell_prints_a_table(tiny, tmp_path, monkeypatch, capsys):
     table = [line.split() for line in capsys.readouterr().out.splitlines()[-4:]]
     assert table[0] == ["loss", "windows", "steps", "minutes"]
     assert [line[:2] for line in table[1:]] == [["all", "on"], ["without", "bias"], ["without", "depth"]]
+    row = {"metrics": {"loss": 1.0}, "steps": 2, "minutes": 0.1}
+    rows = {"all on": row | {"settings": {}}, "cells": row | {"settings": {"memory": True}}}
+    assert "with cells" in ablations.table(rows)
     assert main(["ablate", "tiny", "--only", "hair", "--out", str(tmp_path)]) == 1
     assert "no option 'hair'; there are all on, bias, depth" in capsys.readouterr().err
 

@@ -98,8 +98,13 @@ def read_rows(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
 def table(rows: dict[str, dict[str, Any]]) -> str:
     """Rows of `ablate` as text: a line an option, the model's metrics beside each other. Chapter: 4."""
     metrics = list(dict.fromkeys(metric for row in rows.values() for metric in row["metrics"]))
-    # "with" for what is off in the model as it is, such as a part of the published one
-    lines = [[option if option == ALL_ON else f"with{'' if True in row['settings'].values() else 'out'} {option}",
+
+    def label(option: str, settings: dict[str, Any]) -> str:
+        """What is off in the model as it is, such as a part of the published one, is switched on."""
+        on = any(value is True for value in settings.values())
+        return option if option == ALL_ON else f"{'with' if on else 'without'} {option}"
+
+    lines = [[label(option, row["settings"]),
               *(f"{row['metrics'][metric]:.4g}" if metric in row["metrics"] else "" for metric in metrics),
               f"{row['steps']}", f"{row['minutes']:.1f}"] for option, row in rows.items()]
     return format_table(["", *metrics, "steps", "minutes"], lines)

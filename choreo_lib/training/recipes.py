@@ -149,8 +149,8 @@ MLP_DECODER = {"decoder": "mlp", "prediction_steps": 10}
 BOTH_FORCES = {"no_edge": False}  # charges repel or attract: no type of edge means that there is no force
 PARTICLE_TRAINING = TrainConfig(epochs=8, batch_size=64, lr=5e-3, warmup=100)
 
-# Chapter 9. After ten epochs the network also ties knees to knees, by the beat that both step on: that predicts, but
-# nobody planted it. Of what it gives 80 % or more, 72 % are planted then, in validation clips; after five, 95 % are.
+# Chapter 9. After ten epochs the network predicts a hair better, 85.6 mm at 333 ms instead of 87.4, and ranks edges a
+# hair worse: AP 0.85 on validation clips instead of 0.87.
 COUPLING_TRAINING = TrainConfig(epochs=5, batch_size=32, lr=8e-3, warmup=50)
 EDGE_DROPOUT = {"dropout": 0.5}  # with a tenth, an earlier form of the encoder overfitted its 2,000 clips
 AS_DESCRIBED = {"memory": True, "max_lag": 0.0, "correlation": False, "next_window": False, "types": 4,

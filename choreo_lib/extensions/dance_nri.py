@@ -31,11 +31,11 @@ from .signals import ORDER, ROUNDING, Signals, damped, next_pose, signals
 class Config:
     """Settings of `CouplingNRI`; those of `choreo_lib.systems.dance_nri.Config` mean the same. Chapter: 9.
 
-    Worth, in average precision (AP) of planted couplings on validation clips, with and without. In full, +- 0.035:
-    ``max_lag`` 0.841, 0.006; ``correlation`` 0.841, 0.015; ``next_window`` 0.86, 0.76 (an earlier training);
-    ``memory`` 0.841, 0.868, but error at 333 ms 83 mm, 87; ``parent_signal`` 0.841, 0.874, so nothing there, but AUC
-    of salsa's true partners 0.998, 0.990. In quick (12 steps): ``kl_warm_up`` 0.825, 0.828; ``window_ar``,
-    ``edge_bias`` and ``error_scale`` the same. ``data/ablations/strings-synthetic.json``.
+    Worth, in average precision (AP) of planted couplings on validation clips, with and without. In full, +- 0.03:
+    ``max_lag`` 0.877, 0.006; ``correlation`` 0.877, 0.005; ``next_window`` 0.870, 0.748 (the artifacts
+    strings-synthetic and strings-correlated); ``memory`` 0.867, 0.877, but 83 mm at 333 ms, 87, in twice the time.
+    In quick (12 steps): ``kl_warm_up`` 0.861, 0.854; ``window_ar``, ``edge_bias`` and ``error_scale`` the same.
+    ``data/ablations/strings-synthetic.json``.
     """
 
     frames: int = 64  # that the encoder reads

@@ -33,7 +33,7 @@ class Config:
 
     Worth, in average precision (AP) of planted couplings on validation clips, with and without. In full, +- 0.03:
     ``max_lag`` 0.877, 0.006; ``correlation`` 0.877, 0.005; ``next_window`` 0.870, 0.748 (the artifacts
-    strings-synthetic and strings-correlated); ``memory`` 0.867, 0.877, but error at 333 ms 83 mm, 87.
+    strings-synthetic and strings-correlated); ``memory`` 0.867, 0.877, but 83 mm at 333 ms, 87, in twice the time.
     In quick (12 steps): ``kl_warm_up`` 0.861, 0.854; ``window_ar``, ``edge_bias`` and ``error_scale`` the same.
     ``data/ablations/strings-synthetic.json``.
     """

@@ -73,6 +73,22 @@ def test_a_page_is_whole_without_a_network(browser, address, page):
         assert not seen.trouble
 
 
+CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
+HINTS = "details:not([class])"
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_hints_and_solutions_are_folded_and_open(browser, address, page):
+    with visit(browser, url=f"{address}/{page}") as seen:
+        found = seen.page.locator(f".bd-article {HINTS}")
+        assert found.count() >= 6 and not seen.page.locator(f".bd-article {HINTS}[open]").count()
+        for fold in found.all():
+            assert fold.locator("summary").inner_text() in ("Hint", "Solution")
+            assert fold.locator(":scope > :not(summary)").count()  # what it hides is inside, and not beside
+        found.last.locator("summary").click()
+        assert found.last.locator(":scope > :not(summary)").first.is_visible()
+
+
 def test_the_front_door_opens_on_a_duet_that_plays(browser, address):
     with visit(browser, url=f"{address}/index.html") as seen:
         seen.page.wait_for_url("**/book/welcome.html")

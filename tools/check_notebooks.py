@@ -22,6 +22,8 @@ def faults(path: Path) -> list[str]:
         elif identity in seen:
             found.append(f"{path}: cell {number} has the id {identity!r} of an earlier one; run make notebooks")
         seen.add(identity)
+        if ":class: dropdown" in "".join(cell.get("source", "")):
+            found.append(f"{path}: cell {number} ({identity}) folds in the book only; use <details> and <summary>")
         if "execution" in cell.get("metadata", {}):
             found.append(f"{path}: cell {number} ({identity}) carries time stamps; run make notebooks")
         tags = cell.get("metadata", {}).get("tags", [])

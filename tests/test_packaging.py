@@ -201,12 +201,14 @@ def test_a_careless_chapter_is_noticed(tmp_path):
             "outputs": [{"output_type": "error"}]}
     seen = {**cell, "id": "b", "metadata": {}, "outputs": [{"output_type": "display_data", "data": {"image/png": ""}}]}
     told = {**seen, "id": "c", "metadata": {"mystnb": {"image": {"alt": "A circle."}}}}
+    hint = {"cell_type": "markdown", "id": "d", "source": [":::{admonition} Hint\n", ":class: dropdown\n", ":::"]}
     path.write_text(json.dumps({"cells": [cell, dict(cell), {**cell, "id": "", "source": ["x = 1\n", "x;\n"]}, seen,
-                                           told]}), encoding="utf-8")
+                                           told, hint]}), encoding="utf-8")
     found = " ".join(check_notebooks.faults(path))
     assert "id 'a' of an earlier one" in found and "has no id" in found and "time stamps" in found
     assert "stores an error" in found and found.count("semicolon") == 1
     assert "picture of cell 3 (b) has no words" in found and found.count("has no words") == 1
+    assert "cell 5 (d) folds in the book only" in found
 
 
 def test_make_tells_what_it_can_do():

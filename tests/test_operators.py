@@ -43,7 +43,7 @@ def operators(step) -> int:
 
 @pytest.mark.parametrize("name, limit, changes", [
     ("duet-synthetic", 500, PREDICTION),
-    ("duet-synthetic", 1500, AFTER_A_ROLLOUT),
+    ("duet-synthetic", 2000, AFTER_A_ROLLOUT),  # of 40 frames, four times 126 of which are the pose prior's
     ("duet-synthetic", 360, RECONSTRUCTION),
     ("translate-salsa", 1100, {}),
     ("strings-synthetic", 620, {}),

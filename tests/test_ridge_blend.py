@@ -8,7 +8,7 @@ from choreo_lib.evaluation import baselines
 from choreo_lib.extensions import DuetForecaster
 from choreo_lib.extensions.ridge_blend import RidgeBlend
 from choreo_lib.sets.windows import cut
-from choreo_lib.training import checkpoints
+from choreo_lib.training import artifacts, checkpoints
 
 SIZES = {"past": 12, "ahead": 10, "features": 16, "heads": 2, "latent": 8, "hidden": 16, "residual_components": 4,
          "ridge_frames": 6}  # fmt: skip
@@ -77,3 +77,9 @@ def test_it_is_fitted_after_training_and_left_out_of_rollouts(windows, ridge):
     without = forecaster(windows, ridge_frames=0)
     without.fit_ridge(ridge.weights["a"], windows.batches(64))
     assert without.ridge is None and without.predict(batch[:, :12], batch[:, 12:, 0], [1]).isfinite().all()
+
+
+def test_one_take_is_too_few_to_choose_a_penalty_and_enough_to_train(windows):
+    model = forecaster(windows)
+    artifacts.finish(model, windows.subset(windows.take == 0), windows.subset(windows.take == 1))
+    assert not model.ridge.shares.any()

@@ -39,7 +39,7 @@ NOT_TRIED = {  # public, and not called wrongly here, each with the reason
 EXERCISES = [name for name in checks.__all__ if name.startswith("ex")]
 REFUSED_ANYWAY = {  # what even the right call answers here, since the whole thing would take minutes
     "fit": "", "read_markers": "", "model.evaluate": "there is no recipe",
-    "train": "there is no recipe", "ablate": "there is no recipe",
+    **dict.fromkeys(("train", "ablate", "evaluate_long", "refit"), "there is no recipe"),
 }  # fmt: skip
 
 
@@ -104,7 +104,8 @@ def test_every_public_name_is_tried():
 
 PAGES = re.compile(r"\.\. auto(\w+):: choreo_lib\.([\w.]+)\n((?:   .*\n)*)")
 LEFT_OUT = {  # of the reference's pages, by the beginning of their names, with the reason
-    **dict.fromkeys(("evaluation.evaluate", "evaluation.predicted_positions", "evaluation.couplings"),
+    **dict.fromkeys(("evaluation.evaluate", "evaluation.predicted_positions", "evaluation.couplings",
+                     "evaluation.endurance"),
                     "measure a model on windows that its recipe made"),
     "core.files": "how a file is put in place", "training.fingerprints": "what data is",
     "training.cards": "what a model says of itself",

@@ -23,7 +23,7 @@ from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
 from choreo_lib.extensions import foot_skate, latents
 from choreo_lib.io.landmarks import records
-from choreo_lib.sets import augmentation, particles, registry, splits, synthetic, windows
+from choreo_lib.sets import augmentation, joining, particles, registry, splits, synthetic, windows
 from choreo_lib.show import captions, payload, player, plots
 from choreo_lib.systems import losses
 from choreo_lib.training import ablations, artifacts
@@ -109,6 +109,7 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "fit": {"model": PUBLISHED, "train": WINDOWS, "config": training.TrainConfig(), "out": FOLDER / "run"},
     "records": {"size": (100, 100)}, "sliced": {"frames": slice(0, 10), "length": 60},
     "plot": {"names": "train_loss"}, "conform": {"model": BODY}, "report.back": {"made": MOTION},
+    "evaluate_long": {"name": "nobody"}, "refit": {"name": "nobody"},
     "model.evaluate": {"name": "nobody"}, "train": {"name": "nobody"}, "ablate": {"name": "nobody"},
     "joint_weights": {"path": FOLDER / "weights.json"}, "read_pairs": {"path": FOLDER / "pairs.json"},
     "read_detections": {"path": FOLDER / "seen.json"}, "save": {"path": FOLDER / "page.html"},
@@ -129,6 +130,7 @@ LONG = synthetic.duet("canon", 300, seed=5)
 SPECIAL["coupling"]["duet"] = LONG
 SPECIAL["baselines.evaluate"] = SPECIAL["ridge.predict"] = {"horizons": (1, 3)}
 SPECIAL["split_in_time"] = {"gap": 2}
+SPECIAL["join"] = {"takes": [LONG, LONG], "frames": 400}
 SPECIAL["damped.fit"] = SPECIAL["ridge.fit"] = {"horizons": (1, 3)}
 SPECIAL["partner_swap"] = {"duets": [LONG, LONG], "seconds": 2.0}
 
@@ -147,7 +149,8 @@ def verbs() -> dict:
     add(cl.conform, cl.read_markers)
     add("back", of=cl.conform(MOTION, BODY)[1], prefix="report.")
     add(cl.evaluate, prefix="model.")
-    add(artifacts.train, artifacts.find_recipe, ablations.ablate, registry.fetch, registry.missing)
+    add(artifacts.train, artifacts.evaluate_long, artifacts.refit, artifacts.find_recipe, joining.join)
+    add(ablations.ablate, registry.fetch, registry.missing)
     add(registry.source, prefix="datasets.")
     add("from_rotations", of=cl.Motion), add("transformed", "resampled", of=MOTION)
     add("index", "indices", "find", of=BODY, prefix="Skeleton.")

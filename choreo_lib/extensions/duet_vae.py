@@ -81,7 +81,7 @@ class DuetForecaster(DuetNetwork):
         rolled = CHUNK * (1 + int(torch.randint(chunks, ())))
         stream = self.stream(batch[:, : self.past], who, CHUNK)
         for k in range(self.past, self.past + rolled, CHUNK):
-            stream.rollout(batch[:, k : k + CHUNK, dancer_index(other_dancer(who))], fix_foot_skate=False)
+            stream.advance(batch[:, k : k + CHUNK, dancer_index(other_dancer(who))])
         made = stream.next_past()
         true = batch[:, rolled + self.past - 2 : rolled + self.past + self.ahead].to(made)
         place, step = made[:, -1:] - true[:, 1:2], made[:, -2:].diff(dim=1) - true[:, :2].diff(dim=1)

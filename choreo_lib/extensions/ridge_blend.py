@@ -17,7 +17,7 @@ class RidgeBlend(nn.Module):
     """For each of the nearest frames, a share of ridge regression from the own past in what is predicted.
 
     A few hundredths of a second on, movement is so smooth that least squares over all joints is nearer than the
-    network, and a third of a second on much further off; a mean of both is nearer than either. Before `fit` and
+    network, and a third of a second on further off; a mean of both is nearer than either. Before `fit` and
     `fit_shares` it changes nothing. For pasts that were danced: a generated one is not as smooth as what the
     regression was fitted to, so rollouts and streams leave it out.
     Shapes: B windows, P frames of past, f frames ahead, W coordinates. Units: metres. Chapter: 5.

@@ -93,11 +93,23 @@ class Stream:
         return made[0, 0] if alone else made[:, 0]
 
     @torch.no_grad()
-    def rollout(self, frames: Any, fix_foot_skate: bool | None = None) -> torch.Tensor:
+    def rollout(self, frames: Any) -> torch.Tensor:
         """The same for several frames at once, as many as are left until the window moves on.
 
-        ``fix_foot_skate`` None: as the model's setting. Shapes: [B, f, J, 3] -> [B, f, J, 3]. Chapter: 5.
+        Shapes: [B, f, J, 3] -> [B, f, J, 3]. Chapter: 5.
         """
+        model, pose = self.model, self.advance(frames)
+        new = slice(self.made - pose.shape[1], self.made)
+        if self.guidance is not None:
+            leader = self.past[:, -pose.shape[1] :, dancer_index(other_dancer(self.who))]
+            pose = self._guided(pose, leader, self.guidance)
+        if model.pose_prior is not None:
+            pose = project_bone_lengths(model.skeleton, pose + self.fading[:, new], self.bone_lengths, iterations=1)
+        return self.feet(pose, self.bone_lengths) if model.config.fix_foot_skate else pose
+
+    @torch.no_grad()
+    def advance(self, frames: Any) -> torch.Tensor:
+        """What the model goes on from: `rollout` before what is shown is mended. Shapes: the same. Chapter: 5."""
         model, frames = self.model, _numbers("frames", frames).to(self.past)
         if frames.ndim != 4 or (len(frames), *frames.shape[2:]) != self.last_pose.shape:
             wanted = list(self.last_pose.shape[len(self.last_pose) == 1 :])
@@ -115,14 +127,8 @@ class Stream:
         pose = project_bone_lengths(model.skeleton, pose, self.bone_lengths, iterations=3)
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
-        if self.guidance is not None:
-            pose = self._guided(pose, frames, self.guidance)
-        if model.pose_prior is not None:
-            pose = pose + self.fading[:, self.made : self.made + frames.shape[1]]
-            pose = project_bone_lengths(model.skeleton, pose, self.bone_lengths, iterations=1)
         self.made += frames.shape[1]
-        fixed = model.config.fix_foot_skate if fix_foot_skate is None else fix_foot_skate
-        return self.feet(pose, self.bone_lengths) if fixed else pose
+        return pose
 
     def _step(self, frames: torch.Tensor) -> torch.Tensor:
         """The network's displacements for new frames [B, f, J, 3], at least for those, [B, .., W].

@@ -220,7 +220,8 @@ def finish(model: Any, clean: Windows | Particles, valid: Windows | Particles) -
 
 
 def _blend(model: Any, clean: Windows | Particles, valid: Windows | Particles) -> None:
-    if getattr(model, "ridge", None) is not None:
+    """Blend a partner's nearest frames with ridge regression, whose penalties take two takes to choose."""
+    if getattr(model, "ridge", None) is not None and isinstance(clean, Windows) and len(clean.take.unique()) > 1:
         frames = range(1, len(model.ridge.shares) + 1)
         ridge = baselines.Ridge("own", frames=model.ridge.past).fit(clean, frames)
         model.fit_ridge(ridge.weights["a"], valid.batches(1024))

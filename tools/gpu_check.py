@@ -6,8 +6,7 @@ Every recipe of the book that is trained, with the model and the batches of its 
    off and dropout off (cuDNN draws its own): how far apart are the losses? Some difference there must be: sums are
    taken in another order, and each Adam step amplifies what is left. TOLERANCE says how much is allowed;
 2. twenty steps by `choreo_lib.training.loop.fit`, as `python -m choreo_lib train` takes them; then `fit_residuals`, and
-the model
-   is asked for what it is for: a partner, a translation, strings;
+   the model is asked for what it is for: a partner, a translation, strings;
 3. four steps each in bfloat16 and (on CUDA) in float16 with a scaler.
 
 Then one run is killed with SIGKILL, resumed, and compared with one that was left alone. One recipe that fails does not

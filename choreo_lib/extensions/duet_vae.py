@@ -27,13 +27,15 @@ from .stream import CHUNK, Stream
 
 __all__ = ["ABLATIONS", "Config", "DuetForecaster"]
 
+
 class DuetForecaster(DuetNetwork):
     """Where one dancer will be, given both dancers' past and the partner up to each frame.
 
     What this book adds to the shelf's `DuetVAE`: the canonical frame; displacements as a residual to linear
     extrapolation; all ``ahead`` frames predicted at once, the horizon chunk; distances in units of each horizon's usual
-    error as the loss; scheduled sampling; incremental decoding with a cache; feet that do not skate; guidance; sampled
-    residuals. See `Config` and `ABLATIONS`.
+    error as the loss; scheduled sampling; the nearest frames blended with ridge regression; a prior of poses for
+    rollouts; incremental decoding with a cache; feet that do not skate; guidance; sampled residuals. See `Config`
+    and `ABLATIONS`.
     Shapes: windows [B, past + ahead, 2, J, 3]. Units: metres, world coordinates. Chapter: 5.
     """
 

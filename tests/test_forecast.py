@@ -146,7 +146,7 @@ def test_ridge_is_least_squares_with_the_penalty_as_rows(train, unseen, past, pa
             np.testing.assert_allclose(ours[:, own, i], off, rtol=1e-3, atol=1e-6)
 
 
-def test_the_penalty_is_the_one_that_foretells_held_out_takes(train):
+def test_the_penalty_is_the_one_that_predicts_held_out_takes(train):
     model = Ridge("both", True, True, frames=3).fit(train, HORIZONS)
     # four takes in three groups: the first two together, then one and one
     groups = [[0, 1], [2], [3]]
@@ -161,6 +161,24 @@ def test_the_penalty_is_the_one_that_foretells_held_out_takes(train):
             missed += [((u @ solved_by_hand(x, y, p) - v) ** 2).sum() for p in ridge.PENALTIES]
         assert model.penalties["b"][horizon] == pytest.approx(ridge.PENALTIES[int(missed.argmin())])
         assert model.penalties["a"] == model.penalties["b"]
+
+
+@pytest.mark.parametrize("penalty", [1e-9, 1e-2, 1.0, 100.0])
+def test_errors_on_rows_held_out_are_those_of_the_regression_on_the_rest(penalty):
+    """By hand, row by row, for two horizons of three columns; the constant must be free where means are far from 0."""
+    rng = np.random.default_rng(4)
+    x = np.c_[np.ones(60), rng.normal(2, 1, (60, 5))]
+    y = np.stack([x @ rng.normal(size=(6, 3)) + rng.normal(3, 0.3, (60, 3)) for _ in range(2)], 1)  # [60, 2, 3]
+    sums = [
+        [torch.from_numpy(np.asarray(each)) for each in
+         (X.T @ X, np.einsum("nc,nhk->chk", X, Y), (Y**2).sum((0, 2)))] + [len(X)]
+        for X, Y in ((x[:20], y[:20]), (x[20:], y[20:]))
+    ]  # fmt: skip
+    found = ridge._held_out_squares(*sums, [penalty, 2 * penalty])  # [2, H]
+    for h in range(2):
+        missed = y[:20, h] - x[:20] @ solved_by_hand(x[20:], y[20:, h], penalty)
+        assert float(found[0, h]) == pytest.approx((missed**2).sum(), rel=1e-6)
+
 
 
 # What every forecaster keeps

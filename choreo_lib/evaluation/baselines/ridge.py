@@ -136,14 +136,35 @@ def fit_ridge(parts: Sequence[Sequence[Any]], penalties: Sequence[float]) -> tup
     """
     total = [sum(each) for each in zip(*parts)]
     squares = torch.zeros(len(penalties), len(total[2]), dtype=torch.float64)
-    for xx, xy, yy, n in parts if len(penalties) > 1 else ():
-        for k, penalty in enumerate(penalties):
-            w = _solve(total[0] - xx, total[1] - xy, total[3] - n, penalty)
-            fit = (xx @ w.flatten(1)).unflatten(1, w.shape[1:])
-            squares[k] += yy + ((fit - 2 * xy) * w).sum((0, 2))
+    for held_out in parts if len(penalties) > 1 else ():
+        squares += _held_out_squares(held_out, [whole - part for whole, part in zip(total, held_out)], penalties)
     best = [penalties[k] for k in squares.argmin(0)]
     solved = {penalty: _solve(total[0], total[1], total[3], penalty) for penalty in set(best)}
     return best, [solved[penalty][:, i] for i, penalty in enumerate(best)]
+
+
+def _held_out_squares(held_out: Sequence[Any], rest: Sequence[Any], penalties: Sequence[float]) -> torch.Tensor:
+    """Squared errors [penalties, H] on a part held out, of regressions on the rest.
+
+    With the rest's eigenvectors Q and eigenvalues l, the weights are Q (l + n p)^-1 Q'X'Y: one decomposition serves all
+    penalties, and an error needs products of C x C only. The constant, which is free, is left out by centring.
+    """
+    xx, xy, yy, n = held_out
+    rest_xx, rest_xy, _, rest_n = rest
+    x_mean, y_mean = rest_xx[0, 1:] / rest_n, rest_xy[0] / rest_n  # [C], [H, K]
+    x_sum, y_sum = xx[0, 1:], xy[0]
+    seen_xx = rest_xx[1:, 1:] - rest_n * x_mean.outer(x_mean)
+    seen_xy = rest_xy[1:] - rest_n * x_mean[:, None, None] * y_mean  # [C, H, K]
+    off_xx = xx[1:, 1:] - x_sum.outer(x_mean) - x_mean.outer(x_sum - n * x_mean)
+    off_xy = xy[1:] - x_sum[:, None, None] * y_mean - x_mean[:, None, None] * (y_sum - n * y_mean)
+    off_yy = yy - (y_mean * (2 * y_sum - n * y_mean)).sum(1)  # [H]
+    values, vectors = torch.linalg.eigh(seen_xx)
+    seen, off = ((vectors.T @ each.flatten(1)).unflatten(1, each.shape[1:]) for each in (seen_xy, off_xy))
+    cross = (off * seen).sum(2)  # [C, H]
+    seen = seen.transpose(0, 1)  # [H, C, K]
+    fit = (vectors.T @ off_xx @ vectors) * (seen @ seen.mT)  # [H, C, C]
+    shrink = 1 / (values + rest_n * torch.tensor(penalties, dtype=values.dtype)[:, None])  # [penalties, C]
+    return off_yy + torch.einsum("pc,hcd,pd->ph", shrink, fit, shrink) - 2 * shrink @ cross
 
 
 def _solve(xx, xy, rows: int, penalty: float) -> torch.Tensor:

@@ -36,6 +36,8 @@ def small(train, **changes):
     torch.nn.init.normal_(model.future_flag)
     if model.extrapolation is not None:
         torch.nn.init.normal_(model.extrapolation.gate.weight, std=0.1)
+    if model.experts is not None:
+        torch.nn.init.normal_(model.experts.maps, std=0.002)
     return model
 
 
@@ -52,7 +54,7 @@ def test_no_frame_sees_a_later_one_and_later_frames_see_it(train, who):
             assert (change[:first] == 0).all() and (change[first:] > 0).all()
 
 
-def test_what_is_to_be_foretold_is_not_looked_at(train):
+def test_what_is_to_be_predicted_is_not_looked_at(train):
     model, batch = small(train).eval(), train[:3]
     moved = batch.clone()
     moved[:, PAST:, 1] = 7.0
@@ -105,6 +107,7 @@ def gliding(train, trust):
     """A model that answers with nothing but where its steps carry it."""
     model = small(train)
     torch.nn.init.zeros_(model.output_proj.weight)
+    torch.nn.init.zeros_(model.experts.maps)
     torch.nn.init.constant_(model.extrapolation.gate_bias, trust)
     return model
 

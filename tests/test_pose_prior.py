@@ -9,6 +9,7 @@ import torch
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.evaluation import metrics
 from choreo_lib.extensions import DuetForecaster
+from choreo_lib.extensions.exposure import scheduled_sample
 from choreo_lib.extensions.pose_prior import PosePrior
 from choreo_lib.extensions.stream import Stream
 from choreo_lib.sets import synthetic, windows
@@ -124,7 +125,7 @@ def test_what_is_shown_follows_without_a_jump(train, duet, monkeypatch):
 def test_scheduled_sampling_sees_what_a_stream_goes_on_from(train, duet):
     long = windows.cut([duet], PAST + 20, stride=40)[:4]
     with_prior, without = (sinking(train, pose_prior=share) for share in (0.9, 0.0))
-    pasts = [model.scheduled_sample(long, "b")[:, :PAST] for model in (with_prior, without)]
+    pasts = [scheduled_sample(model, long, "b")[:, :PAST] for model in (with_prior, without)]
     stream = with_prior.stream(long[:, :PAST], "b")
     stream.advance(long[:, PAST : PAST + 10, 0])
     torch.testing.assert_close(pasts[0], stream.next_past())

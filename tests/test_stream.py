@@ -10,6 +10,7 @@ from choreo_lib.body.motion import Motion
 from choreo_lib.body.skeleton import Skeleton
 from choreo_lib.evaluation import metrics
 from choreo_lib.extensions import DuetForecaster, Guidance
+from choreo_lib.extensions.exposure import scheduled_sample
 from choreo_lib.extensions.stream import Feet
 from choreo_lib.sets import synthetic, windows
 
@@ -128,7 +129,7 @@ def test_a_past_that_it_danced_itself_leads_back_to_the_true_dance(model, duet):
     long = windows.cut([duet], PAST + 10 + 20, stride=10)[:4]
     torch.manual_seed(0)
     model.train()
-    window = model.scheduled_sample(long, "b")
+    window = scheduled_sample(model, long, "b")
     assert model.training and window.shape[1] == PAST + 10
     gone = next(k for k in (10, 20) if torch.equal(window[:, :, 0], long[:, k : k + PAST + 10, 0]))  # a dances on
     true = long[:, gone : gone + PAST + 10]

@@ -28,11 +28,14 @@ class Config:
     mse: float = 0.5  # weight of squared errors, in units of `horizon_scale`
     distance: float = 0.0  # weight of distances, in the same units; squares in their place: 1 s 117.4 -> 123.6
     velocity: float = 0.05  # weight of errors of the change between frames, metres; 4 -> 0.05: 1 s 117.4 -> 126.5
+    speed: float = 0.0  # weight of errors of how far each joint goes in ten frames, metres
     kl: Schedule = Schedule(5e-5)
     canonical_frame: bool = True  # root-centred, heading-aligned; off (world coordinates): 1 s 117.4 -> 129.2
     # residual to linear extrapolation; off (to the last pose): 33 ms 1.8 -> 10.0, 100 ms 12.5 -> 28.6, 1 s -> 103.3
     extrapolation: bool = True
+    lag_experts: int = 4  # linear maps of what the partner did a lag ago (`LagExperts`); 0: none
     scheduled_sampling: float = 0.0  # probability of a step whose past is a rollout; 0 in quick mode: not measured
+    noise_injection: float = 0.0  # probability of another step whose past is displaced (`inject_noise`)
     # share by which a stream's past is drawn towards training poses; off: the head, in minute 3, at 82 % of its height
     pose_prior: float = 0.3
     fix_foot_skate: bool = True  # in streams and rollouts; off: 0.57 -> 3.56 times the danced foot skating
@@ -46,9 +49,12 @@ class Config:
 ABLATIONS: dict[str, dict[str, object]] = {
     "canonical_frame": {"canonical_frame": False},
     "extrapolation": {"extrapolation": False},
+    "lag_experts": {"lag_experts": 0},
     "scheduled_sampling": {"scheduled_sampling": 0.0},
+    "noise_injection": {"noise_injection": 0.0},
     "distance_loss": {"distance": 0.0, "mse": 0.5},
     "velocity_loss": {"velocity": 0.05},
+    "speed_loss": {"speed": 0.0},
     "reconstruction_steps": {"no_input_prob": 0.0},
     "pose_prior": {"pose_prior": 0.0},
     "ridge": {"ridge_frames": 0},

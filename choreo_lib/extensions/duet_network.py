@@ -20,12 +20,13 @@ from ..systems.layers import System, positional_encoding, reparameterise
 from ..systems.losses import kl_per_unit
 from .duet_config import Config
 from .duet_layers import CachedDecoder, LinearExtrapolation, SkipSequenceVAE, Standardise, mean_poses
+from .lag_experts import LAGS, LagExperts
 from .pose_prior import PosePrior
 from .ridge_blend import RidgeBlend
 
 
 class DuetNetwork(System):
-    """Encoders of the partner and of the difference, a transformer decoder, and linear extrapolation.
+    """Encoders of the partner and of the difference, a transformer decoder, linear extrapolation, and lag experts.
 
     Shapes: windows [B, past + ahead, 2, J, 3]. Units: metres, world coordinates. Chapter: 5.
     """
@@ -53,6 +54,7 @@ class DuetNetwork(System):
         nn.init.zeros_(self.output_proj.weight)
         nn.init.zeros_(self.output_proj.bias)
         self.extrapolation = LinearExtrapolation(c.ahead, min(9, c.past - 1), c.features) if c.extrapolation else None
+        self.experts = LagExperts(width, min(LAGS, c.past), c.features, c.lag_experts) if c.lag_experts else None
         self.standardise = nn.ModuleDict({name: Standardise(size) for name, size in
                                           (("own", width), ("partner", 2 * width), ("difference", width))})
         self.velocity_std, self.acceleration_std = (nn.Buffer(torch.ones(width)) for _ in range(2))
@@ -92,6 +94,9 @@ class DuetNetwork(System):
             for name, x in (("own", own), ("partner", partner), ("difference", self._difference(held, partner)),
                             ("velocity", steps[:, -1:]), ("acceleration", own.diff(n=2, dim=1))):
                 add(name, torch.stack([torch.ones_like(x), x, x**2]).sum((1, 2)))  # [3, W]
+            for name, x in (("experts partner", partner), ("experts own", own[:, -1:]), ("experts future", future)):
+                x = pad(x.double(), (1, 0), value=1.0).flatten(0, 1)  # [N, 1 + W]
+                add(name, x.T @ x)
             add("steps_steps", torch.einsum("nlw,nmw->lm", steps.double(), steps.double()))
             add("steps_future", torch.einsum("nlw,nfw->lf", steps.double(), future.double()))
         for name, standardise in self.standardise.items():
@@ -100,6 +105,10 @@ class DuetNetwork(System):
             std.copy_((sums[name][2] / sums[name][0]).sqrt().clamp_min(least))
         if self.extrapolation is not None:
             self.extrapolation.fit(sums["steps_steps"], sums["steps_future"], float(sums["velocity"][0].sum()))
+        if self.experts is not None:
+            for name, part in (("partner", self.experts.partner), ("own", self.experts.pose),
+                               ("future", self.experts.displacement)):
+                part.fit(sums[f"experts {name}"])
         for own, _, future in views():
             off = future if self.extrapolation is None else future - self.extrapolation(own)  # [B, F, W]
             add("off", torch.stack([torch.ones_like(off), off**2]).sum((1, 3)))
@@ -194,6 +203,12 @@ class DuetNetwork(System):
         at = slice(end - self.past - out.shape[1], end - self.past)
         step = self.output_proj(out) * self.horizon_scale[at, None]  # [B, f, W]
         step = step if self.extrapolation is None else self.extrapolation(own, out, at) + step
+        if self.experts is not None:
+            seen = self.experts.partner(partner)  # [B, T, C]
+            if kv_cache is not None:
+                kv_cache["seen"] = seen = torch.cat([kv_cache["seen"], seen], 1) if begin else seen
+            if step.shape[1]:  # or the past is still being encoded, in parts
+                step = step + self.experts(out, seen, own, at)
         return step, mean, log_variance
 
     def usual_body(self, who: str = "a") -> Skeleton | None:

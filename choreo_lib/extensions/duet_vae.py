@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
+from torch.nn.functional import pad
 
 from ..body.compatibility import body_size, require_dancer, require_fit
 from ..body.motion import Motion, dancer_index, other_dancer
@@ -21,6 +22,7 @@ from ..systems.layers import eval_mode, reparameterise
 from ..systems.losses import kl_per_unit
 from .duet_config import ABLATIONS, Config
 from .duet_network import DuetNetwork, own_frame
+from .exposure import inject_noise, scheduled_sample
 from .guidance import Guidance
 from .solo_vae import components
 from .stream import CHUNK, Stream
@@ -32,10 +34,10 @@ class DuetForecaster(DuetNetwork):
     """Where one dancer will be, given both dancers' past and the partner up to each frame.
 
     What this book adds to the shelf's `DuetVAE`: the canonical frame; displacements as a residual to linear
-    extrapolation; all ``ahead`` frames predicted at once, the horizon chunk; distances in units of each horizon's usual
-    error as the loss; scheduled sampling; the nearest frames blended with ridge regression; a prior of poses for
-    rollouts; incremental decoding with a cache; feet that do not skate; guidance; sampled residuals. See `Config`
-    and `ABLATIONS`.
+    extrapolation; all ``ahead`` frames predicted at once, the horizon chunk; experts of what the partner did a lag ago;
+    distances in units of each horizon's usual error as the loss; training on pasts as rollouts have them; the nearest
+    frames blended with ridge regression; a prior of poses for rollouts; incremental decoding with a cache; feet that do
+    not skate; guidance; sampled residuals. See `Config` and `ABLATIONS`.
     Shapes: windows [B, past + ahead, 2, J, 3]. Units: metres, world coordinates. Chapter: 5.
     """
 
@@ -52,13 +54,15 @@ class DuetForecaster(DuetNetwork):
         if training and float(torch.rand(())) < c.no_input_prob:
             return self._reconstruction_loss(window, who, c.kl.at(step))
         if training and float(torch.rand(())) < c.scheduled_sampling and batch.shape[1] >= window.shape[1] + CHUNK:
-            window = self.scheduled_sample(batch, who)
+            window = scheduled_sample(self, batch, who)
+        elif training and float(torch.rand(())) < c.noise_injection:
+            window = inject_noise(self, window, who)
         if training:
             losses = self._prediction_losses(window, who, noise=1.0)
         else:
             a, b = (self._prediction_losses(window, each, noise=0.0) for each in "ab")
             losses = {name: (a[name] + b[name]) / 2 for name in a}
-        weights = {"mse": c.mse, "distance": c.distance, "velocity": c.velocity, "kl_nats": c.kl.at(step)}
+        weights = {"mse": c.mse, "distance": c.distance, "velocity": c.velocity, "speed": c.speed, "kl_nats": c.kl.at(step)}
         total = sum(weight * losses[name] for name, weight in weights.items() if weight)
         return {"loss": total, **losses}
 
@@ -68,30 +72,14 @@ class DuetForecaster(DuetNetwork):
         off = error.unflatten(2, (-1, 3)).norm(dim=-1)  # [B, F, J], metres
         scaled = off / self.horizon_scale[:, None]
         changes = error.diff(dim=1, prepend=torch.zeros_like(error[:, :1]))  # [B, F, W]
+        chunk = min(CHUNK, self.ahead)
+        made_far, true_far = (  # [B, F + 1 - chunk, J], metres: how far each joint goes in a chunk of a rollout
+            (x[:, chunk:] - x[:, :-chunk]).unflatten(2, (-1, 3)).norm(dim=-1)
+            for x in (pad(each, (0, 0, 1, 0)) for each in (made, true)))
         return {"mse": scaled.square().mean() / 3,  # a coordinate
-                "distance": scaled.mean(), "velocity": changes.norm(dim=2).mean(), "kl_nats": kl.sum(),
+                "distance": scaled.mean(), "velocity": changes.norm(dim=2).mean(),
+                "speed": (made_far - true_far).abs().mean(), "kl_nats": kl.sum(),
                 "error_m": off.detach().mean()}
-
-    def scheduled_sample(self, batch: torch.Tensor, who: str) -> torch.Tensor:
-        """A later window of longer ones, in whose past ``who`` is the model's own rollout: scheduled sampling.
-
-        The target leads from there back to the true motion within the frames ahead, without a jump, so the model
-        learns to go on from its own past. The rollout takes 1 to all of the spare chunks.
-        Shapes: [B, T, 2, J, 3] -> [B, past + ahead, 2, J, 3]. Chapter: 5. Bengio et al., NeurIPS 2015.
-        """
-        chunks = (batch.shape[1] - self.past - self.ahead) // CHUNK
-        rolled = CHUNK * (1 + int(torch.randint(chunks, ())))
-        stream = self.stream(batch[:, : self.past], who, CHUNK)
-        for k in range(self.past, self.past + rolled, CHUNK):
-            stream.advance(batch[:, k : k + CHUNK, dancer_index(other_dancer(who))])
-        made = stream.next_past()
-        true = batch[:, rolled + self.past - 2 : rolled + self.past + self.ahead].to(made)
-        place, step = made[:, -1:] - true[:, 1:2], made[:, -2:].diff(dim=1) - true[:, :2].diff(dim=1)
-        offset = place.expand(-1, self.ahead, -1, -1, -1)  # [B, F, 2, J, 3]
-        if self.extrapolation is not None:  # of the offset too, from its one step
-            offset = place + self.extrapolation.weights[0, :, -1:, None, None] * step
-        fade = (1 - self.horizon_scale / self.horizon_scale[-1])[:, None, None, None]  # as predictions become uncertain
-        return torch.cat([made, true[:, 2:] + fade * offset], 1)
 
     def _reconstruction_loss(self, window: torch.Tensor, who: str, kl_weight: float) -> dict[str, torch.Tensor]:
         """One dancer, and how far apart the two are, through their own VAEs and back."""

@@ -62,7 +62,8 @@ class DuetForecaster(DuetNetwork):
         else:
             a, b = (self._prediction_losses(window, each, noise=0.0) for each in "ab")
             losses = {name: (a[name] + b[name]) / 2 for name in a}
-        weights = {"mse": c.mse, "distance": c.distance, "velocity": c.velocity, "speed": c.speed, "kl_nats": c.kl.at(step)}
+        weights = {"mse": c.mse, "distance": c.distance, "velocity": c.velocity, "speed": c.speed,
+                   "kl_nats": c.kl.at(step)}
         total = sum(weight * losses[name] for name, weight in weights.items() if weight)
         return {"loss": total, **losses}
 

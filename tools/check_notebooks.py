@@ -25,8 +25,8 @@ def faults(path: Path) -> list[str]:
         if ":class: dropdown" in "".join(cell.get("source", "")):
             found.append(f"{path}: cell {number} ({identity}) folds in the book only; use <details> and <summary>")
         if cell.get("cell_type") == "markdown" and "\\boldsymbol" in "".join(cell.get("source", "")):
-            found.append(f"{path}: cell {number} ({identity}) has \\boldsymbol: MathJax fetches a file for it that the book "
-                         "does not carry, and no formula of the page would show; use \\mathbf, or no bold")
+            found.append(f"{path}: cell {number} ({identity}) has \\boldsymbol: MathJax fetches a file for it which "
+                         "the book does not carry, and no formula of the page shows; use \\mathbf, or no bold")
         if "execution" in cell.get("metadata", {}):
             found.append(f"{path}: cell {number} ({identity}) carries time stamps; run make notebooks")
         tags = cell.get("metadata", {}).get("tags", [])

@@ -6,6 +6,7 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib import checks
+from choreo_lib.sets import synthetic
 
 
 def test_ex1_1():
@@ -16,7 +17,10 @@ def test_ex1_1():
     assert checks.ex1_1(lag) and "planted" in repr(checks.ex1_1(lag))
     for wrong in (0, lag + 3, 0.5, -lag, True, "15"):
         assert not checks.ex1_1(wrong)
-    assert "direction" in checks.ex1_1(-lag).message and str(lag) not in checks.ex1_1(0).message
+    for wrong, said in ((-lag, "direction"), (lag / 30, "in seconds"), (500, "milliseconds"), (0, "no canon"),
+                        (lag + 1, "Nearly"), (lag - 2, "Nearly"), (30, "Choose one moment"), (None, "whole number")):
+        assert not checks.ex1_1(wrong) and said in checks.ex1_1(wrong).message
+        assert str(lag) not in checks.ex1_1(wrong).message
 
 
 def test_ex1_2():
@@ -26,7 +30,17 @@ def test_ex1_2():
     assert checks.ex1_2(right)
     assert "per frame" in checks.ex1_2(lambda m: right(m) / m.fps).message
     assert "shape" in checks.ex1_2(lambda m: np.diff(m.positions, axis=0)).message
-    assert not checks.ex1_2(lambda m: right(m) / m.fps * 30), "30 is not every motion's rate"
+    def steps(motion):
+        return np.diff(motion.positions, axis=0)
+
+    wrongs = {"30 frames per second only": lambda m: right(m) / m.fps * 30, "per frame": lambda m: right(m) / m.fps,
+              "multiplied": lambda m: right(m) / m.fps**2, "root is missing": lambda m: (steps(m) ** 2).sum(-1) * m.fps,
+              "blocks of houses": lambda m: np.abs(steps(m)).sum(-1) * m.fps,
+              "over the floor": lambda m: np.linalg.norm(steps(m)[..., :2], axis=-1) * m.fps,
+              "Subtract neighbouring": lambda m: 2 * right(m), "return": lambda m: None,
+              "should be [299, 29]": lambda m: right(m).mean(1), "could not answer": lambda m: m.velocity_of}
+    for said, wrong in wrongs.items():
+        assert not checks.ex1_2(wrong) and said in checks.ex1_2(wrong).message, said
     assert not checks.ex1_2(right(cl.load_duet("synthetic/canon").a))
 
 
@@ -36,7 +50,10 @@ def test_ex1_3(tmp_path):
     assert checks.ex1_3(read(up="y", scale=0.01))
     assert "unit" in checks.ex1_3(read(up="z", scale=1.0)).message
     assert "ceiling" in checks.ex1_3(read(up="z", scale=0.01)).message
-    assert not checks.ex1_3(read(up="-y", scale=0.01)) and not checks.ex1_3("y")
+    for wrong, said in ((read(up="-y", scale=0.01), "Upside down"), (read(up="y", scale=0.0254), "inches"),
+                        (read(up="y", scale=0.0001), "mm tall"), (read(up="x", scale=0.01), "ceiling"),
+                        ("y", "read_motion")):
+        assert not checks.ex1_3(wrong) and said in checks.ex1_3(wrong).message
 
 
 def test_ex1_4():
@@ -47,8 +64,12 @@ def test_ex1_4():
 
     answer = [varies(m) for m in checks.line_up_1_4()]
     assert checks.ex1_4(answer)
-    for wrong in ([False] * 3, [True] * 3, [not a for a in answer], answer[:2], 3):
-        assert not checks.ex1_4(wrong)
+    first, last = [True, False, False], [False, False, True]
+    for wrong, said in (([False] * 3, "One of the three"), ([True] * 3, "Only one"),
+                        ([not a for a in answer], "other way"),
+                        (answer[:2], "list of three"), (3, "list of three"), (first, "number 1 keep"),
+                        (last, "number 3 keep"), ([True, True, False], "each")):
+        assert not checks.ex1_4(wrong) and said in checks.ex1_4(wrong).message
 
 
 @pytest.mark.parametrize("name", [n for n in vars(checks) if n.startswith("ex")])
@@ -63,7 +84,9 @@ def test_ex2_1():
     assert checks.ex2_1(share)
     for wrong in (1 - share, 100 * share, 0.1, 0.15, None, True, np.nan, 57, -1):
         assert not checks.ex2_1(wrong)
-    assert "percentage" in checks.ex2_1(19).message and "kept" in checks.ex2_1(0.81).message
+    for wrong, said in ((19, "percentage"), (0.81, "kept"), (57, "number of frames"), (0.1, "show nobody."),
+                        (0.15, "nobody or one"), (0.05, "show one person"), (0.04, "show three"), (0.5, "Nobody, one")):
+        assert not checks.ex2_1(wrong) and said in checks.ex2_1(wrong).message
 
 
 def test_ex2_2():
@@ -95,14 +118,18 @@ def test_ex2_3():
     assert sorted(shifts)[:2] == [0, 0] and checks.ex2_3((int(np.argmax(shifts)), max(shifts)))
     for wrong in ((0, 5), (1, 5), (2, 0), (2, 9), None, 2, (2, None), (2, "x")):
         assert not checks.ex2_3(wrong)
-    assert "0, 1 or 2" in checks.ex2_3((3, 5)).message and "positive" in checks.ex2_3((2, -5)).message
+    for wrong, said in (((3, 5), "counted from 0"), ((7, 5), "0, 1 or 2"), ((2, -5), "positive"), ((2, 0), "and late"),
+                        ((2, 11), "look"), ((2, 8), "not that late"), ((0, 5), "rounds off"), ((1, 5), "rounds off")):
+        assert not checks.ex2_3(wrong) and said in checks.ex2_3(wrong).message
 
 
 def test_ex2_4():
     assert checks.ex2_4((6, 7.5)) and checks.ex2_4(np.array([4, 5]) * 1.5)
     for wrong in ((4, 5), (6, 7), (2.67, 3.33), (7.5, 6), (6,), None):
         assert not checks.ex2_4(wrong)
-    assert "other way" in checks.ex2_4((4 / 1.5, 5 / 1.5)).message
+    for wrong, said in (((4 / 1.5, 5 / 1.5), "other way"), ((4, 5), "Nothing has changed"), ((6, 7), "by a factor"),
+                        ((5.5, 6.5), "by a factor"), ((7.5, 6), "nearer one"), ((8, 10), "doubled")):
+        assert not checks.ex2_4(wrong) and said in checks.ex2_4(wrong).message
 
 
 def test_ex3_1():
@@ -110,7 +137,10 @@ def test_ex3_1():
     assert checks.ex3_1((len(starts), 64 - 4))
     for wrong in ((59, 60), (75, 60), (60, 4), (237, 63), None, 60, (np.inf, 1), (60.9, 60.2), "60"):
         assert not checks.ex3_1(wrong)
-    assert "both" in checks.ex3_1((59, 60)).message.lower() and "left in common" in checks.ex3_1((60, 4)).message
+    for wrong, said in (((59, 60), "first place and the last"), ((75, 60), "end inside"), ((237, 60), "every fourth"),
+                        ((4, 0), "overlap"), ((60, 4), "new ones"), ((60, 63), "one frame apart"),
+                        ((60, 64), "one window"), ((61, 60), "Where does the last begin")):
+        assert not checks.ex3_1(wrong) and said in checks.ex3_1(wrong).message
 
 
 def test_ex3_2():
@@ -136,7 +166,10 @@ def test_ex3_3():
     ]  # fmt: skip
     shared = [bool(train & test) for train, test in takes]
     assert shared == [True, False, True] and checks.ex3_3(shared)
-    assert "second" in checks.ex3_3([True] * 3).message
+    for wrong, said in (([True] * 3, "second leaves a gap"), ([False] * 3, "Two of the three"),
+                        ([False, True, False], "other way round"), ([True, False, False], "third again"),
+                        ([False, False, True], "first again"), ([True, True, False], "second leaves")):
+        assert not checks.ex3_3(wrong) and said in checks.ex3_3(wrong).message
     for wrong in ([True, False, False], [False, True, False], [True] * 3, None, [True, False], "abc", ["True"] * 3):
         assert not checks.ex3_3(wrong)
 
@@ -146,8 +179,23 @@ def test_ex3_4():
     aside = there + (1.0, 0, 0)
     errors = [1000 * cl.metrics.mpjpe(aside, there, align).mean() for align in (None, "root", "procrustes")]
     assert checks.ex3_4(np.round(errors, 6))
-    for wrong in ((1, 0, 0), (1000, 1000, 0), (0, 0, 0), None, 1000, "100"):
+    for wrong in (None, 1000, "100", (0, 0, 1000)):
         assert not checks.ex3_4(wrong)
+    for wrong, said in (((1, 0, 0), "metres"), ((1000, 1000, 0), "Root-aligned"), ((1000,) * 3, "three times"),
+                        ((1000, 0, 1000), "Procrustes takes"), ((0, 0, 0), "In the room"),
+                        ((333.3, 0, 0), "mean over x"), ((500, 0, 0), "same arrow")):
+        assert not checks.ex3_4(wrong) and said in checks.ex3_4(wrong).message
+
+
+def test_ex3_5():
+    duet = synthetic.duet("canon", 300, seed=5, lag=12, strength=1.0)
+    hand = duet.a.skeleton.index("left_wrist")
+    a, b = (m.positions[:, hand] - m.positions[:, 0] for m in duet)
+    near = [np.linalg.norm(a[100 + k : 200 + k] - b[130:230], axis=-1).mean() for k in range(45)]
+    assert checks.ex3_5(1000 * np.argmin(near) / 30)  # the moment of a that b's pose one second ahead is most like
+    for wrong, said in ((0.6, "seconds"), (18, "frames"), (1400, "other way"), (1000, "earlier"), (400, "the lag"),
+                        (-400, "one second later"), (700, "400 ms late"), (None, "milliseconds"), (True, "one number")):
+        assert not checks.ex3_5(wrong) and said in checks.ex3_5(wrong).message
 
 
 def test_ex4_1():

@@ -202,13 +202,14 @@ def test_a_careless_chapter_is_noticed(tmp_path):
     seen = {**cell, "id": "b", "metadata": {}, "outputs": [{"output_type": "display_data", "data": {"image/png": ""}}]}
     told = {**seen, "id": "c", "metadata": {"mystnb": {"image": {"alt": "A circle."}}}}
     hint = {"cell_type": "markdown", "id": "d", "source": [":::{admonition} Hint\n", ":class: dropdown\n", ":::"]}
+    bold = {"cell_type": "markdown", "id": "e", "source": [r"$\boldsymbol\mu$"]}
     path.write_text(json.dumps({"cells": [cell, dict(cell), {**cell, "id": "", "source": ["x = 1\n", "x;\n"]}, seen,
-                                           told, hint]}), encoding="utf-8")
+                                           told, hint, bold]}), encoding="utf-8")
     found = " ".join(check_notebooks.faults(path))
     assert "id 'a' of an earlier one" in found and "has no id" in found and "time stamps" in found
     assert "stores an error" in found and found.count("semicolon") == 1
     assert "picture of cell 3 (b) has no words" in found and found.count("has no words") == 1
-    assert "cell 5 (d) folds in the book only" in found
+    assert "cell 5 (d) folds in the book only" in found and "cell 6 (e) has \\boldsymbol" in found
 
 
 def test_make_tells_what_it_can_do():

@@ -177,10 +177,10 @@ def test_the_text_alternative_says_who_how_long_how_far_and_what_moves():
     a[:, 1, 2] = np.arange(61) * 0.05  # the hand climbs 3 m
     b[:, :, 0] += np.arange(61)[:, None] / 60  # all of b walks 1 m
     duet = Duet(Motion(a, 30, skeleton, name="Ada"), Motion(b, 30, skeleton, name="Bo"))
-    text = describe(duet, ghost=duet.a, strings=3, title="A test")
+    text = describe(duet, ghost=duet.a, edges=3, title="A test")
     for words in ("A test.", "Ada and Bo, 2.0 seconds", "61 frames", "2.00 to 3.00 metres apart, 2.50 on average",
                   "Ada moves the left hand most (3.0 metres) and travels 0.0 metres", "Bo moves the hips most",
-                  "travels 1.0 metres", "ghost", "3 strings tie Ada to Bo"):  # fmt: skip
+                  "travels 1.0 metres", "ghost", "3 edges are drawn between Ada and Bo"):  # fmt: skip
         assert words in text, (words, text)
     player = play(duet)
     bundle = player._repr_mimebundle_()
@@ -283,7 +283,7 @@ def test_published_motion_that_may_not_be_passed_on_becomes_a_film(monkeypatch):
     assert not read_payload(play(study, publish=True).html)
 
 
-def test_a_film_shows_the_strings_that_are_there_on_average(monkeypatch):
+def test_a_film_shows_the_edges_that_are_there_on_average(monkeypatch):
     calls = []
     no_film(monkeypatch, calls)
     edges = ([("head", "head"), ("pelvis", "pelvis")], np.tile([0.9, 0.5], (40, 1)))

@@ -152,7 +152,7 @@ def test_two_fingers_zoom(opened):
     until(frame, f"+s.away < {before * 0.75}")
 
 
-def test_the_slider_hides_strings_frame_by_frame(opened):
+def test_the_slider_hides_edges_frame_by_frame(opened):
     weights = np.tile([0.3, 0.6, 0.9], (40, 1))
     weights[20:, 2] = 0.1
     duet = made_up_duet()
@@ -160,7 +160,7 @@ def test_the_slider_hides_strings_frame_by_frame(opened):
     frame = player_frame(opened(play(duet, edges=edges, threshold=0.5, autoplay=False)))
     assert state(frame)["edges"] == "2"
     drawn = pixels(frame, "#7a4a8c")
-    slider = frame.get_by_role("slider", name="Show strings from this weight")
+    slider = frame.get_by_role("slider", name="Show edges from this weight")
     for value, shown in (("0", "3"), ("0.9", "1"), ("1.01", "0")):
         slider.fill(value)
         until(frame, f"s.edges === '{shown}'")

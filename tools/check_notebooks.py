@@ -24,6 +24,9 @@ def faults(path: Path) -> list[str]:
         seen.add(identity)
         if ":class: dropdown" in "".join(cell.get("source", "")):
             found.append(f"{path}: cell {number} ({identity}) folds in the book only; use <details> and <summary>")
+        if cell.get("cell_type") == "markdown" and "\\boldsymbol" in "".join(cell.get("source", "")):
+            found.append(f"{path}: cell {number} ({identity}) has \\boldsymbol: MathJax fetches a file for it which "
+                         "the book does not carry, and no formula of the page shows; use \\mathbf, or no bold")
         if "execution" in cell.get("metadata", {}):
             found.append(f"{path}: cell {number} ({identity}) carries time stamps; run make notebooks")
         tags = cell.get("metadata", {}).get("tags", [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..body.motion import Motion
-from ..core.arguments import a, each, flag
+from ..core.arguments import a, each, flag, number
 from ..sets.registry import load_duet
 from .verdict import check, compare, function_check, given, refuse, values, whole
 
@@ -14,9 +14,14 @@ from .verdict import check, compare, function_check, given, refuse, values, whol
 def ex1_1(lag) -> str:
     """Exercise 1.1: how many frames later dancer b does what dancer a did, in the clip "synthetic/canon"."""
     true = load_duet("synthetic/canon").coupling.lag
+    seconds = given(lag, number(), "A lag is a whole number of frames; got {}.")
+    refuse((np.isclose(abs(seconds), true / 30, atol=0.005), "That is in seconds. How many frames are in one?"),
+           (np.isclose(abs(seconds), 1000 * true / 30, atol=5), "That is in milliseconds. How many frames are they?"))
     lag = given(lag, whole, "A lag is a whole number of frames; got {}.")
     compare(lag, true,
             (-true, "The number is right and the direction is not: who starts?"),
+            (0, "At no lag the two do the same at the same time: that is a mirror or a unison, and no canon."),
+            (abs(lag - true) <= 2, "Nearly. The peaks of the curves are flat: compare whole curves, not one moment."),
             otherwise="Choose one moment, such as the highest point of a's left hand. Count the frames until b's left "
                       "hand is highest for the same reason.")
     return f"{true} frames at 30 frames per second is {true / 30:.2f} s, and it was planted so."
@@ -30,8 +35,18 @@ def ex1_2(speed) -> str:
         want = np.linalg.norm(np.diff(tried.positions, axis=0), axis=-1) * tried.fps
         got = values(speed(tried), want.shape, f"The shape should be {list(want.shape)}, one value a joint for each "
                                                "pair of neighbouring frames; got {}.")
+        steps = np.diff(tried.positions, axis=0)
         compare(got, want,
                 (want / tried.fps, "That is metres per frame. How many frames are in a second?"),
+                (want / tried.fps**2, "Divided where it should be multiplied: a second holds many frames."),
+                (want**2 / tried.fps, "Squared, and the root is missing: a length is the root of a sum of squares."),
+                (want**2, "Squared, and the root is missing: a length is the root of a sum of squares."),
+                (np.abs(steps).sum(-1) * tried.fps, "That adds up the ways along x, y and z, as one walks round blocks "
+                                                    "of houses. The straight way is the root of the sum of squares."),
+                (np.linalg.norm(steps[..., :2], axis=-1) * tried.fps, "That is speed over the floor. Up and down "
+                                                                      "counts too."),
+                (bool(np.allclose(got, want / tried.fps * 30, 1e-3, 1e-3)),
+                 "Right for 30 frames per second only. Use the motion's own fps."),
                 otherwise="Subtract neighbouring frames, take the length over x, y and z, then bring time in. Use the "
                           "motion's own fps: the check tries two.", rtol=1e-3, atol=1e-3)
     return f"The fastest joint of dancer a reaches {want.max():.1f} m/s."
@@ -45,10 +60,12 @@ def ex1_3(read) -> str:
                    for motion in (read, load_duet("synthetic/canon").a[:60]))
     head = read.positions[:, read.skeleton.index("head"), 2] - read.positions[:, 0, 2]
     refuse((tall > 10 * right, f"This dancer is {tall:.0f} m tall. What unit was the file written in?"),
+           (tall < 0.1 * right, f"This dancer is {1000 * tall:.0f} mm tall. The unit is larger than that."),
+           (head.mean() < -0.3, "Upside down: the axis is right, and its direction is not."),
            (head.mean() < 0.3, "The head is not above the pelvis. Which axis of the file points to the ceiling?"),
            (abs(tall - right) > 0.05, f"From sole to crown this dancer measures {tall:.2f} m on average and should "
-                                      f"measure {right:.2f} m."))
-    return "She stands, and she is as tall as she was."
+                                      f"measure {right:.2f} m. Metres, centimetres, inches: which fits?"))
+    return "The dancer stands, and is as tall as before."
 
 
 def puzzle_1_3(path) -> None:
@@ -62,8 +79,15 @@ def ex1_4(answers) -> str:
     """Exercise 1.4: which of three unnamed motions came from video, by their bones: a list of True and False."""
     answers = given(answers, each(flag, size=3),
                     "Give a list of three, True where you think a camera and a network guessed the joints.")
-    compare(answers, [kind == "video" for kind, _ in _line_up()],
-            otherwise="Measure one bone, say from knee to ankle, in every frame. By how much does its length vary?")
+    right = [kind == "video" for kind, _ in _line_up()]
+    refuse((not any(answers), "One of the three was guessed. Measure one bone, say from knee to ankle, in every frame. "
+                              "By how much does its length vary?"),
+           (answers == [not each for each in right], "The other way round: True for the one that was guessed."),
+           (all(answers), "Only one of the three was guessed. In which do bones change their length?"),
+           (sum(answers) > 1, "Only one of the three was guessed: look again at the bones of each."))
+    compare(answers, right,
+            otherwise=f"The bones of number {answers.index(True) + 1} keep their length, as those of a body do. "
+                      "Measure one bone in every frame, in each of the three.")
     return "Bones of a body keep their length; bones of a guess do not."
 
 

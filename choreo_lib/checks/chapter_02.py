@@ -18,9 +18,15 @@ def ex2_1(share) -> str:
     kind = "A share is a number from 0 to 1; got {}."
     share = given(share, number(0, 100), kind)
     compare(share, 0.19,
-            (19, "That is a percentage. As a share it lies between 0 and 1."),
+            (bool(abs(share - 19) <= 0.5), "That is a percentage. As a share it lies between 0 and 1."),
             (0.81, "That many are kept. How many are lost?"),
+            (bool(share == 57), "That is the number of frames. Which share of all 300 are they?"),
             (share > 1, kind.format(share)),
+            (0.1, "Those show nobody. Frames with one or three people would go too."),
+            (0.15, "Those show nobody or one person. Frames with three people would go too."),
+            (0.05, "Those show one person. Frames with nobody, or with three people, would go too."),
+            (0.04, "Those show three people. Frames with nobody, or with one person, would go too."),
+            (0.14, "Those show nobody or three people. Frames with one person would go too."),
             otherwise="Nobody, one, and three people: all of these frames would go. What did the count say?",
             rtol=0.026)
     return "Nearly a fifth, and not in one piece: every cut would be a leap in the dance."
@@ -67,9 +73,13 @@ def ex2_3(answer) -> str:
     """Exercise 2.3: which of the line-up is late, counted from 0, and by how many frames."""
     two = "Give two numbers: which of the three, 0, 1 or 2, and how many frames."
     which, frames = given(answer, each(whole, size=2), two)
-    refuse((which not in (0, 1, 2), two),
+    refuse((which == 3, "They are counted from 0: number 0, 1 or 2."),
+           (which not in (0, 1, 2), two),
            (which != 2, "That one rounds off, but its peaks come when the hand's do. Shift, and compare."),
            (frames < 0, "The right one. It comes after the hand, so say by a positive number."),
+           (frames == 0, "The right one, and late: shift it earlier, frame by frame, until it fits."),
+           (frames in (2 * _LATE, 2 * _LATE + 1), "The right one. That is how many frames it looks back on; on average "
+                                                  "they are half as old."),
            (abs(frames - _LATE) > 1,
             "The right one, and not that late. At which shift is it most like what was danced?"))
     return f"It is the mean of the last {2 * _LATE + 1} frames, so it speaks of {_LATE} frames ago."
@@ -81,6 +91,7 @@ def ex2_4(distances) -> str:
     factor = "Every depth grows by a factor, so the distance between the two does not stay."
     compare(given(distances, each(number(), size=2), "Give two distances in metres."), (6, 7.5),
             ((8 / 3, 10 / 3), "The other way: what a longer lens shows as large stands farther away."),
+            ((4, 5), "These are the depths of the assumed focal length. Nothing has changed yet."),
             ((6, 7), factor),
             ((5.5, 6.5), factor),
             ((7.5, 6), "The right two. Which of them is the nearer one?"),

@@ -70,13 +70,13 @@ class RepairReport:
         last = self.first + self.every * (len(self) - 1)
         table = [
             ("frames", str(len(self)), f"{self.first} to {last}", f"{len(self) / self.fps:.1f} s"),
-            ("people seen", str(int(self.seen.sum())), "", "the two who fit one story are kept"),
+            ("people seen", str(int(self.seen.sum())), "", "the two likeliest tracks are kept"),
             ("two people", *frames(self.seen == 2), ""),
             ("one person", *frames(self.seen == 1), "the other one filled"),
-            ("three or more", *frames(self.seen > 2), "strays left out"),
+            ("three or more", *frames(self.seen > 2), "clutter left out"),
             ("nobody", *frames(self.seen == 0), "both filled"),
-            ("strays", str(int(self.clutter.sum())), _spans(self.clutter > 0, self.first, self.every), "left out"),
-            ("changed places", *frames(swapped), "followed"),
+            ("clutter", str(int(self.clutter.sum())), _spans(self.clutter > 0, self.first, self.every), "left out"),
+            ("changed order", *frames(swapped), "followed"),
         ]
         for who in (0, 1):
             filled = self.filled[:, who]
@@ -102,7 +102,7 @@ class RepairReport:
 
     @takes(ax=AXES)
     def timeline(self, ax=None):
-        """Draw who was seen when, what was filled, and where the list changed places; returns the figure."""
+        """Draw who was seen when, what was filled, and where the list changed its order; returns the figure."""
         import matplotlib.pyplot as plt
 
         if ax is None:
@@ -114,10 +114,11 @@ class RepairReport:
             _bars(ax, self.filled[:, who], self.fps, level, facecolor=palette.PAPER, edgecolor=colour, hatch="////",
                   label="filled" if who == 0 else None)
         clutter = np.flatnonzero(self.clutter)
-        ax.plot(time[clutter], np.full(len(clutter), -0.75), "x", color=palette.INK_SOFT, ms=5, label="stray left out")
+        ax.plot(time[clutter], np.full(len(clutter), -0.75), "x", color=palette.INK_SOFT, ms=5,
+                label="clutter left out")
         ax.plot(time[self.swaps], np.full(len(self.swaps), 0.5), "|", color=palette.INK, ms=14, mew=1.6,
-                label="list changes places")
-        ax.set_yticks([1, 0, -0.75], ["dancer a", "dancer b", "strays"])
+                label="list changes order")
+        ax.set_yticks([1, 0, -0.75], ["dancer a", "dancer b", "clutter"])
         ax.set_ylim(-1.1, 1.5)
         ax.set_xlim(0, len(self) / self.fps)
         ax.set_xlabel("time, seconds")

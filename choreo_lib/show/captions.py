@@ -12,8 +12,8 @@ from .camera import dancers_of
 from .drawable import SEEN
 
 
-@takes(motion=SEEN, ghost=SEEN, strings=count(0), title=text)
-def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, strings: int = 0,
+@takes(motion=SEEN, ghost=SEEN, edges=count(0), title=text)
+def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges: int = 0,
              title: str | None = None) -> str:
     """The motion in words: who, how long, how far apart, what moves most, how far they travel. Chapter: 1."""
     dancers = dancers_of(motion)
@@ -33,8 +33,9 @@ def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, strin
     if ghost is not None:
         named = " and ".join(m.name for m in dancers_of(ghost) if m.name and m.name not in names)
         words.append(f"a grey ghost shows {named or 'a second motion'}")
-    if strings:
-        words.append(f"up to {strings} {'string ties' if strings == 1 else 'strings tie'} {names[0]} to {names[1]}")
+    if edges:
+        drawn = "edge is drawn" if edges == 1 else "edges are drawn"
+        words.append(f"up to {edges} {drawn} between {names[0]} and {names[1]}")
     return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in words)
 
 

@@ -41,7 +41,7 @@ def _edges(value, axes):
     each(each(count(0), size=2)).test(value, axes)
     joints = axes.get("dancers", [0])
     if len(joints) < 2:
-        raise Wrong(ValueError, "edges for one dancer; they tie dancer a to dancer b")
+        raise Wrong(ValueError, "edges for one dancer; they go between dancer a and dancer b")
     for k, pair in enumerate(value):
         if any(int(joint) >= limit for joint, limit in zip(pair, joints)):
             raise Wrong(ValueError, f"{shown(pair)} at place {k}, for {joints[0]} and {joints[1]} joints")

@@ -78,7 +78,7 @@ def read_payload(text: str) -> list[dict]:
 
 
 def pack_edges(motion: Motion | Duet, edges, threshold: float) -> dict | None:
-    """Strings between two dancers as plain JSON values: pairs, weights in 1/255, directions.
+    """Edges between two dancers as plain JSON values: pairs, weights in 1/255, directions.
 
     Shapes: as in `choreo_lib.play`. Errors: TypeError for edges, weights or directions of another kind; ValueError for
     a single dancer, joints that there are not, weights of another shape or outside 0 to 1, or other directions.
@@ -89,7 +89,7 @@ def pack_edges(motion: Motion | Duet, edges, threshold: float) -> dict | None:
     if isinstance(edges, str | bytes | dict) or not isinstance(edges, Iterable):
         raise TypeError(f"edges must be a list of pairs (joint of a, joint of b); got {shown(edges)}")
     if not isinstance(motion, Duet):
-        raise ValueError("edges are strings between dancer a and dancer b; this motion has one dancer")
+        raise ValueError("edges go between dancer a and dancer b; this motion has one dancer")
     pairs, weights, ways = edges, None, None
     if isinstance(edges, tuple) and len(edges) in (2, 3) and _is_a_list_of_pairs(edges[0]):
         pairs, weights, ways = (*edges, None)[:3]

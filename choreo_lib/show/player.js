@@ -112,7 +112,7 @@ key(data.dancers[0].name, line('stroke:var(--a);stroke-width:5', '<circle cx="15
 if (data.dancers[1]) key(data.dancers[1].name, line('stroke:var(--b);stroke-width:6', line('stroke:var(--paper);stroke-width:2.4') +
   '<circle cx="15" cy="6" r="4.2" style="fill:var(--paper);stroke:var(--b);stroke-width:2"/>'));
 const ghostKey = data.ghosts.length ? key('ghost', line('stroke:var(--ghost);stroke-width:4')) : null;
-if (ties) key('strings', line('stroke:var(--string);stroke-width:2'));
+if (ties) key('edges', line('stroke:var(--string);stroke-width:2'));
 if (data.credit) add(stage, 'div', { className: 'credit', textContent: data.credit });
 
 const bar = add(document.body, 'div', { className: 'bar' }, { role: 'toolbar', 'aria-label': 'Player' });
@@ -137,8 +137,8 @@ pace.onchange = () => { speed = +pace.value; wake(); };
 const following = toggle('Keep in view', 'f', () => { follow = !follow; wake(); });
 const trailing = toggle('Trails', 't', () => { trails = !trails; wake(); });
 const haunting = data.ghosts.length ? toggle('Ghost', 'g', () => { ghosts = !ghosts; wake(); }) : null;
-const cut = ties && add(add(bar, 'label', { textContent: 'Strings \u2265' }), 'input',
-  { type: 'range', className: 'cut', min: 0, max: 1.01, step: 0.01, value: threshold }, { 'aria-label': 'Show strings from this weight' });
+const cut = ties && add(add(bar, 'label', { textContent: 'Edges \u2265' }), 'input',
+  { type: 'range', className: 'cut', min: 0, max: 1.01, step: 0.01, value: threshold }, { 'aria-label': 'Show edges from this weight' });
 const cutAt = ties && add(cut.parentNode, 'span');
 if (ties) cut.oninput = () => { threshold = +cut.value; wake(); };
 button('Reset view and loop', 'r', 'M8 2a6 6 0 1 1-5.7 4.2l1.9.6A4 4 0 1 0 8 4v3L3.5 3.3 8 0z', () => reset());
@@ -315,7 +315,7 @@ function draw() {
   if (trails) dancers.forEach((d, who) => trail(d, who, frame));
   pen.lineCap = 'round';
   for (const body of scene) limbs(body, items);
-  if (ties) state.edges = strings(whole, items);
+  if (ties) state.edges = drawEdges(whole, items);
   items.sort((x, y) => y[0] - x[0]).forEach(item => item[1]());
   refresh(frame, whole);
 }
@@ -366,7 +366,7 @@ function limbs(body, items) {
     if (hollow) disc(out[0], out[1], r * 0.72, palette.paper);
   }]);
 }
-function strings(whole, items) {
+function drawEdges(whole, items) {
   const [a, b] = dancers, n = ties.pairs.length, row = ties.moving ? whole * n : 0;
   let shown = 0;
   ties.pairs.forEach(([i, j], e) => {

@@ -83,9 +83,9 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
          publish: bool | None = None) -> Player:
     """Show a motion or a duet: drag to orbit, space to play, ? for the keys.
 
-    Shapes: ``edges`` are strings between the dancers: E pairs (joint of a, joint of b) of indices or names, or a tuple
+    Shapes: ``edges`` between the dancers: E pairs (joint of a, joint of b) of indices or names, or a tuple
     ``(pairs, weights)`` or ``(pairs, weights, directions)`` with weights [E] or [T, E] from 0 to 1 and E directions
-    "a->b", "b->a" or "". A string is drawn while its weight is at least ``threshold``, which a slider moves.
+    "a->b", "b->a" or "". An edge is drawn while its weight is at least ``threshold``, which a slider moves.
     ``ghost`` is a second motion drawn in grey; ``trails`` names the joints that leave a trail.
     Units: ``loop`` (first, last) frames; ``camera`` (azimuth, elevation) in degrees, then metres away if a third is
     given; ``height`` pixels.
@@ -116,7 +116,7 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     everyone = dancers + ghosts
     source = everyone[0].source if len(everyone) == 1 else Source.join(*(m.source for m in everyone))
     free = bool(source and source.redistribute)
-    alt = describe(motion, ghost=ghost, strings=len(ties["pairs"]) if ties else 0, title=title)
+    alt = describe(motion, ghost=ghost, edges=len(ties["pairs"]) if ties else 0, title=title)
     picture = _still(dancers, camera, last // 2)
     if (publishing() if publish is None else publish) and not free:
         return _film(motion, ghost, ties, alt, source, picture)
@@ -217,7 +217,7 @@ def _film(motion, ghost, ties, alt: str, source: Source | None, picture: str) ->
     """The same as a film, for motion whose positions may not be passed on."""
     from .export import animate
     pairs = None
-    if ties and ties["pairs"]:  # a film has no slider: it shows the strings that are there on average
+    if ties and ties["pairs"]:  # a film has no slider: it shows the edges that are there on average
         weights = np.frombuffer(base64.b64decode(ties["weights"]), np.uint8).reshape(-1, len(ties["pairs"]))
         strong = weights.mean(0) / 255 >= ties["threshold"]
         pairs = [pair for pair, shown in zip(ties["pairs"], strong) if shown] or None

@@ -200,35 +200,55 @@ def test_ex3_5():
 
 def test_ex4_1():
     assert checks.ex4_1(lambda mean, sigma: 0.5 * (mean**2 + sigma**2 - 1 - 2 * sigma.log()).sum())
+    assert checks.ex4_1(lambda mean, sigma: (0.5 * mean**2 + 0.5 * sigma**2 - 0.5 - sigma.log()).sum().item())
     wrongs = {
         "mean over units": lambda m, s: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()).mean(),
-        "Twice": lambda m, s: (m**2 + s**2 - 1 - 2 * s.log()).sum(),
+        "factor 1/2": lambda m, s: (m**2 + s**2 - 1 - 2 * s.log()).sum(),
+        "for the variance": lambda m, s: 0.5 * (m**2 + s - 1 - s.log()).sum(),
+        "A factor 2": lambda m, s: 0.5 * (m**2 + s**2 - 1 - s.log()).sum(),
+        "sigma squared": lambda m, s: 0.5 * (m**2 + s - 1 - 2 * s.log()).sum(),
         "logarithm of the variance": lambda m, s: 0.5 * (m**2 + s.exp() - 1 - s).sum(),
+        "The 1 in": lambda m, s: 0.5 * (m**2 + s**2 - 2 * s.log()).sum(),
+        "other way round": lambda m, s: (s.log() + (1 + m**2) / (2 * s**2) - 0.5).sum(),
+        "bits": lambda m, s: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()).sum() / np.log(2),
         "15 numbers": lambda m, s: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()),
         "below zero": lambda m, s: -0.5 * (m**2 + s**2 - 1 - 2 * s.log()).sum(),
         "ZeroDivisionError": lambda m, s: 1 / 0,
         "one unit with mean 0": lambda m, s: 0.0,
     }
     for said, wrong in wrongs.items():
-        assert not checks.ex4_1(wrong) and said in checks.ex4_1(wrong).message
+        assert not checks.ex4_1(wrong) and said in checks.ex4_1(wrong).message, said
+
+
+def test_ex4_1_tells_apart_what_one_unit_of_sigma_a_half_tells_apart():
+    """The answers that are easily confused give other numbers for mean 0 and sigma 0.5 too, as the hint has it."""
+    s = 0.5
+    costs = [0.5 * (s**2 - 1 - 2 * np.log(s)), s**2 - 1 - 2 * np.log(s), 0.5 * (s - 1 - np.log(s)),
+             0.5 * (s**2 - 1 - np.log(s)), 0.5 * (s - 1 - 2 * np.log(s))]  # fmt: skip
+    assert round(costs[0], 2) == 0.32 and len(set(np.round(costs, 2))) == 5
 
 
 def test_ex4_2():
-    codes = torch.randn(4000, 1024, generator=torch.Generator().manual_seed(0))
-    distance = codes.norm(dim=1).mean()
-    share = ((codes[::2] + codes[1::2]) / 2).norm(dim=1).mean() / distance
+    latents = torch.randn(4000, 1024, generator=torch.Generator().manual_seed(0))
+    distance = latents.norm(dim=1).mean()
+    share = ((latents[::2] + latents[1::2]) / 2).norm(dim=1).mean() / distance
     assert checks.ex4_2((distance, share))
-    for wrong in ((1024, 0.71), (32, 0.5), (32, 1), (16, 0.71), (np.nan, 0.7071), (32, np.nan), None, 32, "32"):
-        assert not checks.ex4_2(wrong)
-    assert "squared" in checks.ex4_2((1024, 0.71)).message
+    for wrong, said in (((1024, 0.71), "squared"), ((1, 0.71), "one number"), ((0, 0.71), "no room"),
+                        ((16, 0.71), "256"), ((50, 0.71), "take the root"), ((32, 0.5), "which angle"),
+                        ((32, 1), "the same"), ((32, 0), "opposite"), ((32, 22.6), "divide"),
+                        ((32, 0.6), "take their mean"), ((np.nan, 0.7071), "two numbers"),
+                        ((32, np.nan), "two numbers"), (None, "two numbers"), (32, "two numbers"),
+                        ("32", "two numbers")):  # fmt: skip
+        assert not checks.ex4_2(wrong) and said in checks.ex4_2(wrong).message, wrong
 
 
 def test_ex4_3():
     found = [bool(checks.ex4_3(sigma)) for sigma in np.arange(0, 2.01, 0.2)]
-    assert any(found) and not found[0] and not found[-1]
-    assert "More noise" in checks.ex4_3(0).message and "Less noise" in checks.ex4_3(3).message
-    for wrong in (None, -1, "much", np.nan):
-        assert not checks.ex4_3(wrong)
+    assert any(found) and not found[0] and not found[-1] and checks.ex4_3(1.1)
+    for wrong, said in ((0, "only reconstructed"), (0.5, "squares add up"), (1.5, "range that is asked"),
+                        (2, "larger step"), (0.3, "More noise"), (3, "Less noise"), (None, "zero or more"),
+                        (-1, "zero or more"), ("much", "zero or more"), (np.nan, "zero or more")):  # fmt: skip
+        assert not checks.ex4_3(wrong) and said in checks.ex4_3(wrong).message, wrong
 
 
 def test_ex5_1():
@@ -408,7 +428,8 @@ def test_ex9_1():
         return torch.cat([torch.zeros_like(evidence[:1]), evidence]).softmax(0)[1:]
 
     assert checks.ex9_1(share) and checks.ex9_1(lambda e: (e.exp() / (1 + e.exp().sum(0))).numpy())
-    wrongs = {"compete": torch.sigmoid, "Nobody": lambda e: e.softmax(0), "receivers": lambda e: e.softmax(1),
+    wrongs = {"sigmoid": torch.sigmoid, "null class, with": lambda e: e.softmax(0), "receivers": lambda e: e.softmax(1),
+              "odds": torch.exp, "log_softmax": lambda e: share(e).log(),
               "leave that row": lambda e: torch.cat([torch.zeros_like(e[:1]), e]).softmax(0), "return": lambda e: None,
               "could not": lambda e: e + "1", "0.842; yours says 0": lambda e: 0 * e}  # fmt: skip
     for said, wrong in wrongs.items():
@@ -418,7 +439,8 @@ def test_ex9_1():
 
 def test_ex9_2():
     assert checks.ex9_2(0.262) and checks.ex9_2(0.99 * 6 / (0.99 * 6 + 0.01 * 1676))
-    for wrong, said in ((0.99, "false alarms"), (0.0036, "before anybody"), (0.738, "are false"), (0.5, "Count"),
+    for wrong, said in ((0.99, "false alarms"), (0.00357, "before anybody"), (0.738, "are false"), (0.5, "Count"),
+                        (0.01, "such pairs"),
                         (26.2, "per cent"), ("0.26", "one number"), (True, "one number")):
         assert not checks.ex9_2(wrong) and said in checks.ex9_2(wrong).message
 

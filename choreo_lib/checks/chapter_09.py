@@ -11,43 +11,47 @@ from .verdict import check, compare, function_check, given, refuse, values
 
 @function_check
 def ex9_1(share) -> str:
-    """Exercise 9.1: senders of one receiver, and nobody, share its probability."""
+    """Exercise 9.1: a softmax over the senders of one receiver and a null class."""
     asked = torch.tensor([[0.0, 3.0, -4.0], [0.0, 2.0, -1.0], [0.0, -5.0, -6.0], [0.0, 0.5, 2.0]], dtype=torch.float64)
-    right = _with_nobody(asked).softmax(0)[1:]
+    right = _with_null(asked).softmax(0)[1:]
     got = torch.as_tensor(share(asked), dtype=torch.float64)
-    refuse((got.shape == (5, 3), "Nobody competes, but is no sender: leave that row out of what you give."))
+    refuse((got.shape == (5, 3), "The null class is in the softmax, but it is no sender: leave that row out of what "
+                                 "you give."))
     got = values(got, (4, 3), "Four senders and three receivers have [4, 3] probabilities, and it gives {}.")
-    receivers = "Here the receivers of one sender compete. It is the senders, the rows, that should."
+    receivers = "That is a softmax over the receivers of one sender. It should be over the senders, the rows."
     worst = int((got - right).abs().nan_to_num(1.0).argmax())
     compare(got, right,
-            (asked.sigmoid(), "Each is judged by itself here, so two joints can both be sure to have moved one hand. "
-                              "Let them compete."),
-            (asked.softmax(0), "They compete, but somebody always wins. Nobody, the null class with evidence 0, has "
-                               "to be able to."),
+            (asked.sigmoid(), "That is a sigmoid: each sender by itself, so two joints can both be sure to have moved "
+                              "one hand. Take a softmax over the senders."),
+            (asked.softmax(0), "That is a softmax over the senders alone, so one of them always moved the hand. The "
+                               "null class, with evidence 0, belongs in it."),
+            (asked.exp(), "These are odds. Divide by their sum over the senders, and 1 for the null class."),
+            (right.log(), "These are logarithms of the right probabilities: softmax, not log_softmax."),
             (asked.softmax(1), receivers),
-            (_with_nobody(asked.T).softmax(0)[1:].T, receivers),
+            (_with_null(asked.T).softmax(0)[1:].T, receivers),
             otherwise=f"Where the senders of a receiver have evidence {asked[:, worst % 3].tolist()}, sender "
                       f"{worst // 3} has {float(right.flatten()[worst]):.3f}; yours says "
                       f"{float(got.flatten()[worst]):.3g}.", atol=1e-4)
-    return "Where all four say the same, each gets a fifth, and so does nobody."
+    return "Where all four have evidence 0, each gets a fifth, and so does the null class: nobody."
 
 
-def _with_nobody(evidence: torch.Tensor) -> torch.Tensor:
+def _with_null(evidence: torch.Tensor) -> torch.Tensor:
     """The null class, with evidence 0, as the first row: [senders, receivers] to [1 + senders, receivers]."""
     return torch.cat([torch.zeros_like(evidence[:1]), evidence])
 
 
 @check
 def ex9_2(answer) -> str:
-    """Exercise 9.2: a good test where strings are rare."""
+    """Exercise 9.2: a good test where edges are rare."""
     answer = given(answer, number(), "Give one number, a share from 0 to 1.")
     right = 0.99 * 6 / (0.99 * 6 + 0.01 * 1676)
     refuse((1 < answer <= 100, "A share, not per cent: a number from 0 to 1."))
     compare(answer, right,
-            (0.99, "That is how often a string is found. How many false alarms come with it?"),
-            (6 / 1682, "That is the share of strings among all pairs, before anybody has looked."),
+            (0.99, "That is how often an edge is found. How many false alarms come with it?"),
+            (6 / 1682, "That is the share of edges among all pairs, before anybody has looked."),
             (1 - right, "That is the share of its alarms that are false."),
-            otherwise="Count alarms: right ones among 6 strings, false ones among 1,676 other pairs.", rtol=0.02)
+            (0.01, "That is how often it calls another pair an edge. How many such pairs are there?"),
+            otherwise="Count alarms: right ones among 6 edges, false ones among 1,676 other pairs.", rtol=0.02)
     return "Three of four alarms are false, though the test errs once in a hundred times."
 
 

@@ -46,6 +46,16 @@ def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | N
     cannot be met; ImportError naming the extra; MotionFormatError where the file cannot be written.
     Chapter: 1.
     """
+    edges_at = None if edges is None else lambda frame: edges
+    return draw_film(motion, path, ghost, edges_at, seconds, size, fps, view, max_bytes, progress)
+
+
+def draw_film(motion, path, ghost, edges_at, seconds=None, size=(640, 400), fps=None, view=None, max_bytes=None,
+              progress=True) -> Path:
+    """As `animate`, with edges that come and go: ``edges_at`` gives the index pairs of a frame of the motion.
+
+    Errors: as `animate`. Chapter: 9.
+    """
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
@@ -58,7 +68,7 @@ def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | N
     write = write_gif if kind == ".gif" else write_mp4
     with atomic_write(path) as half:
         for quality in (24, 30, 36, 42):
-            pictures = _pictures(motion, ghost, edges, frames, size, view, progress)
+            pictures = _pictures(motion, ghost, edges_at, frames, size, view, progress)
             write(half, pictures, len(frames), fps, size, quality)
             if max_bytes is None or half.stat().st_size <= max_bytes:
                 break
@@ -77,7 +87,7 @@ def _frames(motion, seconds, fps, most: float | None) -> tuple[np.ndarray, float
     asked, fps = fps, motion.fps / step if fps is None else float(fps)
     if most is not None and fps > most:
         warnings.warn(f"fps={asked:g}: a GIF shows at most {most:g} frames a second, so some are left out; it lasts as "
-                      "long. An .mp4 shows them all", UserWarning, stacklevel=3)
+                      "long. An .mp4 shows them all", UserWarning, stacklevel=4)
         fps = most
     count = max(round(length * fps / motion.fps), 1)
     if count > MAX_FRAMES:
@@ -88,7 +98,7 @@ def _frames(motion, seconds, fps, most: float | None) -> tuple[np.ndarray, float
     return np.minimum(np.floor(np.arange(count) * motion.fps / fps + 0.5).astype(np.int64), length - 1), fps
 
 
-def _pictures(motion, ghost, edges, frames, size, view, progress):
+def _pictures(motion, ghost, edges_at, frames, size, view, progress):
     """Yield one RGB picture uint8 [height, width, 3] per frame, by Pillow: far quicker than matplotlib."""
     from PIL import Image, ImageDraw
 
@@ -112,7 +122,7 @@ def _pictures(motion, ghost, edges, frames, size, view, progress):
         for line in floor:
             draw.line([tuple(p) for p in line], fill=palette.GRID, width=2)
         at = [place(p[now(m, int(frame))]) for m, p, _ in drawn]
-        for i, j in edges if edges is not None else ():
+        for i, j in edges_at(int(frame)) if edges_at else ():
             draw.line([tuple(at[-2][i]), tuple(at[-1][j])], fill=palette.STRING, width=max(stroke // 2, 1))
         for (m, _, who), points in zip(drawn, at, strict=True):
             colour = palette.GHOST if who is None else palette.DANCERS[who]

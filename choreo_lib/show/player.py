@@ -215,17 +215,20 @@ def _still(dancers, camera, frame: int, size=(640, 400)) -> str:
 
 def _film(motion, ghost, ties, alt: str, source: Source | None, picture: str) -> Player:
     """The same as a film, for motion whose positions may not be passed on."""
-    from .export import animate
-    pairs = None
-    if ties and ties["pairs"]:  # a film has no slider: it shows the edges that are there on average
+    from .export import draw_film
+
+    edges_at: Any = None
+    if ties and ties["pairs"]:  # a film has no slider, and shows of each frame what the player would
         weights = np.frombuffer(base64.b64decode(ties["weights"]), np.uint8).reshape(-1, len(ties["pairs"]))
-        strong = weights.mean(0) / 255 >= ties["threshold"]
-        pairs = [pair for pair, shown in zip(ties["pairs"], strong) if shown] or None
+        strong = weights / 255 >= ties["threshold"]  # [frames, edges]; one row where weights do not change
+
+        def edges_at(frame: int) -> list:  # one row stands for all frames
+            return [pair for pair, shown in zip(ties["pairs"], strong[min(frame, len(strong) - 1)]) if shown]
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"
         seconds = min(FILM_SECONDS, motion.duration)
-        animate(motion, path, ghost=ghost, edges=pairs, seconds=seconds,
-                max_bytes=FILM_BYTES, progress=False)
+        draw_film(motion, path, ghost, edges_at, seconds, max_bytes=FILM_BYTES, progress=False)
         film = base64.b64encode(path.read_bytes()).decode()
     credit = (source.credit or source.name) if source else "source unknown"
     poster = base64.b64encode(picture.encode()).decode()

@@ -75,15 +75,17 @@ class Encoder(nn.Module):
     def forward(self, x: torch.Tensor, graph: torch.Tensor) -> torch.Tensor:
         """Features of joints [B, 2, J, F] and bones [J, J] to edges [B, 2, J, J, out]."""
         # h_j = relu(GCN(x)_j)
-        node = F.relu(self.node_gcn(x.flatten(0, 1), graph)).unflatten(0, x.shape[:2])  # [B, 2, J, H]
+        node = F.relu(self.node_gcn(x.flatten(0, 1), graph)).unflatten(0, (-1, 2))  # [B, 2, J, H]
         # h_ij = relu(W [h_i, h_j]): a linear layer of a pair is the sum of one of the sender and one of the receiver
-        edge = F.relu(self.sender(node)[:, :, :, None] + self.receiver(node).flip(1)[:, :, None])  # [B, 2, J, J, H]
+        pair = self.sender(node).unsqueeze(3) + self.receiver(node).flip(1)[:, :, None]
+        edge = F.relu(pair)  # [B, 2, J, J, H]
         edge = self.dropout(self.norm(edge.flatten(0, 3))).view_as(edge)
         # h_j = relu(GCN([mean of edges sent, mean of edges received]))
         node = torch.cat([edge.mean(3), edge.mean(2).flip(1)], -1)  # [B, 2, J, 2 H]
-        node = F.relu(self.edge_gcn(node.flatten(0, 1), graph)).unflatten(0, x.shape[:2])  # [B, 2, J, H]
+        node = F.relu(self.edge_gcn(node.flatten(0, 1), graph)).unflatten(0, (-1, 2))  # [B, 2, J, H]
         # logits_ij = W' relu(W [h_i, h_j, h_ij])
-        pair = self.sender_2(node)[:, :, :, None] + self.receiver_2(node).flip(1)[:, :, None]  # [B, 2, J, J, H]
+        pair = self.sender_2(node)[:, :, :, None]
+        pair = pair + self.receiver_2(node).flip(1)[:, :, None]  # [B, 2, J, J, H]
         return self.classifier(F.relu(self.skip(edge) + pair)).to(x)  # [B, 2, J, J, out]
 
 
@@ -105,7 +107,8 @@ class MessagePassing(nn.Module):
         """Features [B, 2, T, J, H] and edges [B, 2, J, J, K] to features [B, 2, T, J, H]."""
         message = F.relu(self.message(node)).unflatten(-1, (self.types - 1, -1))  # [B, 2, T, J, K - 1, H]
         # m_j = sum over i, k of z_ijk relu(W_k h_i) / sqrt(J), as one product of receivers x (senders and types)
-        weights = edges[..., 1:].permute(0, 1, 3, 2, 4).flatten(3)[:, :, None] / edges.shape[2] ** 0.5
+        weights = edges[..., 1:].permute(0, 1, 3, 2, 4).flatten(3)[:, :, None]
+        weights = weights / edges.shape[2] ** 0.5
         received = (weights @ message.flatten(3, 4)).flip(1)  # [B, 2, T, J, H]; what a sent arrives at b
         # h_j = dropout(relu(norm(W [h_j, m_j])))
         pair = torch.cat([node, received], -1).flatten(0, 3)  # [B 2 T J, 2 H]

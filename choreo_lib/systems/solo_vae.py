@@ -73,7 +73,8 @@ class Decoder(nn.Module):
         super().__init__()
         self.input_proj = nn.Linear(features, hidden)
         self.lstm = LSTM(hidden, hidden, layers, batch_first=True)
-        self.smooth = nn.Conv1d(hidden, width, kernel_size=3, padding=1, padding_mode="replicate")
+        self.smooth = nn.Conv1d(hidden, width, kernel_size=3, padding=1,
+                                padding_mode="replicate")
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Poses from latents that are repeated over time. Shapes: [B, T, features] -> [B, T, width]. Chapter: 4."""

@@ -6,8 +6,9 @@ In an environment made for it, never in the book's own, since the set-up cell in
     colab/bin/python tools/try_colab.py notebooks/01_seeing_a_duet.ipynb
 
 Each chapter is copied to an empty folder; its set-up cell finds this repository where the published address will be.
-Said is, for each: the seconds, what the install added and replaced (Colab may lose nothing), which cells fail, and which
-texts differ from those that are stored. Cells that need a real set are left out. The stand-in exists for these kernels only, and mounts no Drive.
+Said is, for each: the seconds, what the install added and replaced (Colab may lose nothing), which cells fail, and
+which texts differ from those that are stored (not warnings, which are the versions'). Cells that need a real set are
+left out. The stand-in exists for these kernels only, and mounts no Drive.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ import time
 from importlib.metadata import distributions, version
 from pathlib import Path
 
+import compare_notebooks
 import nbformat
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[1]
 STAND_IN = '"""Stands in for Colab\'s own module while a chapter is tried elsewhere."""\n'
-QUIET = {"nbval-ignore-output", "nbval-skip"}
 
 
 def installed() -> dict[str, str]:
@@ -35,18 +36,6 @@ def installed() -> dict[str, str]:
     done = subprocess.run([sys.executable, "-m", "pip", "list", "--format=json"], capture_output=True, text=True,
                           check=True)
     return {each["name"].lower(): each["version"] for each in json.loads(done.stdout)}
-
-
-def said(cell) -> str:
-    """The texts that a cell shows, without what goes to the error stream."""
-    texts = []
-    for output in cell.get("outputs", []):
-        if output.output_type == "stream" and output.name == "stdout":
-            texts.append(output.text)
-        elif output.output_type == "execute_result" and "text/plain" in output.data:
-            texts.append(output.data["text/plain"])
-    text = re.sub(r"Note: you may need to restart the kernel[^\n]*", "", "".join(texts))  # IPython's, of every %pip
-    return re.sub(r"0x[0-9a-f]+", "0x", text).strip()
 
 
 def attempt(path: Path) -> list[str]:
@@ -67,19 +56,7 @@ def attempt(path: Path) -> list[str]:
         client = NotebookClient(tried, timeout=1800, kernel_name="python3", allow_errors=True,
                                 resources={"metadata": {"path": str(place)}})
         client.execute()
-    faults = []
-    for number, (old, new) in enumerate(zip(stored.cells, tried.cells)):
-        tags = set(new.metadata.get("tags", []))
-        where = f"cell {number} ({new.get('id')})"
-        if not new.source or new.cell_type != "code":
-            continue
-        errors = [output for output in new.outputs if output.output_type == "error"]
-        if errors and "raises-exception" not in tags:
-            faults.append(f"{where} fails: {errors[0].ename}: {errors[0].evalue[:200]}")
-        elif not QUIET & tags and said(old) != said(new):
-            lines = [pair for pair in zip(said(old).splitlines(), said(new).splitlines()) if pair[0] != pair[1]]
-            faults.append(f"{where} says another thing: {lines[0] if lines else 'more or fewer lines'}")
-    return faults
+    return compare_notebooks.faults(stored, tried, warnings=False)
 
 
 def main(paths: list[Path]) -> int:

@@ -14,7 +14,7 @@ endif
 
 help:
 	@echo "make setup       put Python's parts into $(VENV) (the others do it first, where needed)"
-	@echo "make node        three.js, assimp and a glTF validator for the tests (needs npm; without it those are skipped)"
+	@echo "make node        three.js, assimp, a glTF validator and axe for the tests (needs npm; else those are skipped)"
 	@echo "make book        build the book; opens without a network"
 	@echo "make serve       build it and show it at http://127.0.0.1:8000"
 	@echo "make lab         open the chapters in JupyterLab"

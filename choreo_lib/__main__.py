@@ -31,7 +31,8 @@ def main(words: list[str] | None = None) -> int:
         verb.add_argument("--device", help="cpu, cuda (default: a GPU if there is one)")
     ablate.add_argument("--only", metavar="OPTION", help="this option alone ('all on': the model as it is)")
     ablate.add_argument("--out", help="folder for NAME.json (default: data/ablations)")
-    train.add_argument("--out", help="folder for checkpoints, history, weights and card (default: runs/NAME)")
+    train.add_argument("--out", help="folder for checkpoints, history, weights and card (default: runs/NAME, "
+                                      "on Colab on a mounted Google Drive)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
     train.add_argument("--weights", help="a file of weights to begin from, instead of random ones")
     train.add_argument("--keep-every", type=int, default=0, metavar="N", help="keep the weights of every Nth epoch")

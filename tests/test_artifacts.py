@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from choreo_lib.__main__ import main
 from choreo_lib.sets import splits, windows
 from choreo_lib.systems import SoloVAE
 from choreo_lib.systems.losses import Schedule
-from choreo_lib.training import artifacts, recipes
+from choreo_lib.training import artifacts, devices, recipes
 from choreo_lib.training.config import TrainConfig
 
 
@@ -77,6 +78,29 @@ def test_a_model_that_is_not_trained_is_an_artifact_too(tmp_path, monkeypatch):
     assert not (tmp_path / "history.png").exists()
     again = artifacts.load_model("solo-salsa", tmp_path)
     assert again.residuals.abs().sum() > 0 and again.residuals.shape == (3, 16 * 29 * 3)
+
+
+def test_a_run_says_where_it_is_and_is_kept_on_a_drive_that_is_mounted(tmp_path, monkeypatch, capsys):
+    """What Colab computes on is taken away after a disconnect; the reader's Drive stays."""
+    drive = tmp_path / "MyDrive"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(devices, "DRIVE", drive)
+    monkeypatch.delenv("CHOREO_RUNS", raising=False)
+    assert devices.runs_folder("a") == Path("runs", "a")
+    drive.mkdir()
+    recipe = recipes.RECIPES["solo-salsa"]
+    monkeypatch.setitem(recipes.RECIPES, "solo-salsa", replace(
+        recipe, windows=lambda split, augment=None, mode="quick": few(split), evaluate=errors,
+        config={"quick": {"frames": 16, "latent": 6, "residual_rank": 3}}))
+    card = artifacts.train("solo-salsa", device="cpu")
+    assert card.parent == drive / "choreo_runs" / "solo-salsa" and card.exists()
+    said = capsys.readouterr().out
+    assert "on CPU, " in said and str(card.parent) in said
+    monkeypatch.setenv("CHOREO_RUNS", str(tmp_path / "told"))
+    assert devices.runs_folder("a") == tmp_path / "told" / "a"
+    monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices.torch.cuda, "get_device_name", lambda: "A GPU of a name")
+    assert devices.machine() == "A GPU of a name" and devices.machine("cpu").startswith("CPU")
 
 
 def test_what_is_loaded_is_what_was_judged(made):

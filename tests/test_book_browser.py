@@ -1,15 +1,19 @@
 """Every page of the built book in Chromium with no network, over http and as a file: nothing missing, all moving."""
 
 import functools
+import gzip
+import html
 import http.server
+import json
 import os
+import re
 import threading
 from pathlib import Path
 
 import pytest
 from browser import chromium, moves, player_frame, state, until, visit
 
-BOOK = Path(__file__).parents[1] / "_build" / "html"
+BOOK = Path(os.environ.get("CHOREO_BOOK") or Path(__file__).parents[1] / "_build" / "html")
 PAGES = sorted(
     str(p.relative_to(BOOK))
     for p in BOOK.rglob("*.html")
@@ -122,10 +126,115 @@ def test_dark_and_light_reach_the_player(browser, address):
 
 
 def test_no_page_waits_for_the_search_index(browser, address):
-    """Two megabytes that only a search needs: a page that loads them first lets its dancers wait."""
+    """Half a megabyte that only a search needs: a page that loads it first lets its dancers wait."""
     with visit(browser, url=f"{address}/book/welcome.html") as seen:
         seen.page.wait_for_load_state("load")
-        assert not [url for url in seen.requests if "searchindex" in url or "searchtools" in url]
-    with visit(browser, url=f"{address}/search.html?q=quaternion") as seen:
-        seen.page.wait_for_selector("#search-results li a")
+        assert not [url for url in seen.requests if re.search("searchindex|search.js|mathjax|fontawesome.js", url)]
+
+
+@pytest.mark.parametrize("asked, section, words", [
+    ("quaternions", "notebooks/01_seeing_a_duet.html#quaternions-in-pictures", "quaternion"),
+    ("posterior collapse", "book/glossary.html#term-posterior-collapse", "posterior"),
+    ("read_motion", "book/api_files.html#choreo_lib.read_motion", "path"),
+])
+def test_a_search_leads_to_a_section_and_shows_its_words(browser, address, asked, section, words):
+    with visit(browser, url=f"{address}/search.html?q={asked}") as seen:
+        found = seen.page.locator("#search-results li", has=seen.page.locator(f"a[href='{section}']"))
+        found.wait_for()
+        assert words in found.locator("p").inner_text().lower()
+        found.locator("a").click()
+        target = seen.page.locator(f"[id='{section.split('#')[1]}']")
+        target.wait_for()
+        assert target.evaluate("e => Math.abs(e.getBoundingClientRect().top) < innerHeight")
         assert not seen.trouble
+
+
+def test_what_is_asked_stays_text_and_what_is_nowhere_is_said(browser, address):
+    with visit(browser, url=f"{address}/search.html?q=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E%20zzyzx") as seen:
+        said = seen.page.locator("#search-results [role=status]")
+        said.wait_for()
+        assert "Nothing in the book" in said.inner_text()
+        assert not seen.page.locator("#search-results img").count() and not seen.trouble
+
+
+def test_the_search_index_holds_words_and_no_outputs():
+    text = (BOOK / "searchindex.js").read_text(encoding="utf-8")
+    assert len(gzip.compress(text.encode())) < 250_000
+    index = json.loads(text.removeprefix("const BOOK = ").removesuffix(";\n"))
+    assert {page for page, _ in index["pages"]} <= set(PAGES)
+    assert max(len(word) for *_, words in index["sections"] for word in words.split()) < 200
+    assert "Watch the left hands" in text and "frames, dancers, joints" in text  # prose and code
+    assert "(300, 2, 29, 3)" not in text  # what that code of chapter 1 puts out
+
+
+CUT_OFF = """() => {
+  const width = document.documentElement.clientWidth, wrong = [];
+  const style = e => getComputedStyle(e);
+  const name = e => e.tagName + '.' + e.className + ': ' + e.textContent.trim().slice(0, 40);
+  if (document.documentElement.scrollWidth > width) wrong.push('the page is ' + document.documentElement.scrollWidth);
+  for (const e of document.querySelectorAll('.bd-main *')) {
+    if (e.closest('svg, .math, iframe, details:not([open]) > :not(summary)') || !e.clientWidth) continue;
+    if (/hidden|clip/.test(style(e).overflowX) && e.scrollWidth > e.clientWidth + 1) wrong.push('cut off: ' + name(e));
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_cut_off(browser, width):
+    """What is wider than the page scrolls in a box of its own."""
+    for page in PAGES:
+        with visit(browser, url=f"{BOOK.as_uri()}/{page}", viewport={"width": width, "height": 800}) as seen:
+            seen.page.wait_for_load_state("load")
+            assert seen.page.evaluate(CUT_OFF) == [], page
+
+
+def test_one_search_box_is_in_sight_and_no_empty_bar(browser, address):
+    for page in ("book/welcome.html", "notebooks/04_solo_vae.html", "search.html"):
+        for width in (1280, 390):
+            with visit(browser, url=f"{address}/{page}", viewport={"width": width, "height": 800}) as seen:
+                boxes = seen.page.locator(".search-button__button, .bd-search-container input").all()
+                places = [box.bounding_box() for box in boxes if box.is_visible()]
+                in_sight = [box for box in places if 0 <= box["x"] < width and 0 <= box["y"] < 800]
+                assert len(in_sight) == 1, (page, width)
+                assert not seen.page.locator("#pst-header").is_visible()
+
+
+def test_what_a_finger_presses_is_large_enough(browser, address):
+    phone = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
+    with visit(browser, url=f"{address}/notebooks/04_solo_vae.html", **phone) as seen:
+        frame = player_frame(seen.page)
+        for place, what in ((seen.page, ".bd-header-article button, .bd-article summary"),
+                            (frame, ".bar button, .bar select")):
+            sizes = [each.bounding_box() for each in place.locator(what).all() if each.is_visible()]
+            assert len(sizes) > 5 and all(box["height"] >= 44 and box["width"] >= 44 for box in sizes)
+
+
+def test_every_player_of_the_book_runs_the_script_of_the_library(browser):
+    from choreo_lib.show import player
+    script = html.escape(player._script(False), quote=True).replace("&gt;", ">").replace("&#x27;", "'")
+    for page in ("book/welcome.html", *CHAPTERS):
+        text = (BOOK / page).read_text(encoding="utf-8")
+        with_map = text.count("&quot;map&quot;:")
+        assert text.count('class="choreo-player"') == text.count(script) + with_map, page
+
+
+AXE = Path(__file__).parent / "node" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not here: make node")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious_and_nothing_moderate(browser, theme):
+    script = AXE.read_text(encoding="utf-8")
+    found = []
+    for page in PAGES:
+        with visit(browser, url=f"{BOOK.as_uri()}/{page}", color_scheme=theme) as seen:
+            seen.page.wait_for_load_state("load")
+            if seen.page.query_selector(".choreo-player"):
+                player_frame(seen.page)
+            for frame in seen.page.frames:
+                frame.evaluate(script)
+            for fault in seen.page.evaluate("axe.run({resultTypes: ['violations']})")["violations"]:
+                if fault["impact"] in ("moderate", "serious", "critical"):
+                    found.append(f"{page}: {fault['id']}: {fault['nodes'][0]['html'][:120]}")
+    assert found == []

@@ -12,7 +12,9 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -20,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import check_notebooks  # noqa: E402
+import compare_notebooks  # noqa: E402
 import publish_config  # noqa: E402
 import resolve_colab  # noqa: E402
 
@@ -203,13 +206,40 @@ def test_a_careless_chapter_is_noticed(tmp_path):
     told = {**seen, "id": "c", "metadata": {"mystnb": {"image": {"alt": "A circle."}}}}
     hint = {"cell_type": "markdown", "id": "d", "source": [":::{admonition} Hint\n", ":class: dropdown\n", ":::"]}
     bold = {"cell_type": "markdown", "id": "e", "source": [r"$\boldsymbol\mu$"]}
+    shown = {**cell, "id": "f", "metadata": {}, "source": ["clear_output(wait=True)"], "outputs": []}
     path.write_text(json.dumps({"cells": [cell, dict(cell), {**cell, "id": "", "source": ["x = 1\n", "x;\n"]}, seen,
-                                           told, hint, bold]}), encoding="utf-8")
+                                           told, hint, bold, shown]}), encoding="utf-8")
     found = " ".join(check_notebooks.faults(path))
     assert "id 'a' of an earlier one" in found and "has no id" in found and "time stamps" in found
     assert "stores an error" in found and found.count("semicolon") == 1
     assert "picture of cell 3 (b) has no words" in found and found.count("has no words") == 1
     assert "cell 5 (d) folds in the book only" in found and "cell 6 (e) has \\boldsymbol" in found
+    assert "cell 7 (f) changes what it has shown" in found
+
+
+def test_the_comparer_of_our_own_finds_what_nbval_finds(tmp_path):
+    """Should nbval break one day, `tools/compare_notebooks.py` takes its place: on the same faults they agree."""
+    pytest.importorskip("nbval")
+    cells = [  # source, what is stored, tags, and whether that is a fault
+        ("print(1 + 1)", "2", [], False), ("print(1 + 1)", "3", [], True), ("print(1 + 1)", None, [], True),
+        ("1 / 0", None, [], True), ("1 / 0", None, ["raises-exception", "nbval-ignore-output"], False),
+        ("print(1 + 1)", "3", ["nbval-ignore-output"], False), ("1 / 0", None, ["nbval-skip"], False),
+        ("import sys; print('a', file=sys.stderr)", None, [], True), ("x = 1", "1", [], True)]
+    shown = [[] if stored is None else [nbformat.v4.new_output("stream", name="stdout", text=f"{stored}\n")]
+             for _, stored, *_ in cells]
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+        source, id=f"c{k}", metadata={"tags": tags}, execution_count=k + 1, outputs=shown[k])
+        for k, (source, _, tags, _) in enumerate(cells)])
+    path = tmp_path / "x.ipynb"
+    nbformat.write(book, path)
+    done = subprocess.run([sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q", "-rf", "-p",
+                           "no:cacheprovider", "--rootdir", str(tmp_path), str(path)], capture_output=True, text=True,
+                          cwd=tmp_path)
+    theirs = {int(number) for number in re.findall(r"^FAILED .*::Cell (\d+)", done.stdout, re.MULTILINE)}
+    fresh = nbformat.read(path, as_version=4)
+    NotebookClient(fresh, timeout=60, kernel_name="python3", allow_errors=True).execute()
+    ours = {int(re.match(r"cell (\d+)", line)[1]) for line in compare_notebooks.faults(book, fresh)}
+    assert ours == theirs == {k for k, (*_, wrong) in enumerate(cells) if wrong}, done.stdout
 
 
 def test_make_tells_what_it_can_do():

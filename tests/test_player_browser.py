@@ -139,17 +139,42 @@ def test_dragging_orbits_shift_pans_and_only_a_clicked_player_takes_the_wheel(op
     assert state(frame)["turn"] == turned["turn"]
 
 
+def gesture(page, *moments):
+    """Fingers on the glass: each moment is a list of places (x, y), and after the last all are lifted."""
+    touch = page.context.new_cdp_session(page)
+    for number, places in enumerate(moments):
+        points = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(places)]
+        kind = "touchMove" if number else "touchStart"
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+PHONE = {"has_touch": True, "viewport": {"width": 420, "height": 700}}
+
+
 def test_two_fingers_zoom(opened):
-    page = opened(play(made_up_duet(), autoplay=False), has_touch=True, viewport={"width": 420, "height": 700})
+    page = opened(play(made_up_duet(), autoplay=False), **PHONE)
     frame = player_frame(page)
     before = float(state(frame)["away"])
-    touch = page.context.new_cdp_session(page)
-    page.touchscreen.tap(200, 200)  # a tap says: these gestures are for the player
-    for kind, apart in (("Start", 40), ("Move", 60), ("Move", 80)):
-        points = [{"x": 200 + side * apart, "y": 200, "id": i} for i, side in enumerate((-1, 1))]
-        touch.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
-    touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    gesture(page, *([(200 - apart, 200), (200 + apart, 200)] for apart in (40, 60, 80)))
     until(frame, f"+s.away < {before * 0.75}")
+
+
+def test_one_finger_orbits_and_two_scroll_the_page(opened):
+    page = opened(play(made_up_duet(), autoplay=False), body="{}<div style='height:3000px'></div>", **PHONE)
+    frame = player_frame(page)
+    start = state(frame)
+    gesture(page, [(200, 300)], [(200, 270)], [(230, 220)], [(260, 180)])
+    until(frame, f"s.turn !== '{start['turn']}' && s.tilt !== '{start['tilt']}'")
+    assert page.evaluate("scrollY") == 0
+    turned = state(frame)
+    gesture(page, *([(160, y), (240, y)] for y in (300, 260, 220, 180, 140)))
+    page.wait_for_function("scrollY > 80")
+    assert state(frame)["turn"] == turned["turn"]
+    before = page.evaluate("scrollY")
+    gesture(page, *([(200, y)] for y in (600, 550, 500, 450, 400)))  # beside the player the page scrolls as ever
+    page.wait_for_function(f"scrollY > {before}")
+    assert state(frame)["turn"] == turned["turn"]
 
 
 def test_the_slider_hides_edges_frame_by_frame(opened):

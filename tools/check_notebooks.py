@@ -4,6 +4,7 @@ not see it, none holds an error or a time stamp."""
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -34,6 +35,9 @@ def faults(path: Path) -> list[str]:
         if pictures and not cell.get("metadata", {}).get("mystnb", {}).get("image", {}).get("alt"):
             found.append(f'{path}: the picture of cell {number} ({identity}) has no words for those who do not see it; '
                          'put {"mystnb": {"image": {"alt": "..."}}} into the metadata of the cell')
+        if re.search(r"\b(clear_output|update_display)\(|\bdisplay_id=", "".join(cell.get("source", ""))):
+            found.append(f"{path}: cell {number} ({identity}) changes what it has shown, which nbval cannot compare: "
+                         "show it once")
         compared = not {"nbval-ignore-output", "nbval-skip"} & set(tags)
         if compared and "".join(cell.get("source", "")).rstrip().endswith(";") and cell.get("cell_type") == "code":
             found.append(f"{path}: cell {number} ({identity}) ends in a semicolon, which nbval does not know: its "

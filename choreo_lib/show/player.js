@@ -75,8 +75,8 @@ const add = (parent, tag, props = {}, attributes = {}) => {
 add(document.head, 'style', { textContent: [
   'html,body{margin:0;height:100%;overflow:hidden}',
   'body{display:flex;flex-direction:column;background:var(--paper);color:var(--ink);font:13px/1.35 system-ui,sans-serif}',
-  '.stage{flex:1;position:relative;min-height:0}canvas{position:absolute;width:100%;height:100%;cursor:grab;touch-action:pan-y}',
-  'canvas:active{cursor:grabbing}canvas:focus{touch-action:none}',
+  '.stage{flex:1;position:relative;min-height:0}canvas{position:absolute;width:100%;height:100%;cursor:grab;touch-action:none}',
+  'canvas:active{cursor:grabbing}',
   ':focus-visible{outline:2px solid var(--b);outline-offset:-2px;border-radius:4px}',
   '.legend{position:absolute;left:12px;top:9px;pointer-events:none;max-width:70%}.legend b{display:block;font-weight:600}',
   '.legend span{margin-right:14px;color:var(--soft);white-space:nowrap}.legend svg{width:30px;height:12px;margin-right:5px;vertical-align:-1px}',
@@ -92,6 +92,7 @@ add(document.head, 'style', { textContent: [
   'input::-webkit-slider-thumb{-webkit-appearance:none;width:14px;height:14px;margin-top:-5px;border-radius:7px;background:var(--ink)}',
   'input::-moz-range-thumb{width:14px;height:14px;border:0;border-radius:7px;background:var(--ink)}',
   '.time{margin-left:auto;color:var(--soft);font-variant-numeric:tabular-nums}',
+  '@media(pointer:coarse){.bar button,.bar select{height:44px;min-width:44px}.bar input[type=range]{height:44px}}',
   '.help{position:absolute;inset:0;overflow:auto;background:var(--paper);padding:10px 16px;columns:2 250px}.help[hidden]{display:none}',
   '.help p{margin:0 0 5px;break-inside:avoid}kbd{font:12px ui-monospace,monospace;background:var(--grid);border-radius:3px;padding:0 4px}',
 ].join('') });
@@ -161,8 +162,8 @@ const here = k => dots.forEach((dot, i) => dot.setAttribute('aria-pressed', i ==
 // ---- end of the map --------------------------------------------------------------------------------------------
 
 const help = add(stage, 'div', { className: 'help', hidden: true, tabIndex: -1 }, { role: 'note', 'aria-label': 'Help' });
-for (const [keys, does] of [['drag', 'orbit'], ['shift+drag', 'move the view (or two fingers)'],
-  ['wheel', 'zoom, once you have clicked the stage or with ctrl (or pinch)'], ['space', 'play or pause'],
+for (const [keys, does] of [['drag', 'orbit'], ['shift+drag', 'move the view'],
+  ['two fingers', 'zoom, move sideways, scroll the page'], ['wheel', 'zoom, once you have clicked the stage or with ctrl'], ['space', 'play or pause'],
   ['\u2190 \u2192', 'one frame (with shift: orbit)'], ['\u2191 \u2193', 'faster, slower (with shift: tilt)'], ['Home End', 'first, last frame'],
   ['[ ]', 'loop starts, ends here'], ['+ \u2212', 'zoom'], ['f', 'keep the dancers in view'], ['g', 'ghost'], ['t', 'trails'],
   ['r', 'reset view and loop'], ['?', 'this help (Esc closes)'], ['floor', 'one square is one metre']]) {
@@ -412,15 +413,22 @@ function refresh(frame, whole) {
 
 // ---- hands: mouse, touch, keys ---------------------------------------------------------------------------------
 const held = new Map();
-canvas.addEventListener('pointerdown', e => { held.set(e.pointerId, [e.clientX, e.clientY]); canvas.setPointerCapture(e.pointerId); });
+// Two fingers that move together scroll what the player stands in; where that is out of reach, they move the view.
+const scroller = () => {
+  let box = host && frameElement;
+  while (box && box.parentElement && !(box.scrollHeight > box.clientHeight && /auto|scroll/.test(getComputedStyle(box).overflowY))) box = box.parentElement;
+  return box;
+};
+canvas.addEventListener('pointerdown', e => { held.set(e.pointerId, [e.screenX, e.screenY]); canvas.setPointerCapture(e.pointerId); });
 canvas.addEventListener('pointermove', e => {
   if (!held.has(e.pointerId)) return;
-  const old = held.get(e.pointerId), dx = e.clientX - old[0], dy = e.clientY - old[1], others = [...held].filter(([id]) => id !== e.pointerId);
-  held.set(e.pointerId, [e.clientX, e.clientY]);
+  const now = [e.screenX, e.screenY], old = held.get(e.pointerId), dx = now[0] - old[0], dy = now[1] - old[1], others = [...held].filter(([id]) => id !== e.pointerId);
+  held.set(e.pointerId, now);
   if (others.length) {
-    const [, [x, y]] = others[0];
-    zoom(Math.hypot(e.clientX - x, e.clientY - y) / Math.max(Math.hypot(old[0] - x, old[1] - y), 1));
-    shift(dx / 2, dy / 2);
+    const [, [x, y]] = others[0], around = scroller();
+    zoom(Math.hypot(now[0] - x, now[1] - y) / Math.max(Math.hypot(old[0] - x, old[1] - y), 1));
+    shift(dx / 2, around ? 0 : dy / 2);
+    if (around) around.scrollBy({ top: -dy / 2, behavior: 'instant' });
   } else if (e.shiftKey || e.buttons & 4) shift(dx, dy);
   else orbit(dx * 0.008, dy * 0.006);
 });

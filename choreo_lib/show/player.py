@@ -11,6 +11,7 @@ import html
 import os
 import re
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -217,7 +218,7 @@ def _film(motion, ghost, ties, alt: str, source: Source | None, picture: str) ->
     """The same as a film, for motion whose positions may not be passed on."""
     from .export import draw_film
 
-    edges_at: Any = None
+    edges_at: Callable[[int], list] | None = None
     if ties and ties["pairs"]:  # a film has no slider, and shows of each frame what the player would
         weights = np.frombuffer(base64.b64decode(ties["weights"]), np.uint8).reshape(-1, len(ties["pairs"]))
         strong = weights / 255 >= ties["threshold"]  # [frames, edges]; one row where weights do not change

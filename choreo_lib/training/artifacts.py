@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import platform
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -29,7 +28,7 @@ from ..show.export import animate
 from . import cards, checkpoints
 from .checkpoints import TrainingError
 from .config import TrainConfig
-from .devices import choose_device, choose_precision, processes
+from .devices import choose_device, choose_precision, machine, processes, runs_folder
 from .loop import fit, one_run
 from .recipes import MODES, RECIPES, Recipe
 
@@ -103,19 +102,22 @@ def train(name: str, mode: str = "quick", out: str | Path | None = None, resume:
           keep_every: int = 0) -> Path:
     """Make an artifact: train by its recipe, evaluate it, and write ``out/name.safetensors`` with its card.
 
-    ``out``: a folder (None: ``runs/name``), where the run's checkpoints and history are kept too, a plot of the losses,
-    and of a model of rotations the first ten seconds of a validation take, danced and made, as BVH and GIF. Gives the
-    card's path. ``precision``: in place of the recipe's (see `choreo_lib.training.config.TrainConfig`). ``weights``: a
-    file to begin from instead of random weights, with what that model measured of its training windows (mean poses,
-    components); the card names it. ``keep_every``: as in `choreo_lib.training.loop.fit`.
+    ``out``: a folder (None: `choreo_lib.training.devices.runs_folder`), where the run's checkpoints and history are
+    kept too, a plot of the losses, and of a model of rotations the first ten seconds of a validation take, danced and
+    made, as BVH and GIF. Gives the card's path. ``precision``: in place of the recipe's (see
+    `choreo_lib.training.config.TrainConfig`). ``weights``: a file to begin from instead of random weights, with what
+    that model measured of its training windows (mean poses, components); the card names it. ``keep_every``: as in
+    `choreo_lib.training.loop.fit`.
     Errors: as `choreo_lib.training.loop.fit`; TrainingError for an unknown name or mode, or for ``weights`` where a run
     is to be resumed, which has its own. Chapter: 4.
     """
     recipe = find_recipe(name)
     config = find_config(recipe, mode)
     config = config if precision is None else replace(config, precision=precision)
-    out = Path("runs", name) if out is None else Path(out)
+    out = runs_folder(name) if out is None else Path(out)
     choose_precision(config.precision, choose_device(device))  # what cannot be is said before anything is made
+    if not processes()[0]:
+        print(f"{name}, {mode}: on {machine(device)}; the run is kept in {out}")
     with one_run(out):
         return _train(recipe, name, mode, config, out, resume, device, weights, keep_every)
 
@@ -151,7 +153,7 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
         "training": {key: str(value) for key, value in vars(config).items()}, "seed": config.seed,
         "begun_from": None if weights is None else hashlib.sha256(Path(weights).read_bytes()).hexdigest(),
         "epochs": len(history), "steps": len(history) * max(len(windows) // config.batch_size, 1),
-        "minutes": round(history.minutes, 1), "device": _machine(device),
+        "minutes": round(history.minutes, 1), "device": machine(device),
         "versions": {package: version(package) for package in ("torch", "numpy", "choreo-lib")},
         "made": datetime.now(UTC).date().isoformat(),
         "measures": {split: recipe.evaluate(model, clean, part) for split, part in splits.items()},
@@ -200,7 +202,7 @@ def refit(name: str, folder: str | Path | None = None, out: str | Path | None = 
     model = recipe.build(clean, mode).eval()
     checkpoints.read_weights(weights, model, partly=True)
     _blend(model, clean, recipe.windows("validation", None, mode))
-    made = (Path("runs", name) if out is None else Path(out)) / f"{name}.json"
+    made = (runs_folder(name) if out is None else Path(out)) / f"{name}.json"
     made.parent.mkdir(parents=True, exist_ok=True)
     _write_card(made, card | _store(made, model) | {"measures": {
         split: recipe.evaluate(model, clean, recipe.windows(split, None, mode)) for split in card["measures"]}})
@@ -236,9 +238,3 @@ def _write_examples(model: Any, take: Duet, out: Path) -> None:
         made = model.translate(danced, route, other.skeleton)
         write_motion(made, out / f"made-{route}.bvh")
         animate(Duet(replace(danced, name="danced"), replace(made, name="made")), out / f"made-{route}.gif")
-
-
-def _machine(device: str | None) -> str:
-    if device != "cpu" and torch.cuda.is_available():
-        return torch.cuda.get_device_name()
-    return f"CPU, {torch.get_num_threads()} threads, {platform.machine()}"

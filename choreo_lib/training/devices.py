@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import os
+import platform
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
 from .checkpoints import TrainingError
+
+DRIVE = Path("/content/drive/MyDrive")
+"""Where Colab mounts a reader's Google Drive."""
+
+
+def runs_folder(name: str) -> Path:
+    """Where a run is kept that is told no folder: in CHOREO_RUNS, else on a mounted Google Drive, else in ``runs``.
+
+    What Colab computes on is taken away after a disconnect, and ``runs`` with it; a Drive stays. Chapter: 4.
+    """
+    told = os.environ.get("CHOREO_RUNS")
+    return (Path(told).expanduser() if told else DRIVE / "choreo_runs" if DRIVE.is_dir() else Path("runs")) / name
+
+
+def machine(device: str | torch.device | None = None) -> str:
+    """The name of what a run would be on: of its GPU, or of the CPU with its threads. Chapter: 4."""
+    if device != "cpu" and torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU, {torch.get_num_threads()} threads, {platform.machine()}"
 
 
 def processes() -> tuple[int, int]:

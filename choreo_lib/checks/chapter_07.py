@@ -11,13 +11,13 @@ DONE = ("nothing", "another dance", "style transfer", "collapse")
 
 
 @function_check
-def ex7_1(transport) -> str:
+def ex7_1(transport_one) -> str:
     """Exercise 7.1: one number of a pose, moved by optimal transport from one dancer's Gaussian onto another's."""
     chance = torch.Generator().manual_seed(0)
     own = 40 + 8 * torch.randn(4000, generator=chance, dtype=torch.float64)
     other = 70 + 20 * torch.randn(3000, generator=chance, dtype=torch.float64)
     asked = torch.tensor([20.0, 40.0, 60.0], dtype=torch.float64)
-    got = values(transport(asked, own, other), (3,), "Three numbers were to be moved, and it gives {}.")
+    got = values(transport_one(asked, own, other), (3,), "Three numbers were to be moved, and it gives {}.")
     from_mean, ratio = asked - own.mean(), other.std() / own.std()
     right = other.mean() + from_mean * ratio
     k = int((got - right).abs().nan_to_num(999.0).argmax())
@@ -46,7 +46,8 @@ def ex7_2(answer) -> str:
     said = [word.strip().lower() for word in given(answer, each(text, size=4), four)]
     first, second, third, fourth = said
     refuse((set(said) - set(DONE), four),
-           (first != "nothing", "Look at A again: the speed is kept, and no window taken for the other: what has changed?"),
+           (first != "nothing",
+            "Look at A again: the speed is kept, and no window taken for the other: what has changed?"),
            (second != "another dance",
             "Look at B again: all is taken for the other, but does the speed follow the dance that was given?"),
            (third != "style transfer", "Look at C again: compare it with what would be best in all three columns."),

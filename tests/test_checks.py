@@ -297,6 +297,9 @@ def test_ex6_1():
                         (lambda q, p: torch.deg2rad(apart(q, p)), "radians"), (lambda q, p: None, "return"),
                         (lambda q, p: torch.rad2deg(2 * torch.acos((q * p).sum(-1).abs())), "nan"),
                         (lambda q, p: 60 * (q - p).norm(dim=-1), "degrees apart"), (7, "without calling"),
+                        (lambda q, p: (q - p).norm(dim=-1), "no angle"), (lambda q, p: (q * p).sum(-1), "cosine"),
+                        (lambda q, p: torch.acos((q * p).sum(-1).clamp(-1, 1)), "in radians"),
+                        (lambda q, p: 360 - apart(q, p), "longer way"), (lambda q, p: 1 / 0, "ZeroDivisionError"),
                         (lambda q, p: torch.rad2deg(2 * torch.acos(p[..., 3].abs())), "degrees apart"),
                         (lambda q: q, "could not answer")):
         assert not checks.ex6_1(wrong) and said in checks.ex6_1(wrong).message
@@ -304,7 +307,9 @@ def test_ex6_1():
 
 def test_ex6_2():
     assert checks.ex6_2((0, 170)) and checks.ex6_2([0.0, 170.0])
-    for wrong, said in (((180, 10), "wish"), ((0, 10), "turn"), ((20, 170), "smallest"), (0, "two numbers"),
+    for wrong, said in (((180, 10), "would be right"), ((0, 10), "180"), ((20, 170), "smallest"), (0, "two numbers"),
+                        ((170, 0), "one of the two"), ((0, 20), "from each other"), ((0, 340), "difference"),
+                        ((0, 0), "in no case"), ((0, 90), "other way"),
                         ((float("nan"), 170), "two numbers"), ((0, float("nan")), "two numbers")):
         assert not checks.ex6_2(wrong) and said in checks.ex6_2(wrong).message
 
@@ -336,7 +341,12 @@ def test_ex7_1():
                         (lambda x, own, other: other.mean() + (x - own.mean()) * own.std() / other.std(), "wrong way"),
                         (lambda x, own, other: other.mean() + (x - own.mean()) * other.var() / own.var(), "variances"),
                         (lambda x, own, other: x * other.std() / own.std(), "about zero"),
-                        (lambda x, own, other: x, "comes to"),
+                        (lambda x, own, other: x, "Nothing has changed"),
+                        (lambda x, own, other: carry(x, own, other) + 30, "comes to"),
+                        (lambda x, own, other: own.mean() + (x - own.mean()) * other.std() / own.std(), "still about"),
+                        (lambda x, own, other: other.mean() + 0 * x, "is lost"),
+                        (lambda x, own, other: 1 / 0, "ZeroDivisionError"),
+                        (lambda x, own, other: (x - own.mean()) / own.std(), "z-scores"),
                         (lambda x, own, other: 2 * other.mean() - carry(x, own, other), "standard deviations"),
                         (lambda x, own, other: None, "return"),
                         (lambda x: x, "could not answer"), (3, "without calling")):
@@ -344,13 +354,13 @@ def test_ex7_1():
 
 
 def test_ex7_2():
-    right = ("nothing", "another dance", "the manner", "mush")
+    right = ("nothing", "another dance", "style transfer", "collapse")
     assert checks.ex7_2(right) and checks.ex7_2([word.upper() for word in right])
     for k, name in enumerate("ABCD"):
         wrong = list(right)
         wrong[k] = right[(k + 1) % 4]
         assert not checks.ex7_2(wrong) and f"Look at {name}" in checks.ex7_2(wrong).message
-    for wrong in (None, "mush", ("nothing",), ("a", "b", "c", "d")):
+    for wrong in (None, "collapse", ("nothing",), ("a", "b", "c", "d")):
         assert not checks.ex7_2(wrong) and "four of these" in checks.ex7_2(wrong).message
 
 
@@ -365,24 +375,28 @@ def test_ex7_3():
 
 
 def test_ex8_1():
-    def cost(q, prior):
+    def kl(q, prior):
         return (q * (q / prior).log()).sum(-1)
 
     def cheat(q, prior):
         q[:] = prior
         return torch.zeros(3)
 
-    assert checks.ex8_1(cost) and checks.ex8_1(lambda q, p: q.mul_((q / p).log()).sum(-1)) and not checks.ex8_1(cheat)
-    for wrong, said in ((lambda q, p: cost(q, p) / np.log(2), "bits"), (lambda q, p: -cost(q, p), "sign"),
-                        (lambda q, p: cost(p, q), "changed places"), (lambda q, p: -(q * q.log()).sum(-1), "unsure"),
-                        (lambda q, p: cost(q, p).sum(), "three costs"), (lambda q, p: cost(q, 1 - p), "yours says"),
+    assert checks.ex8_1(kl) and checks.ex8_1(lambda q, p: q.mul_((q / p).log()).sum(-1)) and not checks.ex8_1(cheat)
+    for wrong, said in ((lambda q, p: kl(q, p) / np.log(2), "bits"), (lambda q, p: -kl(q, p), "sign"),
+                        (lambda q, p: kl(p, q), "changed places"), (lambda q, p: -(q * q.log()).sum(-1), "entropy"),
+                        (lambda q, p: kl(q, p).sum(), "three divergences"), (lambda q, p: kl(q, 1 - p), "yours says"),
+                        (lambda q, p: (q * (q / p).log()).mean(-1), "mean over the types"),
+                        (lambda q, p: -(q * p.log()).sum(-1), "cross-entropy"),
+                        (lambda q, p: (q / p).log().sum(-1), "weigh by q"), (lambda q, p: 1 / 0, "ZeroDivisionError"),
                         (lambda q, p: None, "return"), (lambda q: q, "could not answer"), (3, "without calling")):
         assert not checks.ex8_1(wrong) and said in checks.ex8_1(wrong).message
 
 
 def test_ex8_2():
     assert checks.ex8_2(0.65) and checks.ex8_2(13 / 20)
-    for wrong, said in ((0.35, "other names"), (0.85, "as it suits"), (1.0, "as it suits"), (0.5, "all simulations"),
+    for wrong, said in ((0.35, "other names"), (0.85, "as it suits"), (1.0, "as it suits"), (0.5, "not their mean"),
+                        (13, "of 20"), (65, "per cent"), (0.7, "all simulations"),
                         (True, "one number"), ("0.65", "one number"), (None, "one number"), (np.nan, "one number")):
         assert not checks.ex8_2(wrong) and said in checks.ex8_2(wrong).message
 
@@ -412,6 +426,9 @@ def test_ex8_3():
                 force = force + share[:, None] * pull
         return force
 
+    def equally(place, edges):
+        return 0.1 * (edges[..., None] * torch.nn.functional.normalize(place[None] - place[:, None], dim=-1)).sum(1)
+
     assert checks.ex8_3(pulls) and checks.ex8_3(once)
     assert checks.ex8_3(lambda p, e: pulls(p.double(), e.double()))
     copied = lambda p, e: pulls(p, e.detach().clone().requires_grad_())  # noqa: E731
@@ -419,6 +436,8 @@ def test_ex8_3():
     for wrong, said in ((chosen, "chosen, not multiplied"), (some, "never begin"),
                         (lambda p, e: -pulls(p, e), "push"), (lambda p, e: pulls(p, e.detach()), "no gradient"),
                         (lambda p, e: pulls(p, e) * 2, "first body"), (lambda p, e: pulls(p, e).sum(1), "two numbers"),
+                        (lambda p, e: 10 * pulls(p, e), "stiffness"), (lambda p, e: pulls(p, e) / 4, "add up"),
+                        (lambda p, e: pulls(p, e.triu()), "Only one end"), (equally, "near and far"),
                         (lambda p, e: None, "return"), (lambda p: p, "could not answer"), (3, "without calling")):
         assert not checks.ex8_3(wrong) and said in checks.ex8_3(wrong).message
 

@@ -23,6 +23,10 @@ def ex6_1(apart) -> str:
     compare(got, right,
             (right / 2, "Half of it: a quaternion holds half the angle."),
             (torch.deg2rad(right), "In radians. Degrees were asked for."),
+            (torch.deg2rad(right) / 2, "Half of it, in radians: double the angle, and turn it into degrees."),
+            ((one - other).norm(dim=-1), "That is a distance of four numbers, and no angle. Begin with their product."),
+            ((one * other).sum(-1), "That is the cosine of half the angle. Which angle has it?"),
+            (360 - right, "That is the longer way round. Take the shorter one, up to 180 degrees."),
             otherwise=f"For two rotations {float(right[k]):.0f} degrees apart it gives {float(got[k]):.5g}.", atol=1e-3)
     compare(negative, right, otherwise="Right for q and p. For q and -p, which is the same rotation, it gives "
                                        f"{float(negative[1]):.4g} where 10 is right.", atol=1e-3)
@@ -38,10 +42,17 @@ def ex6_2(answer) -> str:
                       "Give two numbers of degrees: what it answers, and how far off that is.")
     compare(said, 0,
             (abs(abs(said) - 180) < 0.5,
-             "That is what one would wish. The squares know only the numbers 170 and -170."),
+             "That would be right. But the squares know only the numbers 170 and -170."),
+            (abs(abs(said) - 170) < 0.5, "That is one of the two truths. In the other half of the cases it would cost "
+                                         "the square of 340."),
             otherwise=f"For which number is the mean of its squared distances to 170 and -170 smallest? Not for "
                       f"{said:g}.", rtol=0, atol=0.5)
-    compare(off, 170, otherwise="The first is right. How far must somebody turn who faces there and should face the "
+    compare(off, 170,
+            (10, "So far off would be an answer of 180. From 0, turn until you face 170."),
+            (20, "So far are the two truths from each other. How far is each from 0?"),
+            (340, "That is the difference of the two numbers. How far is each from 0?"),
+            (0, "It is right on average of the numbers, and in no case of the dancers."),
+            otherwise="The first is right. How far must somebody turn who faces there and should face the "
                                 f"other way, at 170? Not by {off:g}.", rtol=0, atol=0.5)
     return ("It faces the partner who is not there. Half-way between the two rotations, by the shorter way, it would "
             "have faced 180.")

@@ -1,8 +1,13 @@
-"""Tables as text: columns as wide as their widest cell. Taught in chapter 1, "Seeing a duet"."""
+"""Tables as text, columns as wide as their widest cell; listings of source. Taught in chapter 1, "Seeing a duet"."""
 
 from __future__ import annotations
 
+import ast
 import html
+import inspect
+import io
+import textwrap
+import tokenize
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -38,3 +43,56 @@ class Table:
         row = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"  # noqa: E731
         return (f"<table><thead>{row(self.head, 'th')}</thead>"
                 f"<tbody>{''.join(row(cells, 'td') for cells in self.rows)}</tbody></table>")
+
+
+@dataclass(frozen=True, repr=False)
+class Listing:
+    """Code to be read: prints as it is, and is coloured in a notebook. Chapter: 8."""
+
+    code: str
+
+    def __repr__(self) -> str:
+        return self.code
+
+    def _repr_markdown_(self) -> str:
+        return f"```python\n{self.code}\n```"
+
+
+def source_of(*things, width: int = 84) -> Listing:
+    """The source of functions, methods or classes, for a page ``width`` columns wide. Chapter: 8.
+
+    Where a line is longer, the comment at its end stands above it, and its docstring is wrapped; code stays as it is.
+    """
+    return Listing("\n\n".join(_narrow(textwrap.dedent(inspect.getsource(thing)).rstrip(), width) for thing in things))
+
+
+def _narrow(code: str, width: int) -> str:
+    """Code whose comments and docstrings keep to a width."""
+    lines = code.splitlines()
+    comments = {token.start[0]: token.start[1] for token in tokenize.generate_tokens(io.StringIO(code).readline)
+                if token.type == tokenize.COMMENT}
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            first, last = node.body[0].lineno - 1, node.body[0].end_lineno
+            if max(map(len, lines[first:last])) > width:  # its first line takes all, and the others are left empty
+                lines[first:last] = [_wrapped(lines[first:last], width), *[""] * (last - first - 1)]
+                comments |= dict.fromkeys(range(first + 2, last + 1), -1)
+    narrow = []
+    for number, line in enumerate(lines, 1):
+        start, indent = comments.get(number, 0), line[: len(line) - len(line.lstrip())]
+        line = line.replace("  # fmt: skip", "")
+        if start == -1:
+            continue
+        if "\n" not in line and len(line) > width and line[:start].strip():
+            narrow += [indent + line[start:], line[:start].rstrip()]
+        else:
+            narrow.append(line)
+    return "\n".join(narrow)
+
+
+def _wrapped(lines: Sequence[str], width: int) -> str:
+    """Paragraphs of lines, wrapped anew under the indent of the first."""
+    indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+    paragraphs = textwrap.dedent("\n".join([indent + lines[0].lstrip(), *lines[1:]])).split("\n\n")
+    return "\n\n".join(textwrap.fill(" ".join(each.split()), width, initial_indent=indent, subsequent_indent=indent,
+                                     break_on_hyphens=False) for each in paragraphs)

@@ -132,8 +132,7 @@ class LawDecoder(Decoder):
     def __init__(self, types: int, no_edge: bool, hidden: int, interval: float):
         super().__init__(types, no_edge, hidden, interval)
         self.exponent = nn.Parameter(torch.zeros(()))
-        self.strength = nn.Parameter(torch.linspace(-0.01, 0.01, self.networks) if self.networks > 1 else
-                                     torch.zeros(1))  # fmt: skip
+        self.strength = nn.Parameter(torch.linspace(-0.01, 0.01, self.networks) * (self.networks > 1))
         last = nn.Linear(hidden, self.networks)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
@@ -152,7 +151,8 @@ class LawDecoder(Decoder):
     def force(self, distance: Tensor) -> Tensor:
         """The force towards the other body, negative where it repels: [...] -> [..., networks]. Chapter: 8."""
         log = distance.log()[..., None]
-        return (self.LR_FACTOR * self.exponent * log).exp() * (self.LR_FACTOR * self.strength + self.force_mlp(log))
+        power = (self.LR_FACTOR * self.exponent * log).exp()
+        return power * (self.LR_FACTOR * self.strength + self.force_mlp(log))
 
     def messages(self, state: Tensor, interval: float | None = None) -> Tensor:
         """As `Decoder.messages`, H = 5: changes of position and velocity, size of the impulse. Chapter: 8."""

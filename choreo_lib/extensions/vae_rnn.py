@@ -90,7 +90,7 @@ class Decoder(vae_rnn.Decoder):
 
     def forward(self, latent: torch.Tensor) -> torch.Tensor:
         """Decode latent vectors. Shapes: [B, C, Z] -> [B, T, W]."""
-        z = interpolate(latent.transpose(1, 2), self.frames, mode="linear").transpose(1, 2)  # [B, T, Z]
+        z = interpolate(latent.mT, self.frames, mode="linear").mT  # [B, T, Z]
         h = self.dropout(self.dense(z).relu())  # [B, T, dense]
         x = self.output(self.lstm(h)[0])  # [B, T, W]
         return (x if self.skip is None else x + self.skip(z)).to(latent)

@@ -98,9 +98,10 @@ class MLPDecoder(nn.Module):
         pair = pair_features(state)  # [B, C, E, 8]
         weights = edges[:, None, :, self.first:, None].unbind(3)  # one [B, 1, E, 1] a type
         # h_ij = sum over k of z_ijk f_ek([x_i, x_j])                     (10)
-        edge = sum(weight * edge_mlp(pair) for weight, edge_mlp in zip(weights, self.edge_mlps))  # [B, C, E, H]
+        edge = sum(weight * mlp(pair) for weight, mlp in zip(weights, self.edge_mlps))  # [B, C, E, H]
         # mu_j = x_j + f_v([x_j, sum over i of h_ij])                     (11)
-        return state + self.node_mlp(torch.cat([state, sum_to_receivers(edge, state.shape[2])], -1))
+        received = sum_to_receivers(edge, state.shape[2])  # [B, C, N, H]
+        return state + self.node_mlp(torch.cat([state, received], -1))
 
     def reconstruct(self, states: torch.Tensor, edges: torch.Tensor, steps: int) -> torch.Tensor:
         """States [B, T, N, 4] to predictions of frames 1 to T - 1, from the ground truth again every ``steps``."""
@@ -212,7 +213,7 @@ class NRI(System):
         states = batch.states[:, : self.config.frames]
         predicted, logits = self(states)
         error = (predicted - states[:, 1:]) / self.scale  # [B, T - 1, N, 4]
-        # -log p(x | z) = sum over j, t of |x_jt - mu_jt|^2 / (2 variance), without its constant       (18)
+        # -log p(x | z) = sum over j, t of |x_jt - mu_jt|^2 / (2 variance) + c    (18)
         nll = error.pow(2).sum() / (2 * self.config.variance) / logits[..., 0].numel()
         # KL(q || p) = sum over ij, k of q_ijk log(q_ijk / p_k)
         kl = kl_per_edge(logits, self.prior).mean()

@@ -138,11 +138,13 @@ class VAERNN(System):
         latent = reparameterise(mean, log_variance) if sample else mean
         return self.decode(latent, route[1], self.origin(source)), mean, log_variance
 
-    def encode(self, source: torch.Tensor, who: str) -> tuple[torch.Tensor, torch.Tensor]:
+    def encode(self, source: torch.Tensor,
+               who: str) -> tuple[torch.Tensor, torch.Tensor]:
         """Encode a dancer's features [B, T, W] to the posterior's mean and log-variance, [B, Z] each."""
         return self.encoders["shared" if self.shared_encoder else who](source)
 
-    def decode(self, latent: torch.Tensor, who: str, origin: torch.Tensor | float = 0.0) -> Decoded:
+    def decode(self, latent: torch.Tensor, who: str,
+               origin: torch.Tensor | float = 0.0) -> Decoded:
         """Decode latent vectors [B, Z] as a dancer, whose root's path is relative to ``origin`` (see `origin`)."""
         return self.decoded(self.decoders[who](latent), origin)
 
@@ -172,17 +174,20 @@ class VAERNN(System):
         source, target, _, bones = self.source_and_target(batch, route)
         predicted, mean, log_variance = self(source, route, sample=self.training)
         true = self.decoded(target, self.origin(source))
-        # FK(q / |q|, r): the normalised rotations, and the bones of the dancer who is predicted
-        places = [joint_positions(self.skeleton, x.rotations, x.root, bones) for x in (predicted, true)]
+        # FK(q / |q|, r): normalised rotations, and the bones of who is predicted
+        places = [joint_positions(self.skeleton, x.rotations, x.root, bones)
+                  for x in (predicted, true)]  # fmt: skip
         distance = (places[0] - places[1]).norm(dim=-1)  # [B, T, J, 3] -> [B, T, J]
+        # d(q, q*) = 4 (1 - <q, q*>^2): the same for q and -q
+        difference = rotation_difference(predicted.rotations, true.rotations)  # [B, T, J]
         lengths = predicted.features[..., :-3].unflatten(-1, (-1, 4)).norm(dim=-1)  # [B, T, 4 J] -> [B, T, J]
         kl = kl_per_unit(mean, log_variance)  # [Z]
         return {
             "norm": ((lengths - 1) ** 2).mean(),
             "position": (self.joint_weights * distance).mean(),
-            # d(q, q*) = 4 (1 - <q, q*>^2): the same for q and -q
-            "rotation": (self.joint_weights * rotation_difference(predicted.rotations, true.rotations)).mean(),
-            "kl": kl.mean(), "kl_nats": kl_loss(kl), "error_m": distance.detach().mean()}  # fmt: skip
+            "rotation": (self.joint_weights * difference).mean(),
+            "kl": kl.mean(), "kl_nats": kl_loss(kl),
+            "error_m": distance.detach().mean()}  # fmt: skip
 
     def source_and_target(self, batch: torch.Tensor, route: str):
         """Describe windows [B, T, 2, J, 7] as seen from the source dancer.

@@ -73,7 +73,8 @@ def _narrow(code: str, width: int) -> str:
                 if token.type == tokenize.COMMENT}
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
-            first, last = node.body[0].lineno - 1, node.body[0].end_lineno
+            first = node.body[0].lineno - 1
+            last = node.body[0].end_lineno or first + 1
             if max(map(len, lines[first:last])) > width:  # its first line takes all, and the others are left empty
                 lines[first:last] = [_wrapped(lines[first:last], width), *[""] * (last - first - 1)]
                 comments |= dict.fromkeys(range(first + 2, last + 1), -1)

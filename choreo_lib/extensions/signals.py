@@ -119,7 +119,6 @@ def local_displacements(skeleton: Skeleton, positions: torch.Tensor) -> torch.Te
     bones = _bones(skeleton, positions)
     before, after = bones[..., :-1, :, :], bones[..., 1:, :, :]
     parents = [max(parent, 0) for parent in skeleton.parents]
-    parents = torch.tensor(parents, device=positions.device)
     swung = swing(before, before[..., parents, :], after[..., parents, :])
     displacements = after - swung
     root = positions[..., 1:, :1, :] - positions[..., :-1, :1, :]

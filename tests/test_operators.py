@@ -26,8 +26,8 @@ NO_KERNEL = set("""
 """Names of torch's for another look at numbers, for memory without any, for questions, and for dropout that is off. One
 that does copy numbers calls ``copy_`` for it."""
 
-PREDICTION = {"no_input_prob": 0.0, "scheduled_sampling": 0.0}
-AFTER_A_ROLLOUT = {"no_input_prob": 0.0, "scheduled_sampling": 1.1}
+PREDICTION = {"no_input_prob": 0.0, "noise_injection": 0.0}
+FROM_A_DISPLACED_PAST = {"no_input_prob": 0.0, "noise_injection": 1.1}
 RECONSTRUCTION = {"no_input_prob": 1.1}
 
 
@@ -42,15 +42,14 @@ def operators(step) -> int:
 
 
 @pytest.mark.parametrize("name, limit, changes", [
-    ("duet-synthetic", 500, PREDICTION),
-    ("duet-synthetic", 2000, AFTER_A_ROLLOUT),  # of 40 frames, four times 126 of which are the pose prior's
+    ("duet-synthetic", 600, PREDICTION),
+    ("duet-synthetic", 900, FROM_A_DISPLACED_PAST),
     ("duet-synthetic", 360, RECONSTRUCTION),
     ("translate-salsa", 1100, {}),
     ("strings-synthetic", 620, {}),
 ])  # fmt: skip
-def test_a_training_step_takes_few_operators(name, limit, changes, monkeypatch):
+def test_a_training_step_takes_few_operators(name, limit, changes):
     """Both ways, in the recipe's full mode, on few windows; of salsa, or of synthetic dancers where it is not."""
-    monkeypatch.setattr(torch, "randint", lambda high, size: torch.tensor(high - 1))  # the longest rollout there is
     model, config = gpu_check.prepared(name)
     model.config = replace(model.config, **changes)
     batch, = gpu_check.batches_of(name, config, 8, 1)
@@ -61,4 +60,5 @@ def test_a_training_step_takes_few_operators(name, limit, changes, monkeypatch):
 
     step()  # tables are made once
     model.zero_grad(set_to_none=True)
-    assert operators(step) <= limit
+    found = operators(step)
+    assert found <= limit, found

@@ -263,3 +263,16 @@ def test_what_does_not_fit_is_refused_in_words(train, duets):
         model.stream(duet.positions[:PAST], every=AHEAD + 1)
     with pytest.raises(ValueError, match="past of 5 frames"):
         model.stream(duet.positions[:5], every=5)
+
+
+def test_the_loss_of_speed_is_how_far_each_joint_goes_in_a_chunk(train, monkeypatch):
+    """Whoever stays where it was misses all of the way; direction and jitter are other losses' business."""
+    model = small(train, speed=3.0, distance=0.0, mse=0.0, velocity=0.0, kl=Schedule(0.0)).eval()
+    way = torch.zeros(2, AHEAD, len(train.skeleton), 3)
+    way[..., 0] = 0.01 * torch.arange(1, AHEAD + 1)[:, None]  # a centimetre a frame
+    for made, missed in ((torch.zeros_like(way), 0.01 * AHEAD), (-way, 0.0), (0.5 * way, 0.005 * AHEAD)):
+        given = (made.flatten(2), torch.zeros(4), way.flatten(2))
+        monkeypatch.setattr(model, "displacement", lambda *_, given=given: given)
+        losses = model.loss(train[:2], None)
+        assert float(losses["speed"]) == pytest.approx(missed, abs=1e-6)
+        assert float(losses["loss"]) == pytest.approx(3 * missed, abs=1e-6)

@@ -22,6 +22,8 @@ AHEAD, STEPS = 30, 250
 ROWS = {  # sizes, augmentation
     "as in the recipe": ({}, {}),
     "a past of 34 frames": ({"past": 34}, {}),
+    "a past of 16 frames": ({"past": 16}, {}),
+    "without lag experts": ({"lag_experts": 0}, {}),
     "squares": ({"mse": 0.5, "distance": 0.0}, {}),
     "velocity loss 0.05": ({"velocity": 0.05}, {}),
     "dropout 0.1": ({"dropout": 0.1}, {}),

@@ -6,7 +6,6 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib import checks
-from choreo_lib.evaluation import metrics
 
 
 def test_ex1_1():
@@ -228,9 +227,9 @@ def test_ex5_3():
 
 def test_ex5_4():
     film = checks.film_5_4()
-    lead = metrics.mean_speed(film.a, ["left_wrist"])
+    lead = cl.metrics.mean_speed(film.a, ["left_wrist"])
     parts = ("head", "left_wrist", "right_wrist", "left_knee", "right_knee", "left_ankle", "right_ankle")
-    found = {part: metrics.cross_correlation(lead, metrics.mean_speed(film.b, [part]), film.fps) for part in parts}
+    found = {part: cl.metrics.cross_correlation(lead, cl.metrics.mean_speed(film.b, [part]), film.fps) for part in parts}
     best = max(parts, key=lambda part: np.nanmean(found[part].peak))
     assert checks.ex5_4((best, 1000 * np.nanmedian(found[best].lag))) and checks.ex5_4(("Right knee", 370))
     for wrong, said in (((best, 11), "frames"), ((best, 0.367), "seconds"), ((best, -367), "positive"),

@@ -274,17 +274,39 @@ def test_ex5_2():
     torch.manual_seed(0)
     assert checks.ex5_2((0, float((torch.randn(200_000) < 0.1).float().mean())))
     for wrong, said in (((0.5, 0.54), "rand"), ((0, 0.1), "what was meant"), ((0, 0.6), "count"), (0.54, "two numbers"),
-                        ((1, 0.54), "half of a normal"), ((0, 54), "percentage"), ((float("nan"), 0.54), "two numbers"),
-                        ((0, float("nan")), "two numbers")):
+                        ((2, 0.54), "half of a Gaussian"), ((0, 54), "percentage"),
+                        ((float("nan"), 0.54), "two numbers"), ((0, float("nan")), "two numbers"),
+                        ((1, 0.54), "84 of 100"), ((0, 0.46), "above 0.1"),
+                        ((0, 0.08), "within 0.1"), ((0, 0.04), "between 0 and 0.1"), ((0, 0.5), "a little more")):
         assert not checks.ex5_2(wrong) and said in checks.ex5_2(wrong).message
 
 
 def test_ex5_3():
-    assert checks.ex5_3(("first", "asleep")) and checks.ex5_3(("First", " falling asleep "))
-    for wrong in (("second", "asleep"), ("first", "jitter"), ("first", "drift"), ("first", "one pattern"), "asleep", 4,
-                  ("third", "asleep")):
-        assert not checks.ex5_3(wrong)
-    assert "0.6" in checks.ex5_3(("first", "jitter")).message
+    for right in (("first", "regression to the mean"), ("First", " freezing "), ("first", "falling asleep")):
+        assert checks.ex5_3(right)
+    same = "condition-insensitive output"
+    for wrong, said in ((("second", "freezing"), "nearly as fast"), (("first", "jitter"), "0.6"),
+                        (("first", "drift"), "far off"), (("first", same), "compare leaders"),
+                        (("second", "jitter"), "hardly more"), (("second", "drift"), "will of its own"),
+                        (("drift", "first"), "First which"), ("freezing", "two words"), (4, "two words"),
+                        (("third", "freezing"), "The one is"), (("first", "slow"), "The one is")):
+        assert not checks.ex5_3(wrong) and said in checks.ex5_3(wrong).message
+
+
+def test_ex5_4():
+    film = checks.film_5_4()
+    lead = cl.metrics.mean_speed(film.a, ["left_wrist"])
+    parts = ("head", "left_wrist", "right_wrist", "left_knee", "right_knee", "left_ankle", "right_ankle")
+    speeds = {part: cl.metrics.mean_speed(film.b, [part]) for part in parts}
+    found = {part: cl.metrics.cross_correlation(lead, speed, film.fps) for part, speed in speeds.items()}
+    best = max(parts, key=lambda part: np.nanmean(found[part].peak))
+    assert checks.ex5_4((best, 1000 * np.nanmedian(found[best].lag))) and checks.ex5_4(("Right knee", 370))
+    for wrong, said in (((best, 11), "frames"), ((best, 0.367), "seconds"), ((best, -367), "positive"),
+                        ((best, 0), "mirror"), ((best, 600), "Which lag"), (("left knee", 367), "other side"),
+                        (("head", 367), "Not the head"), (("right_ankle", 367), "carried along"),
+                        (("left_wrist", 367), "leads with"), ((367, best), "such as"), (best, "such as"),
+                        ((best, float("nan")), "such as"), ((best, "367"), "such as")):
+        assert not checks.ex5_4(wrong) and said in checks.ex5_4(wrong).message
 
 
 def test_ex6_1():

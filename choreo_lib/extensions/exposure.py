@@ -39,13 +39,15 @@ def inject_noise(model: DuetNetwork, window: torch.Tensor, who: str, most: float
     Shapes: [B, past + ahead, 2, J, 3], in and out. Chapter: 5. After the noise of Sanchez-Gonzalez et al., "Learning
     to simulate complex physics", ICML 2020.
     """
-    own, partner = (window[:, : model.past, dancer_index(each)] for each in (who, other_dancer(who)))  # [B, P, J, 3]
+    own, partner = (window[:, : model.past, dancer_index(each)]
+                    for each in (who, other_dancer(who)))  # [B, P, J, 3]
     frame = reference_frame(partner[:, -1:, None], 0, model.skeleton, of="a")
     seen = frame.to_local(own)
     share = most * torch.rand(len(own), 1, 1, 1).to(own)
     mixed = frame.to_world(torch.lerp(seen, seen[torch.randperm(len(seen))], share))
     parents, children = map(list, zip(*model.skeleton.bones))
-    lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J - 1]
+    bones = own[:, :, children] - own[:, :, parents]  # [B, P, J - 1, 3]
+    lengths = bones.norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J - 1]
     mixed = project_bone_lengths(model.skeleton, mixed, lengths, iterations=3)
     if model.pose_prior is not None:  # as a rollout's past has it
         mixed = model.pose_prior(mixed, lengths)

@@ -84,4 +84,5 @@ class LagExperts(nn.Module):
         pose = self.pose(own[:, -1])[:, None, None].expand(-1, *carried.shape[1:3], -1)  # [B, f, K, OWN]
         inputs = torch.cat([carried, left, pose, torch.ones_like(pose[..., :1])], 3)
         gates = self.gate(h).softmax(-1)[..., :experts, None]  # [B, f, K, 1]; the last class is nobody
-        return self.displacement.back(SCALE * torch.einsum("bfkc,kcd->bfd", gates * inputs, self.maps))
+        made = torch.einsum("bfkc,kcd->bfd", gates * inputs, self.maps)
+        return self.displacement.back(SCALE * made)

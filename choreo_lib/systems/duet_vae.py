@@ -66,7 +66,8 @@ class SequenceVAE(nn.Module):
         self.input_proj = nn.Linear(width, features)
         self.attention = nn.MultiheadAttention(features, heads, batch_first=True)
         self.encoder = LSTM(features, hidden, 2, batch_first=True)
-        self.to_mean, self.to_log_variance = nn.Linear(hidden, latent), nn.Linear(hidden, latent)
+        self.to_mean = nn.Linear(hidden, latent)
+        self.to_log_variance = nn.Linear(hidden, latent)
         self.smoothing = nn.Conv1d(latent, hidden, 3)
         self.to_pose = nn.Linear(hidden, width)
 
@@ -99,7 +100,8 @@ class SequenceVAE(nn.Module):
         """
         mean, log_variance = self.encode(x, positions, mask)
         z = reparameterise(mean, log_variance) if self.training else mean
-        return self.decode(z), kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
+        kl = kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
+        return self.decode(z), kl
 
 
 class Prediction(NamedTuple):
@@ -154,18 +156,18 @@ class DuetVAE(System):
         positions, mask = self._time(a.shape[1])
         out_a, kl_a = self.vaes["a"](a, positions, mask)
         out_b, kl_b = self.vaes["b"](b, positions, mask)
-        out_difference, kl_difference = self.vaes["difference"]((a - b).abs(), positions, mask)
+        out_apart, kl_apart = self.vaes["difference"]((a - b).abs(), positions, mask)
         tgt = torch.cat([a, b])  # [2 * B, T, J * 3]
         # memory of a: VAE2(b) + VAE3(|a - b|); of b: VAE1(a) + VAE3(|a - b|)
-        memory = torch.cat([out_b, out_a]) + out_difference.repeat(2, 1, 1)  # [2 * B, T, J * 3]
-        h = self.decoder(self.input_proj(tgt) + positions, self.input_proj(memory) + positions, tgt_mask=mask,
-                         memory_mask=mask, tgt_is_causal=False)  # [2 * B, T, features]; False: the mask is as given
+        memory = torch.cat([out_b, out_a]) + out_apart.repeat(2, 1, 1)  # [2 * B, T, J * 3]
+        tgt_in, memory = (self.input_proj(x) + positions for x in (tgt, memory))
+        h = self.decoder(tgt_in, memory, tgt_mask=mask, memory_mask=mask,
+                         tgt_is_causal=False)  # [2 * B, T, features]; False: the mask is as given
         step = self.output_proj(h).to(tgt)  # [2 * B, T, J * 3]
         following = tgt + step if self.config.residual else step  # b[t+1] = b[t] + step
         poses = (following * self.std + self.mean).unflatten(2, (-1, 3))  # [2 * B, T, J, 3]
-        kl = torch.stack([kl_loss(each) for each in (kl_a, kl_b, kl_difference)])  # [3]
-        following_a, following_b = poses.chunk(2)  # [B, T, J, 3] each
-        return Prediction(following_a, following_b, kl)
+        kl = torch.stack([kl_loss(each) for each in (kl_a, kl_b, kl_apart)])  # [3]
+        return Prediction(*poses.chunk(2), kl)  # a and b, [B, T, J, 3] each
 
     def loss(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """The training loss: inputs [t, t + frames), targets one frame later; or, at times, a reconstruction.
@@ -176,20 +178,18 @@ class DuetVAE(System):
         """
         c: Config = self.config
         kl_weight, batch = c.kl.at(step), batch.to(self.mean.device)
-        if self.training and step is not None and float(torch.rand(())) < c.no_input_prob:
-            return self._reconstruction_loss(batch[:, : c.frames], "ab"[int(torch.rand(()) < 0.5)], kl_weight)
+        if self.training and step is not None and torch.rand(()) < c.no_input_prob:
+            dancer = "ab"[int(torch.rand(()) < 0.5)]
+            return self._reconstruction_loss(batch[:, : c.frames], dancer, kl_weight)
         predicted = self(*batch[:, : c.frames].unbind(2))
-        target = batch[:, 1 : c.frames + 1]  # [B, T, 2, J, 3]
-        off = torch.stack([predicted.a, predicted.b], 2) - target
-        # mean((y' - y)^2), in units of the standard deviation, as the inputs are
-        mse = (off.flatten(3) / self.std).square().mean()
-        # mean over batch and time of || (y'[t+k] - y'[t]) - (y[t+k] - y[t]) ||
-        k = c.velocity_frames
-        velocity = ((off[:, k:] - off[:, :-k]).flatten(3) / self.std).norm(dim=-1).mean()
-        # KL(N(mean, variance) || N(0, 1)), summed over latent units and the three VAEs
-        kl = predicted.kl.sum()
-        return {"loss": c.mse * mse + c.velocity * velocity + kl_weight * kl, "mse": mse, "velocity": velocity,
-                "kl_nats": kl, "error_m": off.detach().norm(dim=-1).mean()}
+        off = torch.stack(predicted[:2], 2) - batch[:, 1 : c.frames + 1]  # [B, T, 2, J, 3]
+        mse = (off.flatten(3) / self.std).square().mean()  # of y' - y, in units of the standard deviation
+        k = c.velocity_frames  # mean of || (y'[t+k] - y'[t]) - (y[t+k] - y[t]) ||
+        velocity = ((off[:, k:] - off[:, :-k]).flatten(3) / self.std).norm(dim=3).mean()
+        kl = predicted.kl.sum()  # of N(mean, variance) from N(0, 1), over latent units and the three VAEs
+        loss = c.mse * mse + c.velocity * velocity + kl_weight * kl
+        return {"loss": loss, "mse": mse, "velocity": velocity, "kl_nats": kl,
+                "error_m": off.detach().norm(dim=-1).mean()}
 
     def _reconstruction_loss(self, window: torch.Tensor, dancer: str, kl_weight: float) -> dict[str, torch.Tensor]:
         x = self._normalise(window[:, :, dancer_index(dancer)])  # [B, T, J * 3]

@@ -113,6 +113,22 @@ def test_a_wish_for_distance_is_kept_better_than_chance_keeps_it(model, duet):
         assert metrics.bone_variation(made[PAST:]).max() < 1e-3
 
 
+def test_guidance_is_laid_over_what_the_model_goes_on_from(model, duet):
+    """Else a model that has learned to lead back undoes it: asked for 0.8 m, a partner stayed at 1.64, in jerks."""
+    guidance = Guidance(distance=0.6, contact=[("right_wrist", "left_wrist")], pull=0.3, reach=5.0)
+    free, guided = (model.stream(duet.positions[:PAST], guidance=each) for each in (None, guidance))
+    for frame in duet.a.positions[PAST : PAST + 25]:
+        away = (free(frame) - guided(frame)).abs().max()
+    assert float(away) > 0.05
+    torch.testing.assert_close(guided.past, free.past)
+    place = guided.offset.mean(1) * torch.tensor([1.0, 1.0, 0.0])
+    guided.guidance = Guidance()  # nothing is asked for any more: the place stays, the posture is let go
+    for frame in duet.a.positions[PAST + 25 : PAST + 225]:
+        guided(frame)
+    torch.testing.assert_close(guided.offset.mean(1)[:, :2], place[:, :2], atol=0.02, rtol=0)
+    assert float((guided.offset - guided.offset.mean(1, keepdim=True)).abs().max()) < 0.02
+
+
 def test_hands_that_wish_to_touch_come_nearer(model, duet):
     own, theirs = "right_wrist", "left_wrist"
     guidance = Guidance(contact=[(own, theirs)], pull=0.3, reach=5.0)

@@ -22,6 +22,7 @@ from .foot_skate import Feet
 from .guidance import Guidance
 
 CHUNK = 10  # frames after which a rollout's window moves on
+HOLD = 0.97  # share of what guidance did to a posture that is left a frame later; at 1 a body folds up in a minute
 MAX_STEP = 100.0  # metres: nobody is that far from where they were one frame before
 _ANY = array(finite=False, empty=True)
 
@@ -77,7 +78,7 @@ class Stream:
         self.feet = Feet(model.skeleton, own, model.fps)
         self.last_pose = self.past[:, -1, dancer_index(other_dancer(who))]  # [B, J, 3], the last good one
         self.frame_number = self.held_frames = self.held_in_a_row = 0
-        self.offset = torch.zeros_like(own[:, -1])  # [B, J, 3]: by guidance, since the window moved on
+        self.offset = torch.zeros_like(own[:, -1])  # [B, J, 3]: by guidance so far
         self.fading = own.new_zeros(len(own), every, joints, 3)  # of what is shown, what the pose prior took away
         self._begin()
 
@@ -165,10 +166,12 @@ class Stream:
         return torch.stack(held, 1)
 
     def _guided(self, poses: torch.Tensor, frames: torch.Tensor, guidance: Guidance) -> torch.Tensor:
-        """Poses [B, f, J, 3] after guidance; by how much it has moved them so far, they stay moved."""
+        """Poses [B, f, J, 3] after guidance, which is laid over them: `offset` is all that it has moved so far."""
         done = []
         for k in range(poses.shape[1]):
-            pulled = guidance(poses[:, k] + self.offset, frames[:, k], self.model.skeleton)
+            place = self.offset.mean(1, keepdim=True) * self.offset.new_tensor([1.0, 1.0, 0.0])  # [B, 1, 3]
+            pose = poses[:, k] + place + HOLD * (self.offset - place)
+            pulled = guidance(pose, frames[:, k], self.model.skeleton)
             done.append(project_bone_lengths(self.model.skeleton, pulled[:, None], self.bone_lengths, iterations=3))
             self.offset = done[-1][:, 0] - poses[:, k]
         return torch.cat(done, 1)
@@ -179,8 +182,6 @@ class Stream:
         Shapes: [B, P, 2, J, 3]. Chapter: 5.
         """
         past, who = self.past[:, -self.model.past :].clone(), dancer_index(self.who)
-        # as if it had always been there: otherwise guidance would look like velocities of the model's own
-        past[:, :, who] += self.offset[:, None]
         if self.model.pose_prior is not None:
             past[:, :, who] = self.model.pose_prior(past[:, :, who], self.bone_lengths)
         return past
@@ -189,11 +190,10 @@ class Stream:
     def _move_on(self) -> None:
         """The window's past becomes the latest frames; what is shown follows without a jump (inertialisation)."""
         who = dancer_index(self.who)
-        shown = self.past[:, -2:, who] + self.offset[:, None]
+        danced = self.past[:, -2:, who]
         self.past = self.next_past()
         if self.model.pose_prior is not None:
-            self.fading = self._faded(shown - self.past[:, -2:, who])
-        self.offset = torch.zeros_like(self.offset)
+            self.fading = self._faded(danced - self.past[:, -2:, who])
         self._begin()
 
     def _faded(self, gap: torch.Tensor) -> torch.Tensor:

@@ -16,8 +16,8 @@ from ..core.arguments import each, number, share, takes, text
 class Guidance:
     """Soft constraints that a choreographer puts on a partner; laid over what the model dances, which it goes on from.
 
-    A model that has learned to lead back from where it was put would undo them otherwise. A place is held for as long as
-    it is asked for, a posture by what is let go and pulled again each frame.
+    A model that has learned to lead back from where it was put would undo them otherwise. A place is held, a posture
+    let go and pulled again each frame.
     ``distance`` between the pelvises along the floor, metres; None: as it comes. ``contact``: pairs (own joint, other
     dancer's joint) that should touch, by name. ``pull``: the share of the error that is removed each frame; in 10
     frames 0.05 removes two fifths. Joints could tear at the body, so they attract within ``reach`` metres only.

@@ -28,6 +28,7 @@ _REPAIRS = {  # what the theme writes, and what it should be
     r'<span class="search-button__kbd-shortcut">': '<span class="search-button__kbd-shortcut" aria-hidden="true">',
     r'<th class="head"><p></p></th>': "<td></td>",  # the corner of a table heads nothing
     # the logo stands in no landmark
+    r'<div role="list" class="citation-list"': '<div class="citation-list"',  # whose items are no list items
     r'<div id="pst-primary-sidebar"': '<div id="pst-primary-sidebar" role="region" aria-label="Book"',
 }
 

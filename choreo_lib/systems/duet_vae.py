@@ -167,8 +167,7 @@ class DuetVAE(System):
         following = tgt + step if self.config.residual else step  # b[t+1] = b[t] + step
         poses = (following * self.std + self.mean).unflatten(2, (-1, 3))  # [2 * B, T, J, 3]
         kl = torch.stack([kl_loss(each) for each in (kl_a, kl_b, kl_apart)])  # [3]
-        following_a, following_b = poses.chunk(2)  # [B, T, J, 3] each
-        return Prediction(following_a, following_b, kl)
+        return Prediction._make([*poses.chunk(2), kl])  # a and b, [B, T, J, 3] each
 
     def loss(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """The training loss: inputs [t, t + frames), targets one frame later; or, at times, a reconstruction.

@@ -85,7 +85,7 @@ HINTS = "details:not([class])"
 def test_hints_and_solutions_are_folded_and_open(browser, address, page):
     with visit(browser, url=f"{address}/{page}") as seen:
         found = seen.page.locator(f".bd-article {HINTS}")
-        named = [fold.locator("summary").inner_text() for fold in found.all()]  # others describe a picture, or its order
+        named = [fold.locator("summary").inner_text() for fold in found.all()]  # others describe a picture
         assert sum(name in ("Hint", "Solution") for name in named) >= 6 and all(named)
         assert not seen.page.locator(f".bd-article {HINTS}[open]").count()
         for fold in found.all():

@@ -255,11 +255,11 @@ def no_film(monkeypatch, calls):
     """In place of the film maker: what it was asked for, and 10 bytes."""
     import choreo_lib.show.export
 
-    def animate(motion, path, **options):
-        calls.append((motion, options))
+    def draw_film(motion, path, ghost, edges_at, seconds, **options):
+        calls.append((motion, options | {"edges_at": edges_at, "seconds": seconds}))
         path.write_bytes(b"0123456789")
 
-    monkeypatch.setattr(choreo_lib.show.export, "animate", animate)
+    monkeypatch.setattr(choreo_lib.show.export, "draw_film", draw_film)
 
 
 def test_published_motion_that_may_not_be_passed_on_becomes_a_film(monkeypatch):
@@ -283,13 +283,17 @@ def test_published_motion_that_may_not_be_passed_on_becomes_a_film(monkeypatch):
     assert not read_payload(play(study, publish=True).html)
 
 
-def test_a_film_shows_the_edges_that_are_there_on_average(monkeypatch):
+def test_a_film_shows_the_edges_of_each_frame(monkeypatch):
     calls = []
     no_film(monkeypatch, calls)
-    edges = ([("head", "head"), ("pelvis", "pelvis")], np.tile([0.9, 0.5], (40, 1)))
+    weights = np.tile([0.9, 0.5], (40, 1))
+    weights[20:, 1] = 0.9
+    edges = ([("head", "head"), ("pelvis", "pelvis")], weights)
     play(made_up_duet(source=STUDY), edges=edges, publish=True)
     play(made_up_duet(source=STUDY), edges=edges, publish=True, threshold=1)
-    assert [options["edges"] for _, options in calls] == [[[24, 24]], None]
+    shown, none = (options["edges_at"] for _, options in calls)
+    assert shown(0) == shown(19) == [[24, 24]] and shown(20) == shown(39) == [[24, 24], [0, 0]]
+    assert none(0) == none(39) == []
 
 
 def test_a_map_of_phrases_travels_and_its_script_only_then():

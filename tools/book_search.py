@@ -12,6 +12,8 @@ from pathlib import Path
 from docutils import nodes
 from sphinx import addnodes
 
+from choreo_lib.core.files import atomic_write
+
 _UNSEEN = (nodes.raw, nodes.image, nodes.comment, nodes.system_message, nodes.target, addnodes.index, addnodes.toctree)
 
 
@@ -60,7 +62,8 @@ def _write(app) -> None:
         pages.append([app.builder.get_target_uri(name), f"{number[0]}. {title}" if number else title])
         sections += [[len(pages) - 1, *entry] for entry in entries(app.env.get_doctree(name))]
     text = json.dumps({"pages": pages, "sections": sections}, ensure_ascii=False, separators=(",", ":"))
-    Path(app.outdir, "searchindex.js").write_text(f"const BOOK = {text};\n", encoding="utf-8")
+    with atomic_write(Path(app.outdir, "searchindex.js")) as half:
+        half.write_text(f"const BOOK = {text};\n", encoding="utf-8")
 
 
 def _replace(app) -> None:

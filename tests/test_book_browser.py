@@ -135,8 +135,8 @@ def test_no_page_waits_for_the_search_index(browser, address):
 
 @pytest.mark.parametrize("asked, section, words", [
     ("quaternions", "notebooks/01_seeing_a_duet.html#quaternions-in-pictures", "quaternion"),
-    ("posterior collapse", "book/glossary.html#term-posterior-collapse", "posterior"),
-    ("read_motion", "book/api_files.html#choreo_lib.read_motion", "path"),
+    ("posterior collapse", "book/glossary.html#term-posterior-collapse", "decoder ignores"),
+    ("read_motion", "book/api_files.html#choreo_lib.read_motion", "motion file"),
 ])
 def test_a_search_leads_to_a_section_and_shows_its_words(browser, address, asked, section, words):
     with visit(browser, url=f"{address}/search.html?q={asked}") as seen:

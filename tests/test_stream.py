@@ -31,11 +31,11 @@ def model(duet):
     return model.eval()
 
 
-def on_feet(motion, positions):
+def on_feet(motion, positions, friction=0.0):
     x = torch.from_numpy(positions)[None]
     parents, children = zip(*motion.skeleton.bones)
     lengths = (x[:, :, children] - x[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)
-    made = Feet(motion.skeleton, x[:, :PAST], motion.fps)(x[:, PAST:], lengths)[0]
+    made = Feet(motion.skeleton, x[:, :PAST], motion.fps, friction)(x[:, PAST:], lengths)[0]
     return Motion(made.numpy(), motion.fps, motion.skeleton)
 
 
@@ -89,6 +89,23 @@ def test_a_toe_is_planted_until_its_target_is_fast_far_or_high_and_lands_later_t
     assert found[1] and not found[-1]  # it catches up before it lands
     torch.testing.assert_close(feet.at, feet.plant, atol=1e-3, rtol=0)
     assert (feet.at - target).norm(dim=-1).max() < 0.03
+
+
+def test_a_toe_lifts_before_it_travels(duet):
+    """What skated was the beginning of every step: the toe followed its target while it was still on the floor."""
+    pose = duet.b.positions[40]
+    there = pose + np.repeat([[0.0, 0, 0], [0.5, 0, 0]], 20, 0)[:, None].astype(np.float32)  # half a metre at once
+    made = on_feet(duet.b, there, friction=1.0)
+    toes = made.positions[:, made.skeleton.indices(("left_toe", "right_toe"))]
+    pace = 30 * np.linalg.norm(np.diff(toes[..., :2], axis=0), axis=-1)
+    height = toes[..., 2] - pose[made.skeleton.indices(("left_toe", "right_toe")), 2]
+    assert pace[height[1:] < 0.004].max() < 0.1 and pace.max() > 1
+    assert metrics.foot_skate(made) < 0.2 * metrics.foot_skate(on_feet(duet.b, there))
+    np.testing.assert_allclose(toes[-1, :, :2], there[-1, made.skeleton.indices(("left_toe", "right_toe")), :2],
+                               atol=0.03)
+    tip = [made.skeleton.index(f"{side}_bigtoe") for side in ("left", "right")]
+    tilt = (made.positions[:, tip] - toes)[..., 2] - (pose[tip] - pose[[made.skeleton.parents[j] for j in tip]])[..., 2]
+    assert np.abs(tilt).max() < 0.01  # the tip goes along
 
 
 def test_feet_that_stand_and_step_already_are_left_as_they_are(duet):

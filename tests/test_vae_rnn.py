@@ -10,9 +10,9 @@ import torch
 from scipy.spatial.transform import Rotation, Slerp
 
 import choreo_lib as cl
-from choreo_lib.body.blending import overlap_add
+from choreo_lib.body.blending import limit_turns, overlap_add
 from choreo_lib.body.kinematics import positions_of
-from choreo_lib.body.rotations import slerp
+from choreo_lib.body.rotations import slerp, turn_angle
 from choreo_lib.extensions import MotionTranslator
 from choreo_lib.extensions.motion_translator import ABLATIONS
 from choreo_lib.extensions.vae_rnn import Config
@@ -111,6 +111,39 @@ def test_a_seam_is_a_hann_window_and_slerp():
             pair = Rotation.from_quat(np.stack([q[0, 4 + k, j], q[1, k, j]]))
             want = Slerp([0, 1], pair)(hann[k])
             assert (Rotation.from_quat(made[4 + k, j].numpy()) * want.inv()).magnitude() < 1e-6
+
+
+def test_half_a_turn_in_one_frame_is_made_in_steps_that_a_body_makes():
+    angles = torch.cat([torch.zeros(30), torch.full((30,), 2.5)]) + 0.05 * torch.arange(60)  # 146 degrees at frame 30
+    turning = torch.stack([0 * angles, 0 * angles, (angles / 2).sin(), (angles / 2).cos()], -1)
+    still = torch.tensor([0.0, 0.0, 0.0, 1.0]).expand(60, 4)
+    q = torch.stack([turning * torch.where(torch.arange(60) % 7 == 3, -1, 1)[:, None], still], 1)  # [F, 2, 4]
+    made = limit_turns(q, torch.tensor([0.3, 0.0]))
+    steps = turn_angle(made[:-1], made[1:])
+    assert steps.max() <= 0.3 * 1.05 + 1e-3 and steps[20:40, 0].sum() > 2.5 + 0.5
+    changed = (made != q).any(-1)
+    assert not changed[:, 1].any() and 8 <= changed[:, 0].sum() <= 12 and changed[30, 0]
+    assert torch.equal(limit_turns(q, torch.tensor([2.6, 0.0])), q)
+    short = limit_turns(q[29:32], torch.tensor([0.3, 0.0]))  # too short: an even turn
+    torch.testing.assert_close(*turn_angle(short[:-1, 0], short[1:, 0]), atol=1e-3, rtol=0)
+
+
+def test_a_translation_turns_no_faster_than_the_training_set(duet):
+    model = MotionTranslator(duet.a.skeleton, **SMALL)
+    model.fit_statistics([windows.cut(duet, 16, 8, rotations=True)[:]])
+
+    def turns(motion):
+        rotations = torch.from_numpy(motion.rotations)
+        return turn_angle(rotations[:-1], rotations[1:])
+
+    torch.testing.assert_close(model.largest_turn, torch.stack([turns(each).amax(0) for each in duet]), atol=2e-3,
+                               rtol=0)
+    wild = model.encode_motion(duet.a)
+    wild = wild._replace(latents=1e3 * torch.randn(wild.latents.shape, generator=torch.Generator().manual_seed(0)))
+    made = turns(model.decode_motion(wild, feet=False))
+    model.largest_turn.fill_(torch.pi)
+    assert turns(model.decode_motion(wild, feet=False)).max() > 0.5
+    assert (made <= 1.06 * torch.stack([turns(each).amax(0) for each in duet])[1].clamp_min(0.0524)).all()
 
 
 # The model

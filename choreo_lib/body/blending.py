@@ -1,13 +1,18 @@
-"""A take cut into windows that overlap by half, and joined again. Taught in chapter 6, "Translating a dancer"."""
+"""A take cut into windows that overlap by half, and joined again; turns no faster than a body's.
+
+Taught in chapter 6, "Translating a dancer".
+"""
 
 from __future__ import annotations
+
+import math
 
 import torch
 
 from ..core.arguments import a, count, takes
 from ..core.shapes import tensor
 from .motion import Motion
-from .rotations import slerp
+from .rotations import slerp, turn_angle
 
 
 @takes(motion=a(Motion), frames=count(2))
@@ -39,3 +44,30 @@ def overlap_add(rotations: torch.Tensor, root: torch.Tensor) -> tuple[torch.Tens
     paths = torch.lerp(root[:-1, hop:], root[1:, :hop], share.to(root))  # [N - 1, T / 2, 3]
     return (torch.cat([rotations[0, :hop], seams.flatten(0, 1), rotations[-1, hop:]]),  # [(N + 1) * T / 2, J, 4]
             torch.cat([root[0, :hop], paths.flatten(0, 1), root[-1, hop:]]))
+
+
+SLOWEST_LIMIT = math.radians(3.0)  # a frame: below it no jump shows, and a joint that never turned has no limit of 0
+
+
+@takes(rotations=tensor("frames", "joints", 4), largest=tensor("joints"))
+def limit_turns(rotations: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
+    """Spread what a joint turns from one frame to the next over more frames, where it turns farther than ``largest``.
+
+    Two windows may disagree by half a turn about where a dancer faces, and one window with itself from frame to frame.
+    The turn keeps its middle; about it so many frames are interpolated anew as it takes to make it in steps within the
+    limit. A take too short for that keeps an even turn. Everything else comes back as it is.
+    Shapes: unit quaternions [F, J, 4], ``largest`` [J] -> [F, J, 4]. Units: radians a frame. Chapter: 6.
+    """
+    limits = largest.clamp_min(SLOWEST_LIMIT)
+    too_far = turn_angle(rotations[:-1], rotations[1:]) > 1.05 * limits  # [F - 1, J]; what is about the limit may stay
+    limited, last = rotations.clone(), len(rotations) - 1
+    for at, joint in too_far.nonzero().tolist():
+        turns = limited[:, joint]  # [F, 4], a view
+        begin, end = at, at + 1
+        if turn_angle(turns[begin], turns[end]) <= 1.05 * limits[joint]:
+            continue  # one before has spread this one too
+        while end - begin < last and turn_angle(turns[begin], turns[end]) > (end - begin) * limits[joint]:
+            begin, end = max(begin - 1, 0), min(end + 1, last)
+        share = torch.linspace(0, 1, end - begin + 1).to(turns)
+        turns[begin : end + 1] = slerp(turns[begin].expand(len(share), 4), turns[end].expand(len(share), 4), share)
+    return limited

@@ -52,6 +52,14 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.
     return roma.quat_product(start, roma.rotvec_to_unitquat(way * share[..., None]))
 
 
+def turn_angle(start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
+    """The angle of the turn from one rotation to another, the shorter way: 0 to half a turn.
+
+    Shapes: unit quaternions [..., 4] each -> [...]. Units: radians. Chapter: 6.
+    """
+    return 2 * torch.acos((start * end).sum(-1).abs().clamp(max=1.0))
+
+
 @arrays_too
 def continuous(rotations: Numbers) -> Numbers:
     """Choose of q and -q, frame by frame, the one nearer to the frame before, so that no sign jumps.

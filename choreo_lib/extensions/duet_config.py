@@ -28,6 +28,9 @@ class Config:
     mse: float = 0.5  # weight of squared errors, in units of `horizon_scale`
     distance: float = 0.0  # weight of distances, in the same units; squares in their place: 1 s 117.4 -> 123.6
     velocity: float = 0.05  # weight of errors of the change between frames, metres; 4 -> 0.05: 1 s 117.4 -> 126.5
+    # weight of errors of the change of that change, metres; 0 -> 12, after 762 more steps on synthetic duets: jerk
+    # within a window 1.6 times the danced -> 1.25, in a minute's rollout 2.1 -> 1.5, the errors the same
+    acceleration: float = 0.0
     # weight of errors of how far each joint goes in ten frames, metres; 0 -> 4, after 1,016 steps on synthetic duets,
     # in a minute's rollout: 0.54 to 0.73 of the danced speed -> 0.77 to 1.19, the errors the same
     speed: float = 0.0
@@ -45,6 +48,8 @@ class Config:
     # share by which a stream's past is drawn towards training poses; off: the head, in minute 3, at 82 % of its height
     pose_prior: float = 0.3
     fix_foot_skate: bool = True  # in streams and rollouts; off: 0.57 -> 3.56 times the danced foot skating
+    # of the floor, in streams and rollouts (`Feet`); 1 -> 0, synthetic: 0.7 -> 8 times the danced foot skating
+    foot_friction: float = 0.0
     # nearest frames blended with ridge regression, where the past was danced; in full, salsa, validation, off: 33 ms
     # 0.5 -> 1.5, 100 ms 5.5 -> 7.4, 200 ms 15.2 -> 16.6, 400 ms 30.2 -> 30.5
     ridge_frames: int = 12
@@ -60,6 +65,7 @@ ABLATIONS: dict[str, dict[str, object]] = {
     "noise_injection": {"noise_injection": 0.0},
     "distance_loss": {"distance": 0.0, "mse": 0.5},
     "velocity_loss": {"velocity": 0.05},
+    "acceleration_loss": {"acceleration": 0.0},
     "speed_loss": {"speed": 0.0},
     "reconstruction_steps": {"no_input_prob": 0.0},
     "pose_prior": {"pose_prior": 0.0},

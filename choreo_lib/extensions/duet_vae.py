@@ -62,8 +62,8 @@ class DuetForecaster(DuetNetwork):
         else:
             a, b = (self._prediction_losses(window, each, noise=0.0) for each in "ab")
             losses = {name: (a[name] + b[name]) / 2 for name in a}
-        weights = {"mse": c.mse, "distance": c.distance, "velocity": c.velocity, "speed": c.speed,
-                   "kl_nats": c.kl.at(step)}
+        weights = {name: getattr(c, name) for name in ("mse", "distance", "velocity", "acceleration", "speed")}
+        weights["kl_nats"] = c.kl.at(step)
         total = sum(weight * losses[name] for name, weight in weights.items() if weight)
         return {"loss": total, **losses}
 
@@ -72,15 +72,15 @@ class DuetForecaster(DuetNetwork):
         error = made - true  # [B, F, W]
         off = error.unflatten(2, (-1, 3)).norm(dim=-1)  # [B, F, J], metres
         scaled = off / self.horizon_scale[:, None]
-        changes = error.diff(dim=1, prepend=torch.zeros_like(error[:, :1]))  # [B, F, W]
+        changes, bends = (pad(error, (0, 0, n, 0)).diff(n=n, dim=1) for n in (1, 2))  # [B, F, W]; no error before
         chunk = min(CHUNK, self.ahead)
         made_far, true_far = (  # [B, F + 1 - chunk, J], metres: how far each joint goes in a chunk of a rollout
             (x[:, chunk:] - x[:, :-chunk]).unflatten(2, (-1, 3)).norm(dim=-1)
             for x in (pad(each, (0, 0, 1, 0)) for each in (made, true)))
         return {"mse": scaled.square().mean() / 3,  # a coordinate
                 "distance": scaled.mean(), "velocity": changes.norm(dim=2).mean(),
-                "speed": (made_far - true_far).abs().mean(), "kl_nats": kl.sum(),
-                "error_m": off.detach().mean()}
+                "acceleration": bends.norm(dim=2).mean(), "speed": (made_far - true_far).abs().mean(),
+                "kl_nats": kl.sum(), "error_m": off.detach().mean()}
 
     def _reconstruction_loss(self, window: torch.Tensor, who: str, kl_weight: float) -> dict[str, torch.Tensor]:
         """One dancer, and how far apart the two are, through their own VAEs and back."""

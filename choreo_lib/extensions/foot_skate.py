@@ -30,19 +30,25 @@ class Feet:
 
     A network that learns a mean of several futures lets feet skate: that is the mean of standing and of stepping. A
     toe is planted until its target is faster than 0.5 m/s, 10 cm away or 8 cm high; then it follows, 3 cm above its
-    floor at least, until the target is slower than 0.3 m/s, within 3 cm and low. The rest of the body makes room.
+    floor at least, until the target is slower than 0.3 m/s, within 3 cm and low. It lifts before it travels: below
+    5 mm it has all of the floor's ``friction``, from 15 mm none. The rest of the body makes room.
     Its floor is where the toe was lowest in the past. A body without feet is left alone. Chapter: 5.
     """
 
     SPRING = 20.0  # 1 / s; critically damped: a toe is there after a fifth of a second
+    GRIP = (0.005, 0.015)  # metres above the floor between which friction ends
 
-    def __init__(self, skeleton: Skeleton, past: torch.Tensor, fps: float):
+    def __init__(self, skeleton: Skeleton, past: torch.Tensor, fps: float, friction: float = 0.0):
         """``past`` [B, P, J, 3]: the poses before, metres."""
-        self.skeleton, self.fps = skeleton, fps
+        self.skeleton, self.fps, self.friction = skeleton, fps, friction
         self.toes: list[int] = []
-        self.ankles: list[int] = []
+        self.carried: list[int] = []
         try:
-            self.toes, self.ankles = (skeleton.indices((f"left_{part}", f"right_{part}")) for part in ("toe", "ankle"))
+            self.toes, ankles = (skeleton.indices((f"left_{part}", f"right_{part}")) for part in ("toe", "ankle"))
+            # what a toe takes along: its ankle, and what lies beyond it, such as the tip of the big toe
+            found = [(j, side) for side, (toe, ankle) in enumerate(zip(self.toes, ankles))
+                     for j, parent in enumerate(skeleton.parents) if j == ankle or parent == toe]
+            self.carried, self.by = map(list, zip(*found))  # joints, and 0 or 1: whose foot they are of
         except ValueError:
             pass  # a body without feet
         self.inverse_mass = torch.ones(len(skeleton))
@@ -60,7 +66,7 @@ class Feet:
         for k in range(poses.shape[1]):
             target = poses[:, k, self.toes]  # [B, 2, 3]
             poses[:, k, self.toes] = self.step(target)
-            poses[:, k, self.ankles] += self.at - target
+            poses[:, k, self.carried] += (self.at - target)[:, self.by]
         return project_bone_lengths(self.skeleton, poses, lengths, iterations=4, inverse_mass=self.inverse_mass)
 
     def step(self, target: torch.Tensor) -> torch.Tensor:
@@ -78,8 +84,13 @@ class Feet:
         # a critically damped spring towards a goal that moves, solved exactly over one frame
         offset, relative = self.at - (goal - goal_velocity / self.fps), self.velocity - goal_velocity
         slope, decay = relative + self.SPRING * offset, math.exp(-self.SPRING / self.fps)
-        self.at = goal + decay * (offset + slope / self.fps)
-        self.velocity = goal_velocity + decay * (relative - slope * self.SPRING / self.fps)
+        at = goal + decay * (offset + slope / self.fps)
+        velocity = goal_velocity + decay * (relative - slope * self.SPRING / self.fps)
+        held, free = self.GRIP
+        share = ((at[..., 2:] - self.floor[..., None] - held) / (free - held)).clamp(0, 1)  # [B, 2, 1]
+        share = 1 - self.friction * (1 - share)
+        share = torch.cat([share, share, torch.ones_like(share)], -1)
+        self.at, self.velocity = torch.lerp(self.at, at, share), share * velocity
         return self.at
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from ..body.blending import overlap_add, overlapping_windows
-from ..body.motion import Motion
+from ..body.blending import limit_turns, overlap_add, overlapping_windows
+from ..body.motion import Motion, dancer_index
 from ..body.reference import ReferenceFrame
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, flag, number, seed, share, takes, text
@@ -119,7 +119,7 @@ class MotionTranslator(RotationModel, WindowTranslator):
     @torch.no_grad()
     @takes(sequence=a(LatentSequence), body=a(Skeleton), feet=flag)
     def decode_motion(self, sequence: LatentSequence, body: Skeleton | None = None, feet: bool = True) -> Motion:
-        """Decode a take as the target of its route, windows blended into each other.
+        """Decode a take as the target of its route: windows blended, no turn faster than in training (`limit_turns`).
 
         ``body``: whose bones to use (None: the target's mean ones); the root is raised as the legs are longer.
         ``feet``: foot skating is fixed (`choreo_lib.extensions.foot_skate`).
@@ -128,6 +128,7 @@ class MotionTranslator(RotationModel, WindowTranslator):
         source, target = sequence.route[0], sequence.route[1]
         body = self.target_body(body, target)
         rotations, root = overlap_add(*self.decode_windows(sequence))
+        rotations = limit_turns(rotations, self.largest_turn[dancer_index(target)])
         # the root is predicted relative to the source's, which is as high as that body's legs are long
         usual, own = leg_length(self.usual_body(target)), leg_length(sequence.motion.skeleton)
         height = leg_length(body) / (usual + own - leg_length(self.usual_body(source)))

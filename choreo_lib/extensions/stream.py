@@ -75,7 +75,7 @@ class Stream:
         parents, children = map(list, zip(*model.skeleton.bones))
         own = self.past[:, :, dancer_index(who)]  # [B, P, J, 3]
         self.bone_lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J-1]
-        self.feet = Feet(model.skeleton, own, model.fps)
+        self.feet = Feet(model.skeleton, own, model.fps, model.config.foot_friction)
         self.last_pose = self.past[:, -1, dancer_index(other_dancer(who))]  # [B, J, 3], the last good one
         self.frame_number = self.held_frames = self.held_in_a_row = 0
         self.offset = torch.zeros_like(own[:, -1])  # [B, J, 3]: by guidance so far

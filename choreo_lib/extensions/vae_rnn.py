@@ -17,7 +17,7 @@ from torch.nn.functional import interpolate
 from ..body.kinematics import joint_positions, positions_of
 from ..body.motion import dancer_index
 from ..body.reference import ReferenceFrame
-from ..body.rotations import quaternion_from_6d, quaternion_to_6d
+from ..body.rotations import quaternion_from_6d, quaternion_to_6d, turn_angle
 from ..body.skeleton import Skeleton
 from ..core.precision import in_full_precision
 from ..systems import vae_rnn
@@ -115,6 +115,8 @@ class WindowTranslator(VAERNN):
         self.encoders = nn.ModuleDict({who: Encoder(source_width, s) for who in self.encoders})
         self.decoders = nn.ModuleDict({who: Decoder(width, s) for who in self.decoders})
         self.register_buffer("bones", torch.zeros(2, len(skeleton), 3))  # mean bodies of the training set
+        # the farthest that each joint of each dancer turned from one frame to the next, radians
+        self.register_buffer("largest_turn", torch.full((2, len(skeleton)), torch.pi))
         for side, people, size in (("source", self.encoders, source_width), ("target", self.decoders, width)):
             for who in people:
                 self.register_buffer(f"{side}_mean_{who}", torch.zeros(size))
@@ -126,6 +128,8 @@ class WindowTranslator(VAERNN):
         """Measure training windows: mean bodies, and each dancer's means and standard deviations."""
         batches = [batch[:, : self.config.frames] for batch in batches]
         self.bones.copy_(torch.cat([batch[:, 0, :, :, :3] for batch in batches]).mean(0))
+        turns = [turn_angle(x[:, :-1], x[:, 1:]).amax((0, 1)) for x in (batch[..., 3:] for batch in batches)]  # [2, J]
+        self.largest_turn.copy_(torch.stack(turns).amax(0))
         for route in self.config.routes:
             parts = [self.source_and_target(batch, route)[:2] for batch in batches]
             for side, who, x in zip(("source", "target"), route, map(torch.cat, zip(*parts))):

@@ -3,7 +3,9 @@
 The live set runs in a process of its own, as it would on stage; this one sends a take at its rate and hears the
 answers. Round trip is from before a packet is sent to after its answer is heard, by one clock, so it holds the
 network, both queues and what the machine does besides. Then the same with so many harmless malformed packets spread
-evenly between the frames. Run: python benchmarks/live.py --minutes 10 --hostile 100000
+evenly between the frames. On a busy computer the clock measures the others: --processor gives, in one process without
+a network, the processor's time from packet to packet instead.
+Run: python benchmarks/live.py --minutes 10 --hostile 100000
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import os
 import re
 import select
+import signal
 import socket
 import struct
 import subprocess
@@ -19,9 +22,12 @@ import sys
 import time
 
 import numpy as np
+import torch
 
 import choreo_lib as cl
 from choreo_lib.sets import synthetic
+from choreo_lib.studio.live import Live
+from choreo_lib.studio.live_partner import LivePartner
 from choreo_lib.studio.osc_messages import Body, decode, encode, encode_body
 
 
@@ -40,13 +46,13 @@ def hostile(pose: np.ndarray, count: int = 512) -> list[bytes]:
     return found
 
 
-def set_going(model: str, seconds: float) -> tuple[subprocess.Popen, int, socket.socket]:
+def set_going(model: str) -> tuple[subprocess.Popen, int, socket.socket]:
     """A live set in a process of its own, its port, and a socket that hears it."""
     ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     ear.bind(("127.0.0.1", 0))
     command = [sys.executable, "-m", "choreo_lib.studio.live", "--in", "osc:0", "--out",
-               f"osc:{ear.getsockname()[1]}", "--model", model, "--seconds", str(seconds)]
+               f"osc:{ear.getsockname()[1]}", "--model", model]
     this = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     port = None
     while port is None:
@@ -61,7 +67,7 @@ def set_going(model: str, seconds: float) -> tuple[subprocess.Popen, int, socket
 def dance(model: str, fps: float, poses: np.ndarray, seconds: float, packets: list[bytes], between: int) -> str:
     """Send for so long, ``between`` hostile packets a frame, and hear; what was measured, in words."""
     frames = int(seconds * fps)
-    this, port, ear = set_going(model, seconds + 15)
+    this, port, ear = set_going(model)
     mouth, trips, sent_at, wrong = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), {}, {}, 0
     began, step = time.perf_counter() + 1, 1 / fps
     try:
@@ -85,6 +91,7 @@ def dance(model: str, fps: float, poses: np.ndarray, seconds: float, packets: li
                     mouth.sendto(packets[wrong % len(packets)], ("127.0.0.1", port))
                     wrong += 1
         alive = this.poll() is None
+        this.send_signal(signal.SIGINT)
         told, _ = this.communicate(timeout=60)
     finally:
         this.kill()
@@ -97,16 +104,59 @@ def dance(model: str, fps: float, poses: np.ndarray, seconds: float, packets: li
             f"{frames - len(ms)} frames without an answer of their own\n" + told.strip())
 
 
+class Fed:
+    """A source that has the next frame whenever it is asked, after some hostile packets."""
+
+    lost, ended, turns = 0, False, 0
+
+    def __init__(self, fps: float, poses: np.ndarray, packets: list[bytes], between: int):
+        self.fps, self.poses, self.packets, self.between = fps, poses, packets, between
+
+    def wait(self, seconds: float) -> list[tuple[float, bytes]]:
+        k, self.turns = self.turns, self.turns + 1
+        found = [self.packets[(k * self.between + j) % len(self.packets)] for j in range(self.between)]
+        found.append(encode_body("a", k, 1 + k / self.fps, self.poses[k % len(self.poses)]))
+        self.began = time.thread_time()
+        return [(time.monotonic(), packet) for packet in found]
+
+    def close(self) -> None:
+        pass
+
+
+def by_processor(model, poses: np.ndarray, packets: list[bytes], between: int, frames: int) -> str:
+    """Milliseconds of the processor from packet to packet, and what is done after it, for the next frame."""
+    torch.set_num_threads(1)
+    source, spent = Fed(model.fps, poses, packets, between), []
+
+    class Timed(Live):
+        def _send(self, answer):
+            super()._send(answer)
+            spent.append(1000 * (time.thread_time() - source.began))
+
+    this = Timed(LivePartner(model), source, [("127.0.0.1", 9)])
+    for _ in range(frames):
+        this.turn()
+    this.close()
+    p50, p99 = np.percentile(spent[30:], [50, 99])
+    return (f"{frames} frames, {frames * between} hostile packets; processor time from packet to packet: "
+            f"p50 {p50:.1f} ms, p99 {p99:.1f} ms\n" + this.report().splitlines()[2])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="duet-synthetic")
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--hostile", type=int, default=100_000, help="packets, spread over as long again; 0: none")
+    parser.add_argument("--processor", type=int, metavar="FRAMES", help="the processor's time for so many frames")
     asked = parser.parse_args()
     model = cl.load_model(asked.model)
     poses = cl.conform(synthetic.duet("canon", 1800, seed=3).a, model)[0].positions
     poses = np.concatenate([poses, poses[::-1]])  # there and back, so that it goes on without a jump
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before")
+    if asked.processor:
+        print(by_processor(model, poses, [], 0, asked.processor))
+        print(by_processor(model, poses, hostile(poses[0]), max(asked.hostile // asked.processor, 1), asked.processor))
+        return
     seconds = 60 * asked.minutes
     print(dance(asked.model, model.fps, poses, seconds, [], 0))
     if asked.hostile:

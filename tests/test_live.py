@@ -1,6 +1,7 @@
 """A partner live: what comes over OSC is answered, in order, at the model's rate; whatever else comes is counted."""
 
 import json
+import runpy
 import socket
 import struct
 import threading
@@ -8,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,6 +36,7 @@ from choreo_lib.studio.osc_messages import (  # noqa: E402
 )
 from choreo_lib.studio.receive import Datagrams, Take  # noqa: E402
 
+ROOT = Path(__file__).parents[1]
 PAST, STEP = 6, 1 / 30
 
 
@@ -466,3 +469,19 @@ def test_a_file_to_a_receiver_by_the_command(receiver, capsys, tmp_path, duet):
     answer = heard(receiver)
     assert answer.numbers.shape == (87,) and answer.frame == 0
     assert "frames danced" in capsys.readouterr().out
+
+
+def test_what_blender_reads_is_what_was_sent(duet):
+    read = runpy.run_path(str(ROOT / "examples" / "live" / "blender_receiver.py"))["read"]
+    address, numbers = read(encode_body("b", 4, 1.5, duet.b.positions[4]))
+    assert (address, numbers[:2]) == ("/choreo/body/b", [4, 1.5])
+    np.testing.assert_array_equal(np.reshape(numbers[2:], (-1, 3)), duet.b.positions[4])
+    assert read(encode("/choreo/status", "dancing", 1)) == ("/choreo/status", [])
+    assert read(b"") == read(b"/choreo") == read(encode_body("b", 4, 1.5, duet.b.positions[4])[:99]) == ("", [])
+
+
+def test_the_page_of_the_book_states_the_sizes_and_reasons_that_there_are():
+    page = (ROOT / "book" / "live.md").read_text(encoding="utf-8")
+    for address in ("/choreo/body/a", "/choreo/rotations/a", "/choreo/skeleton/a", "/choreo/status"):
+        assert address in page and address in osc_messages.__doc__
+    assert "464 bytes, rotations 628" in page and f"{osc_messages.MAX_BYTES:,} bytes" in page

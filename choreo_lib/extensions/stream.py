@@ -73,7 +73,7 @@ class Stream:
         past = past[:, -model.past :].clone()  # whose it is may write into it
         self.model, self.past, self.who, self.every, self.guidance = model, past, who, every, guidance
         self.temperature, self.generator = temperature, torch.Generator().manual_seed(seed)
-        self.modules = tuple(model.modules())  # to look for one that trains: a millisecond where they are asked for anew
+        self.modules = tuple(model.modules())  # to look for one that trains: asked for anew, 1 ms a frame
         parents, children = map(list, zip(*model.skeleton.bones))
         own = self.past[:, :, dancer_index(who)]  # [B, P, J, 3]
         self.bone_lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J-1]

@@ -175,9 +175,7 @@ def run_live(asked: argparse.Namespace) -> int:
     torch.set_num_threads(1)  # steps of one frame are small: a second thread would wait longer than it works
     live = None
     try:
-        model = load_model(asked.model)
-        if not isinstance(model, DuetForecaster):
-            raise ValueError(f"{asked.model} is no duet model: take one such as duet-synthetic or duet-salsa")
+        model = _duet_model(asked.model)
         outputs = [_address("--out", text) for text in asked.out]
         partner = LivePartner(model, asked.who, asked.pair, asked.temperature, asked.seed)
         source = _source(asked.source, asked.host, model, partner.leader)
@@ -199,6 +197,13 @@ def run_live(asked: argparse.Namespace) -> int:
     if live is not None:
         print(live.report())
     return 0
+
+
+def _duet_model(name: str) -> DuetForecaster:
+    model = load_model(name)
+    if not isinstance(model, DuetForecaster):
+        raise ValueError(f"{name} is no duet model: take one such as duet-synthetic or duet-salsa")
+    return model
 
 
 def _source(text: str, host: str, model: DuetForecaster, leader: str) -> Datagrams | Take:

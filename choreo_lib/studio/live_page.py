@@ -49,6 +49,7 @@ class LivePage:
             ready.set()
             await self._done.wait()
             server.stop()
+            await asyncio.sleep(2 / RATE)  # so that streams of events end by themselves
             await server.close_all_connections()
 
         self._thread = threading.Thread(target=lambda: asyncio.run(serve()), name="page", daemon=True)

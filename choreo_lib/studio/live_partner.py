@@ -72,7 +72,10 @@ class LivePartner:
         return "waiting" if self.stream is None else "holding" if self.held else "dancing"
 
     def take(self, said: Body | Joints | Ignored, now: float) -> None:
-        """Hear one message, that came at our second ``now``; `answer` is for the newest frame. Chapter: 10."""
+        """Hear one message, that came at our second ``now``; `answer` is for the newest frame.
+
+        Errors: none; what cannot be used is counted in ``ignored``. Chapter: 10.
+        """
         try:
             if isinstance(said, Ignored):
                 raise said

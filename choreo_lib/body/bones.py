@@ -33,25 +33,29 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
     ends, damping = _ends(skeleton.bones, positions.device)  # [K, J], [K, K]
     moves = ends.mT if inverse_mass is None else inverse_mass.to(ends)[:, None] * ends.mT  # [J, K]
     shared = ends @ moves  # [K, K]: which bones meet at a joint
-    positions = positions.float()
+    shape, (count, joints) = positions.shape, ends.shape
+    positions = positions.float().reshape(-1, joints, 3)  # [N, J, 3]; few large operators, since each costs in a stream
+    ends, moves = ends.expand(len(positions), -1, -1), moves.expand(len(positions), -1, -1)
     for iteration in range(iterations):
-        bones = ends @ positions  # [..., T, K, 3]
-        current = bones.norm(dim=-1)
+        bones = torch.bmm(ends, positions)  # [N, K, 3]
+        current = torch.linalg.vector_norm(bones, dim=-1)  # [N, K]
         if iteration == 0:
-            if lengths is not None and not (lengths.shape[-1:] == current.shape[-1:]
-                                            and stands_for(lengths.shape, current.shape)):
-                raise ValueError(f"lengths must be one a bone, of a shape that fits {list(current.shape)}; got "
+            each = current.view(*shape[:-2], count)  # [..., T, K]
+            if lengths is not None and not (lengths.shape[-1:] == each.shape[-1:]
+                                            and stands_for(lengths.shape, each.shape)):
+                raise ValueError(f"lengths must be one a bone, of a shape that fits {list(each.shape)}; got "
                                  f"{list(lengths.shape)}")
-            lengths = current.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
+            lengths = each.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
             if compliance:
-                share = (current / lengths.clamp_min(1e-6)).clamp(max=1) ** compliance
-                lengths = current + share * (lengths - current)
+                share = (each / lengths.clamp_min(1e-6)).clamp(max=1) ** compliance
+                lengths = each + share * (lengths - each)
+            lengths = lengths.expand(each.shape).reshape(current.shape)
         directions = bones / current.clamp_min(1e-6)[..., None]
-        system = directions @ directions.mT * shared + damping  # [..., T, K, K]
+        system = torch.addcmul(damping, torch.bmm(directions, directions.mT), shared)  # [N, K, K]
         # unchecked, since it is damped: for a check, a GPU has to be waited for
-        multipliers = torch.linalg.solve_ex(system, current - lengths)[0]  # [..., T, K], Lagrange's
-        positions = positions - moves @ (multipliers[..., None] * directions)
-    return positions
+        multipliers = torch.linalg.solve_ex(system, current - lengths)[0]  # [N, K], Lagrange's
+        positions = positions - torch.bmm(moves, multipliers[..., None] * directions)
+    return positions.reshape(shape)
 
 
 @lru_cache(maxsize=64)

@@ -20,12 +20,15 @@ from ..core.precision import LSTM, in_full_precision
 from ..systems.duet_vae import SequenceVAE
 
 
-def attend(layer: nn.MultiheadAttention, query: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def attend(layer: nn.MultiheadAttention, query: torch.Tensor, keys: torch.Tensor, mask: torch.Tensor,
+           kv_cache: dict[str, Any] | None = None) -> torch.Tensor:
     """What ``layer`` gives where the keys are the values, too: softmax(q k^T / sqrt(size of a head) + mask) v.
 
+    ``kv_cache``: keys and values of frames before, as the layer projects them, to which those of ``keys`` are added; an
+    empty dict to begin.
     `torch.nn.MultiheadAttention` itself turns the batch and time round and back, and mends masks, for two to three
-    times the operators. Shapes: ``query`` [B, T, features]; ``keys`` [B, S, features]; ``mask`` [T, S], minus infinity
-    where a frame may not attend and 0 elsewhere; gives [B, T, features]. Chapter: 5.
+    times the operators. Shapes: ``query`` [B, T, features]; ``keys`` [B, S, features]; ``mask`` [T, S and those of the
+    cache], minus infinity where a frame may not attend and 0 elsewhere; gives [B, T, features]. Chapter: 5.
     """
     weight, bias, features = layer.in_proj_weight, layer.in_proj_bias, query.shape[2]
     if query is keys:
@@ -35,6 +38,10 @@ def attend(layer: nn.MultiheadAttention, query: torch.Tensor, keys: torch.Tensor
             x.split((features, 2 * features)) for x in (weight, bias))
         projected = (linear(query, query_weight, query_bias), *linear(keys, other_weight, other_bias).chunk(2, 2))
     q, k, v = (x.unflatten(2, (layer.num_heads, -1)).transpose(1, 2) for x in projected)  # [B, heads, T or S, size]
+    if kv_cache is not None:
+        if kv_cache:
+            k, v = torch.cat([kv_cache["k"], k], 2), torch.cat([kv_cache["v"], v], 2)
+        kv_cache.update(k=k, v=v)
     found = scaled_dot_product_attention(q, k, v, mask, layer.dropout if layer.training else 0.0)
     return layer.out_proj(found.transpose(1, 2).flatten(2))
 
@@ -62,13 +69,26 @@ class SkipSequenceVAE(SequenceVAE):
         Shapes: as the shelf's; ``mask`` as `attend` adds it, with a cache of S frames [T, S + T]. Chapter: 5.
         """
         h = self.input_proj(x) + positions  # [B, T, features]
-        keys = torch.cat([kv_cache["keys"], h], 1) if kv_cache else h  # [B, S + T, features]
-        h = self.norm(h + attend(self.attention, h, keys, mask))
-        encoded, state = self.encoder(h, kv_cache["state"] if kv_cache else None)  # [B, T, hidden]
+        kept = {} if kv_cache is None else kv_cache
+        attended = attend(self.attention, h, h, mask, kept.setdefault("attention", {}))
+        h = self.norm(h + attended)
+        encoded, kept["state"] = self._remembered(h, kept.get("state"))  # [B, T, hidden]
         h = self.skip(h) + encoded
-        if kv_cache is not None:
-            kv_cache.update(keys=keys, state=state)
         return self.to_mean(h).to(x), self.to_log_variance(h).to(x).clamp(-12, 4)  # [B, T, latent] each
+
+    @in_full_precision
+    def _remembered(self, h: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        """What the encoder's LSTM gives after ``state``, and its state then; of one frame, cell by cell.
+
+        On a CPU the kernel for sequences packs the weights anew at each call: 0.6 ms for a frame, where cells take 0.2.
+        """
+        if state is None or h.shape[1] > 1:
+            return self.encoder(h, state)
+        out, after = h[:, 0], []
+        for layer, (weights, before) in enumerate(zip(self.encoder.all_weights, zip(*state))):
+            after.append(torch.lstm_cell(out, before, *weights))
+            out = after[layer][0]
+        return out[:, None], tuple(map(torch.stack, zip(*after)))
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """The sequence that latent vectors stand for.
@@ -94,16 +114,11 @@ class CachedDecoder(nn.TransformerDecoder):
         `attend` adds it. Chapter: 5.
         """
         kept = {} if kv_cache is None else kv_cache
-
-        def extended(name: str, new: torch.Tensor) -> torch.Tensor:
-            kept[name] = torch.cat([kept[name], new], 1) if name in kept else new
-            return kept[name]
-
-        memory = extended("memory", memory)  # [B, S + T, features]
         for k, layer in enumerate(self.layers):
             query = layer.norm1(x)
-            x = x + layer.dropout1(attend(layer.self_attn, query, extended(f"layer {k}", query), mask))
-            x = x + layer.dropout2(attend(layer.multihead_attn, layer.norm2(x), memory, mask))
+            own, other = (kept.setdefault(f"layer {k}, {name}", {}) for name in ("itself", "memory"))
+            x = x + layer.dropout1(attend(layer.self_attn, query, query, mask, own))
+            x = x + layer.dropout2(attend(layer.multihead_attn, layer.norm2(x), memory, mask, other))
             hidden = layer.dropout(layer.activation(layer.linear1(layer.norm3(x))))  # [B, T, 4 * features]
             x = x + layer.dropout3(layer.linear2(hidden))
         return self.norm(x)

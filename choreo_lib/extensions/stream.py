@@ -5,6 +5,7 @@ Taught in chapter 5, "A partner".
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,7 @@ class Stream:
         past = past[:, -model.past :].clone()  # whose it is may write into it
         self.model, self.past, self.who, self.every, self.guidance = model, past, who, every, guidance
         self.temperature, self.generator = temperature, torch.Generator().manual_seed(seed)
+        self.modules = tuple(model.modules())  # to look for one that trains: asked for anew, 1 ms a frame
         parents, children = map(list, zip(*model.skeleton.bones))
         own = self.past[:, :, dancer_index(who)]  # [B, P, J, 3]
         self.bone_lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J-1]
@@ -138,7 +140,8 @@ class Stream:
         """
         self.partner, kept = torch.cat([self.partner, frames], 1), self.model.config.kv_cache
         seen = self.model.partner_view(self.partner, self.frames)  # [B, .., 2 * W]
-        with eval_mode(self.model):
+        trains = any(module.training for module in self.modules)
+        with eval_mode(self.model) if trains else nullcontext():
             step = self.model(self.own, seen, self.who, kv_cache=self.kv_cache if kept else None)[0]
         if kept:  # or the whole window is encoded again with the next frame
             self.partner = self.partner[:, :0]
@@ -204,6 +207,17 @@ class Stream:
         t = torch.arange(1, self.every + 1).to(gap)[:, None, None] / self.every
         value, velocity = (2 * t + 1) * (1 - t) ** 2, self.every * t * (1 - t) ** 2
         return value * gap[:, 1:] + velocity * gap.diff(dim=1)
+
+    @torch.no_grad()
+    def prepare(self) -> None:
+        """Do now what the next frame would have to wait for: move the window on where it is due, and encode its past.
+
+        For between two frames, when there is time; what the stream gives is the same. Chapter: 10.
+        """
+        if self.made == self.every:
+            self._move_on()
+        if self.model.config.kv_cache and self.partner.shape[1]:
+            self._step(self.partner[:, :0])
 
     @torch.no_grad()
     def _begin(self) -> None:

@@ -1,0 +1,195 @@
+"""Bodies as OSC messages, and back: one message a body and frame, each in one datagram.
+
+    /choreo/body/a       frame, time, x y z of every joint
+    /choreo/rotations/a  frame, time, x y z of the root, x y z w of every joint
+    /choreo/skeleton/a   of every joint: name, parent's number (-1 for the root), x y z seen from the parent
+    /choreo/status       state, frames held in a row, frames answered, p50 ms, p99 ms, packets ignored
+
+Bodies are called a and b, for as long as anybody dances. ``frame`` is a whole number that grows by one a frame: by it
+late and doubled frames are known. ``time`` is in seconds by the sender's clock, or 0 where it has none. Metres, a
+right-handed world with Z up, unit quaternions of local rotations. Joints are the model's, in its order, unless a
+skeleton was sent. Positions of 29 joints are 464 bytes, rotations 628: each fits one Ethernet frame (1,472 bytes), so
+that none is split on its way. Taught in chapter 10, "The studio".
+Wright, "The Open Sound Control 1.0 specification", 2002.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ..body.skeleton import Skeleton
+
+MAX_BYTES, MAX_DEPTH, MAX_MESSAGES, MAX_JOINTS = 8192, 3, 32, 256  # of a datagram
+FUTURE = 1.0  # seconds: a bundle that is to be opened later than that is not kept
+FARTHEST = 50.0  # metres from the origin, along each axis: beyond any stage
+NTP_TO_UNIX = 2_208_988_800  # seconds from 1900, where OSC's clock begins, to 1970
+REASONS = ("malformed", "oversized", "nested", "future", "unknown address", "unknown body", "wrong arguments",
+           "not finite", "far away", "other joints", "no dancer", "late", "doubled", "overtaken", "between frames",
+           "the partner's", "queue full")
+"""Why a message is ignored: what is wrong with it; or when it came, and that nobody needs it."""
+
+_MESSAGE = re.compile(rb"(/[!-~]{1,99})\0{1,4}(?:,([ifdhs]*)\0)?")  # an address and types that are meant here
+_BUNDLE = b"#bundle\0"
+
+
+class Ignored(Exception):
+    """A packet that is not used, with one of `REASONS`. Chapter: 10."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """One body at one frame, as it came: ``numbers`` are positions, or a root's place and rotations. Chapter: 10."""
+
+    who: str
+    frame: int
+    time: float
+    numbers: np.ndarray
+    rotated: bool = False
+
+
+@dataclass(frozen=True)
+class Joints:
+    """Which joints a body's messages are about. Chapter: 10."""
+
+    who: str
+    skeleton: Skeleton
+
+
+def encode(address: str, *values: int | float | str) -> bytes:
+    """A datagram of one message: int32, float32 and strings.
+
+    Chapter: 10.
+    """
+    builder = _osc("osc_message_builder").OscMessageBuilder(address)
+    for value in values:
+        kind = "s" if isinstance(value, str) else "i" if isinstance(value, int) else "f"
+        builder.add_arg(value, kind)
+    return builder.build().dgram
+
+
+def encode_body(who: str, frame: int, seconds: float, positions: np.ndarray) -> bytes:
+    """A body's positions as a datagram. Shapes: [J, 3]. Units: metres, seconds. Chapter: 10."""
+    numbers = np.asarray(positions, np.float32).ravel().tolist()
+    return encode(f"/choreo/body/{who}", int(frame), float(seconds), *numbers)
+
+
+def encode_rotations(who: str, frame: int, seconds: float, root: np.ndarray, rotations: np.ndarray) -> bytes:
+    """A body's local rotations as a datagram. Shapes: [3] and [J, 4], x y z w. Units: metres, seconds. Chapter: 10."""
+    numbers = np.concatenate([np.ravel(root), np.ravel(rotations)]).astype(np.float32)
+    return encode(f"/choreo/rotations/{who}", int(frame), float(seconds), *numbers.tolist())
+
+
+def encode_skeleton(who: str, skeleton: Skeleton) -> bytes:
+    """Which joints a body's messages are about, as a datagram; without rest bones, all offsets are 0. Chapter: 10."""
+    offsets = np.zeros((len(skeleton), 3)) if skeleton.offsets is None else skeleton.offsets
+    values = [value for name, parent, offset in zip(skeleton.names, skeleton.parents, offsets.tolist())
+              for value in (name, parent, *offset)]
+    return encode(f"/choreo/skeleton/{who}", *values)
+
+
+def decode(datagram: bytes, now: float) -> Iterator[Body | Joints | Ignored]:
+    """What a datagram says: bodies and skeletons, and for each message that is ignored, why.
+
+    ``now``: seconds since 1970, for the time tags of bundles. Whatever the bytes are, nothing is raised. Chapter: 10.
+    """
+    try:
+        messages = _messages(datagram, now)
+    except Ignored as ignored:
+        yield ignored
+        return
+    for message in messages:
+        try:
+            yield _read(message)
+        except Ignored as ignored:
+            yield ignored
+        except Exception:  # whatever a parser does with bytes that nobody foresaw
+            yield Ignored("malformed")
+
+
+def _messages(datagram: bytes, now: float, depth: int = 0) -> list[bytes]:
+    """The messages of a datagram or bundle. Errors: Ignored.
+
+    Bundles are opened here: python-osc 1.10.2 sorts their messages by time, and its dispatcher sleeps until then.
+    """
+    if len(datagram) > MAX_BYTES:
+        raise Ignored("oversized")
+    if not datagram.startswith(_BUNDLE):
+        return [datagram]
+    if depth == MAX_DEPTH:
+        raise Ignored("nested")
+    if len(datagram) < 16:
+        raise Ignored("malformed")
+    seconds, fraction = struct.unpack_from(">II", datagram, 8)  # 0, 1: at once
+    if seconds and seconds + fraction / 2**32 - NTP_TO_UNIX > now + FUTURE:
+        raise Ignored("future")
+    found, at = [], 16
+    while at < len(datagram):
+        size = int.from_bytes(datagram[at : at + 4], "big")
+        at += 4
+        if size == 0 or size % 4 or at + size > len(datagram):
+            raise Ignored("malformed")
+        found += _messages(datagram[at : at + size], now, depth + 1)
+        at += size
+        if len(found) > MAX_MESSAGES:
+            raise Ignored("oversized")
+    return found
+
+
+def _read(message: bytes) -> Body | Joints:
+    begins = _MESSAGE.match(message)
+    if begins is None or len(message) % 4:
+        raise Ignored("malformed")
+    address = begins[1].decode("ascii")
+    what, _, who = address.removeprefix("/choreo/").partition("/")
+    if not address.startswith("/choreo/") or what not in ("body", "rotations", "skeleton"):
+        raise Ignored("unknown address")
+    if who not in ("a", "b"):
+        raise Ignored("unknown body")
+    kinds = (begins[2] or b"").decode("ascii")  # "", too, for types that nothing here has: python-osc would log each
+    if what == "skeleton":
+        count = len(kinds) // 5
+        if not 0 < count <= MAX_JOINTS or kinds != "sifff" * count:
+            raise Ignored("wrong arguments")
+        return Joints(who, _skeleton(_parameters(message), count))
+    if not 5 <= len(kinds) <= 5 + 4 * MAX_JOINTS or "s" in kinds:
+        raise Ignored("wrong arguments")
+    numbers = np.array(_parameters(message), np.float64)
+    if not np.isfinite(numbers).all():
+        raise Ignored("not finite")
+    frame, seconds = numbers[:2].tolist()
+    if frame < 0 or frame % 1 or seconds < 0:
+        raise Ignored("wrong arguments")
+    if np.abs(numbers[2:]).max() > FARTHEST:
+        raise Ignored("far away")
+    return Body(who, int(frame), seconds, numbers[2:], what == "rotations")
+
+
+def _skeleton(values: Sequence[Any], count: int) -> Skeleton:
+    rows = [values[5 * j : 5 * j + 5] for j in range(count)]
+    offsets = np.array([row[2:] for row in rows])
+    try:
+        return Skeleton(tuple(row[0] for row in rows), tuple(row[1] for row in rows),
+                        offsets if offsets.any() else None)
+    except (ValueError, TypeError):  # names twice, parents after their children, offsets of NaN
+        raise Ignored("wrong arguments") from None
+
+
+def _parameters(message: bytes) -> list[Any]:
+    return _osc("osc_message").OscMessage(message).params
+
+
+@cache
+def _osc(part: str) -> Any:
+    """A module of python-osc. Errors: ImportError that says which extra has it."""
+    try:
+        return import_module(f"pythonosc.{part}")
+    except ImportError:
+        raise ImportError("OSC needs python-osc: pip install 'choreo-lib[live]'", name="pythonosc") from None

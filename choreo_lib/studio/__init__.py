@@ -1,0 +1,10 @@
+"""What a choreographer uses: a recording in, a partner, a translation, a variation or the strings of a duet out.
+
+`verbs` does the work and prints nothing; `command` is the same from the shell. Taught in chapter 10, "The studio".
+"""
+
+from .provenance import Provenance
+from .results import Found, Made
+from .verbs import deepfake, partner, strings, translate, vary
+
+__all__ = ["Found", "Made", "Provenance", "deepfake", "partner", "strings", "translate", "vary"]

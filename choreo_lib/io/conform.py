@@ -212,7 +212,7 @@ def _world_rotations(motion: Motion, joint_map: JointMap, body: Skeleton, rest_r
     if pose is None and not segments.has_posed_rest():
         raise ValueError("the rest pose of this skeleton is not one that a body can take, so nobody knows how its "
                          "parts are turned: conform to the Motion that it belongs to, or take report.back(made)")
-    shown, evidence = segments.world_rotations(points, known)
+    shown, evidence = segments.world_rotations(points, known, motion.fps)
     pelvis, pairs, source_world = joint_map.roles["pelvis"], dict(joint_map.direct), None
     if segments.chest != pelvis:  # chests turn alike, whichever joints of the spine they are
         pairs[segments.chest] = chest(motion.skeleton, joint_map.source_roles)

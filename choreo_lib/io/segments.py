@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..body.rotations import axes_from, mean_rotation, rotation_between, unit
+from ..body.rotations import axes_from, rotation_between, unit
 from ..body.skeleton import Skeleton
 from .joint_roles import MAIN, SIDES, chest, with_sides
-from .steadiness import steady, steady_hinges
+from .steadiness import steady_across, steady_hinges
 from .upright import rest_positions
-
-GIRDLE_STIFFNESS = 0.05  # of a pelvis's and a chest's path of rotations, against 1 for one that is clearly seen
 
 
 def point_along(line: np.ndarray, shares: np.ndarray, share: float) -> np.ndarray:
@@ -75,7 +73,8 @@ class Segments:
         return bool(across[0] @ across[1] > 0.7 and np.linalg.norm(up) > 0.7 * length
                     and max(abs(unit(up) @ x) for x in across) < 0.5)
 
-    def world_rotations(self, points: np.ndarray, known: np.ndarray, fps: float = 30.0) -> tuple[np.ndarray, np.ndarray]:
+    def world_rotations(self, points: np.ndarray, known: np.ndarray, fps: float = 30.0
+                        ) -> tuple[np.ndarray, np.ndarray]:
         """World rotations of all segments, and how much points say of each: [T, J, 3, 3] and [T, J], 0 to 1.
 
         ``points`` [T, J, 3] of the joints that are ``known`` [J]. A segment that shows nothing turns with its parent.
@@ -95,7 +94,8 @@ class Segments:
                 continue
             if j in girdles:
                 k = girdles[j]
-                world[:, j] = _steady_girdle(across[k], up[k]) @ axes_from(rest_across[k], rest_up[k]).T
+                level = steady_across(across[k], up[k], fps)
+                world[:, j] = axes_from(level, up[k]) @ axes_from(rest_across[k], rest_up[k]).T
                 evidence[:, j] = 1.0
                 continue
             before, child = world[:, max(parent, 0)], self.main.get(j)
@@ -157,13 +157,3 @@ class Segments:
         middle = point_along(x[..., self.trunk, :], self.trunk_shares, 0.5)
         across = [two[..., 0, :] - two[..., 1, :] for two in (hips, shoulders)]
         return across, [middle - hips.mean(-2), x[..., self.top, :] - middle]
-
-
-def _steady_girdle(across: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """The axes [T, 3, 3] of a pelvis or a chest; where its points fall into one line, or one, from frames around."""
-    width = np.linalg.norm(across, axis=-1)
-    sine = np.linalg.norm(np.cross(unit(across), unit(up)), axis=-1)
-    # of a body that a model made, shoulders may come together; a danced one has them nine tenths of the median apart
-    share = width / max(float(np.median(width)), 1e-9)
-    clear = ((share - 0.5) / 0.3).clip(0, 1) ** 2 * sine**2
-    return mean_rotation(steady(axes_from(across, up), clear + 1e-3, GIRDLE_STIFFNESS)[None])

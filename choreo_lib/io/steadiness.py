@@ -49,13 +49,10 @@ def steady_hinges(upper: np.ndarray, lower: np.ndarray, carried: np.ndarray, fps
     American Mathematical Monthly 1975), and angles are smoothed as complex numbers, which know no jump. Chapter: 10.
     """
     upper, lower = unit(upper), unit(lower)
-    side = np.cross(upper[0], np.eye(3)[np.abs(upper[0]).argmin()])
-    first = transport(upper) @ unit(side)  # [T, 3]
-    second = np.cross(upper, first)
-    as_number = lambda x: (x * first).sum(-1) + 1j * (x * second).sum(-1)  # noqa: E731
+    plane = _Across(upper, fps)
     bend = np.cross(upper, lower)
     sine = np.linalg.norm(bend, axis=-1)
-    seen, prior = as_number(unit(bend)), as_number(unit(carried))
+    seen, prior = plane.numbers(unit(bend)), plane.numbers(unit(carried))
     clear, found = sine**2 / (sine**2 + CLEAR), prior
     for _ in range(3):
         agrees = (seen * found.conj()).real
@@ -63,13 +60,47 @@ def steady_hinges(upper: np.ndarray, lower: np.ndarray, carried: np.ndarray, fps
         one_way = np.where((agrees < 0) & (sine < STRETCHED), -seen, seen)
         weight = clear * np.where((one_way * found.conj()).real < AGAINST * np.abs(found), 0.05, 1.0)
         total = weight + PRIOR
-        mixed = (weight * one_way + PRIOR * prior) / total
-        found = steady(np.stack([mixed.real, mixed.imag], -1), total, STIFFNESS * (fps / 30) ** 4) @ [1, 1j]
-    # where hinges contradict each other their mean is near zero, and turns round at once: there the angle goes slowly
-    sure = np.abs(found)
-    angle = np.unwrap(np.angle(np.where(sure < 1e-6, 1.0, found)))
-    angle = steady(angle, sure**4 + 1e-3, TURN_STIFFNESS * (fps / 30) ** 4)
-    return np.cos(angle)[:, None] * first + np.sin(angle)[:, None] * second, weight
+        found = plane.steady((weight * one_way + PRIOR * prior) / total, total)
+    return plane.axes(found), weight
+
+
+def steady_across(across: np.ndarray, up: np.ndarray, fps: float = 30.0) -> np.ndarray:
+    """The line across hips or shoulders, [T, 3]; where these fall together, from the frames around.
+
+    In a danced body shoulders are nine tenths of their usual width apart at least; in a made one they may meet.
+    Shapes: ``across`` and ``up`` [T, 3], metres. Chapter: 10.
+    """
+    width = np.linalg.norm(across, axis=-1, keepdims=True)
+    clear = ((width / max(float(np.median(width)), 1e-9) - 0.5) / 0.3).clip(0, 1) ** 2
+    clear = clear * np.linalg.norm(np.cross(unit(across), unit(up)), axis=-1, keepdims=True) ** 2
+    if clear.min() > 0.8:
+        return across
+    plane = _Across(unit(up), fps)
+    found = plane.steady(plane.numbers(unit(across)), clear[:, 0] + 1e-3)
+    return clear * unit(across) + (1 - clear) * plane.axes(found)
+
+
+class _Across:
+    """Directions at right angles to a bone as complex numbers, in a frame that goes along without turning about it."""
+
+    def __init__(self, bones: np.ndarray, fps: float):
+        self.slow = (fps / 30) ** 4  # differences from frame to frame are smaller where there are more frames
+        side = np.cross(bones[0], np.eye(3)[np.abs(bones[0]).argmin()])
+        self.first = transport(bones) @ unit(side)  # [T, 3]
+        self.second = np.cross(bones, self.first)
+
+    def numbers(self, directions: np.ndarray) -> np.ndarray:
+        return (directions * self.first).sum(-1) + 1j * (directions * self.second).sum(-1)
+
+    def steady(self, numbers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return steady(np.stack([numbers.real, numbers.imag], -1), weights, STIFFNESS * self.slow) @ [1, 1j]
+
+    def axes(self, numbers: np.ndarray) -> np.ndarray:
+        """Unit vectors [T, 3]. Where what was seen contradicts itself its mean is near zero: there they turn slowly."""
+        size = np.abs(numbers)
+        angle = np.unwrap(np.angle(np.where(size < 1e-6, 1.0, numbers)))
+        angle = steady(angle, size**4 + 1e-3, TURN_STIFFNESS * self.slow)
+        return np.cos(angle)[:, None] * self.first + np.sin(angle)[:, None] * self.second
 
 
 def transport(bones: np.ndarray) -> np.ndarray:

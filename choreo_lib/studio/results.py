@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..body.compatibility import require_dancer
 from ..body.motion import Duet, Motion
 from ..body.source import OURS, Source
 from ..io.conform import ConformReport
@@ -55,8 +56,18 @@ class Found:
 
 
 def first(motion: Any, seconds: float | None) -> Any:
-    """The first seconds of a Motion or a Duet, a frame at least; None: all of it. Chapter: 10."""
+    """The first seconds of a Motion or a Duet, a frame at least; None: all of it. Chapter: 10.
+
+    Errors: ValueError for dancers who lie, or are of no dancer's size, which a wrong unit or up axis makes of them.
+    """
+    for dancer in (motion,) if isinstance(motion, Motion) else motion:
+        require_dancer(dancer.name or "this dancer", dancer.skeleton, dancer.positions)
     return motion if seconds is None else motion[: max(round(seconds * motion.fps), 1)]
+
+
+def floor_of(motion: Motion) -> float:
+    """How high the floor is: where the lowest joint is in a twentieth of the frames, metres. Chapter: 10."""
+    return float(np.quantile(motion.positions[..., 2].min(1), 0.05))
 
 
 def what_was_read(motion: Motion, report: ConformReport) -> list[str]:
@@ -68,9 +79,14 @@ def what_was_read(motion: Motion, report: ConformReport) -> list[str]:
 
 
 def result(motion: Motion, motions: list[Motion], report: ConformReport, lines: list[str], said: str,
-           provenance: Provenance, who: str, progress: Progress | None) -> Made:
-    """Everything back on the recording's skeleton and clock, named and stamped. Chapter: 10."""
+           provenance: Provenance, who: str, progress: Progress | None, floor: bool = False) -> Made:
+    """Everything back on the recording's skeleton and clock, named and stamped; ``floor``: on one floor. Chapter: 10.
+
+    Two who dance together stand on one floor, and a model's dancers had soles of another thickness.
+    """
     back = [report.back(each) for each in motions]
+    if floor:
+        back = [each.transformed((0, 0, floor_of(motion) - floor_of(each))) for each in back]
     length = min(map(len, [motion, *back]))
     names = ["made"] if len(back) == 1 else [f"take {k + 1}" for k in range(len(back))]
     source = Source.join(OURS, provenance.source)

@@ -22,7 +22,7 @@ from ..io.conform import conform
 from ..training.artifacts import list_models, load_model
 from ..training.recipes import RECIPES
 from .provenance import Provenance
-from .results import Found, Made, Progress, first, result, tell, what_was_read
+from .results import Found, Made, Progress, first, floor_of, result, tell, what_was_read
 
 ROLES = {"leader": "a", "follower": "b", "a": "a", "b": "b"}
 SEVERAL = 0.5  # the temperature of several takes, which would be one and the same at 0
@@ -81,7 +81,7 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
     motions = [Motion(each, leader.fps, leader.skeleton) for each in made]
     begins = "begins as the real one does" if start else "begins in the mean pose at a danced distance"
     said = f"partner {role} for {len(leader) / leader.fps:.1f} s by {provenance.model}, {begins}"
-    return result(motion, motions, report, lines, said, provenance, role, progress)
+    return result(motion, motions, report, lines, said, provenance, role, progress, floor=True)
 
 
 @takes(motion=a(Motion), model=text | a(MotionTranslator), route=text, seconds=seconds, progress=function)
@@ -101,7 +101,7 @@ def translate(motion: Motion, model: str | MotionTranslator = "translate-salsa",
     provenance = Provenance.of("translate", network, motion.source, route=route, seconds=seconds)
     return result(motion, [network.translate(take, route)], report, lines,
                    f"{route[0]}'s dance as {route[1]} would answer it, by {provenance.model}", provenance, route[1],
-                   progress)
+                   progress, floor=True)
 
 
 @takes(motion=a(Motion), model=text | a(StyleTransport), route=text, style_weight=share, seconds=seconds,
@@ -191,7 +191,7 @@ def _model(model: Any, kind: type) -> Any:
 
 def _floor(take: Motion) -> np.ndarray:
     """The floor under a dancer, float32 [3], metres; 0 where it is about where models have it."""
-    height = float(np.quantile(take.positions[..., 2].min(1), 0.05))
+    height = floor_of(take)
     return np.array([0, 0, height if abs(height) > FLOOR else 0.0], np.float32)
 
 

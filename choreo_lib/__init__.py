@@ -22,7 +22,7 @@ from .show.export import animate
 from .show.player import Player, play
 
 if TYPE_CHECKING:
-    from . import checks, cleaning, evaluation, extensions, systems, training
+    from . import checks, cleaning, evaluation, extensions, studio, systems, training
     from .cleaning import RepairReport, clean
     from .evaluation import baselines, metrics
     from .training.artifacts import evaluate, list_models, load_model
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {  # rooms, and names with the module that has them: loaded when first used, since they need SciPy
-    **dict.fromkeys(("checks", "cleaning", "evaluation", "extensions", "systems", "training"), ""),
+    **dict.fromkeys(("checks", "cleaning", "evaluation", "extensions", "studio", "systems", "training"), ""),
     **dict.fromkeys(("RepairReport", "clean"), "cleaning"),
     **dict.fromkeys(("baselines", "metrics"), "evaluation"),
     **dict.fromkeys(("evaluate", "list_models", "load_model"), "training.artifacts"),

@@ -1,15 +1,20 @@
 """The library from the shell: ``python -m choreo_lib train NAME`` makes one of the book's trained artifacts.
 
 ``ablate NAME`` says what its options are worth, ``evaluate NAME`` how good it is. Taught in chapter 4.
+For choreographers: ``partner my_dance.bvh --out partner.bvh`` and the other verbs of `choreo_lib.studio.command`.
+Exit statuses: 0 done, 1 could not (a line on stderr says why), 2 wrong words, 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 
 import torch.distributed as dist
+
+from .studio import command
 
 
 def main(words: list[str] | None = None) -> int:
@@ -40,13 +45,14 @@ def main(words: list[str] | None = None) -> int:
                        help="default: float32 (on CUDA with TF32 products), which is fastest on a GPU at these sizes; "
                             "float16 is for CUDA only")
     verbs.add_parser("list", help="the artifacts, and which have weights here")
+    command.add_verbs(verbs)
     asked = parser.parse_args(words)
     if getattr(asked, "data", None):
         os.environ["CHOREO_DATA"] = asked.data
     from .core.tables import format_table
     from .io import MotionFormatError
     from .sets.registry import DatasetError
-    from .training import ablations, artifacts, recipes  # after CHOREO_DATA is set
+    from .training import ablations, artifacts, recipes
     from .training.checkpoints import TrainingError
 
     if asked.verb == "list":
@@ -55,6 +61,8 @@ def main(words: list[str] | None = None) -> int:
             print(f"{name:20s} {'has weights' if name in have else 'no weights ':11s}  {recipe.what}")
         return 0
     try:
+        if asked.verb in command.HELP:
+            return command.run(asked)
         if int(os.environ.get("WORLD_SIZE", 1)) > 1:
             dist.init_process_group()
         if asked.verb == "ablate":
@@ -69,13 +77,28 @@ def main(words: list[str] | None = None) -> int:
             return 0
         print(artifacts.train(asked.name, asked.mode, asked.out, asked.resume, asked.device,
                               asked.precision, asked.weights, asked.keep_every))
+    except KeyboardInterrupt:
+        print("choreo_lib: stopped; nothing half-written was left", file=sys.stderr)
+        return 130
     except (TrainingError, DatasetError, MotionFormatError, RuntimeError) as error:
-        print(f"choreo_lib: {error}", file=sys.stderr)
-        return 1
+        return _could_not(error, asked)
+    except (ValueError, TypeError, ImportError, OSError) as error:
+        if asked.verb not in command.HELP:  # of training these are ours to mend, with all that Python says of them
+            raise
+        return _could_not(error, asked)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
     return 0
+
+
+def _could_not(error: Exception, asked: argparse.Namespace) -> int:
+    """Say in one line why not, and as JSON where that was asked for."""
+    why = " ".join(str(error).split()) or type(error).__name__
+    if getattr(asked, "json", False):
+        print(json.dumps({"verb": asked.verb, "error": why}, ensure_ascii=False))
+    print(f"choreo_lib: {why}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

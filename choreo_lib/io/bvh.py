@@ -77,7 +77,7 @@ def _dancers(path, fps) -> list[tuple[Tree, Recording]]:
 def _recording(path, tree: Tree, values: np.ndarray, fps: float, resolution: float, stated: dict,
                notes: list) -> Recording:
     """One dancer from the columns ``values`` [T, channels]; ``resolution`` is the worth of the last printed digit."""
-    notes = [*notes]
+    notes = [*notes, *stated.get("notes", ())]
     names = unique_names(tree.names, notes)
     offsets = np.array(tree.offsets, np.float64)  # [J, 3]
     translations = np.repeat(offsets[None], len(values), axis=0)  # [T, J, 3]

@@ -20,19 +20,23 @@ from ..body.motion import Motion
 from ..core.deferred import roma
 from .bvh_tree import MAX_HEAD
 from .conventions import MAX_BYTES, atomic_write, fail, unique_names
-from .record import Recording, recording_of, steady_bones
+from .local_rotations import turnable
+from .record import Recording, check_writable, recording_of, steady_bones
 from .sidecar import check_free, sidecar_text
 
 
 def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
     """Write one dancer as plain BVH and side-car; Z Y X rotations, positions back within a micrometre.
 
-    Bones that change length, and bodies known only as points, get position channels on every joint.
+    Bones that change length get position channels; so does a body known only as points, for which rotations are found
+    (`choreo_lib.io.local_rotations.recover_rotations`), where it is not stiff.
     Units: ``up`` the file's up axis, ``scale`` metres per file unit (0.01 writes centimetres).
     ``NAME.bvh.json`` keeps up axis, unit, joint names, source and terms; the BVH is read without it too.
     Errors: MotionFormatError where the file cannot be written, or would not be read back. Chapter: 1.
     """
     # angles of six digits: a metre at the end of a bone of 100 km
+    check_writable(path, motion, margin=10.0)
+    motion = turnable(motion)
     record = recording_of(path, motion, up, scale, margin=10.0)
     steady, names = steady_bones(record), plain_names(record.names)
     angles = roma.unitquat_to_euler("ZYX", torch.from_numpy(record.rotations), degrees=True, as_tuple=False).numpy()

@@ -14,13 +14,12 @@ import torch
 from ..body.compatibility import rest_mismatch, same_rate, skeleton_mismatch
 from ..body.kinematics import forward_kinematics, local_rotations
 from ..body.motion import Duet, Motion
-from ..body.rotations import mean_rotation, rotation_between
+from ..body.rotations import mean_rotation
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, takes
 from ..core.deferred import roma
 from .joint_map import JointMap, rest_body
-from .joint_roles import chest
-from .segments import Segments
+from .local_rotations import world_rotations
 from .upright import bone_lengths
 
 FLOOR = 0.05  # of the frames: in so many a foot is at its lowest, which is where the floor is
@@ -172,13 +171,13 @@ def _conform(motion: Motion, target: _Target, scale: float | None = None,
     matrices: dict[tuple[str, str], np.ndarray] = {}
     if skeleton.offsets is None:
         body = rest_body(skeleton, joint_map.roles)
-        places = joint_map.completed(_world_rotations(motion, joint_map, body)[0], body, lengths)
+        places = joint_map.completed(world_rotations(motion, joint_map, body)[0], body, lengths)
         made = places + (scale - 1) * places[:, pelvis]
     else:
         if fits and motion.rotations is not None:  # the same rest frames: the same rotations
             local = motion.rotations
         else:
-            world, matrices = _world_rotations(motion, joint_map, skeleton, rest_rotations, target.pose)
+            world, matrices = world_rotations(motion, joint_map, skeleton, rest_rotations, target.pose)
             local = local_rotations(skeleton, world)
         made, _ = forward_kinematics(skeleton, np.asarray(local, np.float64), np.zeros((len(motion), 3)))
         made = made - made[:, pelvis] + scale * joint_map.points[:, pelvis]
@@ -195,51 +194,3 @@ def _conform(motion: Motion, target: _Target, scale: float | None = None,
     return result, ConformReport(
         joint_map.mapped(), joint_map.inserted, joint_map.bridged, joint_map.attached, joint_map.dropped,
         dict(joint_map.changed_lengths(result.positions)), scale, rates, lift, original, matrices)
-
-
-def _world_rotations(motion: Motion, joint_map: JointMap, body: Skeleton, rest_rotations: dict | None = None,
-                     pose: np.ndarray | None = None) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
-    """World rotations [T, J, 3, 3] of a body's segments, and the constant rotations from rest frame to rest frame.
-
-    ``pose``: local rotations [J, 4] of a pose in which the body is looked at in place of its rest pose.
-    """
-    points, known, frames = joint_map.points, joint_map.known, np.tile(np.eye(3), (len(body), 1, 1))
-    if pose is not None:
-        places, posed = forward_kinematics(body, pose, np.zeros(3))
-        frames = roma.unitquat_to_rotmat(torch.from_numpy(posed)).numpy()
-        body = Skeleton(body.names, body.parents, places - places[np.maximum(body.parents, 0)])
-    segments = Segments(body, joint_map.roles)
-    if pose is None and not segments.has_posed_rest():
-        raise ValueError("the rest pose of this skeleton is not one that a body can take, so nobody knows how its "
-                         "parts are turned: conform to the Motion that it belongs to, or take report.back(made)")
-    shown, evidence = segments.world_rotations(points, known)
-    pelvis, pairs, source_world = joint_map.roles["pelvis"], dict(joint_map.direct), None
-    if segments.chest != pelvis:  # chests turn alike, whichever joints of the spine they are
-        pairs[segments.chest] = chest(motion.skeleton, joint_map.source_roles)
-    if motion.rotations is not None and motion.skeleton.offsets is not None:
-        rotations = motion.rotations.astype(np.float64)
-        source_world = forward_kinematics(motion.skeleton, rotations, np.zeros((len(motion), 3)))[1]
-        source_world = roma.unitquat_to_rotmat(torch.from_numpy(source_world)).numpy()
-    carriers = set(body.chain(pelvis)[1:])
-    world, matrices = shown.copy(), {}
-    for j, parent in enumerate(body.parents):
-        if j in carriers:
-            continue
-        if source_world is not None and j in pairs:
-            names, own = (body.names[j], motion.skeleton.names[pairs[j]]), source_world[:, pairs[j]]
-            matrix = (rest_rotations or {}).get(names)
-            if matrix is None:  # from the whole take: what differs between two rest frames does not change
-                matrix = mean_rotation(own.swapaxes(-1, -2) @ shown[:, j], evidence[:, j] + 1e-3) @ frames[j]
-            matrices[names] = matrix
-            world[:, j] = own @ matrix @ frames[j].T
-        elif parent >= 0 and evidence[:, j].max() < 0.1:
-            world[:, j] = world[:, parent]
-        child = segments.main.get(j)
-        if j in (pelvis, segments.chest) or child is None or not (known[j] and known[child]):
-            continue
-        if np.linalg.norm(bone := segments.offsets[child]) > 1e-6:
-            now = np.einsum("tab,b->ta", world[:, j], bone)
-            world[:, j] = rotation_between(now, points[:, child] - points[:, j]) @ world[:, j]
-    if source_world is None:
-        world[:, segments.trunk[1:-1]] = segments.lean(world, points) @ world[:, segments.trunk[1:-1]]
-    return world @ frames, matrices

@@ -16,7 +16,8 @@ from ..body.motion import Duet, Motion
 from ..body.rotations import continuous
 from ..body.source import Source
 from .conventions import atomic_write, fail, source_to_dict
-from .record import Recording, recording_of, steady_bones
+from .local_rotations import turnable
+from .record import Recording, check_writable, recording_of, steady_bones
 
 # dancer a warm, dancer b cool, others grey; they differ in lightness
 _COLOURS = ((0.85, 0.37, 0.17, 1.0), (0.13, 0.36, 0.55, 1.0), (0.78, 0.78, 0.76, 1.0), (0.35, 0.35, 0.36, 1.0))
@@ -29,8 +30,10 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
 
     Several share a clock and stand where they danced: a dance beside what was made of it, say. Positions keep to a
     micrometre. Each dancer is a skin, so that Blender builds an armature with an action; its rest pose is the
-    skeleton's. Points without rotations move by translations alone, bound as they stand in the first frame.
-    ``extras`` of the asset and of each dancer's node carry source, credit, terms and redistribute.
+    skeleton's. For a body known only as points rotations are found, as in BVH; points that are no body's move by
+    translations alone, bound as they stand in the first frame.
+    ``extras`` of the asset and of each dancer's node carry source, credit, terms and redistribute, the node's its notes
+    too.
     Errors: ImportError where pygltflib is not installed; MotionFormatError where the file cannot be written, or dancers
     differ in frames or in frames a second. Chapter: 1; several: 6.
     """
@@ -42,8 +45,10 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
     dancers = [motion] if isinstance(motion, Motion) else list(motion)
     if not dancers:
         fail(path, "a scene needs a dancer at least")
-    records = [recording_of(path, dancer, "y", who=_label(i) if len(dancers) > 1 else "")
-               for i, dancer in enumerate(dancers)]
+    for i, dancer in enumerate(dancers):
+        check_writable(path, dancer, _label(i) if len(dancers) > 1 else "")
+    dancers = list(map(turnable, dancers))
+    records = [recording_of(path, dancer, "y") for dancer in dancers]
     frames, fps = len(dancers[0]), dancers[0].fps
     if any(len(dancer) != frames or not same_rate(dancer.fps, fps) for dancer in dancers):
         fail(path, "one scene has one clock, and these dancers have "
@@ -53,7 +58,7 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
                                   copyright=source["credit"] if source and source["credit"] else None))
     scene = _Scene(gl, doc, path)
     scene.times = scene.pack(np.arange(frames, dtype=np.float32) / np.float32(fps), "SCALAR", bounds=True)
-    tops = [scene.add_dancer(record, dancer.rotations is not None, i)
+    tops = [scene.add_dancer(record, dancer.rotations is not None, i, dancer.notes)
             for i, (record, dancer) in enumerate(zip(records, dancers))]
     doc.animations.append(scene.animation)
     doc.scenes.append(gl.Scene(name={1: "solo", 2: "duet"}.get(len(dancers), "dancers"), nodes=tops))
@@ -77,7 +82,7 @@ class _Scene:
         self.gl, self.doc, self.path, self.data = gl, doc, path, bytearray()
         self.animation = gl.Animation(name="dance", samplers=[], channels=[])
 
-    def add_dancer(self, record: Recording, turning: bool, i: int) -> int:
+    def add_dancer(self, record: Recording, turning: bool, i: int, notes: Sequence[str] = ()) -> int:
         """Append one dancer's nodes, skin and channels; gives the number of the node that holds them.
 
         ``turning``: there are rotations; else joints move by translations alone.
@@ -94,7 +99,7 @@ class _Scene:
                                  inverseBindMatrices=self.pack(inverse, "MAT4")))
         # mesh and skin stand at the top, where no transform is: what lies above a skinned mesh does not move it
         doc.nodes.append(gl.Node(name=record.name or _label(i), children=[base], mesh=mesh, skin=len(doc.skins) - 1,
-                                 extras={"source": source_to_dict(record.source)}))
+                                 extras={"source": source_to_dict(record.source), "notes": list(notes)}))
         for j, name in enumerate(record.names):
             doc.nodes.append(gl.Node(name=name, children=[base + child for parent, child in bones if parent == j],
                                      translation=(rest[j] if steady[j] else local[0, j]).tolist(),

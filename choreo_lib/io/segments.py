@@ -11,9 +11,8 @@ import numpy as np
 from ..body.rotations import axes_from, rotation_between, unit
 from ..body.skeleton import Skeleton
 from .joint_roles import MAIN, SIDES, chest, with_sides
+from .steadiness import steady_across, steady_hinges
 from .upright import rest_positions
-
-BENT = (0.1, 0.4)  # sines of the bend from which, and above which alone, a hinge says how a limb is turned
 
 
 def point_along(line: np.ndarray, shares: np.ndarray, share: float) -> np.ndarray:
@@ -74,7 +73,8 @@ class Segments:
         return bool(across[0] @ across[1] > 0.7 and np.linalg.norm(up) > 0.7 * length
                     and max(abs(unit(up) @ x) for x in across) < 0.5)
 
-    def world_rotations(self, points: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def world_rotations(self, points: np.ndarray, known: np.ndarray, fps: float = 30.0
+                        ) -> tuple[np.ndarray, np.ndarray]:
         """World rotations of all segments, and how much points say of each: [T, J, 3, 3] and [T, J], 0 to 1.
 
         ``points`` [T, J, 3] of the joints that are ``known`` [J]. A segment that shows nothing turns with its parent.
@@ -88,12 +88,14 @@ class Segments:
         forward = np.cross(rest_across[0], self.rest[self.top] - rest_hips.mean(0))
         shares, girdles = dict(zip(self.trunk, self.trunk_shares)), {self.chest: 1, self.roles["pelvis"]: 0}
         carriers = set(self.skeleton.chain(self.roles["pelvis"])[1:])
+        hinges: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # of each limb, by its first joint
         for j, parent in enumerate(self.skeleton.parents):
             if j in carriers:
                 continue
             if j in girdles:
                 k = girdles[j]
-                world[:, j] = axes_from(across[k], up[k]) @ axes_from(rest_across[k], rest_up[k]).T
+                level = steady_across(across[k], up[k], fps)
+                world[:, j] = axes_from(level, up[k]) @ axes_from(rest_across[k], rest_up[k]).T
                 evidence[:, j] = 1.0
                 continue
             before, child = world[:, max(parent, 0)], self.main.get(j)
@@ -108,7 +110,8 @@ class Segments:
                 rest_side, side = ((1 - u) * unit(x[0]) + u * unit(x[1]) for x in (rest_across, across))
                 world[:, j], evidence[:, j] = axes_from(now, side) @ axes_from(bone, rest_side).T, 1.0
             elif j in self.hinges:
-                world[:, j], evidence[:, j] = self._by_hinge(j, points, bone, now, carried, forward)
+                world[:, j], evidence[:, j] = self._by_hinge(j, points, bone, now, carried, forward, hinges,
+                                                                   fps)
             elif j in self.thumbs and known[self.thumbs[j]]:  # a hand shows its turn by where its thumb is
                 thumb = self.thumbs[j]
                 rest_axes = axes_from(bone, self.offsets[thumb])
@@ -129,7 +132,7 @@ class Segments:
         size = np.linalg.norm(bones, axis=-1).sum() / np.median(np.linalg.norm(np.diff(line, axis=1), axis=-1).sum(1))
         return rotation_between(steps[:, 1:].sum(1), size * (line[:, -1] - line[:, 0]) - steps[:, 0])[:, None]
 
-    def _by_hinge(self, j: int, points, bone, now, carried, forward) -> tuple[np.ndarray, np.ndarray]:
+    def _by_hinge(self, j: int, points, bone, now, carried, forward, hinges, fps) -> tuple[np.ndarray, np.ndarray]:
         """A limb's rotation [T, 3, 3] from the plane of its elbow or knee, and how much that says [T]."""
         (first, middle, last), backwards = self.hinges[j]
         axis = np.cross(bone, -forward if backwards else forward)
@@ -138,15 +141,11 @@ class Segments:
             axis = bent
         elif np.linalg.norm(np.cross(unit(bone), unit(forward))) < 0.3:  # a rest pose that says nothing: any axis
             axis = np.cross(bone, np.eye(3)[np.argmin(np.abs(bone))])
-        upper, lower = points[:, middle] - points[:, first], points[:, last] - points[:, middle]
-        hinge = np.cross(unit(upper), unit(lower))  # as long as the sine of the bend
-        share = np.clip((np.linalg.norm(hinge, axis=-1) - BENT[0]) / (BENT[1] - BENT[0]), 0, 1)
-        share = share**2 * (3 - 2 * share)
-        kept_axis = unit(np.einsum("tab,b->ta", carried, unit(axis)))
-        mixed = share[:, None] * unit(hinge) + (1 - share)[:, None] * kept_axis
-        # half-way between two opposite axes lies none: there the carried one counts
-        mixed = np.where(np.linalg.norm(mixed, axis=-1, keepdims=True) < 0.1, kept_axis, mixed)
-        return axes_from(now, mixed) @ axes_from(bone, axis).T, 0.05 + 0.95 * share
+        if first not in hinges:
+            upper, lower = points[:, middle] - points[:, first], points[:, last] - points[:, middle]
+            hinges[first] = steady_hinges(upper, lower, np.einsum("tab,b->ta", carried, unit(axis)), fps)
+        seen_axis, clear = hinges[first]
+        return axes_from(now, seen_axis) @ axes_from(bone, axis).T, 0.05 + 0.95 * clear
 
     def _hips_and_shoulders(self, x: np.ndarray) -> list[np.ndarray]:
         """Of points [..., J, 3] the hips and the shoulders, left before right, [..., 2, 3] each."""

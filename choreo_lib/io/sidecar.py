@@ -1,8 +1,8 @@
 """The side-car ``NAME.bvh.json``: what a BVH has no place for, in a file of its own beside it.
 
 BVH knows no comments: three.js names a bone after one, assimp and bvhio refuse the file. So the BVH is plain, and its
-up axis, unit, exact rate, joint names and their order, the dancer's name, source and terms lie beside it. A side-car is
-believed for the very bytes it was written for, and for no others. Taught in chapter 1, "Seeing a duet".
+up axis, unit, exact rate, joint names and their order, the dancer's name, notes, source and terms lie beside it. A
+side-car is believed for the very bytes it was written for, and for no others. Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ def sidecar_text(path, motion: Motion, sha256: str, **stated) -> str:
     Errors: MotionFormatError where it grows beyond what is read back. Chapter: 1.
     """
     text = json.dumps({"format": FORMAT, "sha256": sha256, "fps": motion.fps, "name": motion.name, **stated,
-                       "source": source_to_dict(motion.source)}, indent=1) + "\n"
+                       "source": source_to_dict(motion.source), "notes": list(motion.notes)}, indent=1) + "\n"
     if len(text) > MAX_SIDECAR:
-        fail(path, f"its names and source fill {len(text):,} bytes, more than the {MAX_SIDECAR:,} that are read back "
-                   "from a side-car; shorten them")
+        fail(path, f"its names, notes and source fill {len(text):,} bytes, more than the {MAX_SIDECAR:,} that are read "
+                   "back from a side-car; shorten them")
     return text
 
 
@@ -80,7 +80,7 @@ def checked(stated: dict[str, Any], joints: int) -> dict[str, Any]:
     texts = lambda x: isinstance(x, list) and all(isinstance(name, str) for name in x)  # noqa: E731
     places = lambda x: isinstance(x, list) and all(type(j) is int for j in x)  # noqa: E731
     rules = {"up": lambda x: isinstance(x, str) and x in TO_Z_UP, "unit": number(1e-6, 1e6),
-             "fps": number(0.01, 10_000), "name": lambda x: isinstance(x, str),
+             "fps": number(0.01, 10_000), "name": lambda x: isinstance(x, str), "notes": texts,
              "names": lambda x: texts(x) and len(x) == len(set(x)) == joints,
              "order": lambda x: places(x) and sorted(x) == list(range(joints))}
     sound = {key: stated[key] for key, rule in rules.items() if key in stated and rule(stated[key])}

@@ -1,0 +1,223 @@
+"""What can be asked of a recording: a partner, a translation, another's style, variations, the strings of a duet.
+
+A verb takes any `Motion` (or `Duet`), brings it to a model with `choreo_lib.conform`, makes, and brings what was made
+back onto the dancer's own skeleton, rate and world. It prints nothing: what was read, guessed, dropped and made stands
+in ``lines``. Taught in chapter 10, "The studio".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..body.bones import project_bone_lengths
+from ..body.motion import Duet, Motion, dancer_index, other_dancer
+from ..core.arguments import a, choice, count, function, number, seconds, seed, share, takes, text
+from ..extensions import CouplingNRI, DuetForecaster, Guidance, LinearVAE, MotionTranslator, StyleTransport
+from ..extensions.stream import CHUNK
+from ..io.conform import conform
+from ..training.artifacts import list_models, load_model
+from ..training.recipes import RECIPES
+from .provenance import Provenance
+from .results import Found, Made, Progress, first, floor_of, result, tell, what_was_read
+
+ROLES = {"leader": "a", "follower": "b", "a": "a", "b": "b"}
+SEVERAL = 0.5  # the temperature of several takes, which would be one and the same at 0
+FLOOR = 0.03  # metres: nearer to 0 a floor is where the models' floor is
+EDGE = 0.5  # probability from which an edge counts as found
+
+
+@torch.no_grad()
+@takes(motion=a(Motion, Duet), model=text | a(DuetForecaster), who=choice(*ROLES), seconds=seconds,
+       temperature=number(0, 100), distance=number(0, 1000), seed=seed, takes=count(1, 100), progress=function,
+       guidance=a(Guidance))
+def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", who: str | None = None,
+            seconds: float | None = None, temperature: float | None = None, distance: float | None = None,
+            seed: int = 0, takes: int = 1, progress: Progress | None = None,
+            guidance: Guidance | None = None) -> Made:
+    """A partner for a dancer, for the whole take or its first ``seconds``.
+
+    ``who`` is made: "b" or "follower" (None too), "a" or "leader": the role in the training set, whose makers may not
+    say who leads. From a `Duet` the other dancer is followed, and the partner begins as the real one does; from a
+    `Motion` it begins in the mean pose, at a danced distance, and has found into the dance within a second or two.
+    ``temperature`` of chance, drawn from ``seed`` (None: 0, and 0.5 for several ``takes``); ``distance`` to keep,
+    metres, or a whole `Guidance`. ``model``: the name of an artifact, or a `DuetForecaster`.
+    Errors: ValueError for a body that does not conform, or several takes without chance; TrainingError for a model
+    that is not there or makes no partners. Chapter: 10.
+    """
+    network, given = _model(model, DuetForecaster), motion
+    role = ROLES[who or "b"]
+    temperature = (SEVERAL if takes > 1 else 0.0) if temperature is None else temperature
+    if takes > 1 and not temperature:
+        raise ValueError(f"takes {takes} at temperature 0 would be {takes} times the same dance; ask for a temperature "
+                         f"such as {SEVERAL}")
+    if distance is not None:
+        guidance = replace(guidance or Guidance(), distance=distance)
+    motion = first(motion, seconds)
+    other, own, start = dancer_index(other_dancer(role)), dancer_index(role), 0
+    source = motion.source
+    if isinstance(motion, Duet):
+        both, reports = conform(motion, network)
+        motion, leader, report = tuple(motion)[other], tuple(both)[other], reports[other]
+    else:
+        leader, report = conform(motion, network)
+    lines, floor = what_was_read(motion, report), _floor(leader)
+    lead = torch.from_numpy(leader.positions - floor)
+    past = network.starting_pose(lead[:1], role).expand(network.past, -1, -1, -1)
+    if isinstance(given, Duet) and len(leader) > network.past:
+        start = network.past
+        past = torch.from_numpy(both.positions[:start] - floor)
+    stream = network.stream(past.expand(takes, -1, -1, -1, -1), role, CHUNK, temperature, seed, guidance)
+    parts = [past[None, :start, own].expand(takes, -1, -1, -1)]
+    for k in range(start, len(lead), CHUNK):
+        tell(progress, k, len(lead))
+        parts.append(stream.rollout(lead[k : k + CHUNK].expand(takes, -1, -1, -1)).cpu())
+    made = torch.cat(parts, 1).numpy() + floor  # [takes, T, J, 3]
+    provenance = Provenance.of("partner", network, source, seed, role=role, temperature=temperature,
+                               distance=distance, takes=takes if takes > 1 else None, seconds=seconds)
+    motions = [Motion(each, leader.fps, leader.skeleton) for each in made]
+    begins = "begins as the real one does" if start else "begins in the mean pose at a danced distance"
+    said = f"partner {role} for {len(leader) / leader.fps:.1f} s by {provenance.model}, {begins}"
+    return result(motion, motions, report, lines, said, provenance, role, progress, floor=True)
+
+
+@takes(motion=a(Motion), model=text | a(MotionTranslator), route=text, seconds=seconds, progress=function)
+def translate(motion: Motion, model: str | MotionTranslator = "translate-salsa", route: str | None = None,
+              seconds: float | None = None, progress: Progress | None = None) -> Made:
+    """The take of one dancer as its partner would dance it, all at once; it sees what comes.
+
+    ``route``: source and target, such as "ab" (None: the first that was trained).
+    Errors: as `partner`; ValueError for a take shorter than a window of the model. Chapter: 10.
+    """
+    network = _model(model, MotionTranslator)
+    route = route or network.possible_routes()[0]
+    motion = first(motion, seconds)
+    take, report = conform(motion, network)
+    lines = what_was_read(motion, report)
+    tell(progress, 0, len(take))
+    provenance = Provenance.of("translate", network, motion.source, route=route, seconds=seconds)
+    return result(motion, [network.translate(take, route)], report, lines,
+                   f"{route[0]}'s dance as {route[1]} would answer it, by {provenance.model}", provenance, route[1],
+                   progress, floor=True)
+
+
+@takes(motion=a(Motion), model=text | a(StyleTransport), route=text, style_weight=share, seconds=seconds,
+       progress=function)
+def deepfake(motion: Motion, model: str | StyleTransport = "deepfake-salsa", route: str | None = None,
+             style_weight: float = 1.0, seconds: float | None = None, progress: Progress | None = None) -> Made:
+    """The same dance in another dancer's style; ``style_weight`` 0.5 is half-way there.
+
+    ``route``: whose style is taken away, and whose put on (None: "ab"). Ask both (chapter 7).
+    Errors: as `partner`. Chapter: 10.
+    """
+    network = _model(model, StyleTransport)
+    route = route or network.possible_routes()[0]
+    motion = first(motion, seconds)
+    take, report = conform(motion, network)
+    lines = what_was_read(motion, report)
+    tell(progress, 0, len(take))
+    provenance = Provenance.of("deepfake", network, motion.source, route=route, style_weight=style_weight,
+                               seconds=seconds)
+    return result(motion, [network.translate(take, route, style_weight=style_weight)], report, lines,
+                   f"the dance in the style of {route[1]}, by {provenance.model}", provenance, "b", progress)
+
+
+@torch.no_grad()
+@takes(motion=a(Motion), model=text | a(LinearVAE), sigma=number(0, 10), seconds=seconds, seed=seed,
+       takes=count(1, 100), progress=function)
+def vary(motion: Motion, model: str | LinearVAE = "solo-salsa", sigma: float = 0.5, seconds: float | None = None,
+         seed: int = 0, takes: int = 1, progress: Progress | None = None) -> Made:
+    """The same phrase, a little otherwise: its latents moved by chance, ``sigma`` standard deviations of the prior.
+
+    What the latents do not hold stays as it was danced, so that with ``sigma`` 0 the dance comes back.
+    Errors: as `partner`; ValueError for a take shorter than a window of the model. Chapter: 10.
+    """
+    network = _model(model, LinearVAE)
+    motion = first(motion, seconds)
+    take, report = conform(motion, network)
+    lines = what_was_read(motion, report)
+    generator = torch.Generator().manual_seed(seed)
+    motions = []
+    for k in range(takes):
+        tell(progress, k, takes)
+        motions.append(_varied(take, network, sigma, generator))
+    provenance = Provenance.of("vary", network, motion.source, seed, sigma=sigma, takes=takes if takes > 1 else None,
+                               seconds=seconds)
+    return result(motion, motions, report, lines, f"{takes} variation(s) by {provenance.model}", provenance, "b",
+                   progress)
+
+
+@takes(duet=a(Duet), model=text | a(CouplingNRI), seconds=seconds, progress=function)
+def strings(duet: Duet, model: str | CouplingNRI = "strings-salsa", seconds: float | None = None,
+            progress: Progress | None = None) -> Found:
+    """Which joint of one dancer moves which joint of the other, as far as a model can tell (chapter 9 says how far).
+
+    Errors: as `partner`; ValueError for a duet shorter than a window of the model. Chapter: 10.
+    """
+    network = _model(model, CouplingNRI)
+    duet = first(duet, seconds)
+    seen, reports = conform(duet, network)
+    lines = [line for dancer, report in zip(duet, reports) for line in what_was_read(dancer, report)]
+    tell(progress, 0, len(seen))
+    found = network.find(seen)
+    tell(progress, len(seen), len(seen))
+    probability, names = found.probability.numpy(), network.skeleton.names
+    rows = []
+    for way, sender, receiver in np.argwhere(probability.max(0) >= EDGE):
+        each = probability[:, way, sender, receiver]
+        best = int(each.argmax())
+        rows.append({"from": f"{'ab'[way]} {names[sender]}", "to": f"{'ba'[way]} {names[receiver]}",
+                     "probability": round(float(each[best]), 3),
+                     "lag_seconds": round(float(found.lag[best, way, sender, receiver]) / network.fps, 3),
+                     "seconds": [round(float(t), 2) for t in found.time[each >= EDGE]]})
+    rows.sort(key=lambda row: -row["probability"])
+    provenance = Provenance.of("strings", network, duet.source, seconds=seconds)
+    lines.append(f"found {len(rows)} string(s) of probability {EDGE:g} or more in {len(found.time)} windows, by "
+                 f"{provenance.model}")
+    return Found(seen, tuple(rows), probability, found.time.numpy(), tuple(lines), provenance)
+
+
+def _model(model: Any, kind: type) -> Any:
+    """A model by name. Errors: ValueError where it does something else; TrainingError where there is none."""
+    found = load_model(model) if isinstance(model, str) else model
+    if not isinstance(found, kind):
+        fitting = [name for name in list_models() if issubclass(RECIPES[name].model, kind)]
+        raise ValueError(f"model {model!r} does something else; those that do this are {', '.join(fitting)}")
+    return found
+
+
+def _floor(take: Motion) -> np.ndarray:
+    """The floor under a dancer, float32 [3], metres; 0 where it is about where models have it."""
+    height = floor_of(take)
+    return np.array([0, 0, height if abs(height) > FLOOR else 0.0], np.float32)
+
+
+def _varied(take: Motion, network: LinearVAE, sigma: float, generator: torch.Generator) -> Motion:
+    """Windows that overlap by half, each with its latents moved, faded into each other along a Hann window."""
+    size, hop = network.frames, network.frames // 2
+    if len(take) < size:
+        raise ValueError(f"this take has {len(take)} frames at {take.fps:g} a second; variations of it need "
+                         f"{size} or more")
+    starts = sorted({*range(0, len(take) - size, hop), len(take) - size})
+    latents, places = network.encode_motion([take[k : k + size] for k in starts])
+    moved = latents + sigma * torch.randn(latents.shape, generator=generator)
+    before, after = (places.to_world(network.decode(z, project_bones=False).unflatten(2, (-1, 3)))
+                     for z in (latents, moved))  # [N, size, J, 3]
+    fade = torch.hann_window(size + 2, periodic=False)[1:-1, None, None]
+    total, change = torch.zeros(len(take), 1, 1), torch.zeros(take.positions.shape)
+    for k, difference in zip(starts, after - before):
+        total[k : k + size] += fade
+        change[k : k + size] += fade * difference
+    positions = torch.from_numpy(take.positions) + change / total
+    lengths = _bone_lengths(take)
+    return replace(take, positions=project_bone_lengths(take.skeleton, positions[None], lengths)[0].numpy(),
+                   rotations=None)
+
+
+def _bone_lengths(take: Motion) -> torch.Tensor:
+    parents, children = map(list, zip(*take.skeleton.bones))
+    positions = torch.from_numpy(take.positions)
+    return (positions[:, children] - positions[:, parents]).norm(dim=-1).mean(0)[None, None]  # [1, 1, J - 1]

@@ -1,13 +1,17 @@
-"""A take cut into windows that overlap by half, and joined again. Taught in chapter 6, "Translating a dancer"."""
+"""How one movement becomes another: windows that overlap and are joined again, a way eased, a gap led to nothing.
+
+Taught in chapter 6, "Translating a dancer".
+"""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from ..core.arguments import a, count, takes
 from ..core.shapes import tensor
 from .motion import Motion
-from .rotations import slerp
+from .rotations import Numbers, arrays_too, slerp
 
 
 @takes(motion=a(Motion), frames=count(2))
@@ -39,3 +43,24 @@ def overlap_add(rotations: torch.Tensor, root: torch.Tensor) -> tuple[torch.Tens
     paths = torch.lerp(root[:-1, hop:], root[1:, :hop], share.to(root))  # [N - 1, T / 2, 3]
     return (torch.cat([rotations[0, :hop], seams.flatten(0, 1), rotations[-1, hop:]]),  # [(N + 1) * T / 2, J, 4]
             torch.cat([root[0, :hop], paths.flatten(0, 1), root[-1, hop:]]))
+
+
+def minimum_jerk(share: np.ndarray) -> np.ndarray:
+    """From 0 to 1 with the least jerk, at rest at both ends; beyond them it stays.
+
+    Shapes: [...] in and out. Chapter: 1. Flash and Hogan, Journal of Neuroscience 1985.
+    """
+    x = np.clip(share, 0, 1)
+    return x**3 * (10 - 15 * x + 6 * x**2)
+
+
+@arrays_too
+def inertialise(value: Numbers, velocity: Numbers, frames: int) -> Numbers:
+    """A gap led to nothing: the cubic that begins with its value and velocity, and after ``frames`` ends with neither.
+
+    Shapes: ``value`` and ``velocity`` [..., J, 3] -> [..., frames, J, 3], the frames after the one with the gap.
+    Units: metres, and metres per frame. Chapter: 5. Bollo, "Inertialization", GDC 2018.
+    """
+    t = torch.arange(1, frames + 1).to(value)[:, None, None] / frames  # [frames, 1, 1]
+    return ((2 * t + 1) * (1 - t) ** 2 * value[..., None, :, :]
+            + frames * t * (1 - t) ** 2 * velocity[..., None, :, :])

@@ -1,0 +1,1 @@
+"""What a choreographer uses. Taught in chapter 10, "The studio"."""

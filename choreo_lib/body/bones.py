@@ -5,20 +5,24 @@ Taught in chapter 4, "A dancer in 256 numbers", and chapter 10, "The studio".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 import torch
 
-from ..core.arguments import a, count, number, takes
+from ..core.arguments import a, count, each, number, takes
 from ..core.deferred import roma
 from ..core.precision import in_full_precision
 from ..core.shapes import array, stands_for, tensor
 from .kinematics import forward_kinematics, local_rotations
 from .motion import Motion
-from .rotations import quaternions_to_matrices, rotation_between
+from .rotations import quaternions_to_matrices, rotation_between, two_bone_ik
 from .skeleton import Skeleton
+
+MAX_REACH = 0.995  # of a limb's length: no hand or foot is asked to be farther from its shoulder or hip
+HINGE_LIMITS = np.deg2rad((1.0, 150.0))  # of knees and elbows
 
 
 @takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(),
@@ -99,3 +103,32 @@ def carry_rotations(motion: Motion, positions: np.ndarray) -> Motion:
     local = local_rotations(skeleton, turns @ world)
     made = Motion.from_rotations(local, positions[:, 0], motion.fps, skeleton, source=motion.source, name=motion.name)
     return replace(made, notes=motion.notes)
+
+
+@takes(skeleton=a(Skeleton, axis="joints"), positions=array("frames", "joints", 3), limb=each(count(0), size=3),
+       goal=array("frames", 3), forward=array("frames", 3))
+def place_limb(skeleton: Skeleton, positions: np.ndarray, limb: Sequence[int], goal: np.ndarray,
+               forward: np.ndarray) -> np.ndarray:
+    """A limb of two bones whose end comes to its goal; what hangs from the end goes along and keeps its orientation.
+
+    ``limb``: hip, knee and ankle, or shoulder, elbow and wrist, as joint indices. The joint between bends where it
+    did; a straight one, which cannot tell, ``forward``. A goal out of reach is approached, the last half percent of the
+    limb's length softly, or the joint would snap.
+    Shapes: ``positions`` [T, J, 3], ``goal`` and ``forward`` [T, 3] -> float64 [T, J, 3]. Units: metres. Chapter: 6.
+    By the law of cosines, as in `choreo_lib.body.rotations.two_bone_ik`.
+    """
+    places = positions.astype(np.float64)
+    start, middle, end = limb
+    upper, lower = places[:, middle] - places[:, start], places[:, end] - places[:, middle]
+    long, short = (np.linalg.norm(bone, axis=-1).mean() for bone in (upper, lower))
+    line, full = goal - places[:, start], long + short
+    far = np.linalg.norm(line, axis=-1, keepdims=True)  # [T, 1]
+    margin = (1 - MAX_REACH) * full
+    near = full - margin * np.exp(-(far - MAX_REACH * full).clip(0) / margin)
+    goal = places[:, start] + line * np.where(far > MAX_REACH * full, near / far, 1.0)
+    bend = upper - (places[:, end] - places[:, start]) * long / full + forward
+    first, second = two_bone_ik(places[:, start], goal, long, short, bend, HINGE_LIMITS)
+    places[:, middle] = places[:, start] + long * first
+    below = [j for j in range(len(skeleton)) if end in skeleton.chain(j)]
+    places[:, below] += (places[:, middle] + short * second - places[:, end])[:, None]
+    return places

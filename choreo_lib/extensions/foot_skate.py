@@ -11,17 +11,14 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from ..body.bones import carry_rotations, project_bone_lengths
+from ..body.bones import MAX_REACH, carry_rotations, place_limb, project_bone_lengths
 from ..body.kinematics import forward_kinematics
 from ..body.motion import Motion
-from ..body.rotations import two_bone_ik
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, rate, takes
 from ..core.shapes import array
 
-MAX_REACH = 0.995  # of a leg's length: no foot is asked to be farther from its hip
 MAX_SINK = 0.12  # metres by which the pelvis may give way for that
-KNEE_LIMITS = np.deg2rad((1.0, 150.0))
 
 
 class Feet:
@@ -131,19 +128,9 @@ def place_toes(skeleton: Skeleton, positions: np.ndarray, targets: np.ndarray, f
     sink = gaussian_filter1d(maximum_filter1d(sink, max(round(7 * frames), 1)), 3 * frames)
     places[..., 2] -= sink[:, None]
     for target, hip, knee, ankle, toe in legs:
-        upper, lower = places[:, knee] - places[:, hip], places[:, ankle] - places[:, knee]
-        long, short = (np.linalg.norm(bone, axis=-1).mean() for bone in (upper, lower))
-        line, full = target - places[:, hip], long + short
-        far = np.linalg.norm(line, axis=-1, keepdims=True)  # [T, 1]
-        margin = (1 - MAX_REACH) * full  # the last of a leg's length is used up slowly, or the knee would snap
-        near = full - margin * np.exp(-(far - MAX_REACH * full).clip(0) / margin)
-        target = places[:, hip] + line * np.where(far > MAX_REACH * full, near / far, 1.0)
         # a knee bends where it did; a straight one, which cannot tell, where the toes point
-        bend = upper - (places[:, ankle] - places[:, hip]) * long / full + 0.3 * (places[:, toe] - places[:, ankle])
-        thigh, shank = two_bone_ik(places[:, hip], target, long, short, bend, KNEE_LIMITS)
-        places[:, knee] = places[:, hip] + long * thigh
-        foot = [j for j in range(len(skeleton)) if ankle in skeleton.chain(j)]
-        places[:, foot] += (places[:, knee] + short * shank - places[:, ankle])[:, None]
+        forward = 0.3 * (places[:, toe] - places[:, ankle])
+        places = place_limb(skeleton, places, (hip, knee, ankle), target, forward)
     return places
 
 

@@ -5,22 +5,29 @@ Taught in chapter 10, "The studio".
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import diags
 from scipy.sparse.linalg import spsolve
 
+from ..body.blending import inertialise, minimum_jerk
+from ..body.bones import carry_rotations, project_bone_lengths
 from ..body.motion import Motion
+from ..body.reference import reference_frame
 from ..body.rotations import rotate_points_z, rotate_z
 from ..body.skeleton import Skeleton
-from ..core.arguments import a, takes
+from ..core.arguments import a, count, takes
 from ..core.shapes import array
 from ..extensions.foot_skate import place_toes
 
 STILL, LOW = 0.12, 0.05  # m/s and metres above its floor: what a toe does half of whose weight counts as standing
-RIGID, FOLLOW, SMOOTH = 100.0, 1e-2, 3.0  # how firmly a standing foot stays, follows its body, and moves without a jerk
+RIGID, FOLLOW, SMOOTH = 1000.0, 1e-2, 3.0  # how firmly a standing foot stays, follows its body, moves smoothly
+SWAY = 0.5  # seconds, the width of the Gaussian that takes sway and steps out of a path
+WAITING = 0.02  # how fast a body is led elsewhere while both feet stand, as a share of while both step
 
 
 @takes(path=array("frames", 2), turn=array("frames"))
@@ -56,8 +63,8 @@ def replant(skeleton: Skeleton, before: np.ndarray, after: np.ndarray, fps: floa
     """A dance that was led elsewhere, with feet that step where they stepped and stand where they stood.
 
     What the edit added to a toe's place is added while the toe is in the air: on the floor it stays constant. The
-    foot keeps its orientation, and hips and knees make room (`place_toes`). The first and the last two frames stay, so that
-    what was cut out fits in again. A body without feet comes back as it is.
+    foot keeps its orientation, and hips and knees make room (`place_toes`). At both ends toes are where the edit has
+    them, so that what was cut out fits in again. A body without legs by name comes back as it is.
     Shapes: [T, J, 3] each, of one clock -> [T, J, 3]. Units: metres. Chapter: 10. Kovar, Schreiner and Gleicher,
     "Footskate cleanup for motion capture editing", SCA 2002.
     """
@@ -75,18 +82,101 @@ def replant(skeleton: Skeleton, before: np.ndarray, after: np.ndarray, fps: floa
     return place_toes(skeleton, after, targets, fps)
 
 
+def bodily(skeleton: Skeleton, before: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points [T, J, 3] at which every bone is as long as in the same frame before; metres. Chapter: 10."""
+    parents, children = map(list, zip(*skeleton.bones))
+    lengths = torch.from_numpy(np.linalg.norm(before[:, children] - before[:, parents], axis=-1))
+    return project_bone_lengths(skeleton, torch.from_numpy(points), lengths, iterations=8).double().numpy()
+
+
+@takes(motion=a(Motion), start=count(0), stop=count(0))
+def while_stepping(motion: Motion, start: int, stop: int) -> np.ndarray:
+    """A share that rises from 0 at frame ``start`` to 1 at ``stop``: slowly at first and at last, and while feet step.
+
+    What leads a body elsewhere then waits where the feet stand. Shapes: [T]. Chapter: 10.
+    """
+    time = np.clip((np.arange(len(motion)) - start) / max(stop - start, 1), 0, 1)
+    rate = time**2 * (1 - time) ** 2  # of minimum jerk
+    try:
+        toes = motion.positions[:, motion.skeleton.indices(("left_toe", "right_toe"))]
+    except ValueError:
+        return minimum_jerk(time)
+    stands = [_stands(toe.astype(np.float64), motion.fps) for toe in toes.swapaxes(0, 1)]  # two of [T - 1]
+    rate[1:] *= WAITING + gaussian_filter1d(1 - np.mean(stands, axis=0), 0.15 * motion.fps)
+    risen = np.cumsum(rate)
+    return risen / risen[-1] if risen[-1] > 0 else minimum_jerk(time)
+
+
+def led(dancers: list[Motion], who: int, together: bool, path: np.ndarray, goal: np.ndarray,
+        turn: np.ndarray) -> list[Motion]:
+    """Dancers moved as `choreo_lib.studio.reshaping.moved`, over feet that stand: ``who``, or both. Chapter: 10.
+
+    Shapes: ``path`` and ``goal`` [T, 2], ``turn`` [T]. Units: metres, radians.
+    """
+    made = [*dancers]
+    for k, motion in enumerate(dancers):
+        if together or k == who:
+            there = moved(motion, path, goal, turn)
+            points = replant(motion.skeleton, motion.positions, there.positions, motion.fps)
+            made[k] = carry_rotations(there, points)
+    return made
+
+
+def ends_with(motion: Motion, pose: np.ndarray, velocity: np.ndarray, frames: int) -> Motion:
+    """A motion whose last frame is a pose [J, 3], reached with a velocity [J, 3] more than danced, over ``frames``.
+
+    Units: metres, metres per frame. Bones keep their lengths; feet step to where they are to stand. Chapter: 10.
+    """
+    danced = motion.positions.astype(np.float64)
+    gap = pose - danced[-1]
+    added = np.concatenate([gap[None], inertialise(gap, -velocity, frames)])[::-1]  # [frames + 1, J, 3]
+    points = danced.copy()
+    points[-frames - 1 :] += added
+    points = bodily(motion.skeleton, danced, points)
+    return carry_rotations(motion, replant(motion.skeleton, danced, points, motion.fps))
+
+
+def floor_path(motion: Motion) -> np.ndarray:
+    """Where the pelvis is above the floor, [T, 2], metres. Chapter: 10."""
+    return motion.positions[:, motion.skeleton.pelvis, :2].astype(np.float64)
+
+
+def swayless(motion: Motion) -> np.ndarray:
+    """The pelvis's path [T, 2] without sway and steps. Units: metres. Chapter: 10."""
+    path, width = floor_path(motion), SWAY * motion.fps
+    margin = min(round(4 * width), len(path) - 1)  # a path goes on beyond its ends, or they would be drawn inwards
+    padded = np.pad(path, ((margin, margin), (0, 0)), mode="reflect", reflect_type="odd") if margin else path
+    return gaussian_filter1d(padded, width, axis=0)[margin : margin + len(path)]
+
+
+def heading(motion: Motion, frame: int = -1) -> float:
+    """Where a dancer faces in a frame, radians counter-clockwise from X, seen from above. Chapter: 10."""
+    batch = torch.from_numpy(motion.positions[None, :, None])
+    return float(reference_frame(batch, frame, motion.skeleton, of="a").heading[0])
+
+
+def wrapped(angle: float) -> float:
+    """The same turn, the shorter way round: from minus to plus half a turn, radians. Chapter: 10."""
+    return math.remainder(angle, 2 * math.pi)
+
+
 def _while_it_steps(toe: np.ndarray, added: np.ndarray, fps: float) -> np.ndarray:
     """What is added [T, 2] to a toe's path [T, 3], given over to those frames in which the toe is not standing.
 
     The least of: a standing toe's steps, what the foot lags behind its body, and its acceleration.
     """
     frames = len(toe)
-    speed = np.linalg.norm(np.diff(toe[:, :2], axis=0), axis=-1) * fps
-    high = toe[:, 2] - np.percentile(toe[:, 2], 5)
-    stands = 1 / (1 + (speed / STILL) ** 4) / (1 + (np.maximum(high[1:], high[:-1]) / LOW) ** 4)  # [T - 1]
+    stands = _stands(toe, fps)
     step = diags([-1.0, 1.0], [0, 1], shape=(frames - 1, frames))
     bend = diags([1.0, -2.0, 1.0], [0, 1, 2], shape=(frames - 2, frames))
     follow = np.full(frames, FOLLOW)
     follow[[0, 1, -2, -1]] = 1e7
     system = step.T @ diags(RIGID * stands**2) @ step + SMOOTH * bend.T @ bend + diags(follow)
     return spsolve(system.tocsc(), follow[:, None] * added)
+
+
+def _stands(toe: np.ndarray, fps: float) -> np.ndarray:
+    """How much a toe [T, 3] stands from each frame to the next, 0 to 1, [T - 1]: it is slow, and low."""
+    speed = np.linalg.norm(np.diff(toe[:, :2], axis=0), axis=-1) * fps
+    high = toe[:, 2] - np.percentile(toe[:, 2], 5)
+    return 1 / (1 + (speed / STILL) ** 4) / (1 + (np.maximum(high[1:], high[:-1]) / LOW) ** 4)

@@ -24,7 +24,8 @@ from .wish import Met, Wish
 from .wishes import EndAt, Hold, Path
 
 __all__ = [
-    "Canon", "Edited", "EndAt", "Hold", "Inpaint", "Loop", "Met", "Mirror", "Path", "Seam", "Tempo", "Vary", "Wish", "edit",
+    "Canon", "Edited", "EndAt", "Hold", "Inpaint", "Loop", "Met", "Mirror", "Path", "Seam", "Tempo", "Vary", "Wish",
+    "edit",
 ]  # fmt: skip
 NEAR = 0.25  # seconds on either side of a seam in which its jerk is measured
 

@@ -48,6 +48,7 @@ class Inpaint(Wish):
     seed: int = 0
     blend: float = 1.0
     order = 20
+    lasting = False
 
     def apply(self, dancers, who):
         """As `Wish`. Chapter: 10."""
@@ -65,7 +66,8 @@ class Inpaint(Wish):
         left = [self._left(danced, made, last, motion.fps) for made in found]  # metres
         best = int(np.argmin(left))
         note = f"sample {best + 1} of {count}, {left[best]:.2f} m from where the dance goes on"
-        piece = Motion(self._begun(danced, found[best], first, motion.fps), motion.fps, motion.skeleton)
+        begun = bodily(motion.skeleton, found[best][first - 2 :], self._begun(danced, found[best], first, motion.fps))
+        piece = Motion(begun, motion.fps, motion.skeleton)
         if last + 1 < len(motion):
             piece = self._meets(piece, motion, last)
         points = np.concatenate([danced[: first - 2], piece.positions, danced[last + 1 :]])
@@ -98,7 +100,7 @@ class Inpaint(Wish):
         turn = share * wrapped(heading(motion, last) - heading(piece))
         goal = bent_path(path, turn)
         goal += share[:, None] * (floor_path(motion)[last] - goal[-1])
-        piece = led([piece], 0, False, path, goal, turn)[0]
+        piece = led([piece], 0, False, path, goal, turn, cut_out=True)[0]
         there = motion.positions[last : last + 2].astype(np.float64)
         velocity = there[1] - there[0] - np.diff(piece.positions[-2:].astype(np.float64), axis=0)[0]
         return ends_with(piece, there[0], velocity, min(round(self.blend * motion.fps), len(piece) - 3))
@@ -136,6 +138,7 @@ class Vary(Wish):
     model: str | LinearVAE = field(default="solo-salsa", repr=False)
     seed: int = 0
     order = 20
+    lasting = False
 
     def apply(self, dancers, who):
         """As `Wish`. Chapter: 10."""
@@ -162,7 +165,8 @@ class Vary(Wish):
         points = motion.positions.astype(np.float64)
         points[first : last + 1] += share * added / weight
         points = bodily(motion.skeleton, motion.positions, points)
-        points = replant(motion.skeleton, motion.positions, points, motion.fps)
+        part = slice(first, last + 1)
+        points[part] = replant(motion.skeleton, motion.positions[part], points[part], motion.fps, cut_out=True)
         made = [*dancers]
         made[who] = carry_rotations(motion, points)
         return made

@@ -26,6 +26,7 @@ from ..extensions.foot_skate import place_toes
 
 STILL, LOW = 0.12, 0.05  # m/s and metres above its floor: what a toe does half of whose weight counts as standing
 RIGID, FOLLOW, SMOOTH = 1000.0, 1e-2, 3.0  # how firmly a standing foot stays, follows its body, moves smoothly
+FADE = 0.3  # seconds in which feet that are put right are let in where a piece is cut out
 SWAY = 0.5  # seconds, the width of the Gaussian that takes sway and steps out of a path
 WAITING = 0.02  # how fast a body is led elsewhere while both feet stand, as a share of while both step
 
@@ -59,12 +60,14 @@ def moved(motion: Motion, path: np.ndarray, goal: np.ndarray, turn: np.ndarray) 
 
 
 @takes(skeleton=a(Skeleton, axis="joints"), before=array("frames", "joints", 3), after=array("frames", "joints", 3))
-def replant(skeleton: Skeleton, before: np.ndarray, after: np.ndarray, fps: float) -> np.ndarray:
+def replant(skeleton: Skeleton, before: np.ndarray, after: np.ndarray, fps: float,
+            cut_out: bool = False) -> np.ndarray:
     """A dance that was led elsewhere, with feet that step where they stepped and stand where they stood.
 
-    What the edit added to a toe's place is added while the toe is in the air: on the floor it stays constant. The
-    foot keeps its orientation, and hips and knees make room (`place_toes`). At both ends toes are where the edit has
-    them, so that what was cut out fits in again. A body without legs by name comes back as it is.
+    What the edit added to a toe's place is added while the toe is in the air: on the floor it stays constant, and of its
+    height nothing is added there. The foot keeps its orientation, and hips and knees make room (`place_toes`).
+    ``cut_out``: both ends are left as the edit has them, so that they fit in again. A body without legs by name comes
+    back as it is.
     Shapes: [T, J, 3] each, of one clock -> [T, J, 3]. Units: metres. Chapter: 10. Kovar, Schreiner and Gleicher,
     "Footskate cleanup for motion capture editing", SCA 2002.
     """
@@ -77,9 +80,13 @@ def replant(skeleton: Skeleton, before: np.ndarray, after: np.ndarray, fps: floa
         return after
     targets = after[:, toes].astype(np.float64)  # [T, 2, 3]
     for k, toe in enumerate(toes):
-        added = (after[:, toe] - before[:, toe])[:, :2].astype(np.float64)
-        targets[:, k, :2] = before[:, toe, :2] + _while_it_steps(before[:, toe], added, fps)
-    return place_toes(skeleton, after, targets, fps)
+        targets[:, k] = before[:, toe] + _while_it_steps(before[:, toe], targets[:, k] - before[:, toe], fps)
+    placed = place_toes(skeleton, after, targets, fps)
+    if not cut_out:
+        return placed
+    time = np.arange(len(after))
+    share = minimum_jerk(np.minimum(time, time[::-1]) / min(FADE * fps, len(after) / 2))[:, None, None]
+    return bodily(skeleton, before, after + share * (placed - after))
 
 
 def bodily(skeleton: Skeleton, before: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -108,16 +115,16 @@ def while_stepping(motion: Motion, start: int, stop: int) -> np.ndarray:
 
 
 def led(dancers: list[Motion], who: int, together: bool, path: np.ndarray, goal: np.ndarray,
-        turn: np.ndarray) -> list[Motion]:
+        turn: np.ndarray, cut_out: bool = False) -> list[Motion]:
     """Dancers moved as `choreo_lib.studio.reshaping.moved`, over feet that stand: ``who``, or both. Chapter: 10.
 
-    Shapes: ``path`` and ``goal`` [T, 2], ``turn`` [T]. Units: metres, radians.
+    ``cut_out`` as in `replant`. Shapes: ``path`` and ``goal`` [T, 2], ``turn`` [T]. Units: metres, radians.
     """
     made = [*dancers]
     for k, motion in enumerate(dancers):
         if together or k == who:
             there = moved(motion, path, goal, turn)
-            points = replant(motion.skeleton, motion.positions, there.positions, motion.fps)
+            points = replant(motion.skeleton, motion.positions, there.positions, motion.fps, cut_out)
             made[k] = carry_rotations(there, points)
     return made
 
@@ -133,7 +140,7 @@ def ends_with(motion: Motion, pose: np.ndarray, velocity: np.ndarray, frames: in
     points = danced.copy()
     points[-frames - 1 :] += added
     points = bodily(motion.skeleton, danced, points)
-    return carry_rotations(motion, replant(motion.skeleton, danced, points, motion.fps))
+    return carry_rotations(motion, replant(motion.skeleton, danced, points, motion.fps, cut_out=True))
 
 
 def floor_path(motion: Motion) -> np.ndarray:
@@ -141,9 +148,9 @@ def floor_path(motion: Motion) -> np.ndarray:
     return motion.positions[:, motion.skeleton.pelvis, :2].astype(np.float64)
 
 
-def swayless(motion: Motion) -> np.ndarray:
-    """The pelvis's path [T, 2] without sway and steps. Units: metres. Chapter: 10."""
-    path, width = floor_path(motion), SWAY * motion.fps
+def swayless(path: np.ndarray, fps: float) -> np.ndarray:
+    """A path [T, 2] without sway and steps. Units: metres. Chapter: 10."""
+    width = SWAY * fps
     margin = min(round(4 * width), len(path) - 1)  # a path goes on beyond its ends, or they would be drawn inwards
     padded = np.pad(path, ((margin, margin), (0, 0)), mode="reflect", reflect_type="odd") if margin else path
     return gaussian_filter1d(padded, width, axis=0)[margin : margin + len(path)]
@@ -161,7 +168,7 @@ def wrapped(angle: float) -> float:
 
 
 def _while_it_steps(toe: np.ndarray, added: np.ndarray, fps: float) -> np.ndarray:
-    """What is added [T, 2] to a toe's path [T, 3], given over to those frames in which the toe is not standing.
+    """What is added [T, 3] to a toe's path [T, 3], given over to those frames in which the toe is not standing.
 
     The least of: a standing toe's steps, what the foot lags behind its body, and its acceleration.
     """
@@ -171,8 +178,13 @@ def _while_it_steps(toe: np.ndarray, added: np.ndarray, fps: float) -> np.ndarra
     bend = diags([1.0, -2.0, 1.0], [0, 1, 2], shape=(frames - 2, frames))
     follow = np.full(frames, FOLLOW)
     follow[[0, 1, -2, -1]] = 1e7
-    system = step.T @ diags(RIGID * stands**2) @ step + SMOOTH * bend.T @ bend + diags(follow)
-    return spsolve(system.tocsc(), follow[:, None] * added)
+    system = step.T @ diags(RIGID * stands**2) @ step + SMOOTH * bend.T @ bend
+    along = spsolve((system + diags(follow)).tocsc(), follow[:, None] * added[:, :2])
+    low = np.append(stands, stands[-1:])
+    height = added[:, 2] * (1 - low)
+    height[[0, 1, -2, -1]] = added[[0, 1, -2, -1], 2]
+    follow = np.where(follow > 1, follow, 1 + RIGID * low)
+    return np.column_stack([along, spsolve((SMOOTH * bend.T @ bend + diags(follow)).tocsc(), follow * height)])
 
 
 def _stands(toe: np.ndarray, fps: float) -> np.ndarray:

@@ -64,8 +64,8 @@ class Tempo(Wish):
         """The beats that are met, and the kinematic beats, both in seconds, ascending."""
         new, old = [0.0], [0.0]
         for beat in sorted(self.beats):
-            fits = [d for d in danced if all(1 / STRETCH <= (d - o) / max(beat - n, 1e-9) <= STRETCH
-                                             for n, o in ((new[-1], old[-1]), (last, last)))]
+            fits = [d for d in danced if all(1 / STRETCH <= was / max(now, 1e-9) <= STRETCH for was, now in
+                                             ((d - old[-1], beat - new[-1]), (last - d, last - beat)))]
             if new[-1] + 0.2 < beat < last - 0.2 and fits:
                 new.append(beat)
                 old.append(min(fits, key=lambda d: abs(d - beat)))

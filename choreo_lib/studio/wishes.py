@@ -43,7 +43,7 @@ class Hold(Wish):
     partner_joint: str
     start: float
     stop: float
-    ramp: float = 0.5
+    ramp: float = 0.8
     order = 50
 
     def apply(self, dancers, who):
@@ -58,6 +58,10 @@ class Hold(Wish):
         points = motion.positions.astype(np.float64)
         down = np.broadcast_to([0.0, 0.0, -0.05], target.shape)
         toes = [skeleton.find(f"{side}_toe") for side in ("left", "right")]
+        arm = sum(np.linalg.norm(points[0, j] - points[0, k]) for j, k in zip(limb, limb[1:]))
+        line = target - points[:, limb[0]]  # nobody reaches for what is farther than arm and lean
+        far = np.linalg.norm(line, axis=-1, keepdims=True) / (arm + REACH)
+        target = points[:, limb[0]] + line / (1 + far**8) ** (1 / 8)
         goal = points[:, joint] + share * (target - points[:, joint])
         lean = np.zeros_like(goal)
         for _ in range(4):  # what the arm cannot reach, the body leans for; then the arm again
@@ -67,7 +71,7 @@ class Hold(Wish):
             reached = place_limb(skeleton, led, limb, goal - led[:, joint] + led[:, limb[2]], down)
             short = (goal - reached[:, joint]) * [1.0, 1.0, 0.0]
             lean = lean + gaussian_filter1d(share * short, 0.1 * fps, axis=0)
-            lean = lean * (REACH / np.maximum(np.linalg.norm(lean, axis=-1, keepdims=True), REACH))
+            lean = lean / (1 + (np.linalg.norm(lean, axis=-1, keepdims=True) / REACH) ** 8) ** (1 / 8)
         made = [*dancers]
         made[who] = replace(carry_rotations(motion, reached), source=Source.join(motion.source, other.source))
         return made
@@ -181,17 +185,22 @@ class Path(Wish):
         """As `Wish`. Chapter: 10."""
         motion = dancers[who]
         start, stop = self.span(motion, self.start, self.stop)
-        path, asked = swayless(motion), self._asked(start, stop)
-        inside = asked - path[start : stop + 1]  # [t, 2], what is to be added
-        added, ramp = np.zeros_like(path), max(round(self.ramp * motion.fps), 2)
-        added[start : stop + 1] = inside
-        velocity = np.gradient(inside, axis=0)
-        before = inertialise(inside[:1], -velocity[:1], ramp)[::-1, 0]  # [ramp, 2]: to the path, at its velocity
-        first = min(ramp, start)
-        added[start - first : start] = before[ramp - first :]
-        rest = np.minimum(np.arange(1, len(path) - stop) / ramp, 1)[:, None]
-        added[stop + 1 :] = inside[-1] + velocity[-1] * ramp / 3 * (1 - (1 - rest) ** 3)  # what is added comes to rest
+        path, asked = floor_path(motion), self._asked(start, stop)
+        added = np.zeros_like(path)
+        for _ in range(5):  # the Gaussian rounds corners of what is added, too
+            inside = added[start : stop + 1] + asked - swayless(path + added, motion.fps)[start : stop + 1]
+            added = self._let_in(inside, start, len(path), max(round(self.ramp * motion.fps), 2))
         return led(dancers, who, self.together, path, path + added, np.zeros(len(path)))
+
+    def _let_in(self, inside: np.ndarray, start: int, frames: int, ramp: int) -> np.ndarray:
+        """What is added [frames, 2] while on the path [t, 2], before, as one comes to it, and after."""
+        added, stop, velocity = np.zeros((frames, 2)), start + len(inside) - 1, np.gradient(inside, axis=0)
+        added[start : stop + 1] = inside
+        before, first = inertialise(inside[:1], -velocity[:1], ramp)[::-1, 0], min(ramp, start)  # [ramp, 2]
+        added[start - first : start] = before[ramp - first :]
+        rest = np.minimum(np.arange(1, frames - stop) / ramp, 1)[:, None]
+        added[stop + 1 :] = inside[-1] + velocity[-1] * ramp / 3 * (1 - (1 - rest) ** 3)  # it comes to rest
+        return added
 
     def _asked(self, start: int, stop: int) -> np.ndarray:
         points = np.asarray(self.points, np.float64)
@@ -200,7 +209,7 @@ class Path(Wish):
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""
         start, stop = self.span(after[who], self.start, self.stop)
-        off = swayless(after[who])[start : stop + 1] - self._asked(start, stop)
+        off = swayless(floor_path(after[who]), after[who].fps)[start : stop + 1] - self._asked(start, stop)
         return [Met("path", 1e3 * float(np.linalg.norm(off, axis=-1).max()), 20.0, "mm")]
 
     def seams(self, motion):

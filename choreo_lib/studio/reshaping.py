@@ -136,9 +136,9 @@ def ends_with(motion: Motion, pose: np.ndarray, velocity: np.ndarray, frames: in
     """
     danced = motion.positions.astype(np.float64)
     gap = pose - danced[-1]
-    added = np.concatenate([gap[None], inertialise(gap, -velocity, frames)])[::-1]  # [frames + 1, J, 3]
-    points = danced.copy()
-    points[-frames - 1 :] += added
+    points, short = danced.copy(), min(frames, round(FADE * motion.fps))  # a velocity led long away would lead astray
+    for value, speed, over in ((gap, 0 * gap, frames), (0 * gap, -velocity, short)):
+        points[-over - 1 :] += np.concatenate([value[None], inertialise(value, speed, over)])[::-1]  # [over + 1, J, 3]
     points = bodily(motion.skeleton, danced, points)
     return carry_rotations(motion, replant(motion.skeleton, danced, points, motion.fps, cut_out=True))
 

@@ -34,19 +34,20 @@ NEAR = 0.25  # seconds on either side of a seam in which its jerk is measured
 class Seam:
     """Where an edit begins or ends: how much the velocity of any joint changes there in one frame, and the jerk.
 
-    ``time`` seconds; ``change`` and ``danced`` m/s: the largest change within two frames, and the 99.9th percentile of
-    all that the dancer danced; ``jerk`` m/s^3, the mean within a quarter of a second. Chapter: 10.
+    ``time`` seconds; ``change`` m/s, the largest change within two frames; ``limit`` m/s: the 99.9th percentile of all
+    changes that the dancer danced, or, where the clock is still the same, what was danced in these very frames, if that
+    was more; ``jerk`` m/s^3, the mean within a quarter of a second. Chapter: 10.
     """
 
     time: float
     change: float
-    danced: float
+    limit: float
     jerk: float
 
     @property
     def smooth(self) -> bool:
-        """Whether nobody could tell it by its velocity."""
-        return self.change <= self.danced
+        """Whether the velocity changes no more than it did in the dance."""
+        return self.change <= self.limit + 0.005
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Edited:
         """What was asked and what was reached, as a table. Chapter: 10."""
         rows = [(type(wish).__name__, one.what, f"{one.error:.3g} {one.unit}", f"{one.tolerance:.3g} {one.unit}",
                  "met" if one.met else "NOT MET") for wish, one in self.met]
-        rows += [("seam", f"at {seam.time:.2f} s", f"{seam.change:.2f} m/s", f"{seam.danced:.2f} m/s",
+        rows += [("seam", f"at {seam.time:.2f} s", f"{seam.change:.2f} m/s", f"{seam.limit:.2f} m/s",
                   "smooth" if seam.smooth else "FELT") for seam in self.seams]
         rows.append(("feet", "skating", f"{self.skate[1]:.3f} m/s", f"{self.skate[0]:.3f} m/s", "danced before"))
         return Table(("wish", "what", "error", "tolerance", ""), tuple(rows))
@@ -89,30 +90,36 @@ def edit(take: Duet | Motion, wishes: Sequence[Wish], who: str = "b") -> Edited:
     partner). Chapter: 10.
     """
     dancers, index = ([take], 0) if isinstance(take, Motion) else (list(take), dancer_index(who))
-    danced, steps, seen = dancers[index], [], []
+    danced = dancers[index]
+    steps: list[tuple[Wish, list[Motion], list[Met]]] = []
+    seen: list[tuple[Wish, Met]] = []
     for wish in sorted(wishes, key=lambda wish: wish.order):
         before, dancers = dancers, wish.apply(dancers, index)
-        found = None if wish.lasting else wish.measure(before, dancers, index)
-        steps.append((wish, before, found))
+        steps.append((wish, before, [] if wish.lasting else wish.measure(before, dancers, index)))
     for wish, before, found in steps:
-        seen += [(wish, one) for one in (found or wish.measure(before, dancers, index))]
+        seen += [(wish, one) for one in (wish.measure(before, dancers, index) if wish.lasting else found)]
     words = tuple(f"edited: {wish}" for wish, *_ in steps)
     dancers[index] = replace(dancers[index], notes=(*dancers[index].notes, *words))
-    seams, jerk = _seams(dancers[index], danced, sorted({k for wish, *_ in steps for k in wish.seams(dancers[index])}))
+    frames = sorted({k for wish, *_ in steps for k in wish.seams(dancers[index])})
+    same_clock = not any(isinstance(wish, Canon | Loop | Tempo) for wish in wishes)
+    seams, jerk = _seams(dancers[index], danced, frames, same_clock)
     made = dancers[0] if isinstance(take, Motion) else Duet(*dancers)
     return Edited(made, tuple(seen), seams, jerk, (_skate(danced), _skate(dancers[index])))
 
 
-def _seams(made: Motion, danced: Motion, frames: Sequence[int]) -> tuple[tuple[Seam, ...], float]:
+def _seams(made: Motion, danced: Motion, frames: Sequence[int], same_clock: bool) -> tuple[tuple[Seam, ...], float]:
     """The seams at some frames, and the mean jerk away from them."""
     changes, usual = (np.linalg.norm(np.diff(metrics.velocity(m.positions, m.fps), axis=0), axis=-1)
                       for m in (made, danced))  # [T - 2, J]
     jerk, near = metrics.jerk(made.positions, made.fps).mean(-1), round(NEAR * made.fps)
-    limit, found, far = float(np.percentile(usual, 99.9)), [], np.ones(len(jerk), bool)
+    found, far = [], np.ones(len(jerk), bool)
     for k in frames:
-        there = slice(max(k - near - 1, 0), k + near)
+        here, there = slice(max(k - 3, 0), k + 2), slice(max(k - near - 1, 0), k + near)
+        limit = float(np.percentile(usual, 99.9))
+        if same_clock:
+            limit = max(limit, float(usual[here].max()))
         far[there] = False
-        found.append(Seam(k / made.fps, float(changes[max(k - 3, 0) : k + 2].max()), limit, float(jerk[there].mean())))
+        found.append(Seam(k / made.fps, float(changes[here].max()), limit, float(jerk[there].mean())))
     return tuple(found), float(jerk[far].mean()) if far.any() else float(jerk.mean())
 
 

@@ -64,8 +64,8 @@ def replant(skeleton: Skeleton, before: np.ndarray, after: np.ndarray, fps: floa
             cut_out: bool = False) -> np.ndarray:
     """A dance that was led elsewhere, with feet that step where they stepped and stand where they stood.
 
-    What the edit added to a toe's place is added while the toe is in the air: on the floor it stays constant, and of its
-    height nothing is added there. The foot keeps its orientation, and hips and knees make room (`place_toes`).
+    What the edit added to a toe's place is added while the toe is in the air: on the floor it stays constant, and of
+    its height nothing is added there. The foot keeps its orientation, and hips and knees make room (`place_toes`).
     ``cut_out``: both ends are left as the edit has them, so that they fit in again. A body without legs by name comes
     back as it is.
     Shapes: [T, J, 3] each, of one clock -> [T, J, 3]. Units: metres. Chapter: 10. Kovar, Schreiner and Gleicher,
@@ -137,8 +137,8 @@ def ends_with(motion: Motion, pose: np.ndarray, velocity: np.ndarray, frames: in
     danced = motion.positions.astype(np.float64)
     gap = pose - danced[-1]
     points, short = danced.copy(), min(frames, round(FADE * motion.fps))  # a velocity led long away would lead astray
-    for value, speed, over in ((gap, 0 * gap, frames), (0 * gap, -velocity, short)):
-        points[-over - 1 :] += np.concatenate([value[None], inertialise(value, speed, over)])[::-1]  # [over + 1, J, 3]
+    points[-frames - 1 :] += minimum_jerk(np.arange(frames + 1) / frames)[:, None, None] * gap
+    points[-short - 1 : -1] += inertialise(0 * gap, -velocity, short)[::-1]
     points = bodily(motion.skeleton, danced, points)
     return carry_rotations(motion, replant(motion.skeleton, danced, points, motion.fps, cut_out=True))
 

@@ -24,6 +24,7 @@ from .reshaping import bodily, floor_path, heading
 from .wish import Met, Wish
 
 STRETCH = 1.5  # times as fast, or as slow, as a dance is made at most so that it meets a beat
+MOVED = 1.0  # seconds by which a beat is moved at most
 DELAY = number(0, 3600, above=0, what="a number of seconds")
 
 
@@ -32,8 +33,8 @@ DELAY = number(0, 3600, above=0, what="a number of seconds")
 class Tempo(Wish):
     """Dance ``factor`` times as fast, and with the asked dancer's kinematic beats on ``beats``; both keep one clock.
 
-    ``beats``: seconds, ascending, in the take that comes out: those of the music. Each is met by the nearest kinematic
-    beat (`choreo_lib.evaluation.metrics.beats`) that needs no more than 1.5 times the tempo; the others are reported.
+    ``beats``: seconds, ascending, in the take that comes out: those of the music. Each is met by a kinematic beat
+    (`choreo_lib.evaluation.metrics.beats`) at most a second away, at 1.5 times the tempo at most, as many as can be.
     Tolerances: the length one frame, a beat 0.1 s (90th percentile).
     Errors: ValueError, when applied, for beats none of which can be met. Chapter: 10.
     """
@@ -61,15 +62,24 @@ class Tempo(Wish):
         return [at_times(each, np.clip(old * motion.fps, 0, len(motion) - 1)) for each in dancers]
 
     def _pairs(self, danced: np.ndarray, last: float) -> tuple[list[float], list[float]]:
-        """The beats that are met, and the kinematic beats, both in seconds, ascending."""
-        new, old = [0.0], [0.0]
-        for beat in sorted(self.beats):
-            fits = [d for d in danced if all(1 / STRETCH <= was / max(now, 1e-9) <= STRETCH for was, now in
-                                             ((d - old[-1], beat - new[-1]), (last - d, last - beat)))]
-            if new[-1] + 0.2 < beat < last - 0.2 and fits:
-                new.append(beat)
-                old.append(min(fits, key=lambda d: abs(d - beat)))
-        return new[1:], old[1:]
+        """The beats that are met, and the kinematic beats that meet them, both in seconds, ascending.
+
+        As many as can be, and among these those that change the tempo least: the best way through all pairs.
+        """
+        inside = [(beat, d) for beat in sorted(self.beats) for d in danced
+                  if 0.2 < beat < last - 0.2 and abs(d - beat) < MOVED]
+        pairs = np.array([(0.0, 0.0), *inside, (last, last)])  # [pairs, 2]
+        score, before = np.zeros(len(pairs)), np.zeros(len(pairs), int)  # of the best way to each, and the pair before
+        for k in range(1, len(pairs)):
+            new, old = np.maximum(pairs[k] - pairs[:k], 1e-9).T  # seconds since each earlier pair
+            bent = np.abs(np.log(old / new)) / np.log(STRETCH)  # up to 1, the tempo is allowed
+            ways = np.where(bent <= 1, score[:k] + 1 - 0.5 * bent, -np.inf)
+            before[k], score[k] = ways.argmax(), ways.max()
+        way, k = [], before[-1]
+        while k > 0:
+            way.append(pairs[k])
+            k = before[k]
+        return [beat for beat, _ in way[::-1]], [d for _, d in way[::-1]]
 
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""

@@ -134,12 +134,12 @@ class EndAt(Wish):
                 raise ValueError("EndAt: pose has other joints than the dancer; choreo_lib.conform(pose, "
                                  "motion.skeleton) brings it onto them")
             frames = min(round(self.ramp * motion.fps), last)
-            made[who] = ends_with(made[who], self._posture(made[who]), np.zeros_like(motion.positions[0]), frames)
+            pose = self._posture(self.pose, made[who])
+            made[who] = ends_with(made[who], pose, np.zeros_like(pose), frames)
         return made
 
-    def _posture(self, motion: Motion) -> np.ndarray:
+    def _posture(self, pose: Motion, motion: Motion) -> np.ndarray:
         """The posture that is asked for, [J, 3], where the dancer stands at the end and with that heading."""
-        pose = self.pose
         frame = reference_frame(torch.from_numpy(pose.positions[None, -1:, None]), 0, pose.skeleton, of="a")
         there = np.append(floor_path(motion)[-1], 0.0)
         to = ReferenceFrame(torch.from_numpy(there)[None].float(), torch.tensor([heading(motion)]))
@@ -152,7 +152,7 @@ class EndAt(Wish):
         if self.facing is not None:
             found.append(Met("facing", math.degrees(abs(wrapped(self.facing - heading(motion)))), 3.0, "degrees"))
         if self.pose is not None:
-            off = np.linalg.norm(self._posture(motion) - motion.positions[-1], axis=-1)
+            off = np.linalg.norm(self._posture(self.pose, motion) - motion.positions[-1], axis=-1)
             found.append(Met("posture", 1e3 * float(off.max()), 30.0, "mm"))
         return found
 

@@ -61,7 +61,7 @@ class Hold(Wish):
         arm = sum(np.linalg.norm(points[0, j] - points[0, k]) for j, k in zip(limb, limb[1:]))
         line = target - points[:, limb[0]]  # nobody reaches for what is farther than arm and lean
         far = np.linalg.norm(line, axis=-1, keepdims=True) / (arm + REACH)
-        target = points[:, limb[0]] + line / (1 + far**8) ** (1 / 8)
+        target = points[:, limb[0]] + line / (1 + far**32) ** (1 / 32)
         goal = points[:, joint] + share * (target - points[:, joint])
         lean = np.zeros_like(goal)
         for _ in range(4):  # what the arm cannot reach, the body leans for; then the arm again
@@ -71,7 +71,7 @@ class Hold(Wish):
             reached = place_limb(skeleton, led, limb, goal - led[:, joint] + led[:, limb[2]], down)
             short = (goal - reached[:, joint]) * [1.0, 1.0, 0.0]
             lean = lean + gaussian_filter1d(share * short, 0.1 * fps, axis=0)
-            lean = lean / (1 + (np.linalg.norm(lean, axis=-1, keepdims=True) / REACH) ** 8) ** (1 / 8)
+            lean = lean / (1 + (np.linalg.norm(lean, axis=-1, keepdims=True) / REACH) ** 32) ** (1 / 32)
         made = [*dancers]
         made[who] = replace(carry_rotations(motion, reached), source=Source.join(motion.source, other.source))
         return made

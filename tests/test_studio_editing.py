@@ -256,7 +256,8 @@ def test_wishes_come_together_in_an_order_that_keeps_them(duet):
     (lambda: Tempo(0), "factor must be"),
     (lambda: Canon(50.0), "Canon: a delay of 50 s in a take of 14.00 s"),
     (lambda: Loop(least=60), "Loop: a round of 60 s"),
-    (lambda: Inpaint(0.1, 3), "the model looks at 0.8 s before it"),
+    (lambda: Inpaint(5, 5.2, model="duet-synthetic"), "from 5 s to stop there is less than 0.5 s"),
+    (lambda: Inpaint(0.1, 3, model="duet-synthetic"), "the model looks at 0.8 s before it"),
     (lambda: Vary(1.0, 3, 4, model="solo-synthetic"), "the model's window has 64"),
 ])  # fmt: skip
 def test_what_means_nothing_is_refused_in_one_line(duet, wish, words):

@@ -19,7 +19,7 @@ from ..extensions import DuetForecaster
 from ..extensions.solo_vae import LinearVAE
 from ..training.artifacts import load_model
 from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, replant, while_stepping, wrapped
-from .wish import TIME, Met, Wish
+from .wish import TIME, Met, Wish, frames_at
 
 BEGIN = 0.5  # seconds in which what a model dances differently from its first frame on is let in
 AHEAD = 0.2  # seconds: at what time a difference in velocity counts as much as one in place
@@ -58,6 +58,8 @@ class Inpaint(Wish):
         if first < model.past:
             raise ValueError(f"Inpaint: start is {self.start:g} s, and the model looks at {model.past / model.fps:g} s "
                              "before it")
+        if last - first < round(BEGIN * motion.fps):
+            raise ValueError(f"Inpaint: from {self.start:g} s to stop there is less than {BEGIN:g} s; ask for more")
         count = self.samples if self.temperature else 1
         found = model.rollout(leader[: last + 1], motion[:first], who="ab"[who], temperature=self.temperature,
                               random_seed=self.seed, count=count)
@@ -117,8 +119,7 @@ class Inpaint(Wish):
 
     def seams(self, motion):
         """As `Wish`. Chapter: 10."""
-        first, last = self.span(motion, self.start, self.stop)
-        return [first] if last + 3 >= len(motion) else [first, last]
+        return frames_at(motion, self.start, *([] if self.stop is None else [self.stop]))
 
 
 @takes(sigma=number(0, 100), start=TIME, stop=TIME, model=text | a(LinearVAE), seed=seed)
@@ -177,3 +178,7 @@ class Vary(Wish):
         off = np.linalg.norm(after[who].positions - before[who].positions, axis=-1)
         rest = np.concatenate([off[: first + 1], off[last:]])
         return [Met("rest", 1e3 * float(rest.max()), 1.0, "mm")]
+
+    def seams(self, motion):
+        """As `Wish`. Chapter: 10."""
+        return frames_at(motion, self.start, *([] if self.stop is None else [self.stop]))

@@ -47,14 +47,15 @@ class Wish:
 
     def span(self, motion: Motion, start: float, stop: float | None) -> tuple[int, int]:
         """The first frame and the last. Errors: ValueError for seconds that are not in the take. Chapter: 10."""
-        name, last = type(self).__name__, (len(motion) - 1) / motion.fps
-        stop = last if stop is None else stop
+        name, end = type(self).__name__, (len(motion) - 1) / motion.fps
+        stop = end if stop is None else stop
         for word, time in (("start", start), ("stop", stop)):
-            if time > last + 0.5 / motion.fps:
-                raise ValueError(f"{name}: {word} is {time:g} s, and the take ends at {last:.2f} s")
-        if start >= stop:
-            raise ValueError(f"{name}: start is {start:g} s, and must be before stop, {stop:g} s")
-        return round(start * motion.fps), round(stop * motion.fps)
+            if time > end + 0.5 / motion.fps:
+                raise ValueError(f"{name}: {word} is {time:g} s, and the take ends at {end:.2f} s")
+        first, last = round(start * motion.fps), round(stop * motion.fps)
+        if first >= last:
+            raise ValueError(f"{name}: start is {start:g} s, and must be before stop, {stop:g} s, by a frame at least")
+        return first, last
 
     def partner(self, dancers: list[Motion], who: int) -> Motion:
         """The other dancer. Errors: ValueError where there is none. Chapter: 10."""

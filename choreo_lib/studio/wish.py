@@ -52,7 +52,7 @@ class Wish:
         for word, time in (("start", start), ("stop", stop)):
             if time > end + 0.5 / motion.fps:
                 raise ValueError(f"{name}: {word} is {time:g} s, and the take ends at {end:.2f} s")
-        first, last = round(start * motion.fps), round(stop * motion.fps)
+        first, last = round(start * motion.fps), min(round(stop * motion.fps), len(motion) - 1)
         if first >= last:
             raise ValueError(f"{name}: start is {start:g} s, and must be before stop, {stop:g} s, by a frame at least")
         return first, last

@@ -84,9 +84,9 @@ def test_a_hand_is_held_between_its_seconds_and_only_then():
     assert made.ok and only(made, "left_wrist at right_wrist").error < 30
     hand, other = duet.b.skeleton.index("left_wrist"), duet.a.skeleton.index("right_wrist")
     gap = np.linalg.norm(take.positions[:, hand] - duet.a.positions[:, other], axis=-1)
-    assert gap[120:181].max() < 0.03 and gap[:80].max() > 0.05
-    np.testing.assert_allclose(take.positions[:80], duet.b.positions[:80], atol=3e-3)
-    np.testing.assert_allclose(take.positions[220:], duet.b.positions[220:], atol=3e-3)
+    assert gap[120:181].max() < 0.03 and gap[:95].max() > 0.05
+    np.testing.assert_allclose(take.positions[:95], duet.b.positions[:95], atol=1e-4)
+    np.testing.assert_allclose(take.positions[205:], duet.b.positions[205:], atol=1e-4)
     np.testing.assert_array_equal(made.take.a.positions, duet.a.positions)
 
 

@@ -72,7 +72,7 @@ class Inpaint(Wish):
         piece = Motion(begun, motion.fps, motion.skeleton)
         if last + 1 < len(motion):
             piece = self._meets(piece, motion, last)
-        points = np.concatenate([danced[: first - 2], piece.positions, danced[last + 1 :]])
+        points = np.concatenate([danced[:first], piece.positions[2:], danced[last + 1 :]])
         made = [*dancers]
         made[who] = replace(motion, positions=points, rotations=None, notes=(*motion.notes, note),
                             source=Source.join(motion.source, leader.source))

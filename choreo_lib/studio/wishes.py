@@ -21,7 +21,7 @@ from ..body.reference import ReferenceFrame, reference_frame
 from ..body.source import Source
 from ..core.arguments import a, each, flag, number, seconds, takes, text
 from ..extensions.foot_skate import place_toes
-from .reshaping import bent_path, ends_with, floor_path, heading, led, swayless, while_stepping, wrapped
+from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, swayless, while_stepping, wrapped
 from .wish import TIME, Met, Wish, frames_at
 
 REACH = 0.3  # metres that a body leans or steps towards a hand it is to hold
@@ -54,7 +54,8 @@ class Hold(Wish):
         joint, limb = self._limb(skeleton)
         target = other.positions[:, other.skeleton.index(self.partner_joint, "partner_joint")].astype(np.float64)
         time = np.arange(len(motion))
-        share = minimum_jerk(np.minimum(time - start, stop - time) / (self.ramp * fps) + 1)[:, None]  # [T, 1]
+        risen = np.minimum(time - start, stop - time) / (self.ramp * fps) + 1  # [T], 1 and more while it is held
+        share = minimum_jerk(risen)[:, None]  # [T, 1]
         points = motion.positions.astype(np.float64)
         down = np.broadcast_to([0.0, 0.0, -0.05], target.shape)
         toes = [skeleton.find(f"{side}_toe") for side in ("left", "right")]
@@ -72,6 +73,8 @@ class Hold(Wish):
             short = (goal - reached[:, joint]) * [1.0, 1.0, 0.0]
             lean = lean + gaussian_filter1d(share * short, 0.1 * fps, axis=0)
             lean = lean / (1 + (np.linalg.norm(lean, axis=-1, keepdims=True) / REACH) ** 32) ** (1 / 32)
+        begun = minimum_jerk(3 * risen)[:, None, None]  # or straight elbows would bend elsewhere, too
+        reached = bodily(skeleton, points, points + begun * (reached - points))
         made = [*dancers]
         made[who] = replace(carry_rotations(motion, reached), source=Source.join(motion.source, other.source))
         return made

@@ -14,7 +14,8 @@ import choreo_lib as cl
 from choreo_lib.sets import synthetic
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("core", "body", "io", "sets", "show", "cleaning", "systems", "extensions", "evaluation", "training", "checks")
+ROOMS = ("core", "body", "io", "sets", "show", "cleaning", "systems", "extensions", "evaluation", "training",
+         "studio", "checks")
 """From the ground up: a module imports from its own room and from those below."""
 MODULES = sorted((ROOT / "choreo_lib").rglob("*.py"))
 

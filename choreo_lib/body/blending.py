@@ -1,4 +1,4 @@
-"""A take cut into windows that overlap by half, and joined again; turns no faster than a body's.
+"""How one movement becomes another: windows joined, turns no faster than a body's, a way eased, a gap led to nothing.
 
 Taught in chapter 6, "Translating a dancer".
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 
 from ..core.arguments import a, count, takes
 from ..core.shapes import tensor
 from .motion import Motion
-from .rotations import slerp, turn_angle
+from .rotations import Numbers, arrays_too, slerp, turn_angle
 
 
 @takes(motion=a(Motion), frames=count(2))
@@ -71,3 +72,24 @@ def limit_turns(rotations: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
         share = torch.linspace(0, 1, end - begin + 1).to(turns)
         turns[begin : end + 1] = slerp(turns[begin].expand(len(share), 4), turns[end].expand(len(share), 4), share)
     return limited
+
+
+def minimum_jerk(share: np.ndarray) -> np.ndarray:
+    """From 0 to 1 with the least jerk, at rest at both ends; beyond them it stays.
+
+    Shapes: [...] in and out. Chapter: 1. Flash and Hogan, Journal of Neuroscience 1985.
+    """
+    x = np.clip(share, 0, 1)
+    return x**3 * (10 - 15 * x + 6 * x**2)
+
+
+@arrays_too
+def inertialise(value: Numbers, velocity: Numbers, frames: int) -> Numbers:
+    """A gap led to nothing: the cubic that begins with its value and velocity, and after ``frames`` ends with neither.
+
+    Shapes: ``value`` and ``velocity`` [..., J, 3] -> [..., frames, J, 3], the frames after the one with the gap.
+    Units: metres, and metres per frame. Chapter: 5. Bollo, "Inertialization", GDC 2018.
+    """
+    t = torch.arange(1, frames + 1).to(value)[:, None, None] / frames  # [frames, 1, 1]
+    return ((2 * t + 1) * (1 - t) ** 2 * value[..., None, :, :]
+            + frames * t * (1 - t) ** 2 * velocity[..., None, :, :])

@@ -1,15 +1,28 @@
-"""Bones at their lengths: a body again, where a network drew points. Taught in chapter 4, "A dancer in 256 numbers"."""
+"""Bones at their lengths, where a network drew points, and rotations that follow them.
+
+Taught in chapter 4, "A dancer in 256 numbers", and chapter 10, "The studio".
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 
+import numpy as np
 import torch
 
-from ..core.arguments import a, count, number, takes
+from ..core.arguments import a, count, each, number, takes
+from ..core.deferred import roma
 from ..core.precision import in_full_precision
-from ..core.shapes import stands_for, tensor
+from ..core.shapes import array, stands_for, tensor
+from .kinematics import forward_kinematics, local_rotations
+from .motion import Motion
+from .rotations import quaternions_to_matrices, rotation_between, two_bone_ik
 from .skeleton import Skeleton
+
+MAX_REACH = 0.995  # of a limb's length: no hand or foot is asked to be farther from its shoulder or hip
+HINGE_LIMITS = np.deg2rad((1.0, 150.0))  # of knees and elbows
 
 
 @takes(skeleton=a(Skeleton, axis="joints"), positions=tensor(..., "joints", 3), lengths=tensor(),
@@ -65,3 +78,61 @@ def _ends(bones: tuple[tuple[int, int], ...], device: torch.device) -> tuple[tor
     each = torch.eye(len(bones) + 1)
     damping = 1e-6 * torch.eye(len(bones))  # a bone without length has no direction to move in
     return (each[children] - each[parents]).to(device), damping.to(device)
+
+
+@takes(motion=a(Motion), positions=array("frames", "joints", 3))
+def carry_rotations(motion: Motion, positions: np.ndarray) -> Motion:
+    """A motion at other positions, its rotations turned as little as its bones need.
+
+    A joint with one bone is turned by the smallest rotation, so its twist stays; one with several by the rotation
+    nearest to them all; a tip as the bone that carries it. Without rotations: points. Positions become those of the
+    rotations, which where several bones leave a joint may be millimetres beside the points that were asked for.
+    Shapes: ``positions`` [T, J, 3]. Units: metres. Chapter: 10.
+    """
+    skeleton, old, positions = motion.skeleton, motion.positions.astype(np.float64), positions.astype(np.float64)
+    if motion.rotations is None or skeleton.offsets is None:
+        return replace(motion, positions=positions, rotations=None)
+    _, world = forward_kinematics(skeleton, motion.rotations.astype(np.float64), old[:, 0])
+    world = quaternions_to_matrices(torch.from_numpy(world)).numpy()  # [T, J, 3, 3]
+    turns = np.broadcast_to(np.eye(3), world.shape).copy()
+    for j, parent in enumerate(skeleton.parents):
+        below = [child for child, up in enumerate(skeleton.parents) if up == j]
+        was, now = (x[:, below] - x[:, [j]] for x in (old, positions))  # [T, bones, 3]
+        if len(below) == 1:
+            turns[:, j] = rotation_between(was[:, 0], now[:, 0])
+        elif below:
+            turns[:, j] = roma.special_procrustes(torch.from_numpy(np.einsum("tbi,tbj->tij", now, was))).numpy()
+        elif parent >= 0:
+            turns[:, j] = turns[:, parent]
+    local = local_rotations(skeleton, turns @ world)
+    made = Motion.from_rotations(local, positions[:, 0], motion.fps, skeleton, source=motion.source, name=motion.name)
+    return replace(made, notes=motion.notes)
+
+
+@takes(skeleton=a(Skeleton, axis="joints"), positions=array("frames", "joints", 3), limb=each(count(0), size=3),
+       goal=array("frames", 3), forward=array("frames", 3))
+def place_limb(skeleton: Skeleton, positions: np.ndarray, limb: Sequence[int], goal: np.ndarray,
+               forward: np.ndarray) -> np.ndarray:
+    """A limb of two bones whose end comes to its goal; what hangs from the end goes along and keeps its orientation.
+
+    ``limb``: hip, knee and ankle, or shoulder, elbow and wrist, as joint indices. The joint between bends where it
+    did; a straight one, which cannot tell, ``forward``. A goal out of reach is approached, the last half percent of the
+    limb's length softly, or the joint would snap.
+    Shapes: ``positions`` [T, J, 3], ``goal`` and ``forward`` [T, 3] -> float64 [T, J, 3]. Units: metres. Chapter: 6.
+    By the law of cosines, as in `choreo_lib.body.rotations.two_bone_ik`.
+    """
+    places = positions.astype(np.float64)
+    start, middle, end = limb
+    upper, lower = places[:, middle] - places[:, start], places[:, end] - places[:, middle]
+    long, short = (np.linalg.norm(bone, axis=-1).mean() for bone in (upper, lower))
+    line, full = goal - places[:, start], long + short
+    far = np.linalg.norm(line, axis=-1, keepdims=True)  # [T, 1]
+    margin = (1 - MAX_REACH) * full
+    near = full - margin * np.exp(-(far - MAX_REACH * full).clip(0) / margin)
+    goal = places[:, start] + line * np.where(far > MAX_REACH * full, near / far, 1.0)
+    bend = upper - (places[:, end] - places[:, start]) * long / full + forward
+    first, second = two_bone_ik(places[:, start], goal, long, short, bend, HINGE_LIMITS)
+    places[:, middle] = places[:, start] + long * first
+    below = [j for j in range(len(skeleton)) if end in skeleton.chain(j)]
+    places[:, below] += (places[:, middle] + short * second - places[:, end])[:, None]
+    return places

@@ -6,23 +6,19 @@ Taught in chapter 5, "A partner", and chapter 6, "Translating a dancer".
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from ..body.bones import project_bone_lengths
-from ..body.kinematics import forward_kinematics, local_rotations
+from ..body.bones import MAX_REACH, carry_rotations, place_limb, project_bone_lengths
+from ..body.kinematics import forward_kinematics
 from ..body.motion import Motion
-from ..body.rotations import rotation_between, two_bone_ik
 from ..body.skeleton import Skeleton
-from ..core.arguments import a, takes
-from ..core.deferred import roma
+from ..core.arguments import a, rate, takes
+from ..core.shapes import array
 
-MAX_REACH = 0.995  # of a leg's length: no foot is asked to be farther from its hip
 MAX_SINK = 0.12  # metres by which the pelvis may give way for that
-KNEE_LIMITS = np.deg2rad((1.0, 150.0))
 
 
 class Feet:
@@ -96,10 +92,9 @@ class Feet:
 
 @takes(motion=a(Motion))
 def fix_foot_skate(motion: Motion) -> Motion:
-    """The same take with its toes where `Feet` puts them, by hips and knees; the feet's own orientation stays.
+    """The same take with its toes where `Feet` puts them, by hips and knees, as `place_toes`.
 
-    Where a leg would be too short for that, the pelvis sinks, softly and by 12 cm at most; what is out of reach then
-    is not reached. Both feet share a floor: where the lower of them is in a fifth of the take. A take without
+    Both feet share a floor: where the lower of them is in a fifth of the take. A take without
     rotations, one whose positions are not those of its rotations, or a body without two-bone legs by name comes back
     as it is.
     Chapter: 6. The two bones of a leg by the law of cosines, as in `choreo_lib.body.rotations.two_bone_ik`.
@@ -114,40 +109,40 @@ def fix_foot_skate(motion: Motion) -> Motion:
     if motion.rotations is None or skeleton.offsets is None or any(
             (parents[knee], parents[ankle]) != (hip, knee) for hip, knee, ankle, _ in legs):
         return motion
-    rotations, root = torch.tensor(motion.rotations), torch.tensor(motion.positions[:, 0])
-    posed, world_rotations = forward_kinematics(skeleton, rotations, root)
-    if np.abs(posed.numpy() - motion.positions).max() > 1e-3:
+    posed, _ = forward_kinematics(skeleton, motion.rotations, motion.positions[:, 0])
+    if np.abs(posed - motion.positions).max() > 1e-3:
         return motion
     targets = _planted(motion, [toe for *_, toe in legs])  # [T, 2, 3], of the toes
-    places = motion.positions.astype(np.float64)
-    world = roma.unitquat_to_rotmat(world_rotations).double().numpy()  # [T, J, 3, 3]
-    sink = np.zeros(len(motion))
-    for target, (hip, knee, ankle, toe) in zip(targets.swapaxes(0, 1), legs):
-        target -= places[:, toe] - places[:, ankle]  # of the ankle, from here on
+    return carry_rotations(motion, place_toes(skeleton, motion.positions, targets, motion.fps))
+
+
+@takes(skeleton=a(Skeleton, axis="joints"), positions=array("frames", "joints", 3), targets=array("frames", 2, 3),
+       fps=rate)
+def place_toes(skeleton: Skeleton, positions: np.ndarray, targets: np.ndarray, fps: float) -> np.ndarray:
+    """A body whose toes are at their targets, by hips and knees; the feet's own orientation stays.
+
+    Where a leg would be too short the pelvis sinks, softly and by 12 cm at most; what is out of reach then is not
+    reached. Shapes: [T, J, 3] and [T, 2, 3] (left, right) -> float64 [T, J, 3]. Units: metres.
+    Errors: ValueError for a body without legs by name. Chapter: 6.
+    """
+    places, targets = positions.astype(np.float64), targets.astype(np.float64)
+    sink, legs = np.zeros(len(places)), []
+    for target, side in zip(targets.swapaxes(0, 1), ("left", "right")):
+        hip, knee, ankle, toe = skeleton.indices([f"{side}_{part}" for part in ("hip", "knee", "ankle", "toe")])
+        target = target - places[:, toe] + places[:, ankle]  # of the ankle, from here on
         leg = np.linalg.norm(np.diff(places[:, [hip, knee, ankle]], axis=1), axis=-1).sum(-1)  # [T]
         line = target - places[:, hip]
         below = np.sqrt(np.maximum((MAX_REACH * leg) ** 2 - (line[:, :2] ** 2).sum(-1), 0.01))  # the hip, at most
         sink = np.maximum(sink, (-line[:, 2] - below).clip(0, MAX_SINK))
-    frames = motion.fps / 30
+        legs.append((target, hip, knee, ankle, toe))
+    frames = fps / 30
     sink = gaussian_filter1d(maximum_filter1d(sink, max(round(7 * frames), 1)), 3 * frames)
     places[..., 2] -= sink[:, None]
-    for target, (hip, knee, ankle, toe) in zip(targets.swapaxes(0, 1), legs):
-        upper, lower = places[:, knee] - places[:, hip], places[:, ankle] - places[:, knee]
-        long, short = (np.linalg.norm(bone, axis=-1).mean() for bone in (upper, lower))
-        line, full = target - places[:, hip], long + short
-        far = np.linalg.norm(line, axis=-1, keepdims=True)  # [T, 1]
-        margin = (1 - MAX_REACH) * full  # the last of a leg's length is used up slowly, or the knee would snap
-        near = full - margin * np.exp(-(far - MAX_REACH * full).clip(0) / margin)
-        target = places[:, hip] + line * np.where(far > MAX_REACH * full, near / far, 1.0)
+    for target, hip, knee, ankle, toe in legs:
         # a knee bends where it did; a straight one, which cannot tell, where the toes point
-        bend = upper - (places[:, ankle] - places[:, hip]) * long / full + 0.3 * (places[:, toe] - places[:, ankle])
-        thigh, shank = two_bone_ik(places[:, hip], target, long, short, bend, KNEE_LIMITS)
-        world[:, hip] = rotation_between(upper, thigh) @ world[:, hip]
-        world[:, knee] = rotation_between(lower, shank) @ world[:, knee]
-    local = torch.from_numpy(local_rotations(skeleton, world))
-    root[:, 2] -= torch.from_numpy(sink).float()
-    made = Motion.from_rotations(local.float(), root, motion.fps, skeleton, source=motion.source, name=motion.name)
-    return replace(made, notes=motion.notes)
+        forward = 0.3 * (places[:, toe] - places[:, ankle])
+        places = place_limb(skeleton, places, (hip, knee, ankle), target, forward)
+    return places
 
 
 def _planted(motion: Motion, toes: list[int]) -> np.ndarray:

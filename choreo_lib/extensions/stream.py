@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..body.blending import inertialise
 from ..body.bones import project_bone_lengths
 from ..body.motion import dancer_index, other_dancer
 from ..core.arguments import Wrong, a, choice, count, number, takes
@@ -200,13 +201,8 @@ class Stream:
         self._begin()
 
     def _faded(self, gap: torch.Tensor) -> torch.Tensor:
-        """A gap in the last two frames [B, 2, J, 3] led to nothing within a window's frames, [B, every, J, 3].
-
-        The cubic that begins with its value and velocity, and ends with neither. Bollo, "Inertialization", GDC 2018.
-        """
-        t = torch.arange(1, self.every + 1).to(gap)[:, None, None] / self.every
-        value, velocity = (2 * t + 1) * (1 - t) ** 2, self.every * t * (1 - t) ** 2
-        return value * gap[:, 1:] + velocity * gap.diff(dim=1)
+        """A gap in the last two frames [B, 2, J, 3] led to nothing within a window's frames, [B, every, J, 3]."""
+        return inertialise(gap[:, 1], gap[:, 1] - gap[:, 0], self.every)
 
     @torch.no_grad()
     def prepare(self) -> None:

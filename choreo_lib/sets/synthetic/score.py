@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...body.blending import minimum_jerk
+
 # Arm poses as (elevation, azimuth, swivel, flexion) in degrees: low, front, side, round, overhead, bent, crossed, half.
 _POSES = np.deg2rad(
     [
@@ -189,7 +191,7 @@ class Score:
         k = np.clip(np.searchsorted(self.beats, times, side="left"), 1, len(self.beats) - 1)
         through = (times - self.beats[k - 1]) / period  # 0 on the last beat, 1 on the next
         air = np.clip((through - 0.2) / 0.8, 0, 1)
-        share = _quintic(air)[:, None]
+        share = minimum_jerk(air)[:, None]
         xy = prints[k - 1] * (1 - share[..., None]) + prints[k] * share[..., None]
         moving = self.foot[k][:, None] == np.arange(2)
         far = np.linalg.norm(prints[k] - prints[k - 1], axis=-1)
@@ -201,20 +203,15 @@ class Score:
         for i in range(1, len(foot)):
             foot[i] = foot[i - 1] if foot[i] < 0 else foot[i]
         on = np.where(np.stack([foot == 0, foot == 1], -1), 0.72, 0.28)
-        shift = _quintic(np.clip(through / 0.9, 0, 1))[:, None]
+        shift = minimum_jerk(through / 0.9)[:, None]
         return feet, yaw, pitch, on[k - 1] * (1 - shift) + on[k] * shift
-
-
-def _quintic(x: np.ndarray) -> np.ndarray:
-    """From 0 to 1 with the least jerk (Flash and Hogan, 1985)."""
-    return x**3 * (10 - 15 * x + 6 * x**2)
 
 
 def interpolate_keys(keys: np.ndarray, beats: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Keys [K, ...] at times [T] seconds, [T, ...]: minimum jerk from each key to the next, on the beat. Chapter: 1."""
     k = np.clip(np.searchsorted(beats, times, side="left"), 1, len(beats) - 1)
     through = np.clip((times - beats[k - 1]) / (beats[1] - beats[0]), 0, 1)
-    share = _quintic(through).reshape((-1,) + (1,) * (keys.ndim - 1))
+    share = minimum_jerk(through).reshape((-1,) + (1,) * (keys.ndim - 1))
     return _ease(keys[k - 1] * (1 - share) + keys[k] * share)
 
 

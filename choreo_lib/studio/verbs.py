@@ -81,7 +81,8 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
     motions = [Motion(each, leader.fps, leader.skeleton) for each in made]
     begins = "begins as the real one does" if start else "begins in the mean pose at a danced distance"
     said = f"partner {role} for {len(leader) / leader.fps:.1f} s by {provenance.model}, {begins}"
-    return result(motion, motions, report, lines, said, provenance, role, progress, floor=True)
+    return result(motion, motions, report, lines, said, provenance, role, progress,
+                  floor=not isinstance(given, Duet))  # two who were recorded together have stood on one floor
 
 
 @takes(motion=a(Motion), model=text | a(MotionTranslator), route=text, seconds=seconds, progress=function)

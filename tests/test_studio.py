@@ -24,7 +24,7 @@ load = cache(cl.load_model)
 
 @cache
 def mixamo():
-    return bodies.body("mixamo", frames=90)
+    return replace(bodies.body("mixamo", frames=90), source=None)
 
 
 @cache
@@ -64,7 +64,8 @@ def test_what_was_read_dropped_and_made_is_said_and_kept():
 def test_a_stage_is_as_good_as_a_floor():
     raised = studio.partner(mixamo().transformed((0, 0, 0.9)), load("duet-synthetic"), seed=3)
     lift = raised.made[0].positions - made().made[0].positions
-    np.testing.assert_allclose(lift, np.broadcast_to([0, 0, 0.9], lift.shape), atol=0.05)
+    assert np.abs(lift - [0, 0, 0.9]).mean() < 0.05
+    assert floor_of(raised.made[0]) == pytest.approx(floor_of(raised.danced), abs=0.005)
 
 
 def test_takes_differ_by_chance_and_come_again_by_their_seed():
@@ -83,7 +84,7 @@ def test_each_side_of_a_duet_is_followed_from_how_the_other_began():
         result = studio.partner(duet, model, who=who)
         assert result.who == {"leader": "a", "follower": "b"}[who]
         near = np.linalg.norm(result.made[0].positions - real.positions, axis=-1).mean(1)
-        assert near[: model.past].max() < 0.01 < near[model.past :].max()
+        assert near[: model.past].max() < 0.02 < near[model.past :].max()
         assert near[model.past : model.past + 10].mean() < 0.15, "and dances on from there"
         assert getattr(result.duet(), result.who) is result.made[0]
 
@@ -129,7 +130,7 @@ def test_a_variation_goes_as_far_as_it_is_asked_to():
     motion, model = cl.load_duet("synthetic/canon").a[:150], load("solo-synthetic")
     off = [np.linalg.norm(studio.vary(motion, model, sigma=s, seed=1).made[0].positions - motion.positions,
                           axis=-1).mean() for s in (0.0, 0.3, 1.0)]
-    assert off[0] < 0.002 < 0.005 < off[1] < 0.5 * off[2]
+    assert off[0] < 0.004 < 0.01 < off[1] < 0.5 * off[2]
     varied = studio.vary(motion, model, sigma=0.5, seed=1).made[0]
     assert metrics.jerk(varied.positions, 30.0).mean() < 1.5 * metrics.jerk(motion.positions, 30.0).mean()
 

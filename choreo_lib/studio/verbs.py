@@ -26,7 +26,7 @@ from .results import Found, Made, Progress, first, floor_of, result, tell, what_
 
 ROLES = {"leader": "a", "follower": "b", "a": "a", "b": "b"}
 SEVERAL = 0.5  # the temperature of several takes, which would be one and the same at 0
-FLOOR = 0.03  # metres: nearer to 0 a floor is where the models' floor is
+SOLE = 0.015  # metres: how high above the floor the lowest joint of a dancer of the sets is who stands
 EDGE = 0.5  # probability from which an edge counts as found
 
 
@@ -61,7 +61,7 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
     source = motion.source
     if isinstance(motion, Duet):
         both, reports = conform(motion, network)
-        motion, leader, report = tuple(motion)[other], tuple(both)[other], reports[other]
+        motion, leader, report = tuple(motion)[other], tuple(both)[other], reports[own]  # on the real partner's body
     else:
         leader, report = conform(motion, network)
     lines, floor = what_was_read(motion, report), _floor(leader)
@@ -81,7 +81,8 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
     motions = [Motion(each, leader.fps, leader.skeleton) for each in made]
     begins = "begins as the real one does" if start else "begins in the mean pose at a danced distance"
     said = f"partner {role} for {len(leader) / leader.fps:.1f} s by {provenance.model}, {begins}"
-    return result(motion, motions, report, lines, said, provenance, role, progress, floor=True)
+    return result(motion, motions, report, lines, said, provenance, role, progress,
+                  floor=not isinstance(given, Duet))  # two who were recorded together have stood on one floor
 
 
 @takes(motion=a(Motion), model=text | a(MotionTranslator), route=text, seconds=seconds, progress=function)
@@ -190,9 +191,8 @@ def _model(model: Any, kind: type) -> Any:
 
 
 def _floor(take: Motion) -> np.ndarray:
-    """The floor under a dancer, float32 [3], metres; 0 where it is about where models have it."""
-    height = floor_of(take)
-    return np.array([0, 0, height if abs(height) > FLOOR else 0.0], np.float32)
+    """The floor under a dancer, float32 [3], metres: models know dancers whose floor is at 0."""
+    return np.array([0, 0, floor_of(take) - SOLE], np.float32)
 
 
 def _varied(take: Motion, network: LinearVAE, sigma: float, generator: torch.Generator) -> Motion:

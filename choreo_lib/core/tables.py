@@ -8,7 +8,7 @@ import inspect
 import io
 import textwrap
 import tokenize
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -73,20 +73,21 @@ def _narrow(code: str, width: int) -> str:
     comments = {token.start[0]: token.start[1] for token in tokenize.generate_tokens(io.StringIO(code).readline)
                 if token.type == tokenize.COMMENT}
 
-    def shorten(first: int, last: int, shorter: Callable[[list[str]], str]) -> None:
-        """Where one of these lines is too long, the first of them takes all, and the others are left out."""
+    def shorten(first: int, last: int, shorter: str) -> None:
+        """Where one of these lines is too long, ``shorter`` stands in place of all of them."""
         if max(map(len, lines[first:last])) > width:
-            lines[first:last] = [shorter(lines[first:last]), *[""] * (last - first - 1)]
+            lines[first:last] = [shorter, *[""] * (last - first - 1)]
             comments.update(dict.fromkeys(range(first + 2, last + 1), -1))
 
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             first = node.body[0].lineno - 1
-            shorten(first, node.body[0].end_lineno or first + 1, lambda text: _wrapped(text, width))
+            last = node.body[0].end_lineno or first + 1
+            shorten(first, last, _wrapped(lines[first:last], width))
         if isinstance(node, ast.FunctionDef):
             head = (*ast.walk(node.args), *filter(None, [node.returns]))
             end = max(getattr(part, "end_lineno", None) or 0 for part in head)
-            shorten(node.lineno - 1, max(end, node.lineno), lambda text, node=node: _without_hints(node))
+            shorten(node.lineno - 1, max(end, node.lineno), _without_hints(node))
     narrow = []
     for number, line in enumerate(lines, 1):
         start, indent = comments.get(number, 0), line[: len(line) - len(line.lstrip())]

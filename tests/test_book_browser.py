@@ -173,12 +173,41 @@ CUT_OFF = """() => {
   const style = e => getComputedStyle(e);
   const name = e => e.tagName + '.' + e.className + ': ' + e.textContent.trim().slice(0, 40);
   if (document.documentElement.scrollWidth > width) wrong.push('the page is ' + document.documentElement.scrollWidth);
+  scrollTo(100, 0);
+  if (scrollX) wrong.push('the page moves sideways');
+  for (const e of document.querySelectorAll('.bd-main pre'))
+    if (e.scrollWidth > e.clientWidth + 1 && !/auto|scroll/.test(style(e).overflowX)) wrong.push('code: ' + name(e));
   for (const e of document.querySelectorAll('.bd-main *')) {
     if (e.closest('svg, .math, iframe, details:not([open]) > :not(summary)') || !e.clientWidth) continue;
     if (/hidden|clip/.test(style(e).overflowX) && e.scrollWidth > e.clientWidth + 1) wrong.push('cut off: ' + name(e));
   }
   return wrong;
 }"""
+
+
+ON_WHITE = """() => {
+  const wrong = [], style = e => getComputedStyle(e);
+  for (const img of document.querySelectorAll('.cell_output img')) {
+    const dot = new OffscreenCanvas(1, 1).getContext('2d');  // a figure's corner is its paper
+    dot.drawImage(img, 0, 0, 1, 1, 0, 0, 1, 1);
+    const [r, g, b, alpha] = dot.getImageData(0, 0, 1, 1).data;
+    if (alpha < 255 || r + g + b < 600) wrong.push('no paper: ' + img.alt.slice(0, 40));
+    if (style(img).padding !== '0px') wrong.push('a rim: ' + img.alt.slice(0, 40));
+  }
+  for (const table of document.querySelectorAll('.cell_output table'))
+    if (style(table.closest('.output')).backgroundColor !== 'rgba(0, 0, 0, 0)') wrong.push('a table on white');
+  return wrong;
+}"""
+
+
+def test_in_the_dark_figures_keep_their_paper_and_tables_take_the_page_s(browser, address):
+    if address.startswith("file"):
+        pytest.skip("a file may not look into its pictures")
+    for page in CHAPTERS:
+        with visit(browser, url=f"{address}/{page}", color_scheme="dark") as seen:
+            seen.page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')")
+            seen.page.wait_for_function(SETTLED)
+            assert seen.page.evaluate(ON_WHITE) == [], page
 
 
 @pytest.mark.parametrize("width", [1280, 390])

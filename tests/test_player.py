@@ -186,6 +186,8 @@ def test_the_text_alternative_says_who_how_long_how_far_and_what_moves():
     bundle = player._repr_mimebundle_()
     assert bundle["text/plain"] == player.alt == repr(player) and bundle["text/html"] == player._repr_html_()
     assert "apart" not in describe(duet.a)
+    for title, begins in (("Who leads?", "Who leads? Ada"), ("Look.", "Look. Ada"), ("look", "Look. Ada")):
+        assert describe(duet.a, title=title).startswith(begins)
     hopping = still + (np.arange(61) % 2 * 0.5)[:, None, None] * (0, 0, 1)
     assert "travels 0.0 metres over the floor" in describe(Motion(hopping, 30, skeleton))
 

@@ -8,9 +8,10 @@ from choreo_lib.core.tables import source_of
 from choreo_lib.extensions.nri_decoders import LawDecoder
 from choreo_lib.extensions.style_transport import StyleTransport, gaussian_ot_map
 from choreo_lib.extensions.vae_rnn import Decoder
-from choreo_lib.systems import VAERNN, nri, vae_rnn
+from choreo_lib.systems import VAERNN, dance_nri, duet_vae, nri, solo_vae, vae_rnn
 
-SHOWN = (nri.Encoder.forward, nri.MLPDecoder.forward, nri.NRI.loss, LawDecoder.force, vae_rnn.Encoder.forward,
+SHOWN = (solo_vae.Encoder, dance_nri.MessagePassing.forward, duet_vae.SequenceVAE,
+         nri.Encoder.forward, nri.MLPDecoder.forward, nri.NRI.loss, LawDecoder.force, vae_rnn.Encoder.forward,
          vae_rnn.Decoder.forward, VAERNN.forward, VAERNN.loss_terms, VAERNN.encode, VAERNN.decode, Decoder.forward,
          gaussian_ot_map, StyleTransport.forward)  # fmt: skip
 
@@ -40,7 +41,20 @@ def test_a_long_comment_stands_above_and_a_docstring_is_wrapped_by_paragraphs():
     Second, as long as the first. Still the
     second. """
     if x:
-        # "# no comment" is told from a comment, which goes above its line
+        # "# no comment" is told from a
+        # comment, which goes above its line
         x = x + 1
     return x  # short'''
     assert source_of(example, example).code.count("def example") == 2
+
+
+def test_a_long_head_goes_without_type_hints_and_a_short_one_keeps_them():
+    def example(state: list[float], *more: int, scale: float = 1.0) -> list[float]:
+        # a comment of its own line that is too long for the page
+        return state
+
+    assert source_of(example, width=44).code == '''def example(state, *more, scale=1.0):
+    # a comment of its own line that is too
+    # long for the page
+    return state'''
+    assert "state: list[float]" in source_of(example).code

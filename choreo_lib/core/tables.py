@@ -61,7 +61,8 @@ class Listing:
 def source_of(*things, width: int = 84) -> Listing:
     """The source of functions, methods or classes, for a page ``width`` columns wide. Chapter: 8.
 
-    Where a line is longer, the comment at its end stands above it, and its docstring is wrapped; code stays as it is.
+    Where a line is longer, the comment at its end stands above it, comments of a line and docstrings are wrapped, and
+    the head of a function goes without its type hints; other code stays as it is.
     """
     return Listing("\n\n".join(_narrow(textwrap.dedent(inspect.getsource(thing)).rstrip(), width) for thing in things))
 
@@ -71,24 +72,43 @@ def _narrow(code: str, width: int) -> str:
     lines = code.splitlines()
     comments = {token.start[0]: token.start[1] for token in tokenize.generate_tokens(io.StringIO(code).readline)
                 if token.type == tokenize.COMMENT}
+
+    def shorten(first: int, last: int, shorter: str) -> None:
+        """Where one of these lines is too long, ``shorter`` stands in place of all of them."""
+        if max(map(len, lines[first:last])) > width:
+            lines[first:last] = [shorter, *[""] * (last - first - 1)]
+            comments.update(dict.fromkeys(range(first + 2, last + 1), -1))
+
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
             first = node.body[0].lineno - 1
             last = node.body[0].end_lineno or first + 1
-            if max(map(len, lines[first:last])) > width:  # its first line takes all, and the others are left empty
-                lines[first:last] = [_wrapped(lines[first:last], width), *[""] * (last - first - 1)]
-                comments |= dict.fromkeys(range(first + 2, last + 1), -1)
+            shorten(first, last, _wrapped(lines[first:last], width))
+        if isinstance(node, ast.FunctionDef):
+            head = (*ast.walk(node.args), *filter(None, [node.returns]))
+            end = max(getattr(part, "end_lineno", None) or 0 for part in head)
+            shorten(node.lineno - 1, max(end, node.lineno), _without_hints(node))
     narrow = []
     for number, line in enumerate(lines, 1):
         start, indent = comments.get(number, 0), line[: len(line) - len(line.lstrip())]
         line = line.replace("  # fmt: skip", "")
         if start == -1:
             continue
-        if "\n" not in line and len(line) > width and line[:start].strip():
-            narrow += [indent + line[start:], line[:start].rstrip()]
+        if "\n" not in line and len(line) > width and start:
+            note = indent + "# "
+            narrow += textwrap.wrap(line[start:].lstrip("# "), width, initial_indent=note, subsequent_indent=note)
+            narrow += [line[:start].rstrip()] if line[:start].strip() else []
         else:
             narrow.append(line)
     return "\n".join(narrow)
+
+
+def _without_hints(node: ast.FunctionDef) -> str:
+    """The head of a function, without type hints."""
+    a = node.args
+    for each in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))):
+        each.annotation = None
+    return " " * node.col_offset + f"def {node.name}({ast.unparse(a)}):"
 
 
 def _wrapped(lines: Sequence[str], width: int) -> str:

@@ -18,7 +18,7 @@ def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges
     """The motion in words: who, how long, how far apart, what moves most, how far they travel. Chapter: 1."""
     dancers = dancers_of(motion)
     names = names_of(dancers)
-    words = [printable(title).rstrip(".")] if title else []
+    words = [printable(title)] if title else []
     words.append(f"{' and '.join(names)}, {motion.duration:.1f} seconds: {len(motion)} frames, "
                  f"{motion.fps:g} a second")
     if len(dancers) > 1:
@@ -36,7 +36,8 @@ def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges
     if edges:
         drawn = "edge is drawn" if edges == 1 else "edges are drawn"
         words.append(f"up to {edges} {drawn} between {names[0]} and {names[1]}")
-    return " ".join(f"{sentence[:1].upper()}{sentence[1:]}." for sentence in words)
+    ended = (each if each.endswith((".", "?", "!")) else f"{each}." for each in words)
+    return " ".join(each[:1].upper() + each[1:] for each in ended)
 
 
 def names_of(dancers: tuple[Motion, ...]) -> list[str]:

@@ -135,7 +135,7 @@ def test_danced_rotations_are_found_again(who):
 
 def test_a_made_salsa_partner_turns_as_a_danced_one(tmp_path):
     duet = salsa()[:300]
-    made = cl.load_model("duet-salsa").rollout(duet.a)
+    made = cl.load_model("duet-salsa").rollout(duet.a, duet.b[:24])
     found = recover_rotations(made)
     assert off_mm(found, made).mean() < 8 and steps(found).max() < 30
     ends = made.skeleton.indices(("left_wrist", "right_wrist", "left_ankle", "right_ankle"))

@@ -106,6 +106,7 @@ class WindowTranslator(VAERNN):
 
     Config = Config
     bones: torch.Tensor
+    largest_turn: torch.Tensor
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)

@@ -40,6 +40,7 @@ def main(words: list[str] | None = None) -> int:
                                       "on Colab on a mounted Google Drive)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
     train.add_argument("--weights", help="a file of weights to begin from, instead of random ones")
+    train.add_argument("--epochs", type=int, help="how many, in place of the recipe's; with --weights a few will do")
     train.add_argument("--keep-every", type=int, default=0, metavar="N", help="keep the weights of every Nth epoch")
     train.add_argument("--precision", choices=("float32", "bfloat16", "float16"),
                        help="default: float32 (on CUDA with TF32 products), which is fastest on a GPU at these sizes; "
@@ -76,7 +77,7 @@ def main(words: list[str] | None = None) -> int:
                                                         for row in rows.values())] for metric in metrics]))
             return 0
         print(artifacts.train(asked.name, asked.mode, asked.out, asked.resume, asked.device,
-                              asked.precision, asked.weights, asked.keep_every))
+                              asked.precision, asked.weights, asked.keep_every, asked.epochs))
     except KeyboardInterrupt:
         print("choreo_lib: stopped; nothing half-written was left", file=sys.stderr)
         return 130

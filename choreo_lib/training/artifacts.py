@@ -96,15 +96,16 @@ def find_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-@takes(name=text, mode=text, out=path, resume=flag, device=text, precision=text, weights=path, keep_every=count(0))
+@takes(name=text, mode=text, out=path, resume=flag, device=text, precision=text, weights=path, keep_every=count(0),
+       epochs=count())
 def train(name: str, mode: str = "quick", out: str | Path | None = None, resume: bool = False,
           device: str | None = None, precision: str | None = None, weights: str | Path | None = None,
-          keep_every: int = 0) -> Path:
+          keep_every: int = 0, epochs: int | None = None) -> Path:
     """Make an artifact: train by its recipe, evaluate it, and write ``out/name.safetensors`` with its card.
 
     ``out``: a folder (None: `choreo_lib.training.devices.runs_folder`), where the run's checkpoints and history are
     kept too, a plot of the losses, and of a model of rotations the first ten seconds of a validation take, danced and
-    made, as BVH and GIF. Gives the card's path. ``precision``: in place of the recipe's (see
+    made, as BVH and GIF. Gives the card's path. ``precision`` and ``epochs``: in place of the recipe's (see
     `choreo_lib.training.config.TrainConfig`). ``weights``: a file to begin from instead of random weights, with what
     that model measured of its training windows (mean poses, components); the card names it. ``keep_every``: as in
     `choreo_lib.training.loop.fit`.
@@ -113,7 +114,7 @@ def train(name: str, mode: str = "quick", out: str | Path | None = None, resume:
     """
     recipe = find_recipe(name)
     config = find_config(recipe, mode)
-    config = config if precision is None else replace(config, precision=precision)
+    config = replace(config, precision=precision or config.precision, epochs=epochs or config.epochs)
     out = runs_folder(name) if out is None else Path(out)
     choose_precision(config.precision, choose_device(device))  # what cannot be is said before anything is made
     if not processes()[0]:

@@ -121,7 +121,7 @@ DUET = {"quick": DUET_BASE | {"residual_components": 32},
         "full": DUET_BASE | {"features": 128, "hidden": 128, "noise_injection": 0.5, "speed": 2.0}}
 # Synthetic dancers move more smoothly than recorded ones: frame by frame the network's own noise was 1.6 times their
 # jerk within a window (1.0 of salsa's), and 2.1 times in a minute's rollout. And their feet stand where salsa's skim.
-# The weights that are shipped had 60 epochs without the acceleration loss, then 6 with it, begun from those (--weights).
+# Shipped weights had 60 epochs without the acceleration loss, then 6 with it, begun from those (--weights, --epochs 6).
 DUET_SYNTHETIC = {"quick": DUET["quick"] | {"foot_friction": 1.0},
                   "full": DUET["full"] | {"foot_friction": 1.0, "acceleration": 24.0, "speed": 6.0}}
 # 24 frames of past and 30 ahead. Noise of 2 mm would drown how smooth movement is, of which the next tenth of a second

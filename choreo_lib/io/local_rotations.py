@@ -117,10 +117,11 @@ def _reach(world: np.ndarray, made: np.ndarray, target: np.ndarray, limb: list[i
 
 
 def world_rotations(motion: Motion, joint_map: JointMap, body: Skeleton, rest_rotations: dict | None = None,
-                     pose: np.ndarray | None = None) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
+                    pose: np.ndarray | None = None) -> tuple[np.ndarray, dict[tuple[str, str], np.ndarray]]:
     """World rotations [T, J, 3, 3] of a body's segments, and the constant rotations from rest frame to rest frame.
 
-    ``pose``: local rotations [J, 4] of a pose in which the body is looked at in place of its rest pose. Chapter: 5.
+    ``pose``: local rotations [J, 4] of a pose in which the body is looked at in place of its rest pose.
+    Errors: ValueError for a rest pose that no body can take, where no ``pose`` is given. Chapter: 5.
     """
     points, known, frames = joint_map.points, joint_map.known, np.tile(np.eye(3), (len(body), 1, 1))
     if pose is not None:

@@ -8,7 +8,6 @@ far as it shows anything, and otherwise as little bent in time as can be. Taught
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
 from ..body.rotations import rotation_between, unit
 
@@ -30,6 +29,7 @@ def steady(values: np.ndarray, weights: np.ndarray, stiffness: float) -> np.ndar
     frames = len(values)
     if frames < 3:
         return values
+    from scipy.linalg import solveh_banded
     bands = np.zeros((3, frames))  # the upper diagonals of W + stiffness * D^T D, D the second differences
     for shift, products in enumerate((((0, 1), (1, 4), (2, 1)), ((0, -2), (1, -2)), ((0, 1),))):
         for first, number in products:

@@ -26,7 +26,7 @@ def train(duets):
 @pytest.mark.parametrize("option", ABLATIONS)
 def test_an_addition_that_is_switched_off_is_off_and_the_model_still_learns(train, option):
     on = {"scheduled_sampling": 0.5, "noise_injection": 0.5,
-          "distance": 0.5, "mse": 0.0, "velocity": 4.0, "speed": 2.0, "no_input_prob": 0.5}
+          "distance": 0.5, "mse": 0.0, "velocity": 4.0, "acceleration": 24.0, "speed": 2.0, "no_input_prob": 0.5}
     model = small(train, **on | ABLATIONS[option]).train()
     assert all(getattr(model.config, name) == value for name, value in ABLATIONS[option].items())
     assert model.config != small(train, **on).config
@@ -36,6 +36,23 @@ def test_an_addition_that_is_switched_off_is_off_and_the_model_still_learns(trai
     again = DuetForecaster.from_config(model.config_dict())
     again.load_state_dict(model.state_dict())
     assert again.config == model.config
+
+
+def test_velocity_and_acceleration_losses_are_the_first_two_differences_of_the_error(train):
+    model, batch = small(train).eval(), train[:4]
+    with torch.no_grad():
+        losses = model.loss(batch, None)
+        found = {"velocity": [], "acceleration": []}
+        for who in "ab":
+            made, _, true = model.displacement(batch, who)
+            error = (made - true).numpy()
+            before = np.zeros_like(error[:, :1])  # up to the last known frame there is none
+            once = np.diff(np.concatenate([before, error], 1), axis=1)
+            twice = np.diff(np.concatenate([before, once], 1), axis=1)
+            for name, each in (("velocity", once), ("acceleration", twice)):
+                found[name].append(np.linalg.norm(each, axis=2).mean())
+    for name, both in found.items():
+        assert float(losses[name]) == pytest.approx(np.mean(both), rel=1e-4)
 
 
 def test_without_a_canonical_frame_the_network_looks_at_the_world(train):

@@ -30,7 +30,7 @@ def slides(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -
     made = np.empty_like(leader.positions)
     frames = round(SLIDE * leader.fps)
     for start in range(0, len(leader), frames):
-        duet = known[random.integers(len(known))]
+        duet = known[int(random.integers(len(known)))]
         at = int(random.integers(len(duet)))
         part = slice(start, start + frames)
         made[part] = _statue(leader[part], duet, at)
@@ -39,7 +39,7 @@ def slides(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -
 
 def trembling(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -> np.ndarray:
     """A statue that is pushed along, and trembles with a dancer's jerk. Shapes: [T, J, 3]. Chapter: 11."""
-    duet = known[random.integers(len(known))]
+    duet = known[int(random.integers(len(known)))]
     still = _statue(leader, duet, int(random.integers(len(duet))))
     noise = random.normal(size=still.shape)
     wanted = np.mean([metrics.jerk(each.b.positions, each.fps).mean() for each in known])
@@ -53,7 +53,7 @@ def trembling(leader: Motion, known: Sequence[Duet], random: np.random.Generator
 
 def bobbing(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -> np.ndarray:
     """A statue that goes down and up, and stops whenever the leader nearly does. Shapes: [T, J, 3]. Chapter: 11."""
-    duet = known[random.integers(len(known))]
+    duet = known[int(random.integers(len(known)))]
     first = _statue(leader, duet, int(random.integers(len(duet))))[:1]
     stops = np.concatenate([[0], metrics.beats(leader), [len(leader) - 1]])
     # half a swing from one stop to the next: the speed is a half-sine, zero at every stop
@@ -121,7 +121,7 @@ def stranger(leader: Motion, known: Sequence[Duet], random: np.random.Generator)
     long_enough = [each for each in known if len(each) >= len(leader)]
     if not long_enough:
         raise ValueError(f"no training dance is as long as this leader's {len(leader)} frames; cut the leader")
-    duet = long_enough[random.integers(len(long_enough))]
+    duet = long_enough[int(random.integers(len(long_enough)))]
     start = int(random.integers(len(duet) - len(leader) + 1))
     part = slice(start, start + len(leader))
     return _beside(leader.positions, duet.a.positions[part], duet.b.positions[part], leader.skeleton, at=0)

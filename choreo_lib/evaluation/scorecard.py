@@ -15,7 +15,7 @@ import torch
 from ..body.motion import Duet, Motion, dancer_index, other_dancer
 from ..body.reference import reference_frame
 from ..body.source import Source
-from ..core.arguments import a, choice, count, each, flag, seconds, seed, takes
+from ..core.arguments import a, choice, count, each, flag, number, seconds, seed, takes, text
 from ..extensions import DuetForecaster
 from . import metrics
 
@@ -40,8 +40,8 @@ class Measured:
     """What `measure` finds in several dances.
 
     Shapes: ``features`` {"kinetic": [W, 51], "geometric": [W, 29], "cross": [W, 100], "poses": [W, 306]} of windows,
-    ``dance`` [W] which dance each is from; ``numbers`` {measure: [dances]}; ``kinds`` [dances], of simulated duets how
-    they are coupled. Chapter: 11.
+    ``dance`` [W] which dance each is from; ``numbers`` {measure: [dances]}; ``kinds`` [dances], as they were given.
+    Chapter: 11.
     """
 
     features: dict[str, np.ndarray]
@@ -50,8 +50,9 @@ class Measured:
     kinds: tuple[str, ...]
 
 
-@takes(duets=each(a(Duet), least=1), who=choice("a", "b"), window=seconds, distances=each(seconds, size=2))
-def measure(duets: Sequence[Duet], who: str = "b", window: float = 2.0, distances=None) -> Measured:
+@takes(duets=each(a(Duet), least=1), who=choice("a", "b"), window=seconds, distances=each(seconds, size=2),
+       kinds=each(text))
+def measure(duets: Sequence[Duet], who: str = "b", window: float = 2.0, distances=None, kinds=None) -> Measured:
     """Measure the dancer ``who`` of several dances, and how they belong to the other one, the leader.
 
     A number a dance: ``bed``, of the leader's beats how many are echoed (`metrics.beat_echo`); ``coupling``, the mean
@@ -60,8 +61,11 @@ def measure(duets: Sequence[Duet], who: str = "b", window: float = 2.0, distance
     least and the largest that is danced, ``in_range_percent`` of the frames whose pelvises are so far apart.
     Features of windows of ``window`` seconds, one after the other: kinetic, geometric, cross-distance, and six poses
     of 17 joints, root-centred and heading-aligned in the window's middle.
+    ``kinds`` names for each dance of what kind it is: intervals draw as many of each.
     Errors: ValueError for a dance of less than six seconds or than a window, or joints without names. Chapter: 11.
     """
+    if kinds is not None and len(kinds) != len(duets):
+        raise ValueError(f"kinds: {len(kinds)} names for {len(duets)} dances; give one a dance")
     rows: dict[str, list] = {name: [] for name in ("kinetic", "geometric", "cross", "poses", "dance")}
     numbers: dict[str, list[float]] = {}
     for k, duet in enumerate(duets):
@@ -89,7 +93,7 @@ def measure(duets: Sequence[Duet], who: str = "b", window: float = 2.0, distance
     dance = np.array(rows.pop("dance"))
     return Measured({name: np.stack(each) for name, each in rows.items()}, dance,
                     {name: np.array(each) for name, each in numbers.items()},
-                    tuple("" if duet.coupling is None else duet.coupling.kind for duet in duets))
+                    tuple(kinds or [""] * len(duets)))
 
 
 @takes(made=a(Measured), reference=a(Measured), known=a(Measured), scaled=flag, samples=count(1, 10_000), seed=seed)
@@ -128,13 +132,17 @@ def scorecard(made: Measured, reference: Measured, known: Measured | None = None
 
 
 @torch.no_grad()
-@takes(model=a(DuetForecaster), duets=each(a(Duet), least=1), who=choice("a", "b"))
+@takes(model=a(DuetForecaster), duets=each(a(Duet), least=1), who=choice("a", "b"), temperature=number(0, 100),
+       seed=seed)
 def danced_along(model: DuetForecaster, duets: Sequence[Duet], who: str = "b", temperature: float = 0.0,
                  seed: int = 0) -> list[Duet]:
     """Dances of equal length, with a partner in place of ``who`` whom a model rolls out: all of them in one batch.
 
-    The first ``model.past`` frames are as danced. Errors: as `DuetForecaster.stream`. Chapter: 11.
+    The first ``model.past`` frames are as danced. ``temperature`` of sampled residuals. Errors: ValueError for dances
+    of several lengths; as `DuetForecaster.stream`. Chapter: 11.
     """
+    if len({len(duet) for duet in duets}) > 1:
+        raise ValueError(f"dances of {sorted({len(duet) for duet in duets})} frames; cut them to one length")
     pairs = torch.from_numpy(np.stack([duet.positions for duet in duets]))  # [B, T, 2, J, 3]
     lead = pairs[:, :, dancer_index(other_dancer(who))]
     stream = model.stream(pairs[:, : model.past], who, temperature=temperature, seed=seed)

@@ -508,7 +508,7 @@ def test_ex11_1():
 
     assert checks.ex11_1(nearer)
     wrongs = {"share": lambda t, o: nearer(t, o) / 100, "Ties count nothing": lambda t, o: 100 * (t < o).mean(),
-              "Ties count whole": lambda t, o: 100 * (t <= o).mean(), "should be the smaller": lambda t, o: nearer(o, t),
+              "Ties count whole": lambda t, o: 100 * (t <= o).mean(), "be the smaller": lambda t, o: nearer(o, t),
               "paired": lambda t, o: 50 * (np.sign(o[None] - t[:, None]) + 1).mean(),
               "how often": lambda t, o: (o - t).mean(), "Of eight windows": lambda t, o: 42.0,
               "mean missing": lambda t, o: t < o, "return": lambda t, o: None}  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 
 from ..body.motion import Duet, Motion
 from ..body.reference import reference_frame
@@ -189,13 +190,10 @@ def as_filmed(duet: Duet, noise: float = 0.0, depth: float = 0.0, missing: float
 
 
 def _slow(frames: int, fps: float, random: np.random.Generator) -> np.ndarray:
-    """A random walk that returns, with deviation 1 and a memory of a second: [T]."""
-    keep = np.exp(-1 / fps)
-    x, found = random.normal(), np.empty(frames)
-    for t in range(frames):
-        found[t] = x
-        x = keep * x + np.sqrt(1 - keep**2) * random.normal()
-    return found
+    """Noise without anything quicker than a second or so, with deviation 1: [T]."""
+    width = 0.5 * fps
+    noise = gaussian_filter1d(random.normal(size=frames + 8 * round(width)), width)[4 * round(width) :][:frames]
+    return noise * np.sqrt(2 * np.sqrt(np.pi) * width)
 
 
 def _bridged(x: np.ndarray, missing: float, gap: int, random: np.random.Generator) -> np.ndarray:

@@ -500,3 +500,43 @@ def test_ex9_3():
     for said, wrong in wrongs.items():
         assert not checks.ex9_3(wrong) and said in checks.ex9_3(wrong).message, said
     assert not checks.ex9_3(0.3)
+
+
+def test_ex11_1():
+    def nearer(true, other):
+        return 100 * ((true < other).mean() + (true == other).mean() / 2)
+
+    assert checks.ex11_1(nearer)
+    wrongs = {"share": lambda t, o: nearer(t, o) / 100, "Ties count nothing": lambda t, o: 100 * (t < o).mean(),
+              "Ties count whole": lambda t, o: 100 * (t <= o).mean(), "be the smaller": lambda t, o: nearer(o, t),
+              "paired": lambda t, o: 50 * (np.sign(o[None] - t[:, None]) + 1).mean(),
+              "how often": lambda t, o: (o - t).mean(), "Of eight windows": lambda t, o: 42.0,
+              "mean missing": lambda t, o: t < o, "return": lambda t, o: None}  # fmt: skip
+    for said, wrong in wrongs.items():
+        assert not checks.ex11_1(wrong) and said in checks.ex11_1(wrong).message, said
+
+
+def test_ex11_2():
+    assert checks.ex11_2(20) and checks.ex11_2(20.0)
+    for wrong, said in ((15, "on average"), (16, "43 in 100"), (19, "Nearly"), (18, "18 classes"), (21, "two-sided"),
+                        (0.66, "not their share"), (29, "nobody"), (25, "Add up"), ("20", "one number")):
+        assert not checks.ex11_2(wrong) and said in checks.ex11_2(wrong).message, wrong
+
+
+def test_ex11_3():
+    side = np.array([1.5, 0.0, 0.0])
+    assert checks.ex11_3(lambda x, fps: x + side) and checks.ex11_3(lambda x, fps: torch.tensor(x) + torch.tensor(side))
+    wrongs = {"inside of somebody": lambda x, fps: x, "never moves": lambda x, fps: 0 * x + x[:1] + side,
+              "nobody would see": lambda x, fps: x + 20 * side, "yours has [29, 3]": lambda x, fps: x[0],
+              "not late": lambda x, fps: np.concatenate([x[:1].repeat(8, 0), x[:-8]]) + side,
+              "not finite": lambda x, fps: x * np.nan, "return": lambda x, fps: None,
+              "nearly stop": lambda x, fps: x[:1] + side + 0.3 * np.sin(np.arange(len(x)) / 5)[:, None, None]}
+    for said, wrong in wrongs.items():
+        assert not checks.ex11_3(wrong) and said in checks.ex11_3(wrong).message, said
+
+
+def test_ex11_4():
+    assert checks.ex11_4(11)
+    for wrong, said in ((64, "with names"), (24, "be named"), (6, "pairs"), (7, "triangle"), (34, "five"),
+                        (4, "three bodies"), (16, "6 pairs"), (12, "Count by"), (11.5, "whole number")):
+        assert not checks.ex11_4(wrong) and said in checks.ex11_4(wrong).message, wrong

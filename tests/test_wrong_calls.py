@@ -321,7 +321,8 @@ def test_a_hint_quotes_the_exception_and_its_line():
         return missing["here"] / 0
 
     line = inspect.getsourcelines(mine)[1] + 2
-    for name in ("ex1_2", "ex2_2", "ex4_1", "ex5_1", "ex6_1", "ex6_3", "ex7_1", "ex8_1", "ex8_3", "ex9_1", "ex9_3"):
+    for name in ("ex1_2", "ex2_2", "ex4_1", "ex5_1", "ex6_1", "ex6_3", "ex7_1", "ex8_1", "ex8_3", "ex9_1", "ex9_3",
+                 "ex11_1", "ex11_3"):
         message = getattr(checks, name)(mine).message
         assert f'on line {line} (`return missing["here"] / 0`)' in message and "Error" in message
 

@@ -12,7 +12,7 @@ import numpy as np
 from ...body.joint_names import COMMON
 from ...body.motion import Duet, Motion
 from ...body.skeleton import Skeleton
-from ...core.arguments import a, count, seed, takes
+from ...core.arguments import a, count, flag, seed, takes
 from ...core.shapes import array
 
 CROSS = ("pelvis", "left_ankle", "right_ankle", "left_toe", "right_toe", "head", "left_shoulder", "right_shoulder",
@@ -109,15 +109,16 @@ def cross_distance_features(duet: Duet) -> np.ndarray:
     return np.linalg.norm(a[:, :, None] - b[:, None], axis=-1).mean(0).ravel()
 
 
-@takes(x=array("windows", "features"), y=array("real windows", "features"))
-def frechet_distance(x, y) -> float:
+@takes(x=array("windows", "features"), y=array("real windows", "features"), scaled=flag)
+def frechet_distance(x, y, scaled: bool = True) -> float:
     """Squared Fréchet distance between two sets of features, each taken as a Gaussian.
 
     ``|m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``, after every feature is centred and scaled by the mean and
     deviation of ``y``, the real set, so that no unit outweighs another (a feature that never varies there is
     left unscaled). The trace of the root is the sum of the singular values of X Y^T for the centred sets X and Y:
     no matrix root, and no invented variance where there are fewer windows than features. Few windows still raise
-    the value: compare equal numbers of windows only, and with `split_half_distance`.
+    the value: compare equal numbers of windows only, and with `split_half_distance`. ``scaled`` False takes the
+    features as they are, in their units (InterGen's learned features are six times as large, its distances 36 times).
     Shapes: ``x`` [N, F], ``y`` [M, F]. Units: none. Errors: ValueError for fewer than two rows, unequal F, or
     values that are not finite. Chapter: 3. Heusel et al., "GANs trained by a two time-scale update rule", NeurIPS 2017.
     """
@@ -125,7 +126,7 @@ def frechet_distance(x, y) -> float:
     for each in (x, y):
         if each.ndim != 2 or len(each) < 2 or each.shape[1] != y.shape[-1] or not np.isfinite(each).all():
             raise ValueError(f"x {x.shape} and y {y.shape} must be finite, at least two windows by the same features")
-    return _gaussian_distance(*_standardised(y, x, y))
+    return _gaussian_distance(*(_standardised(y, x, y) if scaled else (x, y)))
 
 
 @takes(features=array("windows", "features"), groups=array("windows", finite=False), seed=seed, splits=count(1, 10_000))

@@ -1,0 +1,160 @@
+"""Does a duet model listen? Its leader is swapped, frozen, delayed or turned into noise, and the error is compared.
+
+Taught in chapter 11, "Is it any good?".
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from ..body.motion import dancer_index, other_dancer
+from ..body.reference import reference_frame
+from ..core.arguments import Rule, Wrong, a, count, each, seconds, seed, shown, takes, text
+from ..core.seeding import generator
+from ..sets.windows import Windows
+from .baselines import Forecaster
+from .baselines.forecast import past_frames
+from .metrics import block_bootstrap, mpjpe
+
+LEADERS = ("true", "swapped", "frozen", "delayed", "noise")
+"""Whom a model is shown: the true leader, and four who stand and face as the true one does and dance otherwise."""
+BLOCK = 4.0  # seconds of neighbouring windows that the bootstrap draws together
+BATCH = 512
+
+
+def _forecaster(value, axes):
+    if isinstance(value, type) or not callable(getattr(value, "predict", None)):
+        raise Wrong(TypeError)
+    return value
+
+
+@torch.no_grad()
+@takes(model=Rule("a forecaster (with a method predict)", _forecaster), windows=a(Windows), others=a(Windows),
+       horizon=count(), delay=seconds, joints=each(text, least=1), seed=seed)
+def listening(model: Forecaster, windows: Windows, others: Windows | None = None, horizon: int = 30, delay: float = 0.5,
+              joints=None, seed: int = 0) -> dict[str, dict[str, float]]:
+    """What it costs a duet model to be shown another leader than the true one: a row for each of `LEADERS`.
+
+    Both dancers are predicted, ``horizon`` frames ahead, the other one being the leader. All leaders stand and face at
+    the last known frame as the true one does, so that only what they dance differs: "swapped" is danced in another take
+    (of ``others``, else of ``windows``), "frozen" keeps the last known pose throughout, "delayed" is the true one
+    ``delay`` earlier in the take, "noise" has the true one's frequencies with random phases (Theiler et al.).
+    Of every row ``error_mm``; and, of all but the first, paired with it window by window: ``cost_mm``, by how much the
+    error is larger; ``cost_percent`` of the true leader's error; ``nearer_percent``, the effect size: in how many
+    windows the model is nearer with the true leader, ties counting half, so that 50 is deafness; ``answer_mm``, how
+    far the prediction moves, whether to the better or not. Cost and effect have 95 % intervals of a block bootstrap
+    (``cost_low``, ``cost_high``, ``nearer_low``, ``nearer_high``), in blocks of four seconds.
+    Windows that begin less than ``delay`` into their take are left out. ``joints``: the error's, by name; None: all.
+    Shapes: ``windows`` [N, P + horizon, 2, J, 3]. Units: millimetres out; ``delay`` seconds.
+    Errors: ValueError for windows of one dancer or too short, one take and no others, other lengths or joints of
+    ``others``, or too few windows for two blocks.
+    Chapter: 11. Theiler et al., "Testing for nonlinearity in time series", Physica D 1992; the paired effect size:
+    McGraw and Wong, "A common language effect size statistic", Psychological Bulletin 1992.
+    """
+    past, back = past_frames(windows, (horizon,)), max(round(delay * windows.fps), 1)
+    late = windows.subset(windows.start >= back * windows.step)
+    if not len(late):
+        raise ValueError(f"no window begins {delay:g} s into its take, where a leader could be late; take a shorter "
+                         "delay or longer takes")
+    chosen = slice(None) if joints is None else windows.skeleton.indices(joints)
+    drawn = _other_takes(late, windows if others is None else others, seed)
+    errors: dict[str, list[torch.Tensor]] = {name: [] for name in LEADERS}
+    moved: dict[str, list[torch.Tensor]] = {name: [] for name in LEADERS}
+    for k in range(0, len(late), BATCH):
+        part = slice(k, min(k + BATCH, len(late)))
+        batch, early = late[part], late.subset(part)
+        earlier = _shifted(early, back)[:]
+        for who in "ab":
+            own, lead = dancer_index(who), dancer_index(other_dancer(who))
+            random = generator(seed, k, own)
+            leaders = {"true": batch[:, :, lead], "swapped": drawn[part][:, :, lead],
+                       "frozen": batch[:, past - 1 : past, lead].expand(-1, windows.length, -1, -1),
+                       "delayed": earlier[:, :, lead], "noise": phase_randomised(batch[:, :, lead], random)}
+            true, first = batch[:, -1, own], None
+            for name, leader in leaders.items():
+                shown_leader = leader if name == "true" else _placed(leader, batch[:, :, lead], past - 1, late)
+                pair = (batch[:, :past, own], shown_leader[:, :past])
+                seen = torch.stack(pair if who == "a" else pair[::-1], 2)
+                made = model.predict(seen, shown_leader[:, past:], [horizon], who)[:, 0]
+                first = made if first is None else first
+                errors[name].append(1000 * mpjpe(made[:, chosen], true[:, chosen]).cpu())
+                moved[name].append(1000 * mpjpe(made[:, chosen], first[:, chosen]).cpu())
+    # a and b of a batch, one after the other: [batches, 2][windows] -> the mean of both roles, [N]
+    error, answer = ({name: torch.cat([(x + y) / 2 for x, y in zip(rows[::2], rows[1::2])]).numpy()
+                      for name, rows in table.items()} for table in (errors, moved))
+    return {"true": {"error_mm": float(error["true"].mean())}} | {
+        name: _effect(error[name], error["true"], late) | {"answer_mm": float(answer[name].mean())}
+        for name in LEADERS[1:]}
+
+
+def phase_randomised(motion: torch.Tensor, random: torch.Generator) -> torch.Tensor:
+    """Motion with the same frequencies, each with another phase, the same for all joints: as much movement, no dance.
+
+    The line from the first to the last frame is taken away before and added again. Shapes: [B, T, J, 3] in and out.
+    Units: any. Chapter: 11. Theiler et al., Physica D 1992.
+    """
+    count = motion.shape[1]
+    along = torch.linspace(0, 1, count, dtype=torch.float64).view(1, -1, 1, 1)
+    x = motion.double()
+    line = x[:, :1] + along * (x[:, -1:] - x[:, :1])
+    spectrum = torch.fft.rfft(x - line, dim=1)
+    phase = 2 * torch.pi * torch.rand(len(x), spectrum.shape[1], 1, 1, generator=random, dtype=torch.float64)
+    phase[:, 0] = 0.0  # the mean stays
+    return (line + torch.fft.irfft(spectrum * torch.polar(torch.ones_like(phase), phase), count, dim=1)).to(motion)
+
+
+def _other_takes(windows: Windows, others: Windows, seed: int) -> torch.Tensor:
+    """For each window one of another take, [N, T, 2, J, 3]."""
+    if others.length != windows.length or len(others.skeleton) != len(windows.skeleton):
+        raise ValueError(f"others are windows of {others.length} frames and {len(others.skeleton)} joints, and the "
+                         f"windows have {windows.length} and {len(windows.skeleton)}; cut both alike")
+    same_set = others.frames is windows.frames
+    if same_set and len(others.take.unique()) < 2:
+        raise ValueError("a swapped leader dances in another take, and here is one; give others=, such as windows of "
+                         "the training takes")
+    random, which = generator(seed), []
+    for take in windows.take.tolist():
+        able = torch.nonzero(others.take != take)[:, 0] if same_set else torch.arange(len(others))
+        which.append(int(able[torch.randint(len(able), (), generator=random)]))
+    return others[which]
+
+
+def _shifted(windows: Windows, back: int) -> Windows:
+    """The windows ``back`` frames earlier in their takes."""
+    return replace(windows, first=windows.first - back * windows.step, start=windows.start - back * windows.step)
+
+
+def _placed(leader: torch.Tensor, true: torch.Tensor, at: int, windows: Windows) -> torch.Tensor:
+    """A leader [B, T, J, 3] moved and turned so as to stand and face at one frame as the true one does."""
+    there, here = (reference_frame(x[:, :, None], at, windows.skeleton, of="a") for x in (leader, true))
+    return here.to_world(there.to_local(leader))
+
+
+def _effect(error: np.ndarray, true: np.ndarray, windows: Windows) -> dict[str, float]:
+    """What another leader costs, window by window, with intervals."""
+    cost = error - true
+    nearer = 50 * (1 + np.sign(np.where(np.abs(cost) < 1e-3, 0, cost)))  # a micrometre is rounding
+    takes = [windows.take.numpy() == take for take in windows.take.unique().tolist()]
+    found = {"error_mm": float(error.mean()), "cost_mm": float(cost.mean()),
+             "cost_percent": 100 * float(cost.mean() / true.mean()), "nearer_percent": float(nearer.mean())}
+    for name, values in (("cost", cost), ("nearer", nearer)):
+        low, high = block_bootstrap([values[each] for each in takes], neighbours(windows))
+        found |= {f"{name}_low": low, f"{name}_high": high}
+    return found
+
+
+def neighbours(windows: Windows, duration: float = BLOCK) -> int:
+    """How many neighbouring windows a block of so many seconds has, no more than the shortest take or half of all.
+
+    Units: ``duration`` seconds. Errors: ValueError for one window, of which there is no interval. Chapter: 11.
+    """
+    if len(windows) < 2:
+        raise ValueError(f"an interval needs two windows at least; got {shown(windows)}")
+    counts = torch.unique(windows.take, return_counts=True)[1]
+    steps = windows.start.diff()[windows.take.diff() == 0]
+    stride = int(steps.min()) if len(steps) else windows.length * windows.step
+    wanted = -(-round(duration * windows.fps * windows.step) // stride)
+    return max(1, min(wanted, int(counts.min()), len(windows) // 2))

@@ -107,6 +107,8 @@ LEFT_OUT = {  # of the reference's pages, by the beginning of their names, with 
     **dict.fromkeys(("evaluation.evaluate", "evaluation.predicted_positions", "evaluation.couplings",
                      "evaluation.endurance"),
                     "measure a model on windows that its recipe made"),
+    **dict.fromkeys(("evaluation.listening", "evaluation.scorecard", "evaluation.cheats", "evaluation.isomorphism",
+                     "show.blind_test"), "need dances of many seconds; their own tests try the wrong ones"),
     "core.files": "how a file is put in place", "training.fingerprints": "what data is",
     "training.cards": "what a model says of itself",
     "core.precision": "how a network computes, which its layers ask",

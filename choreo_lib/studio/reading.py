@@ -46,21 +46,25 @@ def by_name(name: str) -> Motion | Duet:
 def read_upload(files: Sequence[tuple[str, bytes]], fps: float | None = None) -> Motion | Duet:
     """One file or two, as (name, bytes); detections from video (JSON) are cleaned to a duet.
 
-    They lie in a folder of their own while they are read, and nowhere afterwards. ``fps``: frames a second where the
+    What stands beside a BVH, ``name.bvh.json`` with its credit and terms, may come with it. The files lie in a folder of their own while they are read, and nowhere afterwards. ``fps``: frames a second where the
     file does not say (of detections, 30). Errors: ValueError for none, more than two, or more than `UPLOAD_BYTES`;
     MotionFormatError for what cannot be read. Chapter: 10.
     """
-    if not 1 <= len(files) <= 2:
-        raise ValueError(f"load one file, or two of the two dancers; here are {len(files)}")
+    beside = {plain_name(name): data for name, data in files if name.lower().endswith(".bvh.json")}
+    dancers = [(plain_name(name), data) for name, data in files if plain_name(name) not in beside]
+    if not 1 <= len(dancers) <= 2:
+        raise ValueError(f"load one file, or two of the two dancers; here are {len(dancers)}")
     if (size := sum(len(data) for _, data in files)) > UPLOAD_BYTES:
         raise ValueError(f"{size / 2**20:,.1f} MB are more than the {UPLOAD_BYTES / 2**20:.0f} MB of an upload; cut "
                          "the take, or load it by its path")
     with tempfile.TemporaryDirectory(prefix="choreo-upload-") as folder:
         paths = []
-        for who, (name, data) in zip("ab", files):
-            path = Path(folder) / who / plain_name(name)
+        for who, (name, data) in zip("ab", dancers):
+            path = Path(folder) / who / name
             path.parent.mkdir()
             path.write_bytes(data)
+            if f"{name}.json" in beside:
+                path.with_name(f"{name}.json").write_bytes(beside[f"{name}.json"])
             paths.append(path)
         if len(paths) == 1 and paths[0].suffix.lower() == ".json":
             return cleaning.clean(paths[0], fps or 30.0)[0]

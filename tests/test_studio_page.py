@@ -99,7 +99,7 @@ def test_from_a_file_to_files_in_a_browser(page, bvh, tmp_path):  # noqa: F811
         told("did you mean")
         upload("mine.bvh", bvh)
         told("done: mine.bvh")
-        on.get_by_label("model").select_option("duet-synthetic")
+        on.get_by_label("model", exact=True).select_option("duet-synthetic")
         on.get_by_label("seed of chance").fill("5")
         with held(page.session) as reached:
             on.get_by_role("button", name="Make").click()
@@ -128,8 +128,8 @@ def test_from_a_file_to_files_in_a_browser(page, bvh, tmp_path):  # noqa: F811
         assert not small and not unnamed
         on.set_viewport_size({"width": 390, "height": 800})
         assert on.evaluate("document.documentElement.scrollWidth") <= 390
-        expected = [what for what in seen.failures if "(status 409)" in what]
-        assert len(expected) == 1 == len(seen.failures) and not seen.outgoing
+        refused = [what for what in seen.failures if "(status" in what]  # an aborted one is a stream or a download
+        assert len(refused) == 1 and "do/ask (status 409)" in refused[0] and not seen.outgoing
         assert all("409" in what for what in seen.errors), seen.errors
     packed = zipfile.ZipFile(io.BytesIO((tmp_path / "made.zip").read_bytes()))
     packed.extractall(tmp_path)

@@ -72,8 +72,8 @@ def test_takes_edits_and_the_recording_stay_in_a_history_one_can_go_back_to(bvh)
     np.testing.assert_array_equal(edited.a.positions, session.entry.recording.positions)
     assert "Mirror" in session.entry.title and session.entry.table and "mirrored" in repr(session.entry.table)
     text = session.entry.how_it_was_made()
-    for fact in ("model: duet-synthetic", "seed: 3", "wish: Mirror(", "wish: take 2", "credit: unknown; ask whoever danced it",
-                 "trained on synthetic: AI Choreography"):
+    for fact in ("model: duet-synthetic", "seed: 3", "wish: Mirror(", "wish: take 2",
+                 "credit: unknown; ask whoever danced it", "trained on synthetic: AI Choreography"):
         assert fact in text
     session.go_back(0)
     assert len(session.entry.recording) == 60 and len(session.state()["history"]) == 4
@@ -169,6 +169,7 @@ def test_what_cannot_be_asked_is_said_in_plain_words(bvh):
     assert in_words(RuntimeError("mat1")) == "the studio's own fault, not yours: RuntimeError mat1"
 
 
+@pytest.mark.filterwarnings("ignore::choreo_lib.MotionGuessWarning")
 def test_uploads_are_limited_and_leave_nothing_behind(bvh, monkeypatch, tmp_path):
     monkeypatch.setattr(reading.tempfile, "tempdir", str(tmp_path))
     one = reading.read_upload([("../../mine.bvh", bvh)])

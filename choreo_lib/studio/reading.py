@@ -46,9 +46,10 @@ def by_name(name: str) -> Motion | Duet:
 def read_upload(files: Sequence[tuple[str, bytes]], fps: float | None = None) -> Motion | Duet:
     """One file or two, as (name, bytes); detections from video (JSON) are cleaned to a duet.
 
-    What stands beside a BVH, ``name.bvh.json`` with its credit and terms, may come with it. The files lie in a folder of their own while they are read, and nowhere afterwards. ``fps``: frames a second where the
-    file does not say (of detections, 30). Errors: ValueError for none, more than two, or more than `UPLOAD_BYTES`;
-    MotionFormatError for what cannot be read. Chapter: 10.
+    What stands beside a BVH, ``name.bvh.json`` with its credit and terms, may come with it. The files lie in a folder
+    of their own while they are read, and nowhere afterwards. ``fps``: frames a second where a file does not say (of
+    detections, 30). Errors: ValueError for none, more than two, or more than `UPLOAD_BYTES`; MotionFormatError for what
+    cannot be read. Chapter: 10.
     """
     beside = {plain_name(name): data for name, data in files if name.lower().endswith(".bvh.json")}
     dancers = [(plain_name(name), data) for name, data in files if plain_name(name) not in beside]

@@ -51,7 +51,7 @@ def set_going(model: str) -> tuple[subprocess.Popen, int, socket.socket]:
     ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     ear.bind(("127.0.0.1", 0))
-    command = [sys.executable, "-m", "choreo_lib.studio.live", "--in", "osc:0", "--out",
+    command = [sys.executable, "-m", "choreo_lib", "live", "--in", "osc:0", "--out",
                f"osc:{ear.getsockname()[1]}", "--model", model]
     this = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     port = None

@@ -1,7 +1,8 @@
 """The library from the shell: ``python -m choreo_lib train NAME`` makes one of the book's trained artifacts.
 
 ``ablate NAME`` says what its options are worth, ``evaluate NAME`` how good it is. Taught in chapter 4.
-For choreographers: ``partner my_dance.bvh --out partner.bvh`` and the other verbs of `choreo_lib.studio.command`.
+For choreographers: ``partner my_dance.bvh --out partner.bvh`` and the other verbs of `choreo_lib.studio.command`;
+``studio`` opens the same as a local web page, and ``live`` lets a partner dance along.
 Exit statuses: 0 done, 1 could not (a line on stderr says why), 2 wrong words, 130 stopped by Ctrl-C.
 """
 
@@ -62,7 +63,7 @@ def main(words: list[str] | None = None) -> int:
             print(f"{name:20s} {'has weights' if name in have else 'no weights ':11s}  {recipe.what}")
         return 0
     try:
-        if asked.verb in command.HELP:
+        if asked.verb in command.VERBS:
             return command.run(asked)
         if int(os.environ.get("WORLD_SIZE", 1)) > 1:
             dist.init_process_group()
@@ -84,7 +85,7 @@ def main(words: list[str] | None = None) -> int:
     except (TrainingError, DatasetError, MotionFormatError, RuntimeError) as error:
         return _could_not(error, asked)
     except (ValueError, TypeError, ImportError, OSError) as error:
-        if asked.verb not in command.HELP:  # of training these are ours to mend, with all that Python says of them
+        if asked.verb not in command.VERBS:  # of training these are ours to mend, with all that Python says of them
             raise
         return _could_not(error, asked)
     finally:

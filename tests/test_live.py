@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from choreo_lib.__main__ import main
 from choreo_lib.body.skeleton import HYBRIK_29, Skeleton
 from choreo_lib.extensions import DuetForecaster
 from choreo_lib.sets import synthetic, windows
@@ -455,7 +456,7 @@ def test_latencies_keep_the_newest_in_fixed_memory():
     (["--in", "osc:70000"], "--in must be"), (["--model", "nobody"], "no weights"),
     (["--model", "solo-synthetic"], "no duet model"), (["--in", "no_such_take"], "no_such_take")))  # fmt: skip
 def test_what_cannot_be_done_is_said_in_a_line(words, said, capsys):
-    assert live.main([*words, "--seconds", "0"]) == 1
+    assert main(["live", *words, "--seconds", "0"]) == 1
     assert said in capsys.readouterr().err
 
 
@@ -465,7 +466,7 @@ def test_a_file_to_a_receiver_by_the_command(receiver, capsys, tmp_path, duet):
     path = tmp_path / "dance.npz"
     write_motion(duet.a[:20], path)
     port = receiver.getsockname()[1]
-    assert live.main(["--in", str(path), "--out", f"osc:{port}", "--seconds", "20"]) == 0
+    assert main(["live", "--in", str(path), "--out", f"osc:{port}", "--seconds", "20"]) == 0
     answer = heard(receiver)
     assert answer.numbers.shape == (87,) and answer.frame == 0
     assert "frames danced" in capsys.readouterr().out

@@ -6,13 +6,14 @@ Taught in chapter 1, "Seeing a duet".
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
 from ..body.motion import Duet, Motion
-from ..core.arguments import count, each, flag, number, path, seconds, takes
+from ..core.arguments import count, each, flag, function, number, path, seconds, takes
 from ..io.conventions import atomic_write
 from . import palette
 from .camera import best_side, dancers_of, project
@@ -25,10 +26,11 @@ MAX_FRAMES = 40_000
 
 
 @takes(motion=SEEN, path=path, ghost=SEEN, edges=EDGES, seconds=seconds, size=each(count(16, 4096), size=2),
-       fps=number(0.01, 1000), view=VIEW, max_bytes=count(1, 10**12), progress=flag)
+       fps=number(0.01, 1000), view=VIEW, max_bytes=count(1, 10**12), progress=flag | function)
 def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | None = None, edges=None,
             seconds: float | None = None, size: tuple[int, int] = (640, 400), fps: float | None = None,
-            view: tuple[float, float] | None = None, max_bytes: int | None = None, progress: bool = True) -> Path:
+            view: tuple[float, float] | None = None, max_bytes: int | None = None,
+            progress: bool | Callable[[int, int], object] = True) -> Path:
     """Draw a motion or a duet as a film; gives the path.
 
     ``path`` ends in .gif or .mp4 (MP4 needs the extra ``video``: pip install 'choreo-lib[video]'). ``ghost`` is drawn
@@ -40,6 +42,7 @@ def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | N
     A film lasts as long as the motion. An MP4 has the rate asked for; a GIF counts in hundredths of a second, of which
     its frames last now one more, now one less, and shows at most 50 a second, so of more some are left out, with a
     warning. Pictures are written as they are drawn, so a long film takes no more memory than a short one.
+    ``progress``: a bar, or a function called with (done, of), in frames; what it raises ends the work.
     The file is written under a temporary name and renamed when complete, and of an MP4 the frames in it have been
     counted, so a stop or a full disk leaves what was there before.
     Errors: ValueError for another suffix, size, seconds or fps, for more than 40,000 frames, or where ``max_bytes``
@@ -116,7 +119,10 @@ def _pictures(motion, ghost, edges_at, frames, size, view, progress):
     lines = _floor([m.positions[part] for (m, _, _), part in zip(drawn, seen)])
     floor = [place(project(np.array(line, float), view)) for line in lines]
     stroke = max(int(0.016 * scale), 2)
-    for frame in tqdm(frames, desc="drawing", unit="frame", disable=not progress, leave=False):
+    for done, frame in enumerate(tqdm(frames, desc="drawing", unit="frame", leave=False,
+                                      disable=callable(progress) or not progress)):
+        if callable(progress):
+            progress(done, len(frames))
         picture = Image.new("RGB", (width, height), palette.PAPER)
         draw = ImageDraw.Draw(picture)
         for line in floor:

@@ -1,12 +1,15 @@
 """What a choreographer uses: a recording in, a partner, a translation, a variation or the strings of a duet out.
 
-`verbs` does the work and prints nothing; `command` is the same from the shell; `live` answers frame by frame.
-Taught in chapter 10, "The studio".
+`verbs` does the work and prints nothing; `command` is the same from the shell, `panel` in a notebook, `page` in a
+browser; `live` answers frame by frame. Taught in chapter 10, "The studio".
 """
 
 from .outputs import save
+from .panel import Panel, panel
 from .provenance import Provenance
 from .results import Found, Made
+from .session import Session
 from .verbs import deepfake, partner, strings, translate, vary
 
-__all__ = ["Found", "Made", "Provenance", "deepfake", "partner", "save", "strings", "translate", "vary"]
+__all__ = ["Found", "Made", "Panel", "Provenance", "Session", "deepfake", "panel", "partner", "save", "strings",
+           "translate", "vary"]  # fmt: skip

@@ -23,23 +23,28 @@ from tqdm import tqdm
 from .. import cleaning
 from ..body.compatibility import same_rate, skeleton_mismatch
 from ..body.motion import Duet, Motion
-from ..io import MotionFormatError, MotionGuessWarning, read_duet, read_motion
-from ..sets.registry import entries, load_duet, load_motion
+from ..io import MotionGuessWarning
 from ..show.player import play
 from ..training.artifacts import list_models, load_model
-from . import outputs, verbs
+from . import outputs, page, verbs
+from .live import add_live_parser, run_live
+from .reading import read
 
-WITH_MODEL = {"partner": "duet-salsa", "translate": "translate-salsa", "deepfake": "deepfake-salsa",
-              "vary": "solo-salsa", "strings": "strings-salsa"}  # fmt: skip
 HELP = {"partner": "a partner for a dancer", "translate": "a dancer's take as its partner would dance it",
         "deepfake": "the same dance in another's style (ask both)", "vary": "the same phrase, a little otherwise",
         "strings": "which joint of one dancer moves which of the other", "clean": "detections from video to a duet",
         "play": "a motion as a page that turns", "convert": "a motion in another format",
         "info": "what a file holds, and which models its body fits"}  # fmt: skip
 
+SERVERS = {"live": run_live, "studio": page.run_page}
+"""Verbs that go on until they are stopped."""
+VERBS = (*HELP, *SERVERS)
+
 
 def add_verbs(parser_of: Any) -> None:
     """Add the studio's verbs to a parser's (what ``add_subparsers`` gave). Chapter: 10."""
+    add_live_parser(parser_of)
+    page.add_page_parser(parser_of)
     parsers = {name: parser_of.add_parser(name, help=text) for name, text in HELP.items()}
     for name, parser in parsers.items():
         two = name in ("strings", "play", "convert", "info", "partner")
@@ -53,8 +58,8 @@ def add_verbs(parser_of: Any) -> None:
             parser.add_argument("--scale", type=float, help="metres per unit of the file")
             parser.add_argument("--take", help="an FBX's animation stack, by name or number")
         parser.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
-        if name in WITH_MODEL:
-            parser.add_argument("--model", default=WITH_MODEL[name], help="an artifact (default: %(default)s)")
+        if name in verbs.WITH_MODEL:
+            parser.add_argument("--model", default=verbs.WITH_MODEL[name], help="an artifact (default: %(default)s)")
             parser.add_argument("--seconds", type=float, help="only the first seconds")
         if name != "info":
             parser.add_argument("--out", required=name not in ("strings", "play"),
@@ -77,6 +82,8 @@ def add_verbs(parser_of: Any) -> None:
 
 def run(asked: argparse.Namespace) -> int:
     """Do what was asked; gives the exit status. Errors: those of the verbs, for the caller to say. Chapter: 10."""
+    if asked.verb in SERVERS:
+        return SERVERS[asked.verb](asked)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MotionGuessWarning)  # guesses are among the lines
         said = _DO[asked.verb](asked)
@@ -161,21 +168,8 @@ def _lines(motion: Motion | Duet) -> list[str]:
 
 def _read(asked: argparse.Namespace) -> Motion | Duet:
     """A file, two, or the name of a take in a set."""
-    name, second = asked.file, getattr(asked, "file_b", None)
-    if not Path(name).exists() and name.split("/")[0] in entries():
-        kind = entries()[name.split("/")[0]]["kind"]
-        return load_motion(name) if kind != "duet" or name.count("/") == 2 else load_duet(name)
     take = int(asked.take) if asked.take and asked.take.isdecimal() else asked.take
-    how = {"up": asked.up, "scale": asked.scale, "fps": asked.fps, "take": take}
-    if second:
-        return read_duet(name, second, **how)
-    try:
-        return read_motion(name, **how)
-    except MotionFormatError as error:  # two dancers in one file, as a rule; else what was said first counts
-        try:
-            return read_duet(name, **how)
-        except MotionFormatError:
-            raise error from None
+    return read(asked.file, getattr(asked, "file_b", None), up=asked.up, scale=asked.scale, fps=asked.fps, take=take)
 
 
 def _shown() -> bool:

@@ -220,14 +220,3 @@ def _address(option: str, text: str, host: str = "127.0.0.1") -> tuple[str, int]
     if not found or int(found[2]) > 65535:
         raise ValueError(f"{option} must be osc:PORT or osc:HOST:PORT, such as osc:127.0.0.1:9001; got {text}")
     return found[1] or host, int(found[2])
-
-
-def main(words: list[str] | None = None) -> int:
-    """``python -m choreo_lib.studio.live``: the verb ``live`` by itself. Chapter: 10."""
-    parser = argparse.ArgumentParser(prog="python -m choreo_lib.studio")
-    add_live_parser(parser.add_subparsers(required=True))
-    return run_live(parser.parse_args(["live", *(sys.argv[1:] if words is None else words)]))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,7 +17,7 @@ from ..io.local_rotations import recover_rotations
 from ..show.export import SUFFIXES as FILMS
 from ..show.export import animate
 from .provenance import Provenance
-from .results import Made
+from .results import Made, Progress
 
 
 @takes(made=a(Made), path=path, both=flag, take=count(0))
@@ -42,7 +42,7 @@ def save(made: Made, path: str | Path, both: bool | None = None, take: int | Non
 
 
 def write(motion: Motion | Duet, path: str | Path, provenance: Provenance | None = None,
-          progress: bool = False) -> list[Path]:
+          progress: bool | Progress = False) -> list[Path]:
     """Write a motion or a duet by the suffix, as `save`; gives the paths. Errors: as there. Chapter: 10."""
     path = Path(path)
     suffix = path.suffix.lower()

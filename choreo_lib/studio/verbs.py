@@ -25,6 +25,10 @@ from .provenance import Provenance
 from .results import Found, Made, Progress, first, floor_of, result, tell, what_was_read
 
 ROLES = {"leader": "a", "follower": "b", "a": "a", "b": "b"}
+WITH_MODEL = {"partner": "duet-salsa", "translate": "translate-salsa", "deepfake": "deepfake-salsa",
+              "vary": "solo-salsa", "strings": "strings-salsa"}  # fmt: skip
+_KINDS = {"partner": DuetForecaster, "translate": MotionTranslator, "deepfake": StyleTransport, "vary": LinearVAE,
+          "strings": CouplingNRI}  # fmt: skip
 SEVERAL = 0.5  # the temperature of several takes, which would be one and the same at 0
 SOLE = 0.015  # metres: how high above the floor the lowest joint of a dancer of the sets is who stands
 EDGE = 0.5  # probability from which an edge counts as found
@@ -48,7 +52,7 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
     Errors: ValueError for a body that does not conform, or several takes without chance; TrainingError for a model
     that is not there or makes no partners. Chapter: 10.
     """
-    network, given = _model(model, DuetForecaster), motion
+    network, given = _model(model, "partner"), motion
     role = ROLES[who or "b"]
     temperature = (SEVERAL if takes > 1 else 0.0) if temperature is None else temperature
     if takes > 1 and not temperature:
@@ -93,7 +97,7 @@ def translate(motion: Motion, model: str | MotionTranslator = "translate-salsa",
     ``route``: source and target, such as "ab" (None: the first that was trained).
     Errors: as `partner`; ValueError for a take shorter than a window of the model. Chapter: 10.
     """
-    network = _model(model, MotionTranslator)
+    network = _model(model, "translate")
     route = route or network.possible_routes()[0]
     motion = first(motion, seconds)
     take, report = conform(motion, network)
@@ -114,7 +118,7 @@ def deepfake(motion: Motion, model: str | StyleTransport = "deepfake-salsa", rou
     ``route``: whose style is taken away, and whose put on (None: "ab"). Ask both (chapter 7).
     Errors: as `partner`. Chapter: 10.
     """
-    network = _model(model, StyleTransport)
+    network = _model(model, "deepfake")
     route = route or network.possible_routes()[0]
     motion = first(motion, seconds)
     take, report = conform(motion, network)
@@ -136,7 +140,7 @@ def vary(motion: Motion, model: str | LinearVAE = "solo-salsa", sigma: float = 0
     What the latents do not hold stays as it was danced, so that with ``sigma`` 0 the dance comes back.
     Errors: as `partner`; ValueError for a take shorter than a window of the model. Chapter: 10.
     """
-    network = _model(model, LinearVAE)
+    network = _model(model, "vary")
     motion = first(motion, seconds)
     take, report = conform(motion, network)
     lines = what_was_read(motion, report)
@@ -158,7 +162,7 @@ def strings(duet: Duet, model: str | CouplingNRI = "strings-salsa", seconds: flo
 
     Errors: as `partner`; ValueError for a duet shorter than a window of the model. Chapter: 10.
     """
-    network = _model(model, CouplingNRI)
+    network = _model(model, "strings")
     duet = first(duet, seconds)
     seen, reports = conform(duet, network)
     lines = [line for dancer, report in zip(duet, reports) for line in what_was_read(dancer, report)]
@@ -181,12 +185,16 @@ def strings(duet: Duet, model: str | CouplingNRI = "strings-salsa", seconds: flo
     return Found(seen, tuple(rows), probability, found.time.numpy(), tuple(lines), provenance)
 
 
-def _model(model: Any, kind: type) -> Any:
+def models_of(verb: str) -> list[str]:
+    """The names of the models here that a verb can ask. Chapter: 10."""
+    return [name for name in list_models() if issubclass(RECIPES[name].model, _KINDS[verb])]
+
+
+def _model(model: Any, verb: str) -> Any:
     """A model by name. Errors: ValueError where it does something else; TrainingError where there is none."""
     found = load_model(model) if isinstance(model, str) else model
-    if not isinstance(found, kind):
-        fitting = [name for name in list_models() if issubclass(RECIPES[name].model, kind)]
-        raise ValueError(f"model {model!r} does something else; those that do this are {', '.join(fitting)}")
+    if not isinstance(found, _KINDS[verb]):
+        raise ValueError(f"model {model!r} does something else; those that do this are {', '.join(models_of(verb))}")
     return found
 
 

@@ -1,7 +1,7 @@
 """A live partner in Blender: one empty a joint, moved by OSC. Blender's own Python suffices; nothing is installed.
 
 Open this file in Blender's Text Editor and run it. Then, in a shell:
-python -m choreo_lib.studio.live --in synthetic --out osc:127.0.0.1:9001 --both
+python -m choreo_lib live --in synthetic --out osc:127.0.0.1:9001 --both
 To stop, run it again with PORT = 0. Both Blender and choreo_lib use metres and Z up, so nothing is turned.
 """
 

@@ -43,7 +43,7 @@ def sections_named(text: str):
     title = r"(?:\*([^*\n]+)\*|[\"“]([A-Z][^\"”\n]+)[\"”])"
     for found in re.finditer(rf"[Ss]ections? {title}|{title} (?:above|below)\b", text):
         yield next(filter(None, found.groups())), None
-    for found in re.finditer(rf"[Cc]hapter (\d)(?:'s|,|:)? {title}", text):
+    for found in re.finditer(rf"[Cc]hapter (\d+)(?:'s|,|:)? {title}", text):
         yield found[2] or found[3], int(found[1])
 
 
@@ -56,7 +56,7 @@ def test_sections_named_in_prose_are_there(path):
 def guide() -> dict[int, str]:
     """What the teaching guide says of each chapter."""
     sessions = re.split(r"^## ", prose(ROOT / "book" / "teaching.md"), flags=re.MULTILINE)
-    return {int(found[1]): text for text in sessions if (found := re.search(r"[Cc]hapter (\d)", text))}
+    return {int(found[1]): text for text in sessions if (found := re.search(r"[Cc]hapter (\d+)", text))}
 
 
 def test_the_teaching_guide_has_a_session_a_chapter_and_sends_to_sections_and_exercises_that_are_there():

@@ -540,3 +540,58 @@ def test_ex11_4():
     for wrong, said in ((64, "with names"), (24, "be named"), (6, "pairs"), (7, "triangle"), (34, "five"),
                         (4, "three bodies"), (16, "6 pairs"), (12, "Count by"), (11.5, "whole number")):
         assert not checks.ex11_4(wrong) and said in checks.ex11_4(wrong).message, wrong
+def test_ex10_1():
+    def lead_away(gap, velocity, frames):
+        t = np.arange(1, frames + 1)[:, None] / frames
+        return (2 * t + 1) * (1 - t) ** 2 * gap + frames * t * (1 - t) ** 2 * velocity
+
+    def still(gap, velocity, frames):
+        return lead_away(gap, 0 * velocity, frames)
+
+    def smooth(gap, velocity, frames):
+        t = np.arange(1, frames + 1)[:, None] / frames
+        return (1 - t**3 * (10 - 15 * t + 6 * t**2)) * gap
+
+    def late(gap, velocity, frames):
+        return np.concatenate([gap[None], lead_away(gap, velocity, frames)[:-1]])
+
+    assert checks.ex10_1(lead_away) and checks.ex10_1(lambda *asked: torch.from_numpy(lead_away(*asked)))
+    wrongs = {"straight line": lambda gap, v, n: (1 - np.arange(1, n + 1)[:, None] / n) * gap, "second term": still,
+              "lacks a factor": lambda gap, v, n: lead_away(gap, v / n, n), "One frame late": late,
+              "at rest at both ends": smooth, "how much is gone": lambda gap, v, n: gap - lead_away(gap, v, n),
+              "sign": lambda gap, v, n: lead_away(gap, -v, n), "should give [10, 3]": lambda gap, v, n: gap,
+              "yours leaves": lambda gap, v, n: 0 * lead_away(gap, v, n), "return": lambda *asked: None}
+    for said, wrong in wrongs.items():
+        assert not checks.ex10_1(wrong) and said in checks.ex10_1(wrong).message, said
+    assert not checks.ex10_1(3)
+
+
+def test_ex10_2():
+    def cosine(upper, lower, distance):
+        return (distance**2 - upper**2 - lower**2) / (2 * upper * lower)
+
+    def bend(*limb):
+        return np.arccos(np.clip(cosine(*limb), -1, 1))
+
+    assert checks.ex10_2(bend) and checks.ex10_2(lambda *limb: float(bend(*limb)))
+    wrongs = {"angle between": lambda *limb: np.pi - bend(*limb), "degrees": lambda *limb: np.degrees(bend(*limb)),
+              "One more step": cosine, "clip": lambda *limb: np.arccos(cosine(*limb)),
+              "first joint": lambda u, w, d: np.arccos(np.clip((u**2 + d**2 - w**2) / (2 * u * d), -1, 1)),
+              "60 degrees": lambda u, w, d: np.arccos(np.clip(d / (u + w), -1, 1)),
+              "Pythagoras": lambda *limb: 0.0, "is stretched, 0": lambda *limb: np.arccos(np.clip(
+                  cosine(*limb), -0.99, 0.99)),
+              "no number": lambda u, w, d: np.arccos((d**2 + u**2 + w**2) / (2 * u * w)),
+              "return": lambda *limb: None}
+    with np.errstate(invalid="ignore"):
+        for said, wrong in wrongs.items():
+            assert not checks.ex10_2(wrong) and said in checks.ex10_2(wrong).message, said
+    assert not checks.ex10_2(0.5)
+
+
+def test_ex10_3():
+    assert checks.ex10_3(["friend", "salsa dancers"]) and checks.ex10_3({"Salsa  dancers", "friend"})
+    for wrong, said in ((["nobody"], "Whose?"), (["friend"], "learn"), (["salsa dancers"], "answer?"),
+                        (["friend", "passer-by"], "left that track out"), (["nobody", "friend"], "decide"),
+                        (["friend", "passer-by", "salsa dancers"], "all filmed"), (["model"], "list of words"),
+                        ([], "list of words"), ("friend", "list of words"), (3, "list of words")):
+        assert not checks.ex10_3(wrong) and said in checks.ex10_3(wrong).message, wrong

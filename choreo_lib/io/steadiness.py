@@ -22,7 +22,7 @@ STIFFNESS = 2.0  # of the hinge's path, against 1 for a hinge that is seen, at 3
 def steady(values: np.ndarray, weights: np.ndarray, stiffness: float) -> np.ndarray:
     """The path that is near to ``values`` by their weights, and bent in time as little as can be.
 
-    Minimises sum_t w_t |x_t - v_t|^2 + stiffness * sum_t |x_{t+1} - 2 x_t + x_{t-1}|^2, one banded solve.
+    Minimises ``sum_t w_t (x_t - v_t)^2 + stiffness * sum_t (x_{t+1} - 2 x_t + x_{t-1})^2``: one banded solve.
     Shapes: [T, ...] and [T], above 0 -> [T, ...]. Chapter: 10. Whittaker, "On a new method of graduation", Proceedings
     of the Edinburgh Mathematical Society 1923.
     """

@@ -109,8 +109,8 @@ LEFT_OUT = {  # of the reference's pages, by the beginning of their names, with 
                     "measure a model on windows that its recipe made"),
     **dict.fromkeys(("evaluation.listening", "evaluation.scorecard", "evaluation.cheats", "evaluation.isomorphism",
                      "show.blind_test"), "need dances of many seconds; their own tests try the wrong ones"),
-    **dict.fromkeys(("studio", "io.local_rotations"), "make dances of whole recordings; test_studio and its neighbours try "
-                    "the wrong ones"),
+    **dict.fromkeys(("studio", "io.local_rotations"), "take whole recordings; their own tests try the wrong ones"),
+    "io.steadiness": "a step inside `recover_rotations`, on arrays that it made",
     "core.files": "how a file is put in place", "training.fingerprints": "what data is",
     "training.cards": "what a model says of itself",
     "core.precision": "how a network computes, which its layers ask",

@@ -58,8 +58,9 @@ def _players(page):
     def today(found):
         script = player_script(with_map="&quot;map&quot;:" in found[1])
         return found[1] + script.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;") + found[2]
-    return re.sub(r"""(srcdoc="[^"]*?id=&quot;choreo&quot;[^"]*?&lt;script>)'use strict';[^"]*?(&lt;/script>)""",
-                  today, page)
+    # the player's, and not that of a blind test, in whose frame players lie as data
+    return re.sub(r"""(srcdoc="[^"]*?id=&quot;choreo&quot;[^"]*?&lt;script>)'use strict';"""
+                  r"""(?=\s*\(\(\) => \{\s*const data\b)[^"]*?(&lt;/script>)""", today, page)
 
 
 def _repaired(page):

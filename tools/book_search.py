@@ -14,6 +14,8 @@ from sphinx import addnodes
 
 from choreo_lib.core.files import atomic_write
 
+WHOLE = 1500  # characters of a section that are kept as they are
+
 _UNSEEN = (nodes.raw, nodes.image, nodes.comment, nodes.system_message, nodes.target, addnodes.index, addnodes.toctree)
 
 
@@ -32,7 +34,17 @@ def _words(node) -> str:
 
 
 def _entry(anchor: str, title: str, words: str) -> list[str]:
-    return [anchor, title, re.sub(r"\s+", " ", words).strip()]
+    return [anchor, title, _short(re.sub(r"\s+", " ", words).strip())]
+
+
+def _short(words: str) -> str:
+    """A long section's beginning, for excerpts; of the rest each word that is new, once, so that all can be found."""
+    if len(words) <= WHOLE:
+        return words
+    begin = words[:WHOLE].rpartition(" ")[0]
+    known = set(re.findall(r"\w+", begin.lower()))
+    return " ".join([begin, *dict.fromkeys(word for word in re.findall(r"\w+", words[len(begin):])
+                                           if word.lower() not in known)])
 
 
 def entries(document) -> list[list[str]]:

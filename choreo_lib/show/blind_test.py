@@ -38,7 +38,7 @@ def blind_test(danced: Sequence[Motion | Duet], made: Sequence[Motion | Duet], s
 
     At the end it says how many answers were right, with the exact 95 % interval of the share (Clopper and Pearson). No
     answer leaves the page. Buttons, or the keys d and m. Names of dancers are not shown. ``seed`` draws the order.
-    Save it for a class with ``.save(path)``: one file, which works offline.
+    Its ``save`` writes it for a class: one file, which works offline.
     Units: ``height`` pixels. Errors: ValueError, while a book is being published, for motion whose terms forbid that
     its positions are in a page. Chapter: 11.
     """

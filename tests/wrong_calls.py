@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import choreo_lib as cl
-from choreo_lib import checks, cleaning, extensions, io, systems, training
+from choreo_lib import checks, cleaning, extensions, io, studio, systems, training
 from choreo_lib.body import blending
 from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.kinematics import positions_of
@@ -23,6 +23,7 @@ from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
 from choreo_lib.extensions import foot_skate, latents
 from choreo_lib.io.landmarks import records
+from choreo_lib.io.local_rotations import recover_rotations
 from choreo_lib.sets import augmentation, joining, particles, registry, splits, synthetic, windows
 from choreo_lib.show import captions, payload, player, plots
 from choreo_lib.systems import losses
@@ -50,6 +51,8 @@ PARTNER = extensions.DuetForecaster(BODY, **SMALL)
 PARTNER.fit_statistics([BATCH])
 TRANSLATOR = extensions.MotionTranslator(BODY, frames=20, latent=4, hidden=8, layers=1, dense=8)
 TRANSLATOR.fit_statistics([TURNS[:]])
+STYLE = extensions.StyleTransport(BODY)
+STYLE.fit_statistics([TURNS[:]])
 READ = TRANSLATOR.encode_motion(MOTION[:40])
 STRINGS = extensions.CouplingNRI(BODY, frames=20, hidden=8, max_lag=0.1)
 SPRINGS = extensions.ForceNRI(hidden=8, decoder_hidden=8, frames=12)
@@ -126,6 +129,11 @@ SPECIAL = {  # of one verb, where the name alone does not say
     "resampled": {"fps": 20.0}, "coupling": {"duet": None}, "cross_correlation": {"fps": 30.0}, "Schedule": {"rise": 1},
     "with_joints": {"names": BODY.names[:3]}, "place": {"detections": SEEN},
 }
+SPECIAL |= {f"studio.{verb}": {"motion": MOTION[:40], "model": model} for verb, model in (
+    ("partner", PARTNER), ("translate", TRANSLATOR), ("deepfake", STYLE), ("vary", SOLO))}
+SPECIAL["studio.strings"] = {"duet": DUET[:40], "model": STRINGS}
+SPECIAL["studio.save"] = {"made": studio.vary(MOTION[:40], SOLO), "path": FOLDER / "varied.npz"}
+SPECIAL["recover_rotations"] = {"motion": MOTION[:5]}
 LONG = synthetic.duet("canon", 300, seed=5)
 SPECIAL["coupling"]["duet"] = LONG
 SPECIAL["baselines.evaluate"] = SPECIAL["ridge.predict"] = {"horizons": (1, 3)}
@@ -207,6 +215,8 @@ def verbs() -> dict:
         blending.overlapping_windows,
         extensions.Guidance,
     )
+    add(studio.partner, studio.translate, studio.deepfake, studio.vary, studio.strings, studio.save, prefix="studio.")
+    add(recover_rotations)
     add("sample_latents", "add_residual", "encode_motion", "decode_motion", of=SOLO, prefix="solo.")
     add("predict", "sample", "stream", "rollout", of=PARTNER, prefix="partner.")
     add("encode_motion", "decode_motion", "translate", of=TRANSLATOR, prefix="translator.")

@@ -140,10 +140,10 @@ def dancers_in(motion: Motion | Duet) -> list[Motion]:
 
 def archive(paths: Sequence[Path]) -> bytes:
     """Files as one ZIP. Chapter: 10."""
-    memory = io.BytesIO()
-    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as made:
+    temporary = io.BytesIO()
+    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as made:
         for path in paths:
             made.write(path, path.name)
             if path.suffix == ".bvh" and (beside := path.with_name(path.name + ".json")).exists():
                 made.write(beside, beside.name)  # a BVH's own side-car: whose it is, and its joints
-    return memory.getvalue()
+    return temporary.getvalue()

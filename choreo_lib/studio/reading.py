@@ -61,12 +61,12 @@ def read_upload(files: Sequence[tuple[str, bytes]], fps: float | None = None) ->
     with tempfile.TemporaryDirectory(prefix="choreo-upload-") as folder:
         paths = []
         for who, (name, data) in zip("ab", dancers):
-            path = Path(folder) / who / name
-            path.parent.mkdir()
-            path.write_bytes(data)
+            temporary = Path(folder) / who / name
+            temporary.parent.mkdir()
+            temporary.write_bytes(data)
             if f"{name}.json" in beside:
-                path.with_name(f"{name}.json").write_bytes(beside[f"{name}.json"])
-            paths.append(path)
+                temporary.with_name(f"{name}.json").write_bytes(beside[f"{name}.json"])
+            paths.append(temporary)
         if len(paths) == 1 and paths[0].suffix.lower() == ".json":
             return cleaning.clean(paths[0], fps or 30.0)[0]
         return read(*paths, fps=fps)

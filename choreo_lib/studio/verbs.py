@@ -74,11 +74,12 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
     if isinstance(given, Duet) and len(leader) > network.past:
         start = network.past
         past = torch.from_numpy(both.positions[:start] - floor)
-    stream = network.stream(past.expand(takes, -1, -1, -1, -1), role, CHUNK, temperature, seed, guidance)
+    every = min(CHUNK, network.ahead)
+    stream = network.stream(past.expand(takes, -1, -1, -1, -1), role, every, temperature, seed, guidance)
     parts = [past[None, :start, own].expand(takes, -1, -1, -1)]
-    for k in range(start, len(lead), CHUNK):
+    for k in range(start, len(lead), every):
         tell(progress, k, len(lead))
-        parts.append(stream.rollout(lead[k : k + CHUNK].expand(takes, -1, -1, -1)).cpu())
+        parts.append(stream.rollout(lead[k : k + every].expand(takes, -1, -1, -1)).cpu())
     made = torch.cat(parts, 1).numpy() + floor  # [takes, T, J, 3]
     provenance = Provenance.of("partner", network, source, seed, role=role, temperature=temperature,
                                distance=distance, takes=takes if takes > 1 else None, seconds=seconds)

@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 
 import torch.distributed as dist
 
@@ -41,8 +42,10 @@ def main(words: list[str] | None = None) -> int:
                                       "on Colab on a mounted Google Drive)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
     train.add_argument("--weights", help="a file of weights to begin from, instead of random ones")
-    train.add_argument("--epochs", type=int, help="how many, in place of the recipe's; with --weights a few will do")
-    train.add_argument("--keep-every", type=int, default=0, metavar="N", help="keep the weights of every Nth epoch")
+    train.add_argument("--epochs", type=_from(1),
+                       help="how many, in place of the recipe's; with --weights a few will do")
+    train.add_argument("--keep-every", type=_from(0), default=0, metavar="N",
+                       help="keep the weights of every Nth epoch")
     train.add_argument("--precision", choices=("float32", "bfloat16", "float16"),
                        help="default: float32 (on CUDA with TF32 products), which is fastest on a GPU at these sizes; "
                             "float16 is for CUDA only")
@@ -92,6 +95,15 @@ def main(words: list[str] | None = None) -> int:
         if dist.is_initialized():
             dist.destroy_process_group()
     return 0
+
+
+def _from(least: int) -> Callable[[str], int]:
+    """A whole number of at least so many, in the words of the shell."""
+    def number(word: str) -> int:
+        if int(word) < least:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {least}; got {word}")
+        return int(word)
+    return number
 
 
 def _could_not(error: Exception, asked: argparse.Namespace) -> int:

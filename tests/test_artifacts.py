@@ -134,6 +134,14 @@ def test_weights_that_are_not_the_cards_are_refused(made, tmp_path, harm):
         artifacts.load_model("solo-synthetic", tmp_path)
 
 
+@pytest.mark.parametrize("words", [("--epochs", "0"), ("--keep-every", "-1"), ("--epochs", "many")])
+def test_numbers_that_are_none_are_told_in_the_words_of_the_shell(words, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["train", "solo-synthetic", *words])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument {words[0]}:" in said and words[1] in said
+
+
 def test_names_that_are_none(made, capsys):
     with pytest.raises(cl.TrainingError, match="python -m choreo_lib train duet-nothing"):
         artifacts.load_model("duet-nothing")
@@ -229,10 +237,13 @@ def test_a_training_of_rotations_leaves_something_to_look_at(tmp_path, monkeypat
     assert len(made) == len(danced) == 60
     again = tmp_path / "again"
     kept = str(out / "epoch-0002.safetensors")
-    assert main(["train", "translate-salsa", "--out", str(again), "--device", "cpu", "--weights", kept]) == 0
+    assert main(["train", "translate-salsa", "--out", str(again), "--device", "cpu", "--weights", kept,
+                 "--epochs", "1"]) == 0
     losses = [float((folder / "history.csv").read_text().splitlines()[1].split(",")[2]) for folder in (out, again)]
     assert losses[1] < losses[0]
     assert main(["train", "translate-salsa", "--out", str(tmp_path / "x"), "--weights", str(out / "made-ab.bvh")]) == 1
     assert main(["train", "translate-salsa", "--out", str(again), "--resume", "--weights", kept]) == 1
-    cards = [json.loads((folder / "translate-salsa.json").read_text())["begun_from"] for folder in (out, again)]
-    assert cards == [None, hashlib.sha256((out / "epoch-0002.safetensors").read_bytes()).hexdigest()]
+    cards = [json.loads((folder / "translate-salsa.json").read_text()) for folder in (out, again)]
+    assert [card["epochs"] for card in cards] == [2, 1]  # the recipe's, and as many as were asked for
+    begun = hashlib.sha256((out / "epoch-0002.safetensors").read_bytes()).hexdigest()
+    assert [card["begun_from"] for card in cards] == [None, begun]

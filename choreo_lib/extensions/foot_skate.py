@@ -26,8 +26,9 @@ class Feet:
 
     A network that learns a mean of several futures lets feet skate: that is the mean of standing and of stepping. A
     toe is planted until its target is faster than 0.5 m/s, 10 cm away or 8 cm high; then it follows, 3 cm above its
-    floor at least, until the target is slower than 0.3 m/s, within 3 cm and low. It lifts before it travels: below
-    5 mm it has all of the floor's ``friction``, from 15 mm none. The rest of the body makes room.
+    floor at least, until the target is slower than 0.3 m/s, within 3 cm and low. With ``friction`` 1 it lifts before
+    it travels: below 5 mm it stays where it is, from 15 mm it is free; with 0, as salsa does, it may skim the floor.
+    The rest of the body makes room.
     Its floor is where the toe was lowest in the past. A body without feet is left alone. Chapter: 5.
     """
 

@@ -26,6 +26,8 @@ import compare_notebooks  # noqa: E402
 import publish_config  # noqa: E402
 import resolve_colab  # noqa: E402
 
+import choreo_lib as cl  # noqa: E402
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 FREEZE = ROOT / "tests" / "colab-freeze.txt"
 BOOK_ONLY = {"jupyter-book", "nbval"}  # these ask for another Sphinx than Colab's, so they are not installed there
@@ -80,6 +82,29 @@ except AttributeError as error:
     print(error)
 """
     assert python(code, ROOT) == "module 'choreo_lib' has no attribute 'nothing_of_this_name'"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a fresh interpreter for each name, by fork")
+def test_a_name_that_a_chapter_uses_is_there_whatever_ran_before_it():
+    """A chapter without its real sets, in which nothing had loaded a model yet, knew no `cl.training.artifacts`."""
+    cells = [line for path in sorted(ROOT.glob("notebooks/*.ipynb")) for cell in json.loads(path.read_text())["cells"]
+             if cell["cell_type"] == "code" for line in cell["source"]]
+    names = {name for line in cells for name in re.findall(r"\bcl\.[a-z_]+\.[A-Za-z]\w*", line)}
+    late = {*cl._LATER} - {"checks"}  # whose names other tests ask for; and rooms that came with the import are there
+    names = sorted(name for name in names if name.split(".")[1] in late)
+    assert "cl.training.artifacts" in names and "cl.training.recipes" in names
+    code = f"""
+import os, choreo_lib as cl
+for name in {names}:
+    if not (child := os.fork()):
+        try:
+            eval(name)
+        except AttributeError as error:
+            print(name, error, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+    assert python(code, ROOT) == ""
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,7 @@ def installed() -> dict[str, str]:
 
 def attempt(path: Path) -> list[str]:
     """Run one chapter; what went wrong, a line each."""
+    subprocess.run([sys.executable, "-m", "pip", "uninstall", "-qy", "choreo-lib"], check=True)  # a runtime of its own
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder, "stand-in", "google", "colab")
         package.mkdir(parents=True)

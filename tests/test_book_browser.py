@@ -253,12 +253,13 @@ AXE = Path(__file__).parent / "node" / "node_modules" / "axe-core" / "axe.min.js
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not here: make node")
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing_serious_and_nothing_moderate(browser, theme):
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 1280), ("light", 390)])
+def test_axe_finds_nothing_serious_and_nothing_moderate(browser, theme, width):
     script = AXE.read_text(encoding="utf-8")
     found = []
     for page in PAGES:
-        with visit(browser, url=f"{BOOK.as_uri()}/{page}", color_scheme=theme) as seen:
+        viewport = {"width": width, "height": 800}
+        with visit(browser, url=f"{BOOK.as_uri()}/{page}", color_scheme=theme, viewport=viewport) as seen:
             seen.page.wait_for_load_state("load")
             if seen.page.query_selector(".choreo-player"):
                 player_frame(seen.page)

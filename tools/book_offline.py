@@ -18,6 +18,13 @@ _HUB = ("addEventListener('DOMContentLoaded',()=>{if(window.MathJax)MathJax.Hub=
 _SLIDERS = """addEventListener('DOMContentLoaded',()=>new MutationObserver(()=>document.querySelectorAll(
 '.noUi-handle:not([aria-label])').forEach(h=>h.setAttribute('aria-label',h.closest('.widget-slider')?.querySelector(
 '.widget-label')?.textContent||'Value'))).observe(document.body,{childList:true,subtree:true}))"""
+# The theme lets keys reach what scrolls in code and outputs; on a phone tables, figures and formulae scroll as well,
+# and a figure is as wide as it is only when it has come.
+_SCROLLING = """addEventListener('DOMContentLoaded',()=>{const reach=()=>document.querySelectorAll(
+'.bd-article :is(table,div.math,.cell_output)').forEach(e=>{if(e.scrollWidth>e.clientWidth&&getComputedStyle(e)
+.overflowX==='auto')e.tabIndex=0;else e.removeAttribute('tabindex')})
+document.addEventListener('load',reach,true);addEventListener('load',reach);addEventListener('resize',reach)
+window.MathJax?.startup?.promise?.then(reach)})"""
 _REPAIRS = {  # what the theme writes, and what it should be
     # the icons are a font already
     r'<script defer src="[^"]*scripts/fontawesome\.js[^"]*"></script>': "",
@@ -80,4 +87,5 @@ def setup(app):
     app.connect("html-page-context", _lighter, priority=900)
     app.connect("builder-inited", _render_repaired)
     app.add_js_file(None, body=_HUB)
+    app.add_js_file(None, body=_SCROLLING)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

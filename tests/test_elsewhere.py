@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,18 @@ from cases import CASES
 from scipy.spatial.transform import Rotation
 from test_formats import NAMES, OFFSETS, PARENTS, euler_by_hand, quietly
 
-from choreo_lib import HYBRIK_29, Duet, Motion, Skeleton, Source, load_duet, read_motion, write_motion
+from choreo_lib import (
+    HYBRIK_29,
+    Duet,
+    Motion,
+    Skeleton,
+    Source,
+    load_duet,
+    load_model,
+    read_motion,
+    studio,
+    write_motion,
+)
 from choreo_lib.io.bvh_write import plain_names
 
 NODE = Path(__file__).parent / "node"
@@ -104,7 +116,14 @@ def case(_):
     return quietly(read_motion, CASES / "a1_mixamo_yup_cm_tpose.bvh")
 
 
-DANCES = {"mixamo": mixamo, "odd names": odd_names, "stretching": stretching, "points": points, "case": case}
+@cache
+def partner():
+    """A partner whom the studio made: points of a network, to which rotations were found."""
+    return studio.partner(load_duet("synthetic/canon").a[:60], load_model("duet-synthetic"), seed=3).made[0]
+
+
+DANCES = {"mixamo": mixamo, "odd names": odd_names, "stretching": stretching, "points": points, "case": case,
+          "a made partner": lambda _: partner()}
 
 
 def node(who, file) -> dict:
@@ -217,6 +236,7 @@ SCENES = {
     "three": lambda _: [turning(seed) for seed in range(3)], "odd names": lambda _: [odd_names(None)],
     "300 joints": lambda _: [turning(0, 3, Skeleton([f"j{i}" for i in range(300)], range(-1, 299),
                                                     np.full((300, 3), 0.01)))],
+    "a made partner": lambda _: [load_duet("synthetic/canon").a[: len(partner())], partner()],
     "one joint": lambda _: [Motion(np.zeros((3, 1, 3)), 30, Skeleton(["dot"], [-1]))],
 }  # fmt: skip
 

@@ -26,6 +26,7 @@ from choreo_lib.io.landmarks import records
 from choreo_lib.io.local_rotations import recover_rotations
 from choreo_lib.sets import augmentation, joining, particles, registry, splits, synthetic, windows
 from choreo_lib.show import captions, payload, player, plots
+from choreo_lib.studio import editing
 from choreo_lib.systems import losses
 from choreo_lib.training import ablations, artifacts
 
@@ -133,6 +134,7 @@ SPECIAL |= {f"studio.{verb}": {"motion": MOTION[:40], "model": model} for verb, 
     ("partner", PARTNER), ("translate", TRANSLATOR), ("deepfake", STYLE), ("vary", SOLO))}
 SPECIAL["studio.strings"] = {"duet": DUET[:40], "model": STRINGS}
 SPECIAL["studio.save"] = {"made": studio.vary(MOTION[:40], SOLO), "path": FOLDER / "varied.npz"}
+SPECIAL["edit"] = {"take": DUET[:60], "wishes": [editing.Mirror()]}
 SPECIAL["recover_rotations"] = {"motion": MOTION[:5]}
 LONG = synthetic.duet("canon", 300, seed=5)
 SPECIAL["coupling"]["duet"] = LONG
@@ -216,7 +218,7 @@ def verbs() -> dict:
         extensions.Guidance,
     )
     add(studio.partner, studio.translate, studio.deepfake, studio.vary, studio.strings, studio.save, prefix="studio.")
-    add(recover_rotations)
+    add(recover_rotations, editing.edit)
     add("sample_latents", "add_residual", "encode_motion", "decode_motion", of=SOLO, prefix="solo.")
     add("predict", "sample", "stream", "rollout", of=PARTNER, prefix="partner.")
     add("encode_motion", "decode_motion", "translate", of=TRANSLATOR, prefix="translator.")

@@ -6,9 +6,10 @@ from functools import cache
 import make_bodies as bodies
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation as R
 
 import choreo_lib as cl
-from choreo_lib.io.local_rotations import recover_rotations
+from choreo_lib.io.local_rotations import recover_rotations, turning_in_time
 from choreo_lib.io.steadiness import steady, steady_hinges, transport
 from choreo_lib.sets.registry import DatasetError
 
@@ -147,3 +148,24 @@ def test_a_made_salsa_partner_turns_as_a_danced_one(tmp_path):
     recovered = replace(found, name="made")
     cl.write_motion(recovered, tmp_path / "stiff.bvh")
     assert " 6 " not in (tmp_path / "stiff.bvh").read_text().split("MOTION")[0].split("JOINT", 1)[1]
+
+
+def test_nobody_turns_faster_than_a_dancer_can():
+    """Points whose shoulders pass through each other turn a chest by half a turn from one frame to the next."""
+    calm = cl.load_duet("synthetic/canon").a[:60]
+    right, left, *below = (calm.skeleton.index(name) for name in (
+        "right_shoulder", "left_shoulder", "right_elbow", "right_wrist", "left_elbow", "left_wrist"))
+    points = calm.positions.copy()
+    points[30:, [right, *below[:2], left, *below[2:]]] = points[30:, [left, *below[2:], right, *below[:2]]]
+    crossed = points_of(replace(calm, positions=points, rotations=None))
+    allowed = 1.06 * 1500 / calm.fps  # `limit_turns` lets pass what is about the limit
+    assert steps(recover_rotations(crossed)).max() < allowed
+    assert np.isfinite(recover_rotations(crossed).positions).all()
+    fast = bodies.body("mixamo", frames=40)
+    sudden = fast.rotations.copy()
+    sudden[20:, 0] = (R.from_euler("z", 170, degrees=True) * R.from_quat(sudden[20:, 0])).as_quat()
+    fast = replace(fast, rotations=sudden)
+    slow = turning_in_time(fast)
+    assert steps(fast).max() > 160 and steps(slow).max() < 1.06 * 1500 / fast.fps
+    np.testing.assert_allclose(slow.rotations[[0, -1]], sudden[[0, -1]], atol=1e-6)
+    assert turning_in_time(calm) is calm, "who turns slower stays as they are"

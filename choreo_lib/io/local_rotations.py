@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ..body.blending import limit_turns
 from ..body.kinematics import forward_kinematics, local_rotations
 from ..body.motion import Motion
 from ..body.rotations import mean_rotation, rotation_between, two_bone_ik
@@ -24,6 +25,7 @@ from .segments import Segments
 from .upright import bone_lengths
 
 LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
+FASTEST = np.radians(1500)  # radians a second: no joint of a dancer turns faster; points that pass through others may
 STRAIGHT = (0.02, 2.9)  # radians: a limb is never quite stretched, nor folded flat
 
 
@@ -34,6 +36,7 @@ def recover_rotations(motion: Motion, skeleton: Skeleton | None = None) -> Motio
     ``skeleton``: the same joints with rest bones; None: the motion's own, or, where it has none, a usual T-pose with
     the bones that the motion has on average. A pelvis and a chest are stiff too, so joints come to lie a little
     beside their points where those are no body's; wrists and ankles are brought back to theirs as far as limbs reach.
+    Nor does a joint turn by more than 1,500 degrees a second: a turn that is faster is spread over more frames.
     Shapes: [T, J, 3] -> the same, with rotations [T, J, 4]. Units: metres.
     Errors: ValueError naming the joints that a body needs and this one lacks. Chapter: 10.
     """
@@ -55,7 +58,24 @@ def recover_rotations(motion: Motion, skeleton: Skeleton | None = None) -> Motio
         for side in SIDES:
             _reach(world, made, target, [roles[f"{side}_{part}"] for part in limb], body)
     made, local = _posed(body, world, root)
-    return replace(motion, positions=made, rotations=local, skeleton=body)
+    return turning_in_time(replace(motion, positions=made, rotations=local, skeleton=body))
+
+
+def turning_in_time(motion: Motion) -> Motion:
+    """A dancer with rotations and stiff bones in whom no joint turns by more than 1,500 degrees a second.
+
+    A turn that is faster, as where the shoulders of points pass through each other, is spread over more frames, as by
+    `choreo_lib.body.blending.limit_turns`; who turns slower, or is known as points only, comes back as they are.
+    Chapter: 10.
+    """
+    if motion.rotations is None or motion.skeleton.offsets is None:
+        return motion
+    body, before = motion.skeleton, torch.from_numpy(np.array(motion.rotations, np.float64))
+    rotations = limit_turns(before, torch.full((len(body),), FASTEST / motion.fps, dtype=torch.float64))
+    if torch.equal(rotations, before):
+        return motion
+    positions = forward_kinematics(body, rotations.numpy(), motion.positions[:, 0].astype(np.float64))[0]
+    return replace(motion, positions=positions, rotations=rotations.numpy())
 
 
 def turnable(motion: Motion) -> Motion:

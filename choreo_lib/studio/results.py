@@ -12,6 +12,7 @@ from ..body.compatibility import require_dancer
 from ..body.motion import Duet, Motion
 from ..body.source import OURS, Source
 from ..io.conform import ConformReport
+from ..io.local_rotations import turning_in_time
 from .provenance import Provenance
 
 Progress = Callable[[int, int], Any]
@@ -84,7 +85,7 @@ def result(motion: Motion, motions: list[Motion], report: ConformReport, lines: 
 
     Two who dance together stand on one floor, and a model's dancers had soles of another thickness.
     """
-    back = [report.back(each) for each in motions]
+    back = [turning_in_time(report.back(each)) for each in motions]
     if floor:
         back = [each.transformed((0, 0, floor_of(motion) - floor_of(each))) for each in back]
     length = min(map(len, [motion, *back]))

@@ -21,8 +21,8 @@ _SLIDERS = """addEventListener('DOMContentLoaded',()=>new MutationObserver(()=>d
 # The theme lets keys reach what scrolls in code and outputs; on a phone tables, figures and formulae scroll as well,
 # and a figure is as wide as it is only when it has come.
 _SCROLLING = """addEventListener('DOMContentLoaded',()=>{const reach=()=>document.querySelectorAll(
-'.bd-article :is(table,div.math,.cell_output)').forEach(e=>{if(e.scrollWidth>e.clientWidth&&getComputedStyle(e)
-.overflowX==='auto')e.tabIndex=0;else e.removeAttribute('tabindex')})
+'.bd-article :is(table,div.math,mjx-container,.cell_output)').forEach(e=>{if(e.scrollWidth>e.clientWidth
+&&getComputedStyle(e).overflowX==='auto')e.tabIndex=0;else e.removeAttribute('tabindex')})
 document.addEventListener('load',reach,true);addEventListener('load',reach);addEventListener('resize',reach)
 window.MathJax?.startup?.promise?.then(reach)})"""
 _REPAIRS = {  # what the theme writes, and what it should be

@@ -64,7 +64,7 @@ test: $(STAMP)
 	$(BIN)/mypy
 	$(BIN)/python tools/check_notebooks.py notebooks/*.ipynb
 	@# Two workers share the cores: threads that wait have to sleep, or they spin while the other one has work.
-	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest tests notebooks --nbval --nbval-current-env -n 2 --dist loadfile -q -rs
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest tests notebooks --nbval --nbval-current-env -n 2 --dist loadfile --no-loadscope-reorder -q -rs
 
 notebooks: $(STAMP)
 	CHOREO_PUBLISH=1 $(BIN)/python tools/execute_notebooks.py $(CHAPTERS)

@@ -4,16 +4,16 @@ Taught in chapters 4 to 7, one kind of model each.
 """
 
 from .couplings import evaluate_couplings
-from .duet import ShuffledPartner, evaluate_duet
+from .duet import ShuffledPartner, evaluate_duet, evaluate_forecasts
 from .endurance import endurance, evaluate_endurance
 from .listening import listening
 from .particles import evaluate_particles
 from .rotations import evaluate_deepfake, evaluate_translation, predicted_positions
-from .solo import evaluate_solo
+from .solo import evaluate_reconstruction, evaluate_solo
 from .style_classifier import IdentityClassifier
 
 __all__ = [
     "IdentityClassifier", "ShuffledPartner", "endurance", "evaluate_couplings", "evaluate_deepfake", "evaluate_duet",
-    "evaluate_endurance", "evaluate_particles", "evaluate_solo", "evaluate_translation", "listening",
-    "predicted_positions",
+    "evaluate_endurance", "evaluate_forecasts", "evaluate_particles", "evaluate_reconstruction", "evaluate_solo",
+    "evaluate_translation", "listening", "predicted_positions",
 ]  # fmt: skip

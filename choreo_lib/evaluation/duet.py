@@ -15,6 +15,7 @@ from ..body.motion import Duet, Motion, dancer_index, other_dancer
 from ..body.reference import reference_frame
 from ..extensions import DuetForecaster
 from ..sets.windows import Windows, takes_of
+from ..systems import DuetVAE
 from . import baselines, metrics
 
 
@@ -34,9 +35,25 @@ def evaluate_duet(model: DuetForecaster, train: Windows, asked: Windows, joints:
     generated for leaders of several takes after the same past, as a share of how far apart the real followers are.
     Chapter: 5.
     """
+    rows = evaluate_forecasts(model, train, asked, joints, seconds, "ab")
+    chosen = asked.skeleton.indices(asked.skeleton.names if joints is None else joints)
+    shuffled = baselines.evaluate({"stranger": ShuffledPartner(model, train)}, asked, joints=chosen).table()
+    rows["model"] |= _samples(model, asked, chosen, temperature) | {"leaders_ratio": _leaders(model, train, asked)}
+    return {"model": rows.pop("model")} | shuffled | rows
+
+
+@torch.no_grad()
+def evaluate_forecasts(model: DuetForecaster | DuetVAE, train: Windows, asked: Windows,
+                       joints: Sequence[str] | None = None, seconds: float = 20.0, roles: str = "b"
+                       ) -> dict[str, dict[str, float]]:
+    """What any model of duets can be asked, the published one too: forecasts beside every baseline, and rollouts.
+
+    A part of what `evaluate_duet` gives, which describes the metrics and ``joints``. ``roles``: whom rollouts replace;
+    the published system makes b. The past is what windows have before the last horizon, of one second. Chapter: 11.
+    """
     model.eval()
     names = list(asked.skeleton.names) if joints is None else list(joints)
-    chosen = [asked.skeleton.names.index(name) for name in names]
+    chosen = asked.skeleton.indices(names)
     fitted_to, scored_on = (windows.with_joints(names) for windows in (train, asked))
     forecasters = {
         "repeat": baselines.ZeroVelocity(), "constant velocity": baselines.ConstantVelocity(),
@@ -46,11 +63,9 @@ def evaluate_duet(model: DuetForecaster, train: Windows, asked: Windows, joints:
         "the same, one a role": baselines.Ridge("both", partner_at_target=True, pooled=False),
     }  # fmt: skip
     scores = baselines.evaluate({row: each.fit(fitted_to) for row, each in forecasters.items()}, scored_on)
-    own = baselines.evaluate({"model": model, "stranger": ShuffledPartner(model, train)}, asked, joints=chosen)
-    rows = own.table() | scores.table()
-    rows["model"] |= _samples(model, asked, chosen, temperature)
-    made, danced = _rollouts(model, train, asked, seconds)
-    rows["model"] |= made | {"leaders_ratio": _leaders(model, train, asked)}
+    rows = baselines.evaluate({"model": model}, asked, joints=chosen).table() | scores.table()
+    made, danced = _rollouts(model, train, asked, seconds, roles)
+    rows["model"] |= made
     return rows | {"danced": danced}
 
 
@@ -93,18 +108,20 @@ def _samples(model: DuetForecaster, asked: Windows, joints: list[int], temperatu
     return {"samples_over_sure": mean / deterministic, "best_of_10_over_mean": best / mean}
 
 
-def _rollouts(model: DuetForecaster, train: Windows, asked: Windows, seconds: float) -> tuple[dict, dict]:
-    """Rollouts of both roles over every take that was asked about, beside the ground truth: mean metrics."""
-    generated, real = [], []
+def _rollouts(model: DuetForecaster | DuetVAE, train: Windows, asked: Windows, seconds: float, roles: str
+              ) -> tuple[dict, dict]:
+    """Rollouts over every take that was asked about, beside the ground truth: mean metrics."""
+    generated, real, past = [], [], asked.length - max(baselines.HORIZONS)
     shuffled = takes_of(train)
     shuffled = shuffled[:: max(len(shuffled) // 8, 1)]
     for take in takes_of(asked):
         low, high = np.percentile(metrics.pelvis_distance(take), [1, 99])
-        part = take[: model.past + round(seconds * take.fps)]
-        for who in "ab":
+        part = take[: past + round(seconds * take.fps)]
+        for who in roles:
             lead, own = (part.a, part.b) if who == "b" else (part.b, part.a)
-            made = model.rollout(lead, own[: model.past], who=who)[model.past :]
-            lead, own = lead[model.past :], own[model.past :]
+            made = (model.rollout(lead, own[:past]) if isinstance(model, DuetVAE) else
+                    model.rollout(lead, own[:past], who=who))[past:]
+            lead, own = lead[past:], own[past:]
             others = [each.a if who == "b" else each.b for each in shuffled if len(each) >= len(lead)]
             distance = metrics.pelvis_distance(Duet(lead, made))
             generated.append({

@@ -31,7 +31,7 @@ STRIDE = 8  # frames from one window of a take that was made to the next
 
 
 @torch.no_grad()
-def evaluate_translation(model: MotionTranslator, train: Windows, asked: Windows) -> Rows:
+def evaluate_translation(model: MotionTranslator | VAERNN, train: Windows, asked: Windows) -> Rows:
     """Evaluate a translation on windows of unseen takes, beside ridge regression and the mean partner.
 
     ``error_mm``: mean joint error over whole windows, the root's place included, mean over the model's routes (each
@@ -41,7 +41,7 @@ def evaluate_translation(model: MotionTranslator, train: Windows, asked: Windows
     ``active_units``. Of whole takes, as ratios to the ground truth: ``jerk_ratio``, ``speed_ratio``,
     ``foot_skate_ratio``; ``out_of_range_percent``, how many joint rotations lie outside those of the training takes
     (row "ground truth": the same for real ones); ``seam_ratio``, the largest rotation of a joint from frame to frame
-    where windows are blended, over the largest inside the windows. Chapter: 6.
+    where windows are blended, over the largest inside the windows (not of the published system). Chapter: 6.
     """
     rows: Rows = {}
     plain_train, plain = (replace(each, frames=positions_of(each.skeleton, each.frames)) for each in (train, asked))
@@ -129,7 +129,7 @@ def _predicted(model: VAERNN, moves: torch.Tensor, route: str) -> torch.Tensor:
     return torch.cat(made)
 
 
-def _rotation_error(model: MotionTranslator, moves: torch.Tensor, route: str) -> float:
+def _rotation_error(model: VAERNN, moves: torch.Tensor, route: str) -> float:
     """Mean angle between predicted and true joint rotations, degrees."""
     difference = []
     with eval_mode(model):
@@ -141,7 +141,7 @@ def _rotation_error(model: MotionTranslator, moves: torch.Tensor, route: str) ->
     return float(torch.rad2deg(angle).mean())
 
 
-def _latent_use(model: MotionTranslator, moves: torch.Tensor, route: str) -> dict[str, float]:
+def _latent_use(model: VAERNN, moves: torch.Tensor, route: str) -> dict[str, float]:
     """How much the latents say: their KL, and how many units are active."""
     with eval_mode(model):
         latents = [model.encode(model.source_and_target(part, route)[0], route[0]) for part in moves.split(256)]
@@ -157,14 +157,17 @@ def _shuffled_partners(train: Windows, batch: torch.Tensor, who: str) -> torch.T
     return here.to_world(there.to_local(others[:, :, dancer_index(who)]))
 
 
-def _takes_made(model: MotionTranslator, train: Windows, asked: Windows, route: str) -> dict[str, float]:
+def _takes_made(model: VAERNN, train: Windows, asked: Windows, route: str) -> dict[str, float]:
     """Whole takes as a translation makes them, beside the target's ground truth: mean measures."""
     found = []
     for take in map(tuple, takes_of(asked)):
         source, real = (take[dancer_index(who)] for who in route)
-        sequence = model.encode_motion(source, route)
-        made = model.decode_motion(sequence, real.skeleton)
-        found.append({**_movement(train, made, real, route[1]), "seam_ratio": _seam_ratio(model, sequence)})
+        if isinstance(model, MotionTranslator):
+            sequence = model.encode_motion(source, route)
+            made, seams = model.decode_motion(sequence, real.skeleton), {"seam_ratio": _seam_ratio(model, sequence)}
+        else:
+            made, seams = model.translate(source, route, real.skeleton), {}
+        found.append(_movement(train, made, real, route[1]) | seams)
     return _mean(found)
 
 

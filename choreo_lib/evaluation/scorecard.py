@@ -17,6 +17,7 @@ from ..body.reference import reference_frame
 from ..body.source import Source
 from ..core.arguments import a, choice, count, each, flag, number, seconds, seed, takes, text
 from ..extensions import DuetForecaster
+from ..systems import DuetVAE
 from . import metrics
 
 MOVED = ("fid_k", "fid_g", "fid_cd", "div_k")  # measures that windows drawn twice make larger or smaller
@@ -134,21 +135,25 @@ def scorecard(made: Measured, reference: Measured, known: Measured | None = None
 @torch.no_grad()
 @takes(model=a(DuetForecaster), duets=each(a(Duet), least=1), who=choice("a", "b"), temperature=number(0, 100),
        seed=seed)
-def danced_along(model: DuetForecaster, duets: Sequence[Duet], who: str = "b", temperature: float = 0.0,
-                 seed: int = 0) -> list[Duet]:
+def danced_along(model: DuetForecaster | DuetVAE, duets: Sequence[Duet], who: str = "b", temperature: float = 0.0,
+                 seed: int = 0, past: int = 24) -> list[Duet]:
     """Dances of equal length, with a partner in place of ``who`` whom a model rolls out: all of them in one batch.
 
-    The first ``model.past`` frames are as danced. ``temperature`` of sampled residuals. Errors: ValueError for dances
-    of several lengths; as `DuetForecaster.stream`. Chapter: 11.
+    The first frames are as danced: a forecaster's ``model.past``; ``past`` before the published system, which takes any
+    number and has no ``temperature`` of sampled residuals. Errors: ValueError for dances of several lengths; as
+    `DuetForecaster.stream`. Chapter: 11.
     """
     if len({len(duet) for duet in duets}) > 1:
         raise ValueError(f"dances of {sorted({len(duet) for duet in duets})} frames; cut them to one length")
     pairs = torch.from_numpy(np.stack([duet.positions for duet in duets]))  # [B, T, 2, J, 3]
     lead = pairs[:, :, dancer_index(other_dancer(who))]
-    stream = model.stream(pairs[:, : model.past], who, temperature=temperature, seed=seed)
-    made = torch.cat([pairs[:, : model.past, dancer_index(who)],
-                      *(stream.rollout(lead[:, k : k + stream.every]).cpu()
-                        for k in range(model.past, lead.shape[1], stream.every))], 1).numpy()
+    if isinstance(model, DuetVAE):
+        following = [model.predict(pairs[:, :past], lead[:, past:], range(1, lead.shape[1] - past + 1), who)]
+    else:
+        stream, past = model.stream(pairs[:, : model.past], who, temperature=temperature, seed=seed), model.past
+        following = [stream.rollout(lead[:, k : k + stream.every]).cpu()
+                     for k in range(past, lead.shape[1], stream.every)]
+    made = torch.cat([pairs[:, :past, dancer_index(who)], *following], 1).numpy()
     return [with_partner(duet, positions, who) for duet, positions in zip(duets, made)]
 
 

@@ -1,4 +1,4 @@
-"""How a linear VAE of solo phrases is evaluated: what it reconstructs, and what it samples.
+"""How a VAE of solo phrases is evaluated: what it reconstructs, and what it samples.
 
 Taught in chapter 4, "A dancer in 256 numbers".
 """
@@ -11,6 +11,7 @@ import torch
 from ..body.motion import Motion
 from ..extensions import LinearVAE
 from ..sets.windows import Windows
+from ..systems import SoloVAE
 from ..systems.losses import active_units, kl_per_unit
 from . import metrics
 
@@ -56,6 +57,26 @@ def evaluate_solo(model: LinearVAE, train: Windows, asked: Windows, samples: int
     rows["model"] |= {"active_units": active_units(means),
                       "kl_nats_per_unit": float(kl_per_unit(means, log_variances).mean())}
     return rows
+
+
+@torch.no_grad()
+def evaluate_reconstruction(model: SoloVAE, train: Windows, asked: Windows) -> dict[str, dict[str, float]]:
+    """How near a solo VAE's reconstruction is, beside principal components of as many numbers and the mean phrase.
+
+    ``error_mm``: MPJPE of rebuilt windows, each model in its own frame of reference. ``active_units``,
+    ``kl_nats_per_unit``: of the model. Chapter: 11.
+    """
+    model.eval()
+    pca = LinearVAE(model.skeleton, fps=model.fps, latent=model.config.latent, project_bones=False)
+    pca.fit_statistics(train.batches(1024))
+    real = torch.cat([model.canonicalise(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
+    turned = torch.cat([pca.canonicalise(batch)[0] for batch in asked.batches(512)])
+    means, log_variances = (torch.cat(x) for x in zip(*(model.encode(part) for part in real.split(512))))
+    again = torch.cat([model.decode(part) for part in means.split(512)])
+    return {"model": {"error_mm": _millimetres(again, real), "active_units": active_units(means),
+                      "kl_nats_per_unit": float(kl_per_unit(means, log_variances).mean())},
+            "pca": {"error_mm": _error(pca, turned)},
+            "mean phrase": {"error_mm": _millimetres(pca.mean_window.expand_as(turned), turned)}}
 
 
 def _error(vae: LinearVAE, real: torch.Tensor, project_bones: bool | None = None) -> float:

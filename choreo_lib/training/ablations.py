@@ -19,7 +19,7 @@ from . import checkpoints
 from .artifacts import find_config, find_recipe, finish
 from .checkpoints import TrainingError
 from .loop import fit
-from .recipes import Recipe
+from .recipe import Recipe
 
 ALL_ON = "all on"
 FOLDER = DATA / "ablations"

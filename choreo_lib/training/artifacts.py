@@ -30,7 +30,8 @@ from .checkpoints import TrainingError
 from .config import TrainConfig
 from .devices import choose_device, choose_precision, machine, processes, runs_folder
 from .loop import fit, one_run
-from .recipes import MODES, RECIPES, Recipe
+from .recipe import MODES, Recipe
+from .recipes import RECIPES
 
 WEIGHTS = DATA / "weights"
 

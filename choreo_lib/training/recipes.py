@@ -6,92 +6,27 @@ Taught in chapter 4, "A dancer in 256 numbers"; those of duets in chapter 5, "A 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from itertools import chain
 from typing import Any
 
-import torch
-from torch import nn
-
-from ..body.motion import Duet
 from ..evaluation import (
     evaluate_couplings,
     evaluate_deepfake,
     evaluate_duet,
+    evaluate_forecasts,
     evaluate_particles,
+    evaluate_reconstruction,
     evaluate_solo,
     evaluate_translation,
 )
 from ..extensions import CouplingNRI, DuetForecaster, ForceNRI, LinearVAE, MotionTranslator, StyleTransport
 from ..sets import splits
 from ..sets.augmentation import Augment
-from ..sets.particles import Particles
-from ..sets.windows import Windows, cut
+from ..systems import VAERNN, DuetVAE, SoloVAE
 from ..systems.losses import Schedule
 from .config import TrainConfig
-
-MODES = ("quick", "full")
-STATISTICS_BATCH = 512  # windows a batch, while a model measures them
-STATISTICS_SIMULATIONS = 1000  # of springs and charges, which are more alike
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one artifact is made and evaluated.
-
-    ``windows(split, augment, mode)`` gives the windows of "train", "validation" or "test" (a real set's "challenge",
-    or, of generated data, an integer seed). ``model`` is a class, ``config[mode]`` its keyword arguments,
-    ``training[mode]`` a `TrainConfig`. ``evaluate(model, train, asked)`` gives a table {row: {metric: value}}, with a
-    row "model" and one a baseline. ``augmented_epochs``: how many epochs of augmented windows a model's statistics are
-    fitted to, beside the clean ones. ``long_takes(split, minutes)``, of models of duets: takes to dance along with for
-    minutes. Chapter: 4.
-    """
-
-    what: str
-    data: tuple[str, ...]
-    windows: Callable[..., Windows | Particles]
-    model: type[nn.Module]
-    config: dict[str, dict[str, Any]]
-    training: dict[str, TrainConfig]
-    evaluate: Callable[..., dict[str, dict[str, float]]]
-    augmented_epochs: int = 0
-    long_takes: Callable[[str | int, float], list[Duet]] | None = None
-
-    def build(self, train: Windows | Particles, mode: str, longer: Windows | Particles | None = None,
-              augment: Augment | None = None, **changes: Any) -> Any:
-        """A model that is ready to train, its statistics fitted to clean windows and to augmented ``longer`` ones.
-
-        ``changes`` to its settings, as an ablation makes them. Chapter: 4.
-        """
-        torch.manual_seed(self.training[mode].seed)
-        config = self.config[mode] | changes
-        if isinstance(train, Particles):
-            model: Any = self.model(**config)
-            model.fit_statistics(train[:STATISTICS_SIMULATIONS])
-            return model
-        model = self.model(train.skeleton, fps=train.fps, **config)
-        augmented = [longer.batches(STATISTICS_BATCH, seed=epoch, augment=augment)
-                     for epoch in range(1, self.augmented_epochs + 1) if longer is not None and augment is not None]
-        model.fit_statistics(chain(train.batches(STATISTICS_BATCH), *augmented))
-        return model
-
-
-def cut_windows(duets: Callable, length: int, strides: tuple[int, int, int], split: str | int,
-                augment: Augment | None = None, mode: str = "full", step: int = 1, solo: bool = False,
-                rotations: bool = False) -> Windows:
-    """Windows of the duets of a split, as long as the augmentation needs them.
-
-    ``duets(split, mode)`` as in `choreo_lib.sets.splits`. ``strides``: of training windows in quick and in full mode,
-    and of all others; neighbours are nearly the same. ``step``: every step-th frame. ``solo``: a's and b's alike.
-    Chapter: 4.
-    """
-    takes = duets(split, mode)
-    takes = [motion for duet in takes for motion in duet] if solo else takes
-    stride = strides[MODES.index(mode)] if split == "train" else strides[2]
-    return cut(takes, length if augment is None else augment.required_length, stride, step, rotations=rotations)
-
+from .recipe import MODES, Recipe, cut_windows
 
 SALSA = partial(splits.recorded_duets, "salsa")
 SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
@@ -162,6 +97,14 @@ COUPLING_TRAINING = TrainConfig(epochs=5, batch_size=32, lr=8e-3, warmup=50)
 EDGE_DROPOUT = {"dropout": 0.5}  # with a tenth, an earlier form of the encoder overfitted its 2,000 clips
 AS_DESCRIBED = {"memory": True, "max_lag": 0.0, "correlation": False, "next_window": False, "types": 4,
                 "prior": (0.35, 0.25, 0.15, 0.25), "hidden": 64}  # fmt: skip
+
+# Chapter 11: the published systems, repaired, beside what the book made of them. Networks and losses are the shelf's;
+# LSTMs are narrower, so that weights stay small, and the KL weight's cycle of 100 epochs is run in 10.
+SHELF_TRAINING = {"quick": TrainConfig(epochs=1, batch_size=32, lr=1e-3, warmup=20),
+                  "full": TrainConfig(epochs=10, batch_size=32, lr=1e-3, warmup=100)}
+SHELF_TRAINING_SYNTHETIC = SHELF_TRAINING | {"full": replace(SHELF_TRAINING["full"], epochs=6)}  # 4 times as many
+SHELF_ROTATIONS = {mode: {"hidden": 96, "dense": 256, "kl": Schedule(0.1, "cyclical", wait=2, rise=6, hold=2),
+                          "steps_per_epoch": steps} for mode, steps in (("quick", 15), ("full", 62))}
 
 
 def _both(settings: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -240,5 +183,29 @@ RECIPES = {
     "strings-lags": _couplings("as described, with lags",
                                EDGE_DROPOUT | {"memory": True, "correlation": False, "next_window": False}),
     "strings-correlated": _couplings("begun from correlation, one window only", EDGE_DROPOUT | {"next_window": False}),
+    "shelf-solo-synthetic": Recipe(
+        "the published LSTM-VAE, synthetic dancers", ("synthetic",),
+        partial(cut_windows, partial(splits.synthetic_duets, SOLO_KINDS), 64, (8, 8, 4), solo=True),
+        SoloVAE, _both({"hidden": 128}), SHELF_TRAINING_SYNTHETIC, evaluate_reconstruction),
+    "shelf-solo-salsa": Recipe(
+        "the published LSTM-VAE, salsa dancers", ("salsa",),
+        partial(cut_windows, SALSA, 64, (8, 4, 4), solo=True),
+        SoloVAE, _both({"hidden": 128}), SHELF_TRAINING, evaluate_reconstruction),
+    "shelf-duet-synthetic": Recipe(
+        "the published duet VAE and transformer, synthetic dancers", ("synthetic",),
+        partial(cut_windows, partial(splits.synthetic_duets, DUET_KINDS, seeds=24), 65, (8, 8, 32)),
+        DuetVAE, _both({}), SHELF_TRAINING_SYNTHETIC, evaluate_forecasts),
+    "shelf-duet-salsa": Recipe(
+        "the published duet VAE and transformer, salsa dancers", ("salsa",),
+        partial(cut_windows, SALSA, 65, (8, 4, 4)),
+        DuetVAE, _both({}), SHELF_TRAINING, partial(evaluate_forecasts, joints=SALSA_19)),
+    **{f"shelf-{task}-salsa": Recipe(
+        f"the published VAE-RNN, {what}", ("salsa",),
+        partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),
+        VAERNN, {mode: {"routes": routes, **settings} for mode, settings in SHELF_ROTATIONS.items()}, SHELF_TRAINING,
+        evaluate)
+       for task, what, routes, evaluate in (
+           ("translate", "the one dancer of salsa into the other", ("ab",), evaluate_translation),
+           ("deepfake", "either salsa dancer in the other's style", ("aa", "bb"), evaluate_deepfake))},
 }  # fmt: skip
 """Every artifact by name."""

@@ -141,7 +141,8 @@ def stems(name: str) -> list[str]:
     return [side + stem for stem in PARTS[part]] if part in PARTS else [name.replace("_", "")]
 
 
-def find(names: tuple[str, ...], candidates) -> int | None:
+@lru_cache(maxsize=1024)
+def find(names: tuple[str, ...], candidates: tuple[str, ...]) -> int | None:
     """The joint a candidate names, such as "leftfoot", "head": by its side and stem, else by how its name ends.
 
     Earlier candidates are surer; of several joints the first counts. Chapter: 1.

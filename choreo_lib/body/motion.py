@@ -16,7 +16,7 @@ from ..core.arguments import MAX_CELLS, MAX_FRAMES, a, each, nothing, number, pr
 from ..core.shapes import array
 from .compatibility import require_rotations, same_rate
 from .coupling import Coupling
-from .kinematics import forward_kinematics
+from .kinematics import joint_positions
 from .rotations import rotate_points_z, rotate_z, slerp
 from .skeleton import Skeleton
 from .source import Source
@@ -86,8 +86,9 @@ class Motion:
            skeleton=a(Skeleton, axis="joints"))
     def from_rotations(cls, rotations, root, fps: float, skeleton: Skeleton, **more) -> Motion:
         """A Motion from local rotations [T, J, 4] and the root's path [T, 3], by forward kinematics. Chapter: 1."""
-        rotations, root = np.asarray(rotations, np.float64), np.asarray(root, np.float64)
-        positions, _ = forward_kinematics(skeleton, rotations, root)
+        rotations, root = np.array(rotations, np.float64), np.array(root, np.float64)  # torch warns of read-only ones
+        # not forward_kinematics, half of whose time goes into world rotations
+        positions = joint_positions(skeleton, torch.from_numpy(rotations), torch.from_numpy(root)).numpy()
         return cls(positions, fps, skeleton, rotations, **more)
 
     def __len__(self) -> int:
@@ -165,7 +166,8 @@ class Motion:
             start, end = (torch.from_numpy(self.rotations[i]).double() for i in (before, after))
             rotations = slerp(start, end, torch.from_numpy(share[..., 0])).numpy()
             if self.skeleton.offsets is not None:
-                positions, _ = forward_kinematics(self.skeleton, rotations, positions[:, 0])
+                root = torch.from_numpy(positions[:, 0])
+                positions = joint_positions(self.skeleton, torch.from_numpy(rotations), root).numpy()
         return replace(self, positions=positions, rotations=rotations, fps=fps)
 
 

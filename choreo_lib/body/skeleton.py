@@ -114,7 +114,7 @@ class Skeleton:
         """
         if names[:1] == ("pelvis",):
             return self.pelvis
-        return joint_names.find(self.names, [stem for name in names for stem in joint_names.stems(name)])
+        return joint_names.find(self.names, tuple(stem for name in names for stem in joint_names.stems(name)))
 
     @property
     def bones(self) -> tuple[tuple[int, int], ...]:

@@ -174,7 +174,7 @@ def _poses(motion: Motion, count: int = 6) -> np.ndarray:
     positions = torch.from_numpy(motion.positions)[None, :, None]  # [1, T, 1, J, 3]
     here = reference_frame(positions, len(motion) // 2, motion.skeleton, of="a")
     frames = np.linspace(0, len(motion) - 1, count).round().astype(int)
-    return here.to_local(positions)[0, frames, 0][:, motion.skeleton.indices()].numpy().ravel()
+    return here.to_local(positions[:, frames, 0][:, :, motion.skeleton.indices()]).numpy().ravel()
 
 
 def _redrawn(kinds: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:

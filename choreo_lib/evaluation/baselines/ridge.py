@@ -146,8 +146,8 @@ def fit_ridge(parts: Sequence[Sequence[Any]], penalties: Sequence[float]) -> tup
 def _held_out_squares(held_out: Sequence[Any], rest: Sequence[Any], penalties: Sequence[float]) -> torch.Tensor:
     """Squared errors [penalties, H] on a part held out, of regressions on the rest.
 
-    With the rest's eigenvectors Q and eigenvalues l, the weights are Q (l + n p)^-1 Q'X'Y: one decomposition serves all
-    penalties, and an error needs products of C x C only. The constant, which is free, is left out by centring.
+    Seven Cholesky factors take half the time of the one eigendecomposition that would serve all penalties.
+    The constant, which is free, is left out by centring.
     """
     xx, xy, yy, n = held_out
     rest_xx, rest_xy, _, rest_n = rest
@@ -158,13 +158,13 @@ def _held_out_squares(held_out: Sequence[Any], rest: Sequence[Any], penalties: S
     off_xx = xx[1:, 1:] - x_sum.outer(x_mean) - x_mean.outer(x_sum - n * x_mean)
     off_xy = xy[1:] - x_sum[:, None, None] * y_mean - x_mean[:, None, None] * (y_sum - n * y_mean)
     off_yy = yy - (y_mean * (2 * y_sum - n * y_mean)).sum(1)  # [H]
-    values, vectors = torch.linalg.eigh(seen_xx)
-    seen, off = ((vectors.T @ each.flatten(1)).unflatten(1, each.shape[1:]) for each in (seen_xy, off_xy))
-    cross = (off * seen).sum(2)  # [C, H]
-    seen = seen.transpose(0, 1)  # [H, C, K]
-    fit = (vectors.T @ off_xx @ vectors) * (seen @ seen.mT)  # [H, C, C]
-    shrink = 1 / (values + rest_n * torch.tensor(penalties, dtype=values.dtype)[:, None])  # [penalties, C]
-    return off_yy + torch.einsum("pc,hcd,pd->ph", shrink, fit, shrink) - 2 * shrink @ cross
+    seen_xy, off_xy, diagonal, found = seen_xy.flatten(1), off_xy.flatten(1), seen_xx.diagonal().clone(), []
+    for penalty in penalties:
+        seen_xx.diagonal().copy_(diagonal + rest_n * penalty)  # in place: a new C x C costs half of its factor
+        weights = torch.cholesky_solve(seen_xy, torch.linalg.cholesky(seen_xx))
+        error = weights * (off_xx @ weights - 2 * off_xy)  # [C, H * K]
+        found.append(off_yy + error.unflatten(1, y_mean.shape).sum((0, 2)))
+    return torch.stack(found)
 
 
 def _solve(xx, xy, rows: int, penalty: float) -> torch.Tensor:

@@ -28,22 +28,23 @@ def intersection_depth(duet: Duet) -> np.ndarray:
     Shapes: [T]. Units: metres. Errors: ValueError for bodies without limbs by name. Chapter: 5.
     After the intersection volume and frequency of meshes in Jiang et al., "ARFlow", arXiv:2503.16973.
     """
-    bones = [capsules(motion.skeleton) for motion in duet]
-    pairs = np.stack(np.meshgrid(*(np.arange(len(ends)) for ends, _ in bones), indexing="ij"), -1).reshape(-1, 2)
-    radii = bones[0][1][pairs[:, 0]] + bones[1][1][pairs[:, 1]]  # [K]
+    (ends, radii), (other_ends, other_radii) = (capsules(motion.skeleton) for motion in duet)
     depth = np.zeros(len(duet))
     for k in range(0, len(duet), BATCH):
-        starts, lines = [], []
-        for motion, (ends, _), which in zip(duet, bones, pairs.T):
-            here = motion.positions[k : k + BATCH, ends]  # [t, bones, 2, 3]
-            starts.append(here[:, which, 0])
-            lines.append(here[:, which, 1] - here[:, which, 0])  # [t, K, 3]
-        apart = np.linalg.norm(starts[0] - starts[1] + (lines[0] - lines[1]) / 2, axis=-1)  # of their middles
-        reach = radii + sum(np.linalg.norm(line, axis=-1) for line in lines) / 2
-        frame, pair = np.nonzero(apart < reach)  # no others can touch
-        gap = segment_distance(*(each[frame, pair] for each in (starts[0], lines[0], starts[1], lines[1])))
-        np.maximum.at(depth, k + frame, radii[pair] - gap)
+        p, u, middle, half = _bones(duet.a.positions[k : k + BATCH, ends])
+        q, v, other_middle, other_half = _bones(duet.b.positions[k : k + BATCH, other_ends])
+        apart = np.linalg.norm(middle[:, :, None] - other_middle[:, None], axis=-1)  # [t, bones, bones]
+        reach = (radii + half)[:, :, None] + (other_radii + other_half)[:, None]
+        frame, i, j = np.nonzero(apart < reach)  # no others can touch
+        gap = segment_distance(p[frame, i], u[frame, i], q[frame, j], v[frame, j])
+        np.maximum.at(depth, k + frame, radii[i] + other_radii[j] - gap)
     return depth
+
+
+def _bones(ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Where bones [t, bones, 2, 3] begin, where they lead from there, their middles, and half their lengths."""
+    start, line = ends[:, :, 0], ends[:, :, 1] - ends[:, :, 0]
+    return start, line, start + line / 2, np.linalg.norm(line, axis=-1) / 2
 
 
 def capsules(skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:

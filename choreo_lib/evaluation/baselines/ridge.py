@@ -126,7 +126,7 @@ def fit_ridge(parts: Sequence[Sequence[Any]], penalties: Sequence[float],
     for held_out in parts if len(penalties) > 1 else ():
         squares += _held_out_squares(held_out, [whole - part for whole, part in zip(total, held_out)], penalties, own)
     best = [penalties[k] for k in squares.argmin(0)]
-    solved = {penalty: _solve(*total, penalty, own) for penalty in set(best)}
+    solved = {penalty: _solve(total, penalty, own) for penalty in set(best)}
     shared = len(total[0]) - own * len(best)
     return best, [torch.cat([solved[penalty][:shared, i], solved[penalty][shared + i * own :][:own, i]])
                   for i, penalty in enumerate(best)]
@@ -138,17 +138,18 @@ def _held_out_squares(held_out: Sequence[Any], rest: Sequence[Any], penalties: S
     xx, xy, yy, _ = held_out
     squares = []
     for penalty in penalties:
-        weights = _solve(*rest, penalty, own)
+        weights = _solve(rest, penalty, own)
         squares.append(yy - ((2 * xy - (xx @ weights.flatten(1)).view_as(xy)) * weights).sum((0, 2)))
     return torch.stack(squares)
 
 
-def _solve(xx, xy, yy, rows: int, penalty: float, own: int) -> torch.Tensor:
+def _solve(sums: Sequence[Any], penalty: float, own: int) -> torch.Tensor:
     """The weights W [C, H, K] of ``(X'X + rows p I) W = X'Y``; the first column, a constant, is free.
 
     Columns that are another horizon's own have no weight. Those that are shared are decomposed once for all horizons;
     what a horizon's own columns add is its Schur complement.
     """
+    xx, xy, yy, rows = sums
     ridge = torch.full((len(xx),), penalty * rows, dtype=xx.dtype)
     ridge[0] = 0
     system, shared = xx + torch.diag(ridge), len(xx) - own * len(yy)

@@ -23,7 +23,7 @@ SPEED = 0.5  # of every body at the beginning
 STIFFNESS, CHARGE = 0.1, 1.0  # how strongly a spring pulls a unit of length, two charges at a unit of distance
 SPREAD = {"springs": 0.5, "charged": 1.0}  # how far from the middle bodies begin
 MOST = 50_000_000  # positions that are simulated at once
-CACHED = 20_000  # pairs whose forces stay in a processor's cache: of more, a step takes twice as long
+CACHED = 20_000  # pairs whose forces stay in a processor's cache: of more, a step takes longer
 STRONGEST = 0.1 / STEP  # a force along an axis is no stronger, since no step could follow it
 
 

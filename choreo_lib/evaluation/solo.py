@@ -33,9 +33,7 @@ def evaluate_solo(model: LinearVAE, train: Windows, asked: Windows, samples: int
     real = torch.cat([model.canonicalise(batch)[0] for batch in asked.batches(512)])  # [N, T, J * 3]
     device = real.device
     samples = min(samples, len(real), len(train))  # a Frechet distance compares as many with as many
-    pca = LinearVAE.from_config({**model.config_dict(), "project_bones": False}).to(device)
-    pca.fit_statistics(train.batches(1024))
-    pca.fit_residuals(train.batches(1024))
+    pca = _fitted_pca(model, train)
     generator = torch.Generator().manual_seed(0)
     latents = torch.randn(samples, model.config.latent, generator=generator).to(device)
     phrases = {"": real[torch.randperm(len(real), generator=generator)[:samples]],
@@ -77,6 +75,22 @@ def evaluate_reconstruction(model: SoloVAE, train: Windows, asked: Windows) -> d
                       "kl_nats_per_unit": float(kl_per_unit(means, log_variances).mean())},
             "pca": {"error_mm": _error(pca, turned)},
             "mean phrase": {"error_mm": _millimetres(pca.mean_window.expand_as(turned), turned)}}
+
+
+_last_pca: tuple[tuple, LinearVAE] | None = None
+
+
+def _fitted_pca(model: LinearVAE, train: Windows) -> LinearVAE:
+    """Principal components of the bare training windows; the last are kept, since one split after another is asked."""
+    global _last_pca
+    config, device = {**model.config_dict(), "project_bones": False}, model.mean_window.device
+    key = (repr(config), str(device), train.summary()["sha256"], train.first.tolist())
+    if _last_pca is None or _last_pca[0] != key:
+        pca = LinearVAE.from_config(config).to(device)
+        pca.fit_statistics(train.batches(1024))
+        pca.fit_residuals(train.batches(1024))
+        _last_pca = key, pca
+    return _last_pca[1]
 
 
 def _error(vae: LinearVAE, real: torch.Tensor, project_bones: bool | None = None) -> float:

@@ -30,7 +30,8 @@ def refine_edges(states: Tensor, logits: Tensor, decoder: Decoder, iterations: i
     with torch.no_grad():
         messages = decoder.typed_messages(states)  # [B, T - 1, N, N, K, H]
     count, frames, bodies, _, _, width = messages.shape
-    flat = messages.permute(0, 2, 3, 4, 1, 5).reshape(count, bodies, 1, -1, frames * width)  # [B, N, 1, N K, T H]
+    felt = messages[..., decoder.no_edge :, :]  # the type that carries nothing adds nothing
+    flat = felt.permute(0, 2, 3, 4, 1, 5).reshape(count, bodies, 1, -1, frames * width)  # [B, N, 1, N K, T H]
     one, other = torch.triu_indices(bodies, bodies, 1, device=states.device)
     free = (SOFTENED * logits[:, one, other]).detach().requires_grad_()  # [B, P, K]
     optimiser = torch.optim.Adam([free], LR)
@@ -39,7 +40,7 @@ def refine_edges(states: Tensor, logits: Tensor, decoder: Decoder, iterations: i
         with torch.enable_grad():  # the caller may have switched gradients off
             weights = torch.zeros_like(logits)
             weights[:, one, other] = weights[:, other, one] = free.softmax(-1)
-            total = weights.flatten(2)[:, :, None, None] @ flat  # [B, N, 1, 1, T H]
+            total = weights[..., decoder.no_edge :].flatten(2)[:, :, None, None] @ flat  # [B, N, 1, 1, T H]
             total = total.reshape(count, bodies, frames, width).transpose(1, 2)  # [B, T - 1, N, H]
             state, scale = decoder.update(states[:, :-1], total)
             if iteration % 10 == 0:  # it changes slowly, and quantiles take time

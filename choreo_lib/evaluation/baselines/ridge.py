@@ -53,16 +53,10 @@ class Ridge:
         self.skeleton, self.weights, self.penalties = windows.skeleton, {}, {}
         for roles in ("ab",) if self.pooled else ("a", "b"):
             sums = [self._sums(fold, horizons, roles) for fold in folds]
-            weights: dict[int, torch.Tensor] = {}
-            chosen: dict[int, float] = {}
-            for columns, which in self._blocks(sums[0], len(horizons)):
-                parts = [(xx[columns][:, columns], xy[columns][:, which], yy[which], n) for xx, xy, yy, n in sums]
-                asked = [horizons[i] for i in which]
-                best, solved = fit_ridge(parts, PENALTIES if self.penalty is None else (self.penalty,))
-                chosen |= dict(zip(asked, best))
-                weights |= dict(zip(asked, solved))
+            own = sums[0][1].shape[2] if self.partner_at_target else 0
+            chosen, weights = fit_ridge(sums, PENALTIES if self.penalty is None else (self.penalty,), own)
             for role in roles:
-                self.weights[role], self.penalties[role] = weights, chosen
+                self.weights[role], self.penalties[role] = dict(zip(horizons, weights)), dict(zip(horizons, chosen))
         return self
 
     @takes(past=PAST_RULE, partner=PARTNER_RULE, horizons=HORIZONS_RULE, who=WHO_RULE)
@@ -112,15 +106,6 @@ class Ridge:
                     sums = [s + part for s, part in zip(sums, (x.T @ x, cross, (y**2).sum((0, 2)), len(x)))]
         return sums
 
-    def _blocks(self, sums, horizons: int):
-        """Columns of X, and which horizons are regressed on them: all on the same, or each on its partner pose too."""
-        columns, _, width = sums[1].shape
-        if not self.partner_at_target:
-            return [(list(range(columns)), list(range(horizons)))]
-        shared = columns - horizons * width
-        poses = [range(shared + i * width, shared + (i + 1) * width) for i in range(horizons)]
-        return [([*range(shared), *pose], [i]) for i, pose in enumerate(poses)]
-
 
 def folds_of_takes(windows: Windows) -> list[Windows]:
     """The windows in `FOLDS` groups of whole takes, or as many as there are takes. Chapter: 3."""
@@ -128,47 +113,54 @@ def folds_of_takes(windows: Windows) -> list[Windows]:
     return [windows.subset(torch.isin(windows.take, group)) for group in takes.tensor_split(min(FOLDS, len(takes)))]
 
 
-def fit_ridge(parts: Sequence[Sequence[Any]], penalties: Sequence[float]) -> tuple[list[float], list[torch.Tensor]]:
+def fit_ridge(parts: Sequence[Sequence[Any]], penalties: Sequence[float],
+              own: int = 0) -> tuple[list[float], list[torch.Tensor]]:
     """For each horizon the penalty that leaves the least squared error on parts held out in turn, and the weights.
 
     A part is (X'X [C, C], X'Y [C, H, K], Y'Y [H], rows): sums are all that either step needs. (scikit-learn's
-    `RidgeCV` would make them anew for every penalty, horizon and part.) Chapter: 3.
+    `RidgeCV` would make them anew for every penalty, horizon and part.) X ends with ``own`` columns for each horizon,
+    of which no other horizon is told. Chapter: 3.
     """
     total = [sum(each) for each in zip(*parts)]
     squares = torch.zeros(len(penalties), len(total[2]), dtype=torch.float64)
     for held_out in parts if len(penalties) > 1 else ():
-        squares += _held_out_squares(held_out, [whole - part for whole, part in zip(total, held_out)], penalties)
+        squares += _held_out_squares(held_out, [whole - part for whole, part in zip(total, held_out)], penalties, own)
     best = [penalties[k] for k in squares.argmin(0)]
-    solved = {penalty: _solve(total[0], total[1], total[3], penalty) for penalty in set(best)}
-    return best, [solved[penalty][:, i] for i, penalty in enumerate(best)]
+    solved = {penalty: _solve(total, penalty, own) for penalty in set(best)}
+    shared = len(total[0]) - own * len(best)
+    return best, [torch.cat([solved[penalty][:shared, i], solved[penalty][shared + i * own :][:own, i]])
+                  for i, penalty in enumerate(best)]
 
 
-def _held_out_squares(held_out: Sequence[Any], rest: Sequence[Any], penalties: Sequence[float]) -> torch.Tensor:
-    """Squared errors [penalties, H] on a part held out, of regressions on the rest.
-
-    Seven Cholesky factors take half the time of the one eigendecomposition that would serve all penalties.
-    The constant, which is free, is left out by centring.
-    """
-    xx, xy, yy, n = held_out
-    rest_xx, rest_xy, _, rest_n = rest
-    x_mean, y_mean = rest_xx[0, 1:] / rest_n, rest_xy[0] / rest_n  # [C], [H, K]
-    x_sum, y_sum = xx[0, 1:], xy[0]
-    seen_xx = rest_xx[1:, 1:] - rest_n * x_mean.outer(x_mean)
-    seen_xy = rest_xy[1:] - rest_n * x_mean[:, None, None] * y_mean  # [C, H, K]
-    off_xx = xx[1:, 1:] - x_sum.outer(x_mean) - x_mean.outer(x_sum - n * x_mean)
-    off_xy = xy[1:] - x_sum[:, None, None] * y_mean - x_mean[:, None, None] * (y_sum - n * y_mean)
-    off_yy = yy - (y_mean * (2 * y_sum - n * y_mean)).sum(1)  # [H]
-    seen_xy, off_xy, diagonal, found = seen_xy.flatten(1), off_xy.flatten(1), seen_xx.diagonal().clone(), []
+def _held_out_squares(held_out: Sequence[Any], rest: Sequence[Any], penalties: Sequence[float],
+                      own: int = 0) -> torch.Tensor:
+    """Squared errors [penalties, H] on a part held out, of regressions on the rest: |Y - X W|^2, from sums alone."""
+    xx, xy, yy, _ = held_out
+    squares = []
     for penalty in penalties:
-        seen_xx.diagonal().copy_(diagonal + rest_n * penalty)  # in place: a new C x C costs half of its factor
-        weights = torch.cholesky_solve(seen_xy, torch.linalg.cholesky(seen_xx))
-        error = weights * (off_xx @ weights - 2 * off_xy)  # [C, H * K]
-        found.append(off_yy + error.unflatten(1, y_mean.shape).sum((0, 2)))
-    return torch.stack(found)
+        weights = _solve(rest, penalty, own)
+        squares.append(yy - ((2 * xy - (xx @ weights.flatten(1)).view_as(xy)) * weights).sum((0, 2)))
+    return torch.stack(squares)
 
 
-def _solve(xx, xy, rows: int, penalty: float) -> torch.Tensor:
-    """The weights W [C, H, K] of ``(X'X + rows p I) W = X'Y``; the first column, a constant, is free."""
+def _solve(sums: Sequence[Any], penalty: float, own: int) -> torch.Tensor:
+    """The weights W [C, H, K] of ``(X'X + rows p I) W = X'Y``; the first column, a constant, is free.
+
+    Columns that are another horizon's own have no weight. Those that are shared are decomposed once for all horizons;
+    what a horizon's own columns add is its Schur complement.
+    """
+    xx, xy, yy, rows = sums
     ridge = torch.full((len(xx),), penalty * rows, dtype=xx.dtype)
     ridge[0] = 0
-    return torch.cholesky_solve(xy.flatten(1), torch.linalg.cholesky(xx + torch.diag(ridge))).unflatten(1, xy.shape[1:])
+    system, shared = xx + torch.diag(ridge), len(xx) - own * len(yy)
+    factor = torch.linalg.cholesky(system[:shared, :shared])
+    weights = torch.zeros_like(xy)
+    weights[:shared] = torch.cholesky_solve(xy[:shared].flatten(1), factor).view_as(xy[:shared])
+    if own:
+        beside = torch.cholesky_solve(system[:shared, shared:], factor)  # [shared, H * own]
+        for i, (border, solved) in enumerate(zip(system[:shared, shared:].split(own, 1), beside.split(own, 1))):
+            mine = slice(shared + i * own, shared + (i + 1) * own)
+            weights[mine, i] = torch.linalg.solve(system[mine, mine] - border.T @ solved,
+                                                  xy[mine, i] - border.T @ weights[:shared, i])
+            weights[:shared, i] -= solved @ weights[mine, i]
+    return weights

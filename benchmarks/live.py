@@ -143,6 +143,7 @@ def by_processor(model, poses: np.ndarray, packets: list[bytes], between: int, f
 
 
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would hand on its deaf ear
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="duet-synthetic")
     parser.add_argument("--minutes", type=float, default=10)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 import os
 import re
@@ -13,16 +15,19 @@ import zipfile
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.version import Version
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import check_notebooks  # noqa: E402
 import compare_notebooks  # noqa: E402
+import execute_notebooks  # noqa: E402
 import publish_config  # noqa: E402
 import resolve_colab  # noqa: E402
 
@@ -290,3 +295,18 @@ def test_a_missing_python_is_named_in_one_line(tmp_path):
                           env={"PATH": str(tmp_path / "bin")})
     said = [line for line in done.stdout.splitlines() if line.startswith("Missing")]
     assert done.returncode != 0 and len(said) == 1 and "Python 3.11, 3.12 or 3.13" in said[0]
+
+
+def test_a_stored_picture_keeps_its_pixels():
+    """What a chapter stores is packed anew: alpha that says nothing goes, alpha that is seen through stays."""
+    solid = np.random.default_rng(0).integers(0, 255, (20, 30, 4), np.uint8)
+    solid[..., 3] = 255
+    clear = solid.copy()
+    clear[:5, :, 3] = 40
+    for pixels, mode in ((solid, "RGB"), (clear, "RGBA")):
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, "PNG", compress_level=0)
+        packed = execute_notebooks.smaller(base64.b64encode(out.getvalue()).decode())
+        again = Image.open(io.BytesIO(base64.b64decode(packed)))
+        assert again.mode == mode and len(base64.b64decode(packed)) < len(out.getvalue())
+        np.testing.assert_array_equal(np.asarray(again.convert("RGBA")), pixels)

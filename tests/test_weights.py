@@ -149,3 +149,33 @@ def test_shipped_weights_of_strings_keep_what_the_chapter_says(name):
 def test_all_weights_together_are_small():
     assert {path.suffix for path in artifacts.WEIGHTS.iterdir()} == {".json", ".safetensors"}
     assert sum(path.stat().st_size for path in artifacts.WEIGHTS.iterdir()) < 60_000_000
+
+
+@pytest.mark.parametrize("name", [name for name in cl.list_models() if name.startswith("shelf")])
+def test_shipped_weights_of_the_published_systems_are_what_their_cards_say(name):
+    """Their errors, found again: of the duet's, which goes frame by frame, the first."""
+    model, rows = load_whole(name)
+    assert type(model).__name__ in ("SoloVAE", "DuetVAE", "VAERNN")
+    asked, row = unseen(name), rows["model"]
+    if "solo" in name:
+        x = torch.cat([model.canonicalise(batch)[0] for batch in asked.batches(512)])
+        with torch.no_grad():
+            off = (torch.cat([model.eval()(part)[0] for part in x.split(512)]) - x).unflatten(2, (-1, 3)).norm(dim=-1)
+        assert 1000 * float(off.mean()) == pytest.approx(row["error_mm"], rel=1e-3)
+        assert row["error_mm"] < rows["mean phrase"]["error_mm"]
+    elif "duet" in name:
+        joints = recipes.SALSA_19 if "salsa" in name else asked.skeleton.names
+        few = asked.subset(torch.arange(0, len(asked), 4))  # with twice the past, which is as far as a window goes
+        again = cl.baselines.evaluate({"model": model}, few, (1,), asked.skeleton.indices(joints)).table()["model"]
+        assert again["error_mm@33ms"] == pytest.approx(row["error_mm@33ms"], rel=0.1)
+        assert row["error_mm@33ms"] < 1.1 * rows["repeat"]["error_mm@33ms"]  # which is what it has become
+    elif "translate" in name:
+        made = evaluation.predicted_positions(model, asked[:], "ab")
+        true = cl.body.kinematics.positions_of(model.skeleton, asked[:][:, :, 1])
+        assert 1000 * float((made - true).norm(dim=-1).mean()) == pytest.approx(row["error_mm"], rel=1e-3)
+        assert row["error_mm"] < rows["mean partner"]["error_mm"]
+    else:
+        take = tuple(cl.sets.windows.takes_of(asked)[0])
+        made = model.translate(take[0], "ab", take[1].skeleton)
+        speeds = [evaluation.metrics.speed(each.positions, 30).mean(-1) for each in (take[0], made)]
+        assert np.corrcoef(*speeds)[0, 1] == pytest.approx(row["speed_correlation_ab"], abs=2e-3)

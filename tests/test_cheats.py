@@ -138,3 +138,9 @@ def test_a_model_rolls_out_several_dances_as_it_does_one():
     alone = model.rollout(duets[1].a, duets[1].b[: model.past])
     np.testing.assert_allclose(made[1].b.positions, alone.positions, atol=1e-4)
     assert made[0].a is duets[0].a
+    shelf, short = cl.load_model("shelf-duet-synthetic"), [duet[:30] for duet in duets]
+    made = scorecard.danced_along(shelf, short, past=20)
+    alone = shelf.rollout(short[1].a, short[1].b[:20])
+    np.testing.assert_allclose(made[1].b.positions, alone.positions, atol=1e-4)
+    with pytest.raises(ValueError, match="past must be less than the 30 frames"):
+        scorecard.danced_along(shelf, short, past=30)

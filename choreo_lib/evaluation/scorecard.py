@@ -133,21 +133,23 @@ def scorecard(made: Measured, reference: Measured, known: Measured | None = None
 
 
 @torch.no_grad()
-@takes(model=a(DuetForecaster), duets=each(a(Duet), least=1), who=choice("a", "b"), temperature=number(0, 100),
-       seed=seed)
+@takes(model=a(DuetForecaster, DuetVAE), duets=each(a(Duet), least=1), who=choice("a", "b"),
+       temperature=number(0, 100), seed=seed, past=count())
 def danced_along(model: DuetForecaster | DuetVAE, duets: Sequence[Duet], who: str = "b", temperature: float = 0.0,
                  seed: int = 0, past: int = 24) -> list[Duet]:
     """Dances of equal length, with a partner in place of ``who`` whom a model rolls out: all of them in one batch.
 
     The first frames are as danced: a forecaster's ``model.past``; ``past`` before the published system, which takes any
     number and has no ``temperature`` of sampled residuals. Errors: ValueError for dances of several lengths; as
-    `DuetForecaster.stream`. Chapter: 11.
+    `DuetForecaster.stream`; or no longer than ``past``. Chapter: 11.
     """
     if len({len(duet) for duet in duets}) > 1:
         raise ValueError(f"dances of {sorted({len(duet) for duet in duets})} frames; cut them to one length")
     pairs = torch.from_numpy(np.stack([duet.positions for duet in duets]))  # [B, T, 2, J, 3]
     lead = pairs[:, :, dancer_index(other_dancer(who))]
     if isinstance(model, DuetVAE):
+        if len(duets[0]) <= past:
+            raise ValueError(f"past must be less than the {len(duets[0])} frames of each dance; got {past}")
         following = [model.predict(pairs[:, :past], lead[:, past:], range(1, lead.shape[1] - past + 1), who)]
     else:
         stream, past = model.stream(pairs[:, : model.past], who, temperature=temperature, seed=seed), model.past

@@ -237,6 +237,7 @@ def looked(browser):
         wide, narrow = ({"width": width, "height": 800} for width in (1280, 390))
         with visit(browser, url=f"{BOOK.as_uri()}/{page}", color_scheme="light", viewport=wide) as seen:
             seen.page.wait_for_load_state("load")
+            seen.page.add_style_tag(content="* { transition: none !important }")  # a colour on its way to another
             if seen.page.query_selector(".choreo-player"):
                 player_frame(seen.page)
             wrong = found[page] = {"cut off 1280": seen.page.evaluate(CUT_OFF)}

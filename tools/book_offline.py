@@ -14,7 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 
 _HUB = ("addEventListener('DOMContentLoaded',()=>{if(window.MathJax)MathJax.Hub={Queue:([,,label])=>"
-        "MathJax.startup.promise.then(()=>MathJax.typesetPromise([label]))}})")
+        "MathJax.startup.promise.then(()=>MathJax.typesetPromise([label]))};"
+        "window.MathJax?.startup?.promise?.then(()=>dispatchEvent(new Event('resize')))})")  # `_SCROLLING` looks again
 _SLIDERS = """addEventListener('DOMContentLoaded',()=>new MutationObserver(()=>document.querySelectorAll(
 '.noUi-handle:not([aria-label])').forEach(h=>h.setAttribute('aria-label',h.closest('.widget-slider')?.querySelector(
 '.widget-label')?.textContent||'Value'))).observe(document.body,{childList:true,subtree:true}))"""
@@ -23,8 +24,7 @@ _SLIDERS = """addEventListener('DOMContentLoaded',()=>new MutationObserver(()=>d
 _SCROLLING = """addEventListener('DOMContentLoaded',()=>{const reach=()=>document.querySelectorAll(
 '.bd-article :is(table,div.math,mjx-container,.cell_output)').forEach(e=>{if(e.scrollWidth>e.clientWidth
 &&getComputedStyle(e).overflowX==='auto')e.tabIndex=0;else e.removeAttribute('tabindex')})
-document.addEventListener('load',reach,true);addEventListener('load',reach);addEventListener('resize',reach)
-window.MathJax?.startup?.promise?.then(reach)})"""
+document.addEventListener('load',reach,true);addEventListener('load',reach);addEventListener('resize',reach)})"""
 _REPAIRS = {  # what the theme writes, and what it should be
     # the icons are a font already
     r'<script defer src="[^"]*scripts/fontawesome\.js[^"]*"></script>': "",

@@ -76,6 +76,7 @@ def visit(browser, html: str | None = None, url: str | None = None, **context):
     context = browser.new_context(**({"viewport": {"width": 900, "height": 700}} | context))
     context.set_default_timeout(PATIENCE)
     seen = Visit(context.new_page())
+    pending, left = set(), set()  # requests under way; those of a page that was left before they were answered
 
     def guard(route):
         place = urlsplit(route.request.url)
@@ -84,8 +85,16 @@ def visit(browser, html: str | None = None, url: str | None = None, **context):
             return route.abort()
         return route.continue_()
 
+    def asked(request):
+        seen.requests.append(request.url)
+        if request.is_navigation_request() and request.frame == seen.page.main_frame:
+            left.update(pending)  # what the page still waits for is broken off when the next one comes
+        pending.add(request)
+
     def failed(request):
-        if request.url not in seen.outgoing:
+        pending.discard(request)
+        broken_off = request in left and request.failure == "net::ERR_ABORTED"
+        if request.url not in seen.outgoing and not broken_off:
             seen.failures.append(f"{request.url} ({request.failure})")
 
     def answered(response):
@@ -93,7 +102,8 @@ def visit(browser, html: str | None = None, url: str | None = None, **context):
             seen.failures.append(f"{response.url} (status {response.status})")
 
     context.route("**/*", guard)
-    context.on("request", lambda request: seen.requests.append(request.url))
+    context.on("request", asked)
+    context.on("requestfinished", lambda request: pending.discard(request))
     context.on("requestfailed", failed)
     context.on("response", answered)
     seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)

@@ -237,14 +237,19 @@ def test_a_careless_chapter_is_noticed(tmp_path):
     hint = {"cell_type": "markdown", "id": "d", "source": [":::{admonition} Hint\n", ":class: dropdown\n", ":::"]}
     bold = {"cell_type": "markdown", "id": "e", "source": [r"$\boldsymbol\mu$"]}
     shown = {**cell, "id": "f", "metadata": {}, "source": ["clear_output(wait=True)"], "outputs": []}
+    long = {**shown, "id": "g", "source": ["x = 1\n"] * 16}
+    wide = {**shown, "id": "h", "source": ["x" * 85]}
+    folded = {**long, "id": "i", "metadata": {"tags": ["hide-input"]}}
     path.write_text(json.dumps({"cells": [cell, dict(cell), {**cell, "id": "", "source": ["x = 1\n", "x;\n"]}, seen,
-                                           told, hint, bold, shown]}), encoding="utf-8")
+                                           told, hint, bold, shown, long, wide, folded]}), encoding="utf-8")
     found = " ".join(check_notebooks.faults(path))
     assert "id 'a' of an earlier one" in found and "has no id" in found and "time stamps" in found
     assert "stores an error" in found and found.count("semicolon") == 1
     assert "picture of cell 3 (b) has no words" in found and found.count("has no words") == 1
     assert "cell 5 (d) folds in the book only" in found and "cell 6 (e) has \\boldsymbol" in found
     assert "cell 7 (f) changes what it has shown" in found
+    assert "cell 8 (g) is 16 lines" in found and "cell 9 (h) is 1 lines of 85 columns" in found
+    assert found.count("cut it in two") == 2  # what is folded may be longer
 
 
 def test_the_comparer_of_our_own_finds_what_nbval_finds(tmp_path):

@@ -8,6 +8,8 @@ import re
 import sys
 from pathlib import Path
 
+LINES, COLUMNS = 15, 84  # of code that is shown: what a reader takes in at once, and what a page is wide
+
 
 def faults(path: Path) -> list[str]:
     """What is wrong with one notebook, a line each."""
@@ -35,6 +37,12 @@ def faults(path: Path) -> list[str]:
         if pictures and not cell.get("metadata", {}).get("mystnb", {}).get("image", {}).get("alt"):
             found.append(f'{path}: the picture of cell {number} ({identity}) has no words for those who do not see it; '
                          'put {"mystnb": {"image": {"alt": "..."}}} into the metadata of the cell')
+        lines = "".join(cell.get("source", "")).splitlines()
+        if cell.get("cell_type") == "code" and not {"hide-input", "remove-cell"} & set(tags):
+            wide = max(map(len, lines), default=0)
+            if len(lines) > LINES or wide > COLUMNS:
+                found.append(f"{path}: cell {number} ({identity}) is {len(lines)} lines of {wide} columns; "
+                             f"what is shown has at most {LINES} of {COLUMNS}: cut it in two, or fold it (hide-input)")
         if re.search(r"\b(clear_output|update_display)\(|\bdisplay_id=", "".join(cell.get("source", ""))):
             found.append(f"{path}: cell {number} ({identity}) changes what it has shown, which nbval cannot compare: "
                          "show it once")

@@ -38,6 +38,7 @@ def main(words: list[str] | None = None) -> int:
         verb.add_argument("--device", help="cpu, cuda (default: a GPU if there is one)")
     ablate.add_argument("--only", metavar="OPTION", help="this option alone ('all on': the model as it is)")
     ablate.add_argument("--out", help="folder for NAME.json (default: data/ablations)")
+    ablate.add_argument("--epochs", type=_from(1), help="how many, in place of the recipe's: rows of their own")
     train.add_argument("--out", help="folder for checkpoints, history, weights and card (default: runs/NAME, "
                                       "on Colab on a mounted Google Drive)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
@@ -71,7 +72,8 @@ def main(words: list[str] | None = None) -> int:
         if int(os.environ.get("WORLD_SIZE", 1)) > 1:
             dist.init_process_group()
         if asked.verb == "ablate":
-            print(ablations.table(ablations.ablate(asked.name, asked.mode, asked.only, asked.out, None, asked.device)))
+            print(ablations.table(ablations.ablate(asked.name, asked.mode, asked.only, asked.out, None, asked.device,
+                                                  asked.epochs)))
             return 0
         if asked.verb == "evaluate":
             split = int(asked.split) if asked.split.isdecimal() else asked.split

@@ -91,6 +91,15 @@ def test_what_is_there_is_not_trained_again(tiny, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "out" / "tiny.json").read_text())["quick"]["depth"] == rows["depth"]
 
 
+def test_other_epochs_are_rows_of_their_own(tiny, tmp_path, capsys):
+    usual, longer = ablate(tmp_path, only="bias"), ablate(tmp_path, only="bias", epochs=5)
+    assert longer["bias"]["steps"] == 5 * (33 // 8) and longer["bias"]["mode"] == "quick, 5 epochs"
+    assert json.loads((tmp_path / "out" / "tiny.json").read_text()) == {"quick": usual, "quick, 5 epochs": longer}
+    argv = ["ablate", "tiny", "--only", "bias", "--epochs", "1", "--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert main(argv) == 0 and "quick, 1 epochs" in (tmp_path / "out" / "tiny.json").read_text()
+    capsys.readouterr()
+
+
 def test_a_run_that_breaks_off_leaves_the_rows_before_it_and_goes_on(tiny, tmp_path, monkeypatch):
     def broken(model, train, asked):
         if not model.config_dict()["bias"]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ..core.arguments import path, takes, text
+from ..core.arguments import count, path, takes, text
 from ..core.tables import format_table
 from ..sets.registry import DATA
 from . import checkpoints
@@ -25,20 +26,24 @@ ALL_ON = "all on"
 FOLDER = DATA / "ablations"
 
 
-@takes(name=text, mode=text, only=text, out=path, runs=path, device=text)
+@takes(name=text, mode=text, only=text, out=path, runs=path, device=text, epochs=count())
 def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | Path | None = None,
-           runs: str | Path | None = None, device: str | None = None) -> dict[str, dict[str, Any]]:
+           runs: str | Path | None = None, device: str | None = None, epochs: int | None = None
+           ) -> dict[str, dict[str, Any]]:
     """Train an artifact's recipe with all options on, and without each one; gives {option: row} of this mode.
 
     A row has the settings that were changed, the model's metrics on the validation split, steps, minutes, mode, seed
     and the whole configuration. ``only``: this option alone. Rows of all modes are written to ``out`` / name.json
     (None: data/ablations) as soon as each is known. What is there, of the same mode and configuration, is not trained
-    again, and a run that was broken off goes on in ``runs`` (None: runs/ablations).
+    again, and a run that was broken off goes on in ``runs`` (None: runs/ablations). ``epochs``, in place of the
+    recipe's, are a mode of their own: "full, 5 epochs".
     Errors: TrainingError for an unknown name, mode or option, or a model without ``ABLATIONS``; as
     `choreo_lib.training.loop.fit`. Chapter: 4.
     """
     recipe = find_recipe(name)
     config = find_config(recipe, mode)
+    rows_of = mode if epochs is None else f"{mode}, {epochs} epochs"
+    config = config if epochs is None else replace(config, epochs=epochs)
     options = _options(recipe, only)
     target = (FOLDER if out is None else Path(out)) / f"{name}.json"
     runs = Path("runs", "ablations") if runs is None else Path(runs)
@@ -47,7 +52,7 @@ def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | P
     for option, settings in options.items():
         model = recipe.build(clean, mode, windows, config.augment, **settings)
         configuration = json.loads(json.dumps({"model": model.config_dict(), "training": vars(config)}, default=str))
-        if read_rows(target).get(mode, {}).get(option, {}).get("configuration") == configuration:
+        if read_rows(target).get(rows_of, {}).get(option, {}).get("configuration") == configuration:
             continue
         key = sha256(json.dumps(configuration, sort_keys=True).encode()).hexdigest()[:12]  # a run of its own
         history = fit(model, windows, config, runs / name / f"{mode}-{key}", valid, device, resume=True)
@@ -56,15 +61,15 @@ def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | P
             "settings": json.loads(json.dumps(settings, default=str)),
             "metrics": recipe.evaluate(model, clean, valid)["model"],
             "steps": len(history) * max(len(windows) // config.batch_size, 1),
-            "minutes": round(history.minutes, 2), "mode": mode, "seed": config.seed,
+            "minutes": round(history.minutes, 2), "mode": rows_of, "seed": config.seed,
             "configuration": configuration,
         }  # fmt: skip
         rows = read_rows(target)  # as it stands now: another run may have added to it meanwhile
-        rows.setdefault(mode, {})[option] = row
+        rows.setdefault(rows_of, {})[option] = row
         target.parent.mkdir(parents=True, exist_ok=True)
         with checkpoints.atomic_write(target) as temporary:
             temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    found = read_rows(target)[mode]
+    found = read_rows(target)[rows_of]
     return {option: found[option] for option in options}
 
 

@@ -97,6 +97,13 @@ def test_what_was_done_is_told():
                                    "right_bigtoe", "head"}  # fmt: skip
 
 
+def test_feet_that_stay_are_moved_by_no_minus_zero():
+    """Of a body that stands where it stood, rounding leaves a little less than nothing."""
+    _, report = cl.conform(bodies.body("mixamo"), load("translate-salsa"))
+    for metres, said in ((-0.0004, "+0.0 cm"), (0.0004, "+0.0 cm"), (-0.021, "-2.1 cm")):
+        assert f"feet moved by {said}" in repr(replace(report, feet=metres))
+
+
 def test_rest_frames_do_not_change_what_is_danced():
     """Rotations are told from the model's rest bones: the same motion in the world is the same rotations."""
     model = load("translate-salsa")

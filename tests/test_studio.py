@@ -53,6 +53,9 @@ def test_a_partner_is_made_on_the_dancers_own_body_in_one_world_and_on_one_clock
 def test_what_was_read_dropped_and_made_is_said_and_kept():
     result, text = made(), "\n".join(made().lines)
     assert "read " in text and "inserted" in text and "made partner b" in text
+    assert text.endswith("begins in the mean pose at the usual distance")
+    led = studio.partner(mixamo(), load("duet-synthetic"), seconds=0.5, distance=0.75)
+    assert led.lines[-1].endswith("at the usual distance, is led to 0.75 m")
     notes = " ".join(result.made[0].notes)
     assert "duet-synthetic" in notes and "seed 3" in notes and "unknown source" in notes
     asked = result.provenance

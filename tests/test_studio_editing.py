@@ -10,7 +10,20 @@ from choreo_lib.body.blending import inertialise, minimum_jerk
 from choreo_lib.body.bones import carry_rotations
 from choreo_lib.evaluation import metrics
 from choreo_lib.sets import synthetic
-from choreo_lib.studio.editing import Canon, EndAt, Hold, Inpaint, Loop, Mirror, Path, Tempo, Vary, edit
+from choreo_lib.studio.editing import (
+    Canon,
+    Edited,
+    EndAt,
+    Hold,
+    Inpaint,
+    Loop,
+    Met,
+    Mirror,
+    Path,
+    Tempo,
+    Vary,
+    edit,
+)
 from choreo_lib.studio.reshaping import bent_path, floor_path, heading
 
 
@@ -108,6 +121,17 @@ def test_a_hand_that_is_out_of_reach_is_reported_and_nothing_jumps(duet):
     is_a_dance(made, duet.b)
     assert not made.ok and 1000 < only(made, "left_wrist at right_wrist").error < 6000
     assert "NOT MET" in repr(made.report)
+
+
+def test_an_error_is_written_as_one_reads_it():
+    """What is far below its tolerance is no number with a power of ten, and neither is what is far above it."""
+    errors = [(0.0, 30.0, "mm"), (0.000146, 30.0, "mm"), (0.0126, 20.0, "mm"), (12.91, 20.0, "mm"),
+              (1234.6, 30.0, "mm"), (2.31e-7, 0.01, "m/s"), (0.025, 1 / 30, "s")]
+    met = tuple((Mirror(), Met("what", *each)) for each in errors)
+    report = Edited(synthetic.duet("canon", 30, seed=1), met, (), 0.0, (0.006, 0.006)).report
+    assert [row[2] for row in report.rows[:-1]] == [
+        "0 mm", "< 0.01 mm", "0.0126 mm", "12.9 mm", "1,235 mm", "< 0.0001 m/s", "0.025 s"]
+    assert report.rows[-1][-1] == "before the wish"
 
 
 def test_the_end_is_where_it_was_asked_and_feet_do_not_slide_there(duet):

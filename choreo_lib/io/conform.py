@@ -59,7 +59,8 @@ class ConformReport:
             most = max(self.bones, key=lambda name: abs(self.bones[name]))
             lines.append(f"bones {min(self.bones.values()):+.0f} to {max(self.bones.values()):+.0f} %, most to {most} "
                          f"({self.bones[most]:+.0f} %)")
-        lines.append(f"path scaled by {self.scale:.3f}, feet moved by {100 * self.feet:+.1f} cm, "
+        feet = round(100 * self.feet, 1) + 0.0  # cm, and no minus before a zero
+        lines.append(f"path scaled by {self.scale:.3f}, feet moved by {feet:+.1f} cm, "
                      + (f"{self.fps[0]:g} -> {self.fps[1]:g}" if self.fps[0] != self.fps[1] else f"{self.fps[0]:g}")
                      + " frames a second")
         return "\n".join(lines)

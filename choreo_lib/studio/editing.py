@@ -72,11 +72,11 @@ class Edited:
     @property
     def report(self) -> Table:
         """What was asked and what was reached, as a table. Chapter: 10."""
-        rows = [(type(wish).__name__, one.what, f"{one.error:.3g} {one.unit}", f"{one.tolerance:.3g} {one.unit}",
+        rows = [(type(wish).__name__, one.what, f"{_in_words(one)} {one.unit}", f"{one.tolerance:.3g} {one.unit}",
                  "met" if one.met else "NOT MET") for wish, one in self.met]
         rows += [("seam", f"at {seam.time:.2f} s", f"{seam.change:.2f} m/s", f"{seam.limit:.2f} m/s",
                   "smooth" if seam.smooth else "FELT") for seam in self.seams]
-        rows.append(("feet", "skating", f"{self.skate[1]:.3f} m/s", f"{self.skate[0]:.3f} m/s", "danced before"))
+        rows.append(("feet", "skating", f"{self.skate[1]:.3f} m/s", f"{self.skate[0]:.3f} m/s", "before the wish"))
         return Table(("wish", "what", "error", "tolerance", ""), tuple(rows))
 
 
@@ -121,6 +121,14 @@ def _seams(made: Motion, danced: Motion, frames: Sequence[int], same_clock: bool
         far[there] = False
         found.append(Seam(k / made.fps, float(changes[here].max()), limit, float(jerk[there].mean())))
     return tuple(found), float(jerk[far].mean()) if far.any() else float(jerk.mean())
+
+
+def _in_words(one: Met) -> str:
+    """An error as one reads it: what is far below its tolerance is said to be so, and nothing has a power of ten."""
+    least = min(0.01, one.tolerance / 100)
+    if 0 < one.error < least:
+        return f"< {least:.1g}"
+    return f"{one.error:.3g}" if one.error < 1000 else f"{one.error:,.0f}"
 
 
 def _skate(motion: Motion) -> float:

@@ -46,7 +46,7 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
 
     ``who`` is made: "b" or "follower" (None too), "a" or "leader": the role in the training set, whose makers may not
     say who leads. From a `Duet` the other dancer is followed, and the partner begins as the real one does; from a
-    `Motion` it begins in the mean pose, at a danced distance, and has found into the dance within a second or two.
+    `Motion` it begins in the mean pose, at the usual distance, and has found into the dance within a second or two.
     ``temperature`` of chance, drawn from ``seed`` (None: 0, and 0.5 for several ``takes``); ``distance`` to keep,
     metres, or a whole `Guidance`. ``model``: the name of an artifact, or a `DuetForecaster`.
     Errors: ValueError for a body that does not conform, or several takes without chance; TrainingError for a model
@@ -84,8 +84,9 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
     provenance = Provenance.of("partner", network, source, seed, role=role, temperature=temperature,
                                distance=distance, takes=takes if takes > 1 else None, seconds=seconds)
     motions = [Motion(each, leader.fps, leader.skeleton) for each in made]
-    begins = "begins as the real one does" if start else "begins in the mean pose at a danced distance"
-    said = f"partner {role} for {len(leader) / leader.fps:.1f} s by {provenance.model}, {begins}"
+    begins = "begins as the real one does" if start else "begins in the mean pose at the usual distance"
+    asked = "" if distance is None else f", is led to {distance:g} m"
+    said = f"partner {role} for {len(leader) / leader.fps:.1f} s by {provenance.model}, {begins}{asked}"
     return result(motion, motions, report, lines, said, provenance, role, progress,
                   floor=not isinstance(given, Duet))  # two who were recorded together have stood on one floor
 

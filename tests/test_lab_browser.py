@@ -1,4 +1,4 @@
-"""Hints and solutions in JupyterLab: folded, whole, and opened by a click."""
+"""In JupyterLab: hints and solutions folded, whole, and opened by a click; the studio's panel from a file to files."""
 
 import os
 import re
@@ -8,8 +8,11 @@ import sys
 import threading
 from pathlib import Path
 
+import nbformat
 import pytest
 from browser import chromium, visit
+
+import choreo_lib as cl
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.browser
@@ -17,10 +20,15 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """A JupyterLab of its own on this machine, with a copy of a chapter; its address."""
+    """A JupyterLab of its own on this machine, with a copy of a chapter and a panel; its address and its folder."""
     pytest.importorskip("jupyterlab")
     home = tmp_path_factory.mktemp("lab")
     shutil.copy(ROOT / "notebooks" / "03_before_any_network.ipynb", home / "chapter.ipynb")
+    panel = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(
+        "from choreo_lib import studio\npanel = studio.panel()\npanel", id="panel")])
+    panel.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(panel, home / "panel.ipynb")
+    cl.write_motion(cl.synthetic.duet("canon", 90, seed=5).a, home / "mine.bvh")
     words = ["-m", "jupyterlab", "--no-browser", "--allow-root", "--port=0", "--ServerApp.ip=127.0.0.1",
              f"--ServerApp.root_dir={home}", "--IdentityProvider.token=choreo", "--LabApp.news_url=",
              "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
@@ -34,13 +42,13 @@ def lab(tmp_path_factory):
             break
     assert address, "JupyterLab ended before it said where it is"
     threading.Thread(target=server.stderr.read, daemon=True).start()  # or a full pipe would hold it
-    yield address
+    yield address, home
     server.kill()
     server.wait()
 
 
 def test_hints_and_solutions_fold_in_jupyterlab(lab):
-    with chromium() as browser, visit(browser, url=f"{lab}/lab/tree/chapter.ipynb?token=choreo") as seen:
+    with chromium() as browser, visit(browser, url=f"{lab[0]}/lab/tree/chapter.ipynb?token=choreo") as seen:
         found = seen.page.locator(".jp-MarkdownOutput details").first
         found.wait_for(state="attached")
         found.evaluate("fold => fold.scrollIntoView()")  # cells out of sight are not laid out
@@ -49,3 +57,40 @@ def test_hints_and_solutions_fold_in_jupyterlab(lab):
         assert summary.inner_text() in ("Hint", "Solution") and not body.is_visible()
         summary.click()
         body.wait_for(state="visible")
+
+
+def test_the_panel_in_jupyterlab_from_a_file_to_files(lab):
+    address, home = lab
+    (home / "notes.txt").write_text("no dance at all", encoding="utf-8")
+    with chromium() as browser, visit(browser, url=f"{address}/lab/tree/panel.ipynb?token=choreo",
+                                      viewport={"width": 1280, "height": 1600}) as seen:
+        page = seen.page
+        page.locator(".jp-CodeCell .cm-content").first.click()
+        page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
+        page.keyboard.press("Shift+Enter")
+
+        def button(name):
+            return page.locator(".jp-OutputArea button", has_text=re.compile(rf"^\s*{name}\b")).first
+
+        def upload(name):
+            with page.expect_file_chooser() as chosen:
+                button("Upload").click()
+            chosen.value.set_files(home / name)
+
+        button("Upload").wait_for()
+        upload("notes.txt")
+        page.locator(".jp-OutputArea", has_text="Could not").first.wait_for()
+        upload("mine.bvh")
+        players = page.locator(".jp-OutputArea .choreo-player iframe")
+        players.first.wait_for()
+        page.locator("label:text-is('ask for') + select, .widget-dropdown:has-text('ask for') select").first.wait_for()
+        button("Make").click()
+        page.wait_for_function("document.querySelectorAll('.jp-OutputArea .choreo-player iframe').length === 2")
+        made = players.nth(1).element_handle().content_frame()
+        made.wait_for_selector("canvas[data-draws]")
+        button("Export").click()
+        page.locator(".jp-OutputArea a[download]").first.wait_for()
+    files = sorted(path.name for path in (home / "studio").iterdir())
+    assert any(name.endswith(".bvh") for name in files) and any(name.endswith(".txt") for name in files)
+    duets = [cl.read_duet(path) for path in (home / "studio").glob("*.npz")]
+    assert duets and all(len(duet) == 90 for duet in duets)

@@ -210,7 +210,7 @@ def test_ex4_1():
         "from N(0, 1)": lambda m, s, n, t: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()).sum(),
         "other way round": lambda m, s, n, t: right(n, t, m, s),
         "wrong sign": lambda m, s, n, t: ((s / t).log() + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5).sum(),
-        "by its variance": lambda m, s, n, t: ((t / s).log() + (s / t) ** 2 / 2 + (m - n) ** 2 / 2 - 0.5).sum(),
+        "by the prior's variance": lambda m, s, n, t: ((t / s).log() + (s / t) ** 2 / 2 + (m - n) ** 2 / 2 - 0.5).sum(),
         "deviations for variances": lambda m, s, n, t: ((t / s).log() + (s + (m - n) ** 2) / (2 * t) - 0.5).sum(),
         "they are squares": lambda m, s, n, t: right(m, s, n, t) - (t / s).log().sum() / 2,
         "The 1 in": lambda m, s, n, t: right(m, s, n, t) + 0.5 * m.numel(),

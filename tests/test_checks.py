@@ -199,32 +199,37 @@ def test_ex3_5():
 
 
 def test_ex4_1():
-    assert checks.ex4_1(lambda mean, sigma: 0.5 * (mean**2 + sigma**2 - 1 - 2 * sigma.log()).sum())
-    assert checks.ex4_1(lambda mean, sigma: (0.5 * mean**2 + 0.5 * sigma**2 - 0.5 - sigma.log()).sum().item())
+    def right(m, s, n, t):
+        return ((t / s).log() + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5).sum()
+
+    assert checks.ex4_1(right)
+    assert checks.ex4_1(lambda m, s, n, t: ((s / t) ** 2 + ((m - n) / t) ** 2 - 1 - 2 * (s / t).log()).sum().item() / 2)
     wrongs = {
-        "mean over units": lambda m, s: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()).mean(),
-        "factor 1/2": lambda m, s: (m**2 + s**2 - 1 - 2 * s.log()).sum(),
-        "for the variance": lambda m, s: 0.5 * (m**2 + s - 1 - s.log()).sum(),
-        "A factor 2": lambda m, s: 0.5 * (m**2 + s**2 - 1 - s.log()).sum(),
-        "sigma squared": lambda m, s: 0.5 * (m**2 + s - 1 - 2 * s.log()).sum(),
-        "logarithm of the variance": lambda m, s: 0.5 * (m**2 + s.exp() - 1 - s).sum(),
-        "The 1 in": lambda m, s: 0.5 * (m**2 + s**2 - 2 * s.log()).sum(),
-        "other way round": lambda m, s: (s.log() + (1 + m**2) / (2 * s**2) - 0.5).sum(),
-        "bits": lambda m, s: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()).sum() / np.log(2),
-        "15 numbers": lambda m, s: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()),
-        "below zero": lambda m, s: -0.5 * (m**2 + s**2 - 1 - 2 * s.log()).sum(),
-        "ZeroDivisionError": lambda m, s: 1 / 0,
-        "one unit with mean 0": lambda m, s: 0.0,
+        "mean over units": lambda m, s, n, t: right(m, s, n, t) / m.numel(),
+        "factor 1/2": lambda m, s, n, t: 2 * right(m, s, n, t),
+        "from N(0, 1)": lambda m, s, n, t: 0.5 * (m**2 + s**2 - 1 - 2 * s.log()).sum(),
+        "other way round": lambda m, s, n, t: right(n, t, m, s),
+        "wrong sign": lambda m, s, n, t: ((s / t).log() + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5).sum(),
+        "by the prior's variance": lambda m, s, n, t: ((t / s).log() + (s / t) ** 2 / 2 + (m - n) ** 2 / 2 - 0.5).sum(),
+        "deviations for variances": lambda m, s, n, t: ((t / s).log() + (s + (m - n) ** 2) / (2 * t) - 0.5).sum(),
+        "they are squares": lambda m, s, n, t: right(m, s, n, t) - (t / s).log().sum() / 2,
+        "The 1 in": lambda m, s, n, t: right(m, s, n, t) + 0.5 * m.numel(),
+        "bits": lambda m, s, n, t: right(m, s, n, t) / np.log(2),
+        "15 numbers": lambda m, s, n, t: (t / s).log() + (s**2 + (m - n) ** 2) / (2 * t**2) - 0.5,
+        "below zero": lambda m, s, n, t: -right(m, s, n, t),
+        "ZeroDivisionError": lambda m, s, n, t: 1 / 0,
+        "one unit with mean 0": lambda m, s, n, t: 0.0,
     }
     for said, wrong in wrongs.items():
         assert not checks.ex4_1(wrong) and said in checks.ex4_1(wrong).message, said
 
 
 def test_ex4_1_tells_apart_what_one_unit_of_sigma_a_half_tells_apart():
-    """The answers that are easily confused give other numbers for mean 0 and sigma 0.5 too, as the hint has it."""
+    """The answers that are easily confused give other numbers for mean 0, sigma 0.5 and N(0, 1) too, as the hint has
+    it."""
     s = 0.5
-    costs = [0.5 * (s**2 - 1 - 2 * np.log(s)), s**2 - 1 - 2 * np.log(s), 0.5 * (s - 1 - np.log(s)),
-             0.5 * (s**2 - 1 - np.log(s)), 0.5 * (s - 1 - 2 * np.log(s))]  # fmt: skip
+    costs = [0.5 * (s**2 - 1 - 2 * np.log(s)), s**2 - 1 - 2 * np.log(s), 0.5 * (s - 1 - 2 * np.log(s)),
+             0.5 * (s**2 - 1 - np.log(s)), 0.5 * (s**2 - 1 + 2 * np.log(s))]  # fmt: skip
     assert round(costs[0], 2) == 0.32 and len(set(np.round(costs, 2))) == 5
 
 

@@ -16,35 +16,36 @@ from .verdict import check, compare, function_check, given, refuse
 
 @function_check
 def ex4_1(nats) -> str:
-    """Exercise 4.1: the Kullback-Leibler divergence of Gaussian posteriors from the prior, in nats."""
+    """Exercise 4.1: the Kullback-Leibler divergence of Gaussian posteriors from any Gaussian prior, in nats."""
     chance = torch.Generator().manual_seed(41)
-    m, sigma = torch.randn(5, 3, generator=chance), 0.2 + torch.rand(5, 3, generator=chance)
-    m[0, 0], sigma[0, 0] = 0.0, 0.5
-    right = float(kl_divergence(Normal(m, sigma), Normal(0.0, 1.0)).sum())
-    gives = torch.as_tensor(nats(m, sigma), dtype=torch.float32)
+    m, prior_m = torch.randn(2, 5, 3, generator=chance)
+    s, prior_s = 0.2 + torch.rand(2, 5, 3, generator=chance)
+    right = float(kl_divergence(Normal(m, s), Normal(prior_m, prior_s)).sum())
+    gives = torch.as_tensor(nats(m, s, prior_m, prior_s), dtype=torch.float32)
     size = gives.numel()
     refuse((size != 1, f"It gives {size} numbers; the KL of the whole posterior is one. Add them up."))
-    got = float(gives)
-    terms = m**2 + sigma**2 - 1 - 2 * sigma.log()
+    got, apart, spread = float(gives), (m - prior_m) ** 2, prior_s**2
     compare(got, right,
-            (float(terms.sum()), "Twice too much: the factor 1/2 before the sum is missing."),
-            (right / m.numel(), "That is the mean over units. The KL divergence is a sum over all of them."),
-            (float(0.5 * (m**2 + sigma - 1 - sigma.log()).sum()),
-             "That takes sigma for the variance. It is the standard deviation: square it, in both places."),
-            (float(0.5 * (m**2 + sigma**2 - 1 - sigma.log()).sum()),
-             "The logarithm is that of the variance, ln sigma^2, which is 2 ln sigma. A factor 2 is missing there."),
-            (float(0.5 * (m**2 + sigma - 1 - 2 * sigma.log()).sum()),
-             "The logarithm is right, and the term before it is not: it is the variance, sigma squared."),
-            (float(0.5 * (m**2 + sigma.exp() - 1 - sigma).sum()),
-             "That takes sigma for the logarithm of the variance. Here it is the standard deviation itself."),
-            (right + 0.5 * m.numel(), "The 1 in the formula is missing: a unit that says nothing should cost nothing."),
-            (float(kl_divergence(Normal(0.0, 1.0), Normal(m, sigma)).sum()),
+            (float(kl_divergence(Normal(m, s), Normal(0.0, 1.0)).sum()),
+             "That is the divergence from N(0, 1). Here the prior has a mean and a standard deviation of its own."),
+            (float(kl_divergence(Normal(prior_m, prior_s), Normal(m, s)).sum()),
              "That is the divergence of the prior from the posterior. It is asked the other way round."),
+            (right / m.numel(), "That is the mean over units. The KL divergence is a sum over all of them."),
+            (2 * right, "Twice too much: the factor 1/2 is missing."),
+            (float(((s / prior_s).log() + (s**2 + apart) / (2 * spread) - 0.5).sum()),
+             "The logarithm has the wrong sign: a posterior narrower than the prior says something, and costs."),
+            (float(((prior_s / s).log() + (s**2 / spread + apart - 1) / 2).sum()),
+             "The distance of the means counts in widths of the prior: divide its square by the prior's variance."),
+            (float(((prior_s / s).log() + (s / prior_s + apart / prior_s - 1) / 2).sum()),
+             "That takes the standard deviations for variances. Square them, wherever no logarithm is taken."),
+            (float(((prior_s / s).log() / 2 + (s**2 + apart) / (2 * spread) - 0.5).sum()),
+             "The logarithm is half of what it should be: it is that of the variances, and they are squares."),
+            (right + 0.5 * m.numel(), "The 1 in the formula is missing: a posterior equal to its prior costs nothing."),
             (right / math.log(2), "That is in bits. In nats the logarithm is the natural one."),
             (got < 0, "A divergence is never below zero. Look at the signs."),
-            otherwise=f"For 15 units of mine it gives {got:.2f} nats. Try one unit with mean 0: at standard deviation "
-                      "1 it should cost nothing, at 0.5 about 0.32 nats.", rtol=1e-4)
-    return f"{right:.2f} nats for {m.numel()} units that the check made up; one with mean 0 and sigma 0.5 costs 0.32."
+            otherwise=f"For 15 units of mine it gives {got:.2f} nats. Try one unit with mean 0 and prior N(0, 1): at "
+                      "standard deviation 1 it should cost nothing, at 0.5 about 0.32 nats.", rtol=1e-4)
+    return f"{right:.2f} nats for {m.numel()} units that the check made up; with the prior N(0, 1) it is the chapter's."
 
 
 @check

@@ -65,9 +65,9 @@ def test_the_panel_in_jupyterlab_from_a_file_to_files(lab):
     with chromium() as browser, visit(browser, url=f"{address}/lab/tree/panel.ipynb?token=choreo",
                                       viewport={"width": 1280, "height": 1600}) as seen:
         page = seen.page
-        page.locator(".jp-CodeCell .cm-content").first.click()
-        page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
-        page.keyboard.press("Shift+Enter")
+        page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()  # or it asks which kernel to run on
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
         def button(name):
             return page.locator(".jp-OutputArea button", has_text=re.compile(rf"^\s*{name}\b")).first
@@ -83,7 +83,6 @@ def test_the_panel_in_jupyterlab_from_a_file_to_files(lab):
         upload("mine.bvh")
         players = page.locator(".jp-OutputArea .choreo-player iframe")
         players.first.wait_for()
-        page.locator("label:text-is('ask for') + select, .widget-dropdown:has-text('ask for') select").first.wait_for()
         button("Make").click()
         page.wait_for_function("document.querySelectorAll('.jp-OutputArea .choreo-player iframe').length === 2")
         made = players.nth(1).element_handle().content_frame()

@@ -123,7 +123,7 @@ def listening() -> dict:
 
 
 def benefit() -> dict:
-    """How much nearer the true leader brings each of them than ridge regression that sees no leader, in one minute."""
+    """How much nearer the true leader brings each of them than ridge regression that sees no leader, in two minutes."""
     told: dict = {}
     for split, rows, joints in sets():
         told[split], deaf = {}, rows["ridge, own past"][0]

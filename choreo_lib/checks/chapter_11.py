@@ -93,7 +93,7 @@ def ex11_4(answer) -> str:
 
 
 def _alike(x: np.ndarray, y: np.ndarray) -> float:
-    """By how much the distances between the joints of two bodies differ, in metres: 0 for a copy, turned or mirrored."""
+    """By how much the distances between joints differ from body to body, metres: 0 for a copy, turned or mirrored."""
     joints = slice(None, None, 3)
     mine, yours = (np.linalg.norm(each[::5, joints, None] - each[::5, None, joints], axis=-1) for each in (x, y))
     return float(np.abs(mine - yours).mean())

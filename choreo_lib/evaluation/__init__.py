@@ -13,7 +13,7 @@ from .solo import evaluate_reconstruction, evaluate_solo
 from .style_classifier import IdentityClassifier
 
 __all__ = [
-    "IdentityClassifier", "ShuffledPartner", "benefit", "endurance", "evaluate_couplings", "evaluate_deepfake", "evaluate_duet",
-    "evaluate_endurance", "evaluate_forecasts", "evaluate_particles", "evaluate_reconstruction", "evaluate_solo",
-    "evaluate_translation", "listening", "predicted_positions", "true_errors",
+    "IdentityClassifier", "ShuffledPartner", "benefit", "endurance", "evaluate_couplings", "evaluate_deepfake",
+    "evaluate_duet", "evaluate_endurance", "evaluate_forecasts", "evaluate_particles", "evaluate_reconstruction",
+    "evaluate_solo", "evaluate_translation", "listening", "predicted_positions", "true_errors",
 ]  # fmt: skip

@@ -92,7 +92,7 @@ def listening(model: Forecaster, windows: Windows, others: Windows | None = None
 @takes(model=Rule("a forecaster (with a method predict)", _forecaster), windows=a(Windows), horizon=count(),
        delay=seconds, joints=each(text))
 def true_errors(model: Forecaster, windows: Windows, horizon: int = 30, delay: float = 0.5, joints=None) -> np.ndarray:
-    """Each window's error with the true leader, both roles' mean: what `listening` calls ``error_mm``, not yet averaged.
+    """Each window's error with the true leader, the mean of both roles; their mean is ``error_mm`` of `listening`.
 
     Shapes: [N], of the windows that `listening` scores. Units: millimetres; ``delay`` seconds. Errors: as `listening`.
     Chapter: 11.
@@ -122,8 +122,8 @@ def benefit(error, deaf, windows: Windows, delay: float = 0.5) -> dict[str, floa
     late = scored(windows, delay)
     error, deaf = (np.asarray(each, dtype=np.float64) for each in (error, deaf))
     if len(error) != len(late):
-        raise ValueError(f"{len(error)} errors for {len(late)} windows that begin {delay:g} s into their take or later; "
-                         "take true_errors of the same windows and delay")
+        raise ValueError(f"{len(error)} errors for {len(late)} windows that begin {delay:g} s into their take or "
+                         "later; take true_errors of the same windows and delay")
     found = _effect(deaf, error, late)
     return {"error_mm": float(error.mean()), "deaf_mm": found["error_mm"], "gain_mm": found["cost_mm"],
             "gain_low": found["cost_low"], "gain_high": found["cost_high"],

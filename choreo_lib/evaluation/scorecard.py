@@ -142,7 +142,7 @@ def draws(made: Measured, reference: Measured, known: Measured | None = None, sc
 
 
 def scores(drawn: dict[str, np.ndarray]) -> dict[str, Score]:
-    """The values of `draws` and their 95 % intervals. Chapter: 11."""
+    """The values of `draws`, {measure: [1 + samples]}, and their 95 % intervals. Chapter: 11."""
     return {name: interval(values, name in MOVED) for name, values in drawn.items()}
 
 

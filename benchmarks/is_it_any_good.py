@@ -1,8 +1,9 @@
-"""What chapter 11 reads and does not compute: python benchmarks/is_it_any_good.py [particles] [listening]
+"""What chapter 11 reads and does not compute: python benchmarks/is_it_any_good.py [particles] [listening] [benefit]
 
 Writes data/audit.json. "particles": isomorphism-clean splits and priors, in about three minutes of one core.
 "listening": every duet model and baseline on all windows of its recipe's test (salsa where CHOREO_DATA has it); the
-published model answers frame by frame, and is asked of every fourth window.
+published model answers frame by frame, and is asked of every fourth window. "benefit": the same forecasters with the
+true leader alone, beside ridge regression that sees no leader.
 """
 
 from __future__ import annotations
@@ -79,32 +80,58 @@ def particles() -> dict:
     return told
 
 
-def listening() -> dict:
-    """Every duet model and every baseline, on the windows of its recipe's test."""
-    told: dict = {}
-    for kind, split in (("synthetic", "test"), ("salsa", "test")):
-        name, shelf = f"duet-{kind}", f"shelf-duet-{kind}"
-        recipe = recipes.RECIPES[name]
+def forecasters(kind: str) -> tuple[dict, list[str]]:
+    """Every duet model and every baseline with the windows of its recipe's test and those of its strangers.
+
+    Errors: DatasetError where the set is not here.
+    """
+    name, shelf = f"duet-{kind}", f"shelf-duet-{kind}"
+    recipe = recipes.RECIPES[name]
+    train, asked = recipe.windows("train"), recipe.windows("test")
+    joints = recipes.SALSA_19 if kind == "salsa" else asked.skeleton.names
+    narrow_train, narrow = train.with_joints(joints), asked.with_joints(joints)
+    few = train.subset(torch.arange(0, len(train), 4))
+    fourth = torch.arange(0, len(asked), 4)
+    rows = {"extended duet model": (load_model(name), asked, few),
+            "published duet model": (load_model(shelf), asked.subset(fourth), few)}
+    for row, ridge in (("ridge, own past", baselines.Ridge("own")), ("ridge, both pasts", baselines.Ridge("both")),
+                       ("ridge, partner at target", baselines.Ridge("both", partner_at_target=True)),
+                       ("repeat", baselines.ZeroVelocity())):
+        rows[row] = (ridge.fit(narrow_train, (30,)), narrow, narrow_train)
+    rows["repeat, every fourth"] = (rows["repeat"][0], narrow.subset(fourth), narrow_train)
+    return rows, list(joints)
+
+
+def sets():
+    """The forecasters of synthetic duets, and of salsa where CHOREO_DATA has it."""
+    for kind in ("synthetic", "salsa"):
         try:
-            train, asked = recipe.windows("train"), recipe.windows(split)
+            yield f"{kind}, test", *forecasters(kind)
         except DatasetError as missing:
-            print(f"{name}, {split}: left out, {missing}")
-            continue
-        joints = recipes.SALSA_19 if kind == "salsa" else asked.skeleton.names
-        narrow_train, narrow = train.with_joints(joints), asked.with_joints(joints)
-        few = train.subset(torch.arange(0, len(train), 4))
-        fourth = asked.subset(torch.arange(0, len(asked), 4))
-        rows = {"extended duet model": (load_model(name), asked, few),
-                "published duet model": (load_model(shelf), fourth, few)}
-        for row, ridge in (("ridge, own past", baselines.Ridge("own")), ("ridge, both pasts", baselines.Ridge("both")),
-                           ("ridge, partner at target", baselines.Ridge("both", partner_at_target=True)),
-                           ("repeat", baselines.ZeroVelocity())):
-            rows[row] = (ridge.fit(narrow_train, (30,)), narrow, narrow_train)
-        heard = {}
+            print(f"{kind}: left out, {missing}")
+
+
+def listening() -> dict:
+    """What false leaders cost every duet model and every baseline, on the windows of its recipe's test."""
+    told: dict = {}
+    for split, rows, joints in sets():
+        told[split] = {}
         for row, (model, windows, others) in rows.items():
-            heard[row] = {"windows": len(windows)} | evaluation.listening(model, windows, others, joints=joints)
-            print(name, split, row, heard[row]["true"], heard[row]["swapped"], flush=True)
-        told[f"{kind}, {split}"] = heard
+            told[split][row] = evaluation.listening(model, windows, others, joints=joints)
+            print(split, row, told[split][row]["true"], told[split][row]["swapped"], flush=True)
+    return told
+
+
+def benefit() -> dict:
+    """How much nearer the true leader brings each of them than ridge regression that sees no leader, in two minutes."""
+    told: dict = {}
+    for split, rows, joints in sets():
+        told[split], deaf = {}, rows["ridge, own past"][0]
+        for row, (model, windows, _) in rows.items():
+            errors = (evaluation.true_errors(each, shown, joints=joints)
+                      for each, shown in ((model, windows), (deaf, windows.with_joints(joints))))
+            told[split][row] = evaluation.benefit(*errors, windows)
+            print(split, row, told[split][row], flush=True)
     return told
 
 
@@ -117,7 +144,7 @@ def rounded(value):
 
 
 if __name__ == "__main__":
-    parts = {"particles": particles, "listening": listening}
+    parts = {"particles": particles, "listening": listening, "benefit": benefit}
     torch.set_num_threads(1)
     for part in sys.argv[1:] or parts:
         made = rounded(parts[part]())

@@ -94,6 +94,37 @@ def test_intervals_hold_their_value_and_distances_are_those_of_the_metrics(dance
     assert "copied_mm" not in unscaled
 
 
+def test_draws_are_those_of_the_metrics_and_the_same_for_every_partner(dances, cheating):
+    """What a bootstrap finds in dances drawn twice is what the metrics find in their windows; and draws are paired."""
+    known, reference, asked = (scorecard.measure(each, kinds=KINDS) for each in dances)
+    drawn = scorecard.draws(asked, reference, known, samples=8)
+    rng = np.random.default_rng(0)
+    for k in range(1, 9):
+        again = scorecard._redrawn(asked.kinds, rng)
+        rows = np.concatenate([np.flatnonzero(asked.dance == dance) for dance in again])
+        for name, kind in (("fid_k", "kinetic"), ("fid_g", "geometric"), ("fid_cd", "cross")):
+            direct = metrics.frechet_distance(asked.features[kind][rows], reference.features[kind])
+            assert drawn[name][k] == pytest.approx(direct, rel=1e-6), name
+        assert drawn["bed"][k] == pytest.approx(asked.numbers["bed"][again].mean())
+    unscaled = metrics.frechet.frechet_redrawn(asked.features["cross"], reference.features["cross"],
+                                               np.ones((1, len(asked.dance))), scaled=False)
+    direct = metrics.frechet_distance(asked.features["cross"], reference.features["cross"], scaled=False)
+    assert unscaled[0] == pytest.approx(direct, rel=1e-6)
+    assert scorecard.scores(drawn) == scorecard.scorecard(asked, reference, known, samples=8)
+    assert all((scorecard.draws(asked, reference, known, samples=8)[name] == drawn[name]).all() for name in drawn)
+    # the same dances, so that the difference of a partner from itself is nothing in each draw
+    assert scorecard.interval(drawn["fid_k"] - drawn["fid_k"], moved=True, least=-np.inf) == (0, 0, 0)
+    below = scorecard.interval(np.array([-1.0, -3.0, -1.0]), least=-np.inf)
+    assert below.value == -1 and below.low < -2.9 and scorecard.interval(np.array([-1.0, -3.0, -1.0])).low == 0
+
+
+def test_large_scores_are_written_short():
+    assert str(scorecard.Score(34979866.0, 28292073.0, 43139677.0)) == "35.0 M (28.3 to 43.1 M)"
+    assert str(scorecard.Score(48190.0, 20118.0, 81805.0)) == "48.2 k (20.1 to 81.8 k)"
+    assert str(scorecard.Score(6.756, 3.6, 10.8)) == "6.76 (3.60 to 10.80)"
+    assert str(scorecard.Score(5960.0, 0.0, 17172.0)) == "5960 (0 to 17172)"
+
+
 def test_partners_are_told_from_strangers_by_what_knows_the_leader(dances, cheating):
     _, reference, asked = dances
     true, strangers, real = (scorecard.measure(each, kinds=KINDS) for each in (asked, cheating["stranger"], reference))

@@ -530,8 +530,19 @@ def test_ex11_2():
 
 def test_ex11_3():
     side = np.array([1.5, 0.0, 0.0])
-    assert checks.ex11_3(lambda x, fps: x + side) and checks.ex11_3(lambda x, fps: torch.tensor(x) + torch.tensor(side))
-    wrongs = {"inside of somebody": lambda x, fps: x, "never moves": lambda x, fps: 0 * x + x[:1] + side,
+
+    def clock(x, fps):
+        steps = np.linalg.norm(np.diff(x, axis=0), axis=-1).mean(1)
+        way = np.concatenate([[0], steps.cumsum()])
+        return x[:1] + side * (1 + 0.2 * way[:, None, None])
+
+    def turned(x, fps):  # half a turn, and in a mirror: copies, too
+        return x * np.array([-1.0, -1.0, 1.0]) + 4 * side
+
+    assert checks.ex11_3(clock) and checks.ex11_3(lambda x, fps: torch.tensor(clock(x, fps)))
+    wrongs = {"dance the leader's own steps": lambda x, fps: x + side, "leader's own steps": turned,
+              "leader's own": lambda x, fps: x * np.array([1.0, -1.0, 1.0]) + 4 * side,
+              "inside of somebody": lambda x, fps: x, "never moves": lambda x, fps: 0 * x + x[:1] + side,
               "nobody would see": lambda x, fps: x + 20 * side, "yours has [29, 3]": lambda x, fps: x[0],
               "not late": lambda x, fps: np.concatenate([x[:1].repeat(8, 0), x[:-8]]) + side,
               "not finite": lambda x, fps: x * np.nan, "return": lambda x, fps: None,

@@ -1,5 +1,7 @@
 """Whether a duet model listens: forecasters that hear nothing, or one thing only, have rows known beforehand."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from choreo_lib.body.reference import reference_frame
 from choreo_lib.evaluation import baselines
 from choreo_lib.evaluation.listening import LEADERS, neighbours, phase_randomised
 from choreo_lib.sets import synthetic, windows
+from choreo_lib.sets.registry import DATA
 
 PAST, AHEAD = 24, 30
 
@@ -31,7 +34,9 @@ class Watcher:
 
 def test_who_looks_at_nobody_loses_nothing(asked):
     rows = evaluation.listening(baselines.ZeroVelocity(), asked)
-    assert tuple(rows) == LEADERS and set(rows["true"]) == {"error_mm"}
+    assert tuple(rows) == LEADERS and set(rows["true"]) == {"error_mm", "windows"}
+    late = int((asked.start >= 15).sum())  # half a second: the first window of each take has no late leader
+    assert rows["true"]["windows"] == late < len(asked)
     for name in LEADERS[1:]:
         row = rows[name]
         assert row["error_mm"] == rows["true"]["error_mm"]
@@ -60,6 +65,49 @@ def test_who_copies_a_mirror_pays_for_every_other_leader(asked):
         assert row["cost_percent"] == pytest.approx(100 * row["cost_mm"] / rows["true"]["error_mm"], rel=1e-5)
         assert 0 < row["cost_low"] <= row["cost_mm"] * 1.3 and row["cost_high"] > row["cost_low"]
         assert row["nearer_percent"] > 80 and row["nearer_low"] > 50 and row["answer_mm"] > row["cost_mm"]
+
+
+def test_a_leader_may_move_a_forecaster_and_be_of_no_use(asked):
+    """Sensitivity is no benefit: who is led astray by half of what the leader does loses with every false one, too."""
+
+    class Led:
+        def predict(self, past, partner, horizons, who="b"):
+            moved = partner[:, [h - 1 for h in horizons]] - past[:, -1:, "ba".index(who)]
+            return past[:, -1:, "ab".index(who)] + moved / 2
+
+    errors = evaluation.true_errors(Led(), asked)
+    repeat = evaluation.true_errors(baselines.ZeroVelocity(), asked)
+    rows = evaluation.listening(Led(), asked)
+    assert errors.shape == (rows["true"]["windows"],)
+    assert errors.mean() == pytest.approx(rows["true"]["error_mm"], rel=1e-5)
+    assert rows["swapped"]["answer_mm"] > 50
+    found = evaluation.benefit(errors, repeat, asked)
+    assert found["gain_mm"] == pytest.approx(repeat.mean() - errors.mean(), abs=1e-3)
+    assert found["gain_low"] <= found["gain_mm"] <= found["gain_high"]
+    assert found["nearer_percent"] == pytest.approx(100 * (errors < repeat).mean())
+    other = evaluation.benefit(repeat, errors, asked)
+    assert other["gain_mm"] == pytest.approx(-found["gain_mm"]) and other["deaf_mm"] == found["error_mm"]
+    nothing = evaluation.benefit(repeat, repeat, asked)
+    assert nothing["gain_mm"] == nothing["gain_low"] == nothing["gain_high"] == 0 and nothing["nearer_percent"] == 50
+    with pytest.raises(ValueError, match="same windows and delay"):
+        evaluation.benefit(errors[:-1], repeat[:-1], asked)
+    with pytest.raises(ValueError, match="shorter"):
+        evaluation.true_errors(Led(), asked, delay=60.0)
+
+
+def test_the_audit_counts_the_windows_that_were_scored():
+    """Chapter 11 prints them; repeat stands beside the published model on that model's own windows."""
+    audit = json.loads((DATA / "audit.json").read_text(encoding="utf-8"))
+    for kind, rows in audit["listening"].items():
+        assert set(rows) == set(audit["benefit"][kind])
+        fourth = rows["repeat, every fourth"]["true"]["windows"]
+        for name, row in rows.items():
+            few = name in ("published duet model", "repeat, every fourth")
+            assert row["true"]["windows"] == (fourth if few else rows["repeat"]["true"]["windows"]), name
+            worth = audit["benefit"][kind][name]
+            assert worth["error_mm"] == pytest.approx(row["true"]["error_mm"], abs=1e-3)
+            if not few:
+                assert worth["deaf_mm"] == pytest.approx(rows["ridge, own past"]["true"]["error_mm"], abs=1e-3)
 
 
 def left_right(skeleton):

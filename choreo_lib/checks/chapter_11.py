@@ -53,7 +53,7 @@ def ex11_2(answer) -> str:
 
 @function_check
 def ex11_3(partner) -> str:
-    """Exercise 11.3: a cheat for the beat echo degree."""
+    """Exercise 11.3: a cheat for the beat echo degree, and no copy."""
     leader = synthetic.duet("canon", 240, seed=113).a
     got = values(partner(leader.positions, leader.fps), leader.positions.shape,
                  f"A partner has the leader's shape {list(leader.positions.shape)}; yours has {{}}.").numpy()
@@ -65,7 +65,9 @@ def ex11_3(partner) -> str:
     refuse((apart < 0.3, f"It is {100 * apart:.0f} cm from the leader: it dances inside of somebody. Put it beside."),
            (moves.max() < 1e-6, "It never moves, so it has no beats at all, and the degree is 0."),
            (apart > 20, f"It is {apart:.0f} m away: nobody would see that they dance together."),
-           (not len(beats), "It never slows down, so it has no beats."))
+           (not len(beats), "It never slows down, so it has no beats."),
+           (_alike(got, leader.positions) < 0.01, "You dance the leader's own steps, as the copy in this chapter does. "
+                                                  "Find one that is no copy: who else stops when the leader stops?"))
     degree = metrics.beat_echo(leader, own)
     late = metrics.beat_echo(leader[:-8], own[8:])
     refuse((degree < 0.9 and late > degree + 0.1, f"It echoes {degree:.2f}, and would echo {late:.2f} if it were not "
@@ -88,3 +90,10 @@ def ex11_4(answer) -> str:
             (16, "Four bodies have 6 pairs, not 4."),
             otherwise="Count by the number of springs, 0 to 6: how many different shapes has each?", rtol=1e-9)
     return "1, 1, 2, 3, 2, 1 and 1 with 0 to 6 springs; a split by names lets all 11 into the training."
+
+
+def _alike(x: np.ndarray, y: np.ndarray) -> float:
+    """By how much the distances between joints differ from body to body, metres: 0 for a copy, turned or mirrored."""
+    joints = slice(None, None, 3)
+    mine, yours = (np.linalg.norm(each[::5, joints, None] - each[::5, None, joints], axis=-1) for each in (x, y))
+    return float(np.abs(mine - yours).mean())

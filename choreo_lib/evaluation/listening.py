@@ -14,6 +14,7 @@ from ..body.motion import dancer_index, other_dancer
 from ..body.reference import reference_frame
 from ..core.arguments import Rule, Wrong, a, count, each, seconds, seed, shown, takes, text
 from ..core.seeding import generator
+from ..core.shapes import array
 from ..sets.windows import Windows
 from .baselines import Forecaster
 from .baselines.forecast import past_frames
@@ -47,18 +48,15 @@ def listening(model: Forecaster, windows: Windows, others: Windows | None = None
     windows the model is nearer with the true leader, ties counting half, so that 50 is deafness; ``answer_mm``, how
     far the prediction moves, whether to the better or not. Cost and effect have 95 % intervals of a block bootstrap
     (``cost_low``, ``cost_high``, ``nearer_low``, ``nearer_high``), in blocks of four seconds.
-    Windows that begin less than ``delay`` into their take are left out. ``joints``: the error's, by name; None: all.
+    Windows that begin less than ``delay`` into their take are left out, for there the true leader cannot be late; the
+    row of the true leader has ``windows``, how many are left. ``joints``: the error's, by name; None: all.
     Shapes: ``windows`` [N, P + horizon, 2, J, 3]. Units: millimetres out; ``delay`` seconds.
     Errors: ValueError for windows of one dancer or too short, one take and no others, other lengths or joints of
     ``others``, or too few windows for two blocks.
     Chapter: 11. Theiler et al., "Testing for nonlinearity in time series", Physica D 1992; the paired effect size:
     McGraw and Wong, "A common language effect size statistic", Psychological Bulletin 1992.
     """
-    past, back = past_frames(windows, (horizon,)), max(round(delay * windows.fps), 1)
-    late = windows.subset(windows.start >= back * windows.step)
-    if not len(late):
-        raise ValueError(f"no window begins {delay:g} s into its take, where a leader could be late; take a shorter "
-                         "delay or longer takes")
+    past, back, late = past_frames(windows, (horizon,)), _back(windows, delay), scored(windows, delay)
     chosen = slice(None) if joints is None else windows.skeleton.indices(joints)
     drawn = _other_takes(late, windows if others is None else others, seed)
     errors: dict[str, list[torch.Tensor]] = {name: [] for name in LEADERS}
@@ -85,9 +83,68 @@ def listening(model: Forecaster, windows: Windows, others: Windows | None = None
     # a and b of a batch, one after the other: [batches, 2][windows] -> the mean of both roles, [N]
     error, answer = ({name: torch.cat([(x + y) / 2 for x, y in zip(rows[::2], rows[1::2])]).numpy()
                       for name, rows in table.items()} for table in (errors, moved))
-    return {"true": {"error_mm": float(error["true"].mean())}} | {
+    return {"true": {"error_mm": float(error["true"].mean()), "windows": len(late)}} | {
         name: _effect(error[name], error["true"], late) | {"answer_mm": float(answer[name].mean())}
         for name in LEADERS[1:]}
+
+
+@torch.no_grad()
+@takes(model=Rule("a forecaster (with a method predict)", _forecaster), windows=a(Windows), horizon=count(),
+       delay=seconds, joints=each(text))
+def true_errors(model: Forecaster, windows: Windows, horizon: int = 30, delay: float = 0.5, joints=None) -> np.ndarray:
+    """Each window's error with the true leader, the mean of both roles; their mean is ``error_mm`` of `listening`.
+
+    Shapes: [N], of the windows that `listening` scores. Units: millimetres; ``delay`` seconds. Errors: as `listening`.
+    Chapter: 11.
+    """
+    past, late = past_frames(windows, (horizon,)), scored(windows, delay)
+    chosen = slice(None) if joints is None else windows.skeleton.indices(joints)
+    errors = []
+    for k in range(0, len(late), BATCH):
+        batch = late[slice(k, min(k + BATCH, len(late)))]
+        made = [model.predict(batch[:, :past], batch[:, past:, dancer_index(other_dancer(who))], [horizon], who)[:, 0]
+                for who in "ab"]
+        errors.append(sum(mpjpe(each[:, chosen], batch[:, -1, dancer_index(who)][:, chosen]).cpu()
+                          for each, who in zip(made, "ab")) / 2)
+    return 1000 * torch.cat(errors).numpy()
+
+
+@takes(error=array("windows"), deaf=array("windows"), windows=a(Windows), delay=seconds)
+def benefit(error, deaf, windows: Windows, delay: float = 0.5) -> dict[str, float]:
+    """Whether the leader is of use: how much nearer a forecaster is with the true leader than one who sees no leader.
+
+    `listening` asks whether a false leader does harm; a forecaster may be moved by leaders, and be no nearer with the
+    true one than if it had never looked. Of both the `true_errors` on the same windows: ``error_mm``, ``deaf_mm``,
+    ``gain_mm``, by how much the first is the smaller, and ``nearer_percent``, in how many windows it is, both with
+    intervals as those of `listening`. Shapes: ``error`` and ``deaf`` [N]. Units: millimetres; ``delay`` seconds.
+    Errors: ValueError where the windows scored are not N. Chapter: 11.
+    """
+    late = scored(windows, delay)
+    error, deaf = (np.asarray(each, dtype=np.float64) for each in (error, deaf))
+    if len(error) != len(late):
+        raise ValueError(f"{len(error)} errors for {len(late)} windows that begin {delay:g} s into their take or "
+                         "later; take true_errors of the same windows and delay")
+    found = _effect(deaf, error, late)
+    return {"error_mm": float(error.mean()), "deaf_mm": found["error_mm"], "gain_mm": found["cost_mm"],
+            "gain_low": found["cost_low"], "gain_high": found["cost_high"],
+            **{name: found[name] for name in ("nearer_percent", "nearer_low", "nearer_high")}}
+
+
+def scored(windows: Windows, delay: float = 0.5) -> Windows:
+    """The windows that begin ``delay`` seconds or more into their take, where a leader can be so late.
+
+    Errors: ValueError where there is none. Chapter: 11.
+    """
+    late = windows.subset(windows.start >= _back(windows, delay) * windows.step)
+    if not len(late):
+        raise ValueError(f"no window begins {delay:g} s into its take, where a leader could be late; take a shorter "
+                         "delay or longer takes")
+    return late
+
+
+def _back(windows: Windows, delay: float) -> int:
+    """A delay in frames, one at least."""
+    return max(round(delay * windows.fps), 1)
 
 
 def phase_randomised(motion: torch.Tensor, random: torch.Generator) -> torch.Tensor:

@@ -31,9 +31,11 @@ class Score(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        digits = max(2 - int(np.floor(np.log10(max(abs(self.value), 1e-3)))), 0)
-        value, low, high = (f"{each:.{min(digits, 2)}f}" for each in self)
-        return f"{value} ({low} to {high})"
+        unit, sign = next(((unit, sign) for unit, sign in ((1e6, " M"), (1e3, " k")) if abs(self.value) >= 10 * unit),
+                          (1.0, ""))
+        digits = max(2 - int(np.floor(np.log10(max(abs(self.value) / unit, 1e-3)))), 0)
+        value, low, high = (f"{each / unit:.{min(digits, 2)}f}" for each in self)
+        return f"{value}{sign} ({low} to {high}{sign})"
 
 
 @dataclass(frozen=True)
@@ -109,27 +111,49 @@ def scorecard(made: Measured, reference: Measured, known: Measured | None = None
     average, per joint. Windows drawn twice make a Fréchet distance larger, so its interval is moved to the value.
     Errors: as `metrics.frechet_distance`. Chapter: 11.
     """
+    return scores(draws(made, reference, known, scaled, samples, seed))
+
+
+@takes(made=a(Measured), reference=a(Measured), known=a(Measured), scaled=flag, samples=count(1, 10_000), seed=seed)
+def draws(made: Measured, reference: Measured, known: Measured | None = None, scaled: bool = True, samples: int = 100,
+          seed: int = 0) -> dict[str, np.ndarray]:
+    """What `scorecard` makes its intervals of: each measure of the dances, and then of as many draws of them.
+
+    One seed draws the same dances of every system that danced to the same leaders, so that two systems can be compared
+    draw by draw. Shapes: {measure: [1 + samples]}. Errors: as `scorecard`. Chapter: 11.
+    """
     rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(made.dance == dance) for dance in range(len(made.kinds))]
-    draws = [np.arange(len(members)), *(_redrawn(made.kinds, rng) for _ in range(samples))]
-    found: dict[str, list[float]] = {}
+    dances = len(made.kinds)
+    drawn = np.stack([np.arange(dances), *(_redrawn(made.kinds, rng) for _ in range(samples))])  # [1 + samples, dances]
+    times = np.stack([np.bincount(each, minlength=dances) for each in drawn])[:, made.dance]  # [1 + samples, W]
+    found = {}
+    for name, kind in (("fid_k", "kinetic"), ("fid_g", "geometric"), ("fid_cd", "cross")):
+        x, y = made.features[kind], reference.features[kind]
+        found[name] = np.array([metrics.frechet_distance(x, y, scaled=scaled),
+                                *metrics.frechet.frechet_redrawn(x, y, times[1:], scaled=scaled)])
     deviation = reference.features["kinetic"].std(0).clip(1e-9)
-    nearest = None if known is None else _nearest(made.features["poses"], known.features["poses"])
-    for drawn in draws:
-        windows = np.concatenate([members[dance] for dance in drawn.tolist()])
-        row = {name: metrics.frechet_distance(made.features[kind][windows], reference.features[kind], scaled=scaled)
-               for name, kind in (("fid_k", "kinetic"), ("fid_g", "geometric"), ("fid_cd", "cross"))}
-        row["div_k"] = _diversity(made.features["kinetic"][windows] / deviation)
-        if nearest is not None:
-            row["copied_mm"] = 1000 * float(nearest[windows].mean())
-        row |= {name: float(np.nanmean(values[drawn])) for name, values in made.numbers.items()}
-        for name, value in row.items():
-            found.setdefault(name, []).append(value)
-    scores = {}
-    for name, (value, *again) in found.items():
-        low, high = np.nanquantile(again, (0.025, 0.975)) + (value - np.nanmean(again) if name in MOVED else 0.0)
-        scores[name] = Score(value, float(max(low, 0.0)), float(high))
-    return scores
+    apart = torch.from_numpy(made.features["kinetic"] / deviation)
+    pairs = torch.cdist(apart, apart, compute_mode="donot_use_mm_for_euclid_dist").numpy()
+    windows = times.sum(1)
+    found["div_k"] = ((times @ pairs) * times).sum(1) / (windows * (windows - 1))
+    if known is not None:
+        found["copied_mm"] = 1000 * (times @ _nearest(made.features["poses"], known.features["poses"])) / windows
+    return found | {name: np.nanmean(values[drawn], 1) for name, values in made.numbers.items()}
+
+
+def scores(drawn: dict[str, np.ndarray]) -> dict[str, Score]:
+    """The values of `draws`, {measure: [1 + samples]}, and their 95 % intervals. Chapter: 11."""
+    return {name: interval(values, name in MOVED) for name, values in drawn.items()}
+
+
+def interval(values: np.ndarray, moved: bool = False, least: float = 0.0) -> Score:
+    """A value and the middle 95 % of its draws; ``moved`` so that their mean is the value.
+
+    Shapes: ``values`` [1 + samples], the value first. ``least``: no end lies below. Chapter: 11.
+    """
+    value, again = float(values[0]), values[1:]
+    low, high = np.nanquantile(again, (0.025, 0.975)) + (value - np.nanmean(again) if moved else 0.0)
+    return Score(value, float(max(low, least)), float(high))
 
 
 @torch.no_grad()
@@ -205,7 +229,8 @@ def tells_partners(true: Measured, shuffled: Measured, reference: Measured, samp
                         for part, each in zip(parts, (true, shuffled))]
     found = {}
     for name, (right, wrong) in scores.items():
-        areas = [metrics.auc(np.concatenate([right[drawn], wrong[drawn]]), np.arange(2 * len(drawn)) < len(drawn))
+        above = (right[:, None] > wrong) + (right[:, None] == wrong) / 2  # of every true partner and every shuffled one
+        areas = [float(above[np.ix_(drawn, drawn)].mean())
                  for drawn in (np.arange(len(kinds)), *(_redrawn(kinds, rng) for _ in range(samples)))]
         found[name] = Score(areas[0], *np.quantile(areas[1:], (0.025, 0.975)).tolist())
     return found

@@ -129,6 +129,31 @@ def frechet_distance(x, y, scaled: bool = True) -> float:
     return _gaussian_distance(*(_standardised(y, x, y) if scaled else (x, y)))
 
 
+def frechet_redrawn(x: np.ndarray, y: np.ndarray, times: np.ndarray, scaled: bool = True) -> np.ndarray:
+    """`frechet_distance` of windows that are drawn again and again, each draw in a tenth of its time.
+
+    A bootstrap changes nothing but how often each window counts: the real set is decomposed once.
+    Shapes: ``x`` [N, F], ``y`` [M, F], ``times`` [draws, N], how often each window is drawn -> [draws]. Units: none.
+    Chapter: 11.
+    """
+    x, y = (np.asarray(features, dtype=np.float64) for features in (x, y))
+    x, y = _standardised(y, x, y) if scaled else (x, y)
+    real = y - y.mean(0)
+    _, size, axes = np.linalg.svd(real / np.sqrt(len(y) - 1), full_matrices=False)
+    real_axes, found = axes.T * size, []  # [F, R]
+    for often in np.asarray(times, dtype=np.float64):
+        drawn = np.flatnonzero(often)
+        weight, count = often[drawn, None], often.sum()
+        mean = (weight * x[drawn]).sum(0) / count
+        centred = (x[drawn] - mean) * np.sqrt(weight / (count - 1))  # its covariance is centred.T @ centred
+        seen = centred @ real_axes  # singular values: the root of the product of both covariances
+        gram = seen @ seen.T if len(seen) < seen.shape[1] else seen.T @ seen
+        root = np.sqrt(np.linalg.eigvalsh(gram).clip(0)).sum()
+        off = mean - y.mean(0)
+        found.append(max(off @ off + (centred**2).sum() + (real**2).sum() / (len(y) - 1) - 2 * root, 0.0))
+    return np.array(found)
+
+
 @takes(features=array("windows", "features"), groups=array("windows", finite=False), seed=seed, splits=count(1, 10_000))
 def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) -> tuple[float, float]:
     """The real-against-real floor: the Fréchet distance of one half of the real windows from the other.

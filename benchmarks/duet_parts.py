@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -194,7 +195,8 @@ def main(names: list[str]) -> None:
         ABLATIONS[name] = settings
         sys.modules[model.__module__].ABLATIONS = ABLATIONS
         recipes.RECIPES["duet-salsa"] = recipe
-        found = ablations.ablate("duet-salsa", "full", only=name, epochs=EPOCHS, device="cpu")
+        runs = Path("runs", "duet_parts", name.replace(" ", "-"))  # two networks may have the same settings
+        found = ablations.ablate("duet-salsa", "full", only=name, runs=runs, epochs=EPOCHS, device="cpu")
         print(ablations.table(found), flush=True)
 
 

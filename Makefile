@@ -63,9 +63,10 @@ test: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python tools/check_notebooks.py notebooks/*.ipynb
-	@# Two workers share the cores: threads that wait have to sleep, or they spin while the other one has work. And memory
-	@# that is freed is kept (glibc): to hand it back at every step and take it again was a fifth of a training's time.
-	MALLOC_TRIM_THRESHOLD_=1000000000 MALLOC_MMAP_THRESHOLD_=1000000000 OMP_WAIT_POLICY=passive \
+	@# Two workers share the cores, so each takes one: with two threads each they wait for one another, and a chapter took
+	@# three times as long. And memory that is freed is kept (glibc): to hand it back at every step and take it again was
+	@# a fifth of a training's time.
+	MALLOC_TRIM_THRESHOLD_=1000000000 MALLOC_MMAP_THRESHOLD_=1000000000 OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
 	  $(BIN)/python -m pytest tests notebooks --nbval --nbval-current-env -n 2 --dist loadfile --no-loadscope-reorder -q -rs
 
 notebooks: $(STAMP)

@@ -163,21 +163,23 @@ def test_the_penalty_is_the_one_that_predicts_held_out_takes(train):
         assert model.penalties["a"] == model.penalties["b"]
 
 
+@pytest.mark.parametrize("horizons, targets", [(2, 3), (1, 9)])  # the second are more than there are columns
 @pytest.mark.parametrize("penalty", [1e-9, 1e-2, 1.0, 100.0])
-def test_errors_on_rows_held_out_are_those_of_the_regression_on_the_rest(penalty):
-    """By hand, row by row, for two horizons of three columns; the constant must be free where means are far from 0."""
+def test_errors_on_rows_held_out_are_those_of_the_regression_on_the_rest(penalty, horizons, targets):
+    """By hand, row by row; the constant must be free where means are far from 0."""
     rng = np.random.default_rng(4)
     x = np.c_[np.ones(60), rng.normal(2, 1, (60, 5))]
-    y = np.stack([x @ rng.normal(size=(6, 3)) + rng.normal(3, 0.3, (60, 3)) for _ in range(2)], 1)  # [60, 2, 3]
+    y = np.stack([x @ rng.normal(size=(6, targets)) + rng.normal(3, 0.3, (60, targets)) for _ in range(horizons)], 1)
     sums = [
         [torch.from_numpy(np.asarray(each)) for each in
          (X.T @ X, np.einsum("nc,nhk->chk", X, Y), (Y**2).sum((0, 2)))] + [len(X)]
         for X, Y in ((x[:20], y[:20]), (x[20:], y[20:]))
     ]  # fmt: skip
     found = ridge._held_out_squares(*sums, [penalty, 2 * penalty])  # [2, H]
-    for h in range(2):
-        missed = y[:20, h] - x[:20] @ solved_by_hand(x[20:], y[20:, h], penalty)
-        assert float(found[0, h]) == pytest.approx((missed**2).sum(), rel=1e-6)
+    for h in range(horizons):
+        for k in (1, 2):
+            missed = y[:20, h] - x[:20] @ solved_by_hand(x[20:], y[20:, h], k * penalty)
+            assert float(found[k - 1, h]) == pytest.approx((missed**2).sum(), rel=1e-6)
 
 
 

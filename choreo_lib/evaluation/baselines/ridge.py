@@ -136,11 +136,33 @@ def _held_out_squares(held_out: Sequence[Any], rest: Sequence[Any], penalties: S
                       own: int = 0) -> torch.Tensor:
     """Squared errors [penalties, H] on a part held out, of regressions on the rest: |Y - X W|^2, from sums alone."""
     xx, xy, yy, _ = held_out
+    if not own and len(yy) == 1 and xy.shape[2] > len(xx):
+        return _held_out_wide(held_out, rest, penalties)
     squares = []
     for penalty in penalties:
         weights = _solve(rest, penalty, own)
         squares.append(yy - ((2 * xy - (xx @ weights.flatten(1)).view_as(xy)) * weights).sum((0, 2)))
     return torch.stack(squares)
+
+
+def _held_out_wide(held_out: Sequence[Any], rest: Sequence[Any], penalties: Sequence[float]) -> torch.Tensor:
+    """The same [penalties, 1] for one horizon with more targets than columns: one eigendecomposition for all penalties.
+
+    About the rest's means, where no constant is needed: W = Q D M, with X'X = Q L Q', D = (L + rows p)^-1, M = Q'X'Y.
+    """
+    (xx, xy, _, rows), (held_xx, held_xy, held_yy, held_rows) = rest, held_out
+    x, y = xx[1:, 0] / rows, xy[0, 0] / rows  # means [C - 1], [K]
+    values, axes = torch.linalg.eigh(xx[1:, 1:] - rows * torch.outer(x, x))
+    onto = axes.T @ (xy[1:, 0] - rows * torch.outer(x, y))  # M [C - 1, K]
+    sums, held_y = held_xx[1:, 0], held_xy[0, 0]
+    crossed = torch.outer(sums, x)
+    inside = held_xx[1:, 1:] - crossed - crossed.T + held_rows * torch.outer(x, x)
+    beside = held_xy[1:, 0] - torch.outer(sums, y) - torch.outer(x, held_y) + held_rows * torch.outer(x, y)
+    left = held_yy - 2 * held_y @ y + held_rows * y @ y  # |Y|^2 [1]
+    across = (onto * (axes.T @ beside)).sum(1)  # [C - 1]
+    within = (onto @ onto.T) * (axes.T @ inside @ axes)  # [C - 1, C - 1]
+    shrunk = [1 / (values.clamp_min(0) + penalty * rows) for penalty in penalties]  # D
+    return torch.stack([left - 2 * d @ across + d @ within @ d for d in shrunk])
 
 
 def _solve(sums: Sequence[Any], penalty: float, own: int) -> torch.Tensor:

@@ -51,8 +51,9 @@ def real_data():
     return files
 
 
-LONGEST = ("test_book_browser", "04_", "05_", "08_", "11_", "07_", "09_", "03_", "06_", "02_", "test_judges.",
-           "test_precision", "test_weights", "test_training")
+LONGEST = ("test_book_browser", "04_", "05_", "08_", "06_", "11_", "07_", "09_", "test_weights", "03_",
+           "test_precision", "02_", "test_two_processes", "test_judges.", "10_", "test_training", "test_lab_browser",
+           "test_formats_fuzz")
 
 
 def pytest_collection_modifyitems(items):

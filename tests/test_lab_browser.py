@@ -17,8 +17,10 @@ import choreo_lib as cl
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.browser
 # By the menu, JupyterLab asks for a kernel where its own has not answered yet, and then runs nothing.
-RUN = """async () => { const session = jupyterapp.shell.currentWidget.sessionContext;
-  await session.ready; await session.session.kernel.info;
+RUN = """async () => {
+  const panel = [...jupyterapp.shell.widgets('main')].find(each => each.context?.path === 'panel.ipynb');
+  await panel.sessionContext.ready; await panel.sessionContext.session.kernel.info;
+  jupyterapp.shell.activateById(panel.id);
   await jupyterapp.commands.execute('notebook:run-all-cells'); }"""
 
 
@@ -66,7 +68,8 @@ def test_hints_and_solutions_fold_in_jupyterlab(lab):
 def test_the_panel_in_jupyterlab_from_a_file_to_files(lab):
     address, home = lab
     (home / "notes.txt").write_text("no dance at all", encoding="utf-8")
-    with chromium() as browser, visit(browser, url=f"{address}/lab/tree/panel.ipynb?token=choreo",
+    # a workspace of its own, or the other test's notebook is opened, too
+    with chromium() as browser, visit(browser, url=f"{address}/lab/workspaces/panel/tree/panel.ipynb?token=choreo",
                                       viewport={"width": 1280, "height": 1600}) as seen:
         page = seen.page
         page.locator(".jp-CodeCell").first.wait_for()

@@ -20,8 +20,8 @@ ORDER = 3
 ROUNDING = 1e-5
 """Metres: what files and float32 round off a position. No innovation is smaller than this."""
 NOISE_FLOOR = 1e-4
-"""Metres a frame: what is smaller, no camera sees, and nobody answers to. Without it, two spines that bob to one beat
-by a hundredth of a millimetre would be the likeliest edge of all."""
+"""Metres a frame: what is smaller, no camera sees, and nobody answers to. Without it, correlations of next to nothing
+count as much as all others: cross-correlation of innovations finds edges with an AP of 0.51 instead of 0.61."""
 
 
 class Signals(NamedTuple):

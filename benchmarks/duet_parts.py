@@ -7,7 +7,7 @@ in place of the transformer; for DCT-MLP (Guo et al., "Back to MLP", WACV 2023, 
 partner features, and as the body of ours; for the published system, repaired, and as it was coded. All are trained as
 `python -m choreo_lib ablate duet-salsa --mode full --epochs 5` trains the options, 620 steps of 32 windows, and their
 rows are written beside those, into data/ablations/duet-salsa.json. Needs the set; two to four minutes of one core a
-row, the published ones more: they are asked frame by frame, about every sixteenth window.
+row, the published ones more: they answer frame by frame, and are asked of every fourth window.
 """
 
 from __future__ import annotations

@@ -202,6 +202,38 @@ def test_kept_bones_take_lengths_and_let_gradients_through():
     torch.testing.assert_close(still, drawn.detach()[:, :1])  # one frame is its own mean
 
 
+def _apart(positions, pairs):
+    one, other = map(list, zip(*pairs))
+    return (positions[..., one, :] - positions[..., other, :]).norm(dim=-1)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6))
+def test_links_keep_their_length_however_a_body_turns(seed):
+    moved = torch.from_numpy(dancer(seed).positions)
+    links = dancer(seed).skeleton.links
+    assert links[: len(moved[0]) - 1] == dancer(seed).skeleton.bones and len(set(links)) == len(links)
+    torch.testing.assert_close(_apart(moved, links), _apart(moved, links)[:1].expand(len(moved), -1), atol=1e-5, rtol=0)
+
+
+def test_a_pelvis_that_was_folded_is_stiff_again_and_a_flat_one_does_not_leap():
+    """Three children of one joint: bones alone let them fold together, struts do not."""
+    body = cl.Skeleton(("pelvis", "spine", "left", "right"), (-1, 0, 0, 0))
+    assert body.links == ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+    true = torch.tensor([[[0.0, 0, 0], [0, 0, 0.1], [0.08, 0.02, -0.05], [-0.08, 0.02, -0.05]]])
+    folded = true.clone()
+    folded[0, 2:, 0] *= 0.3
+    lengths = _apart(true, body.links)
+    stiff = project_bone_lengths(body, folded, lengths, iterations=8)
+    torch.testing.assert_close(_apart(stiff, body.links), lengths, atol=1e-3, rtol=0)
+    limp = project_bone_lengths(body, folded, _apart(true, body.bones), iterations=8)
+    assert float((_apart(limp, body.links) - lengths).abs().max()) > 0.03
+    flat = true * torch.tensor([1.0, 0, 1])  # in one plane a distance follows from the five others
+    noisy = flat + 1e-6 * torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(0))
+    kept = [project_bone_lengths(body, each, _apart(flat, body.links) + 1e-4) for each in (flat, noisy)]
+    assert float((kept[0] - kept[1]).abs().max()) < 1e-4
+
+
 def test_a_joint_that_is_held_stays_and_the_others_make_room():
     skeleton = cl.Skeleton(("hip", "knee", "foot"), (-1, 0, 1))
     drawn, lengths = torch.tensor([[[0.0, 0, 0], [0.5, 0, 0], [1.0, 0, 0]]]), torch.tensor([[0.45, 0.45]])

@@ -1,6 +1,7 @@
 """The layers that systems share, against their equations."""
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import nn
 
 from choreo_lib.body.skeleton import HYBRIK_29
+from choreo_lib.systems import DuetVAE
 from choreo_lib.systems.layers import System, eval_mode, positional_encoding, reparameterise
 from choreo_lib.systems.losses import Schedule
 
@@ -61,3 +63,25 @@ def test_a_system_is_built_again_from_its_config():
     for wrong in (lambda: Small(HYBRIK_29, height=1), lambda: Small.from_config(config | {"height": 1})):
         with pytest.raises(TypeError, match="height"):
             wrong()
+
+
+def test_the_shelfs_partner_is_predicted_without_the_fast_path_of_attention():
+    """It is the slower one, with a mask on a CPU: of PyTorch's own operators none is the fast path's."""
+    torch.manual_seed(0)
+    model = DuetVAE(HYBRIK_29, features=8, heads=2, latent=4, hidden=8, feedforward=8, frames=6)
+    past, partner = torch.randn(2, 6, 2, 29, 3), torch.randn(2, 2, 29, 3)
+
+    def operators():
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
+            made = model.predict(past, partner, [2])
+        return made, {each.key for each in seen.key_averages()}
+
+    assert torch.backends.mha.get_fastpath_enabled()
+    plain, without = operators()
+    assert torch.backends.mha.get_fastpath_enabled(), "as it was before"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("choreo_lib.systems.duet_vae.plain_attention", nullcontext)
+        fast, with_it = operators()
+    name = "aten::_native_multi_head_attention"
+    assert name in with_it and name not in without
+    torch.testing.assert_close(plain, fast, atol=1e-5, rtol=0)

@@ -1,6 +1,5 @@
 """Whether a duet model listens: forecasters that hear nothing, or one thing only, have rows known beforehand."""
 
-import json
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ from choreo_lib.body.reference import reference_frame
 from choreo_lib.evaluation import baselines
 from choreo_lib.evaluation.listening import LEADERS, neighbours, phase_randomised
 from choreo_lib.sets import synthetic, windows
-from choreo_lib.sets.registry import DATA
 
 PAST, AHEAD = 24, 30
 
@@ -93,21 +91,6 @@ def test_a_leader_may_move_a_forecaster_and_be_of_no_use(asked):
         evaluation.benefit(errors[:-1], repeat[:-1], asked)
     with pytest.raises(ValueError, match="shorter"):
         evaluation.true_errors(Led(), asked, delay=60.0)
-
-
-def test_the_audit_counts_the_windows_that_were_scored():
-    """Chapter 11 prints them; repeat stands beside the published model on that model's own windows."""
-    audit = json.loads((DATA / "audit.json").read_text(encoding="utf-8"))
-    for kind, rows in audit["listening"].items():
-        assert set(rows) == set(audit["benefit"][kind])
-        fourth = rows["repeat, every fourth"]["true"]["windows"]
-        for name, row in rows.items():
-            few = name in ("published duet model", "repeat, every fourth")
-            assert row["true"]["windows"] == (fourth if few else rows["repeat"]["true"]["windows"]), name
-            worth = audit["benefit"][kind][name]
-            assert worth["error_mm"] == pytest.approx(row["true"]["error_mm"], abs=1e-3)
-            if not few:
-                assert worth["deaf_mm"] == pytest.approx(rows["ridge, own past"]["true"]["error_mm"], abs=1e-3)
 
 
 def left_right(skeleton):

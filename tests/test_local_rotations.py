@@ -65,9 +65,7 @@ def test_points_alone_are_enough_for_every_bone():
     motion = bodies.dance(90)
     found = recover_rotations(motion)
     assert found.rotations.shape == (90, 29, 4) and found.skeleton.offsets is not None
-    assert off_mm(found, motion).mean() < 5 and np.quantile(off_mm(found, motion), 0.99) < 30
-    ends = motion.skeleton.indices(("left_wrist", "right_wrist", "left_ankle", "right_ankle"))
-    assert off_mm(found, motion)[:, ends].max() < 1, "hands and feet are where they were"
+    assert off_mm(found, motion).max() < 1, "every joint is where it was"
     again = cl.Motion.from_rotations(found.rotations, found.positions[:, 0], 30, found.skeleton)
     assert off_mm(again, found).max() < 0.1
     assert steps(found).max() < 40
@@ -128,7 +126,7 @@ def test_danced_rotations_are_found_again(who):
     true, ours = twists(danced), twists(found)
     turning = true.std(0) > 0.02
     off = np.degrees(np.abs((ours - true + np.pi) % (2 * np.pi) - np.pi))[:, turning]
-    assert off_mm(found, danced).mean() < 2 and off.mean() < 8
+    assert off_mm(found, danced).mean() < 0.5 and off.mean() < 8
     jerk = [np.abs(np.diff(x[:, turning], 3, axis=0)).mean() for x in (ours, true)]
     assert jerk[0] < jerk[1], "twist is steadier than danced"
     assert steps(found).max() < 1.3 * steps(danced).max(), "and nothing flips"
@@ -138,9 +136,8 @@ def test_a_made_salsa_partner_turns_as_a_danced_one(tmp_path):
     duet = salsa()[:300]
     made = cl.load_model("duet-salsa").rollout(duet.a, duet.b[:24])
     found = recover_rotations(made)
-    assert off_mm(found, made).mean() < 8 and steps(found).max() < 30
-    ends = made.skeleton.indices(("left_wrist", "right_wrist", "left_ankle", "right_ankle"))
-    assert off_mm(found, made)[:, ends].mean() < 3
+    assert np.quantile(off_mm(found, made), 0.999, axis=0).max() < 5, "every joint is where its point was"
+    assert steps(found).max() < 30
     cl.write_motion(made, tmp_path / "made.bvh")
     back = cl.read_motion(tmp_path / "made.bvh")
     np.testing.assert_allclose(back.positions, made.positions, atol=1e-5)

@@ -92,6 +92,24 @@ def test_no_coefficient_goes_farther_than_dancers_did(train):
     assert (prior.limits[0] <= prior.limits[1]).all()
 
 
+@pytest.mark.parametrize(("apart", "step"), [(3.0, 0.5), (0.2, -0.5), (None, 0.0)])
+def test_nobody_is_farther_from_the_partner_or_nearer_than_dancers_are(train, apart, step):
+    """Of the way back to the training set's distances the share is gone, along the floor; within them, nothing is."""
+    prior = PosePrior(train.skeleton, 0.5)
+    prior.fit(list(train.batches(64)))
+    pair = train[:8][:, :PAST]
+    between = (pair[..., 0, train.skeleton.pelvis, :] - pair[..., 1, train.skeleton.pelvis, :]) * torch.tensor([1, 1, 0])
+    assert (prior.apart[0] <= between[:, -1].norm(dim=-1)).all() and (between[:, -1].norm(dim=-1) <= prior.apart[1]).all()
+    away = torch.zeros_like(between) if apart is None else between - apart * between / between.norm(dim=-1, keepdim=True)
+    own = pair[..., 1, :, :] + away[:, -1:, None]  # [B, T, J, 3]
+    lengths = lengths_of(own, train.skeleton)
+    moved = prior(own, lengths, pair[..., 0, :, :]) - prior(own, lengths)
+    limit = 0.0 if apart is None else float(prior.apart[int(step > 0)])
+    want = 0.5 * ((apart or 0.0) - limit) * between[:, -1] / between[:, -1].norm(dim=-1, keepdim=True)  # [B, 3]
+    assert apart is None or (apart - limit) * step > 0
+    torch.testing.assert_close(moved, want[:, None, None].expand_as(moved), atol=2e-3, rtol=0)
+
+
 def sinking(train, **more):
     """A model whose every step leads its trunk down, some millimetres, as small errors do that all go one way."""
     model = small(train, **more)

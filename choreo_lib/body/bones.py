@@ -39,11 +39,13 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
     drawn at a share of its length is brought back only by that share to the power of ``compliance``.
     ``inverse_mass``: how willingly each joint moves; None: all alike; one near 0 is held, and the others make room.
     Shapes: ``positions`` [..., T, J, 3], a tensor, float32 out; ``lengths`` [..., 1 or T, J - 1] in the order of
-    ``skeleton.bones``; None: each bone's own mean over the T frames; ``inverse_mass`` [J]. Units: metres.
+    ``skeleton.bones``, or with struts [..., 1 or T, L] in the order of ``skeleton.links``, which keep a pelvis and a
+    chest in shape; None: each bone's own mean over the T frames; ``inverse_mass`` [J]. Units: metres.
     Errors: ValueError for lengths of another shape.
     Chapter: 4. Matrix form of SHAKE: Ryckaert, Ciccotti and Berendsen, Journal of Computational Physics 1977.
     """
-    ends, damping = _ends(skeleton.bones, positions.device)  # [K, J], [K, K]
+    links = skeleton.links if lengths is not None and lengths.shape[-1:] == (len(skeleton.links),) else skeleton.bones
+    ends, damping = _ends(links, len(skeleton), positions.device)  # [K, J], [K, K]
     moves = ends.mT if inverse_mass is None else inverse_mass.to(ends)[:, None] * ends.mT  # [J, K]
     shared = ends @ moves  # [K, K]: which bones meet at a joint
     shape, (count, joints) = positions.shape, ends.shape
@@ -56,7 +58,7 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
             each = current.view(*shape[:-2], count)  # [..., T, K]
             if lengths is not None and not (lengths.shape[-1:] == each.shape[-1:]
                                             and stands_for(lengths.shape, each.shape)):
-                raise ValueError(f"lengths must be one a bone, of a shape that fits {list(each.shape)}; got "
+                raise ValueError(f"lengths must be one a bone or a link, of a shape that fits {list(each.shape)}; got "
                                  f"{list(lengths.shape)}")
             lengths = each.mean(-2, keepdim=True) if lengths is None else lengths.to(positions)
             if compliance:
@@ -72,11 +74,13 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
 
 
 @lru_cache(maxsize=64)
-def _ends(bones: tuple[tuple[int, int], ...], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _ends(bones: tuple[tuple[int, int], ...], joints: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
     """The matrix [K, J] that makes bones of joints, child less parent, and one [K, K] that is next to nothing."""
     parents, children = torch.tensor(bones).T
-    each = torch.eye(len(bones) + 1)
-    damping = 1e-6 * torch.eye(len(bones))  # a bone without length has no direction to move in
+    each = torch.eye(joints)
+    damping = torch.full((len(bones),), 1e-6)  # a bone without length has no direction to move in
+    damping[joints - 1 :] = 0.01  # of struts, since in a pelvis that is flat some distance nearly follows from others
+    damping = damping.diag()
     return (each[children] - each[parents]).to(device), damping.to(device)
 
 

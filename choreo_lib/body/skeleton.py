@@ -121,6 +121,17 @@ class Skeleton:
         """Pairs (parent, child), one a joint that has a parent."""
         return tuple((parent, j) for j, parent in enumerate(self.parents) if parent >= 0)
 
+    @cached_property
+    def links(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of joints that keep their distance however a body turns: the bones, then struts between siblings.
+
+        What hangs from one joint is stiff, such as hips and spine of a pelvis: each child keeps its distance from the
+        two before it, and no more, so that no distance follows from others.
+        """
+        below = [[j for j, parent in enumerate(self.parents) if parent == joint] for joint in range(len(self))]
+        struts = [(one, other) for each in below for k, other in enumerate(each) for one in each[max(k - 2, 0) : k]]
+        return (*self.bones, *struts)
+
     @property
     def left_right_pairs(self) -> tuple[tuple[int, int], ...]:
         """Pairs (left joint, right joint), found by their names: what a mirror exchanges."""

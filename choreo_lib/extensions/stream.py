@@ -75,9 +75,9 @@ class Stream:
         self.model, self.past, self.who, self.every, self.guidance = model, past, who, every, guidance
         self.temperature, self.generator = temperature, torch.Generator().manual_seed(seed)
         self.modules = tuple(model.modules())  # to look for one that trains: asked for anew, 1 ms a frame
-        parents, children = map(list, zip(*model.skeleton.bones))
+        parents, children = map(list, zip(*model.skeleton.links))
         own = self.past[:, :, dancer_index(who)]  # [B, P, J, 3]
-        self.bone_lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J-1]
+        self.lengths = (own[:, :, children] - own[:, :, parents]).norm(dim=-1).mean(1, keepdim=True)  # [B, 1, L]
         self.feet = Feet(model.skeleton, own, model.fps, model.config.foot_friction)
         self.last_pose = self.past[:, -1, dancer_index(other_dancer(who))]  # [B, J, 3], the last good one
         self.frame_number = self.held_frames = self.held_in_a_row = 0
@@ -108,8 +108,8 @@ class Stream:
             leader = self.past[:, -pose.shape[1] :, dancer_index(other_dancer(self.who))]
             pose = self._guided(pose, leader, self.guidance)
         if model.pose_prior is not None:
-            pose = project_bone_lengths(model.skeleton, pose + self.fading[:, new], self.bone_lengths, iterations=1)
-        return self.feet(pose, self.bone_lengths) if model.config.fix_foot_skate else pose
+            pose = project_bone_lengths(model.skeleton, pose + self.fading[:, new], self.lengths, iterations=1)
+        return self.feet(pose, self.lengths) if model.config.fix_foot_skate else pose
 
     @torch.no_grad()
     def advance(self, frames: Any) -> torch.Tensor:
@@ -128,7 +128,7 @@ class Stream:
         if self.temperature:
             step = step + self.noise[:, self.made : self.made + frames.shape[1]]
         pose = own_frame(self.frames).to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))  # [B, f, J, 3]
-        pose = project_bone_lengths(model.skeleton, pose, self.bone_lengths, iterations=3)
+        pose = project_bone_lengths(model.skeleton, pose, self.lengths, iterations=3)
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
         self.made += frames.shape[1]
@@ -176,7 +176,7 @@ class Stream:
             place = self.offset.mean(1, keepdim=True) * self.offset.new_tensor([1.0, 1.0, 0.0])  # [B, 1, 3]
             pose = poses[:, k] + place + HOLD * (self.offset - place)
             pulled = guidance(pose, frames[:, k], self.model.skeleton)
-            done.append(project_bone_lengths(self.model.skeleton, pulled[:, None], self.bone_lengths, iterations=3))
+            done.append(project_bone_lengths(self.model.skeleton, pulled[:, None], self.lengths, iterations=3))
             self.offset = done[-1][:, 0] - poses[:, k]
         return torch.cat(done, 1)
 
@@ -187,7 +187,7 @@ class Stream:
         """
         past, who = self.past[:, -self.model.past :].clone(), dancer_index(self.who)
         if self.model.pose_prior is not None:
-            past[:, :, who] = self.model.pose_prior(past[:, :, who], self.bone_lengths)
+            past[:, :, who] = self.model.pose_prior(past[:, :, who], self.lengths, past[:, :, 1 - who])
         return past
 
     @torch.no_grad()

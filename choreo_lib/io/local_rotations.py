@@ -26,6 +26,7 @@ from .upright import bone_lengths
 
 LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
 FASTEST = np.radians(1500)  # radians a second: no joint of a dancer turns faster; points that pass through others may
+FAINT = 1e-3  # of what bones say of a turn: how much is made of how it was before
 STRAIGHT = (0.02, 2.9)  # radians: a limb is never quite stretched, nor folded flat
 
 
@@ -50,6 +51,9 @@ def recover_rotations(motion: Motion, skeleton: Skeleton | None = None) -> Motio
         if shaped:
             body = _with_shape(body, world, motion.positions)
     target = motion.positions.astype(np.float64)
+    for _ in range(2 if usual else 1):  # a shape by the turns, and turns by the shape
+        world = _fitted(body, world, target)
+        body = _with_shape(body, world, target) if usual else body
     near_root = [0, *(child for parent, child in body.bones if parent == 0)]
     made, _ = _posed(body, world, target[:, 0])
     root = target[:, 0] + (target - made)[:, near_root].mean(1)
@@ -113,6 +117,25 @@ def _with_shape(body: Skeleton, world: np.ndarray, positions: np.ndarray) -> Ske
             seen = positions[:, children] - positions[:, [joint]]  # [T, children, 3]
             offsets[children] = np.einsum("tab,tca->cb", world[:, joint], seen) / len(world)
     return _with_lengths(replace(body, offsets=offsets), _lengths(body))
+
+
+def _fitted(body: Skeleton, world: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """World rotations [T, J, 3, 3], turned as little as need be for every bone to point where its joints [T, J, 3] are.
+
+    Where one bone begins it does, and the twist stays; where several do, the turn fits them all best.
+    """
+    offsets, fitted = np.asarray(body.offsets), world.copy()
+    for joint in range(len(body)):
+        children = [child for parent, child in body.bones if parent == joint]
+        seen, bones = target[:, children] - target[:, [joint]], offsets[children]  # [T, children, 3], [children, 3]
+        if (bones**2).sum() < 1e-12:
+            continue
+        if len(children) == 1:
+            fitted[:, joint] = rotation_between(world[:, joint] @ bones[0], seen[:, 0]) @ world[:, joint]
+        elif children:  # bones in a line say nothing of a twist, which then stays as it was
+            match = np.einsum("tca,cb->tab", seen, bones) + FAINT * (bones**2).sum() * world[:, joint]
+            fitted[:, joint] = roma.special_procrustes(torch.from_numpy(match)).numpy()
+    return fitted
 
 
 def _posed(body: Skeleton, world: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

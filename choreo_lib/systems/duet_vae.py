@@ -30,7 +30,7 @@ from ..body.compatibility import require_fit
 from ..body.motion import Motion, dancer_index
 from ..body.skeleton import Skeleton
 from ..body.source import OURS, Source
-from .layers import LSTM, System, eval_mode, positional_encoding, reparameterise
+from .layers import LSTM, System, eval_mode, plain_attention, positional_encoding, reparameterise
 from .losses import Schedule, kl_loss, kl_per_unit
 
 
@@ -213,7 +213,7 @@ class DuetVAE(System):
         """
         own, frames, made = dancer_index(who), self.config.frames, []
         window = past.to(self.mean)[:, -frames:]
-        with eval_mode(self):
+        with eval_mode(self), plain_attention():
             for t in range(max(horizons)):
                 pair = torch.stack(self(*window.unbind(2))[:2], 2)[:, -1:]  # [B, 1, 2, J, 3], predicted
                 made.append(pair[:, 0, own])

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import nbformat
+import pygltflib
 import pytest
 from browser import chromium, visit
 
@@ -93,9 +94,16 @@ def test_the_panel_in_jupyterlab_from_a_file_to_files(lab):
         page.wait_for_function("document.querySelectorAll('.jp-OutputArea .choreo-player iframe').length === 2")
         made = players.nth(1).element_handle().content_frame()
         made.wait_for_selector("canvas[data-draws]")
+        for kind in ("GLB: for Blender and viewers", "MP4"):
+            page.locator(".jp-OutputArea label", has_text=re.compile(rf"^\s*{kind}\s*$")).first.click()
         button("Export").click()
         page.locator(".jp-OutputArea a[download]").first.wait_for()
     files = sorted(path.name for path in (home / "studio").iterdir())
     assert any(name.endswith(".bvh") for name in files) and any(name.endswith(".txt") for name in files)
+    films, scenes = ([path for path in (home / "studio").iterdir() if path.suffix == kind] for kind in (".mp4", ".glb"))
+    assert films and all(path.read_bytes()[4:8] == b"ftyp" for path in films)
+    scene = pygltflib.GLTF2().load(scenes[0])
+    turned = {channel.target.node for channel in scene.animations[0].channels if channel.target.path == "rotation"}
+    assert len(turned) == 58 and len(scene.skins) == 2, "every joint of two bodies that can be moved"
     duets = [cl.read_duet(path) for path in (home / "studio").glob("*.npz")]
     assert duets and all(len(duet) == 90 for duet in duets)

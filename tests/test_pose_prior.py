@@ -98,14 +98,16 @@ def test_nobody_is_farther_from_the_partner_or_nearer_than_dancers_are(train, ap
     prior = PosePrior(train.skeleton, 0.5)
     prior.fit(list(train.batches(64)))
     pair = train[:8][:, :PAST]
-    between = (pair[..., 0, train.skeleton.pelvis, :] - pair[..., 1, train.skeleton.pelvis, :]) * torch.tensor([1, 1, 0])
-    assert (prior.apart[0] <= between[:, -1].norm(dim=-1)).all() and (between[:, -1].norm(dim=-1) <= prior.apart[1]).all()
-    away = torch.zeros_like(between) if apart is None else between - apart * between / between.norm(dim=-1, keepdim=True)
-    own = pair[..., 1, :, :] + away[:, -1:, None]  # [B, T, J, 3]
+    pelvis = pair[:, -1, :, train.skeleton.pelvis] * torch.tensor([1.0, 1.0, 0.0])  # [B, 2, 3]
+    between = pelvis[:, 0] - pelvis[:, 1]  # [B, 3]
+    danced = between.norm(dim=-1, keepdim=True)  # [B, 1]
+    assert (prior.apart[0] <= danced).all() and (danced <= prior.apart[1]).all()
+    away = 0 * between if apart is None else between - apart * between / danced
+    own = pair[..., 1, :, :] + away[:, None, None]  # [B, T, J, 3]
     lengths = lengths_of(own, train.skeleton)
     moved = prior(own, lengths, pair[..., 0, :, :]) - prior(own, lengths)
     limit = 0.0 if apart is None else float(prior.apart[int(step > 0)])
-    want = 0.5 * ((apart or 0.0) - limit) * between[:, -1] / between[:, -1].norm(dim=-1, keepdim=True)  # [B, 3]
+    want = 0.5 * ((apart or 0.0) - limit) * between / danced  # [B, 3]
     assert apart is None or (apart - limit) * step > 0
     torch.testing.assert_close(moved, want[:, None, None].expand_as(moved), atol=2e-3, rtol=0)
 

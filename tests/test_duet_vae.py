@@ -239,8 +239,11 @@ def test_rollouts_keep_their_bones_and_their_terms(train, duets):
     model.fit_residuals(train.batches(64))
     made = model.rollout(duet.a, duet.b[:PAST], steps=40, temperature=0.3, count=3, every=8)
     assert len({m.positions.tobytes() for m in made}) == 3 and all(len(m) == PAST + 40 for m in made)
+    one, other = map(list, zip(*train.skeleton.links))
     for m in made:
         assert metrics.bone_variation(m[PAST:]).max() < 0.1
+        apart = np.linalg.norm(m.positions[PAST:, one] - m.positions[PAST:, other], axis=-1)
+        assert np.ptp(apart, axis=0).max() < 0.01, "pelvis and chest are stiff, too"
     private = cl.Motion(duet.a.positions, 30, duet.a.skeleton, source=cl.Source("x", redistribute=False))
     assert not model.rollout(private, steps=3, every=3).source.redistribute
 

@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial.transform import Rotation as R
 
 import choreo_lib as cl
-from choreo_lib.io.local_rotations import recover_rotations, turning_in_time
+from choreo_lib.io.local_rotations import _fitted, recover_rotations, turning_in_time
 from choreo_lib.io.steadiness import steady, steady_hinges, transport
 from choreo_lib.sets.registry import DatasetError
 
@@ -69,6 +69,19 @@ def test_points_alone_are_enough_for_every_bone():
     again = cl.Motion.from_rotations(found.rotations, found.positions[:, 0], 30, found.skeleton)
     assert off_mm(again, found).max() < 0.1
     assert steps(found).max() < 40
+
+
+def test_bones_in_a_line_leave_the_twist_as_it_was():
+    """Two bones of one joint that lie in a line show where it points, and nothing of how it is turned about itself."""
+    body = cl.Skeleton(("root", "up", "down"), (-1, 0, 0), np.array([[0, 0, 0], [0, 0, 0.3], [0, 0, -0.3]]))
+    turned = np.tile(R.from_euler("z", 40, degrees=True).as_matrix(), (2, 3, 1, 1))
+    target = np.zeros((2, 3, 3))
+    target[:, 1] = R.from_euler("x", 20, degrees=True).apply([0, 0, 0.3])
+    target[:, 2] = -target[:, 1]
+    found = _fitted(body, turned, target)
+    np.testing.assert_allclose(found[:, 0] @ [0, 0, 0.3], target[:, 1], atol=1e-3)
+    least = np.degrees(R.from_matrix(found[:, 0] @ turned[:, 0].swapaxes(1, 2)).magnitude())
+    np.testing.assert_allclose(least, 20, atol=0.5)
 
 
 def test_bones_are_stiff_and_the_rest_pose_is_a_t():

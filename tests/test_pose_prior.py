@@ -128,6 +128,19 @@ def test_who_sinks_with_every_step_stays_up(train, duet):
     assert height[0.0] < 0.85 and abs(height[0.3] - 1) < 0.05
 
 
+def test_who_walks_off_with_every_step_is_drawn_back(train, duet):
+    """A model whose every step leads its whole body away, and a leader who stays."""
+    apart = {}
+    for share in (0.3, 0.0):
+        model = small(train, pose_prior=share)
+        with torch.no_grad():
+            model.output_proj.bias.view(-1, 3)[:, 0] = 0.05 / model.horizon_scale[-1]
+        made = model.rollout(duet.a, duet.b[:PAST])
+        apart[share] = np.linalg.norm((made.positions - duet.a.positions)[-60:, made.skeleton.pelvis, :2], axis=-1)
+    danced = np.linalg.norm((duet.b.positions - duet.a.positions)[:, duet.b.skeleton.pelvis, :2], axis=-1)
+    assert apart[0.0].min() > 2 * danced.max() and apart[0.3].max() < 1.5 * danced.max()
+
+
 def test_what_is_shown_follows_without_a_jump(train, duet, monkeypatch):
     """Where the window moves on the past is drawn back by centimetres; what is shown, softly."""
     model = sinking(train, fix_foot_skate=False, pose_prior=0.3)

@@ -75,6 +75,9 @@ def test_a_child_is_no_grown_up_that_stoops(train):
     own = train[::20][:, :PAST, 1]
     small = prior(0.7 * own, 0.7 * lengths_of(own, train.skeleton))
     torch.testing.assert_close(small, 0.7 * prior(own, lengths_of(own, train.skeleton)), atol=1e-4, rtol=0)
+    one, other = map(list, zip(*train.skeleton.links))  # struts beside the bones make nobody taller
+    links = (own[:, :, one] - own[:, :, other]).norm(dim=-1).mean(1, keepdim=True)
+    torch.testing.assert_close(prior(own, links), prior(own, lengths_of(own, train.skeleton)), atol=0.02, rtol=0)
 
 
 def test_no_coefficient_goes_farther_than_dancers_did(train):

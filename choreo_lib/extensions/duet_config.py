@@ -46,8 +46,8 @@ class Config:
     lag_experts: int = 4
     scheduled_sampling: float = 0.0  # probability of a step whose past is a rollout; 0 in quick mode: not measured
     # probability of another step whose past is displaced (`inject_noise`); 0.5, trained as long as with scheduled
-    # sampling of 0.3: in a minute's rollout the pelvis in the danced range in 37 to 69 % of the frames, with that 23-47;
-    # salsa, off: 1 s 69.1 -> 65.1, 0.96 -> 0.86 of the danced speed
+    # sampling of 0.3: in a minute's rollout the pelvis in the danced range in 37 to 69 % of the frames, with that 23-47
+    # (salsa, off: 1 s 69.1 -> 65.1, 0.96 -> 0.86 of the danced speed)
     noise_injection: float = 0.0
     # share by which a stream's past is drawn towards training poses; off: the head, in minute 3, at 82 % of its height
     pose_prior: float = 0.3

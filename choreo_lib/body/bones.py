@@ -22,6 +22,7 @@ from .rotations import quaternions_to_matrices, rotation_between, two_bone_ik
 from .skeleton import Skeleton
 
 MAX_REACH = 0.995  # of a limb's length: no hand or foot is asked to be farther from its shoulder or hip
+FAINT = 1e-3  # of what several bones say of a turn: how much is said for none
 HINGE_LIMITS = np.deg2rad((1.0, 150.0))  # of knees and elbows
 
 
@@ -74,14 +75,38 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
 
 
 @lru_cache(maxsize=64)
-def _ends(bones: tuple[tuple[int, int], ...], joints: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """The matrix [K, J] that makes bones of joints, child less parent, and one [K, K] that is next to nothing."""
-    parents, children = torch.tensor(bones).T
+def _ends(links: tuple[tuple[int, int], ...], joints: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """The matrix [K, J] that makes links of joints, child less parent, and one [K, K] that is next to nothing."""
+    parents, children = torch.tensor(links).T
     each = torch.eye(joints)
-    damping = torch.full((len(bones),), 1e-6)  # a bone without length has no direction to move in
+    damping = torch.full((len(links),), 1e-6)  # a bone without length has no direction to move in
     damping[joints - 1 :] = 0.01  # of struts, since in a pelvis that is flat some distance nearly follows from others
     damping = damping.diag()
     return (each[children] - each[parents]).to(device), damping.to(device)
+
+
+def least_turns(skeleton: Skeleton, was: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """By how little each joint turns for the bones that begin at it to point elsewhere, [T, J, 3, 3].
+
+    Of one bone the smallest rotation; of several the one nearest to them all, and where they lie in a line, which says
+    nothing of a twist, the one that does not twist; a tip turns as the bone that carries it.
+    Shapes: ``was`` and ``now`` [T, J, 3], each joint seen from its parent. Chapter: 10.
+    """
+    turns = np.broadcast_to(np.eye(3), (*now.shape, 3)).copy()
+    for j, parent in enumerate(skeleton.parents):
+        below = [child for child, up in enumerate(skeleton.parents) if up == j]
+        before, after = was[:, below], now[:, below]  # [T, bones, 3]
+        if len(below) == 1:
+            turns[:, j] = rotation_between(before[:, 0], after[:, 0])
+        elif below:
+            for _ in range(2):  # what the faint vote for no turn took away comes with the second
+                turned = before @ turns[:, j].swapaxes(1, 2)
+                match = np.einsum("tbi,tbj->tij", after, turned)
+                match += FAINT * (before**2).sum((1, 2))[:, None, None] * np.eye(3)
+                turns[:, j] = roma.special_procrustes(torch.from_numpy(match)).numpy() @ turns[:, j]
+        elif parent >= 0:
+            turns[:, j] = turns[:, parent]
+    return turns
 
 
 @takes(motion=a(Motion), positions=array("frames", "joints", 3))
@@ -98,16 +123,8 @@ def carry_rotations(motion: Motion, positions: np.ndarray) -> Motion:
         return replace(motion, positions=positions, rotations=None)
     _, world = forward_kinematics(skeleton, motion.rotations.astype(np.float64), old[:, 0])
     world = quaternions_to_matrices(torch.from_numpy(world)).numpy()  # [T, J, 3, 3]
-    turns = np.broadcast_to(np.eye(3), world.shape).copy()
-    for j, parent in enumerate(skeleton.parents):
-        below = [child for child, up in enumerate(skeleton.parents) if up == j]
-        was, now = (x[:, below] - x[:, [j]] for x in (old, positions))  # [T, bones, 3]
-        if len(below) == 1:
-            turns[:, j] = rotation_between(was[:, 0], now[:, 0])
-        elif below:
-            turns[:, j] = roma.special_procrustes(torch.from_numpy(np.einsum("tbi,tbj->tij", now, was))).numpy()
-        elif parent >= 0:
-            turns[:, j] = turns[:, parent]
+    up = np.maximum(skeleton.parents, 0)
+    turns = least_turns(skeleton, *(x - x[:, up] for x in (old, positions)))
     local = local_rotations(skeleton, turns @ world)
     made = Motion.from_rotations(local, positions[:, 0], motion.fps, skeleton, source=motion.source, name=motion.name)
     return replace(made, notes=motion.notes)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..body.blending import limit_turns
+from ..body.bones import least_turns
 from ..body.kinematics import forward_kinematics, local_rotations
 from ..body.motion import Motion
 from ..body.rotations import mean_rotation, rotation_between, two_bone_ik
@@ -26,7 +27,6 @@ from .upright import bone_lengths
 
 LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
 FASTEST = np.radians(1500)  # radians a second: no joint of a dancer turns faster; points that pass through others may
-FAINT = 1e-3  # of what bones say of a turn: how much is made of how it was before
 STRAIGHT = (0.02, 2.9)  # radians: a limb is never quite stretched, nor folded flat
 
 
@@ -120,22 +120,10 @@ def _with_shape(body: Skeleton, world: np.ndarray, positions: np.ndarray) -> Ske
 
 
 def _fitted(body: Skeleton, world: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """World rotations [T, J, 3, 3], turned as little as need be for every bone to point where its joints [T, J, 3] are.
-
-    Where one bone begins it does, and the twist stays; where several do, the turn fits them all best.
-    """
-    offsets, fitted = np.asarray(body.offsets), world.copy()
-    for joint in range(len(body)):
-        children = [child for parent, child in body.bones if parent == joint]
-        seen, bones = target[:, children] - target[:, [joint]], offsets[children]  # [T, children, 3], [children, 3]
-        if (bones**2).sum() < 1e-12:
-            continue
-        if len(children) == 1:
-            fitted[:, joint] = rotation_between(world[:, joint] @ bones[0], seen[:, 0]) @ world[:, joint]
-        elif children:  # bones in a line say nothing of a twist, which then stays as it was
-            match = np.einsum("tca,cb->tab", seen, bones) + FAINT * (bones**2).sum() * world[:, joint]
-            fitted[:, joint] = roma.special_procrustes(torch.from_numpy(match)).numpy()
-    return fitted
+    """World rotations [T, J, 3, 3], turned as little as need be for bones to point to their joints [T, J, 3]."""
+    up = np.maximum(body.parents, 0)
+    carried = np.einsum("tjab,jb->tja", world[:, up], np.asarray(body.offsets))  # [T, J, 3]
+    return least_turns(body, carried, target - target[:, up]) @ world
 
 
 def _posed(body: Skeleton, world: np.ndarray, root: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

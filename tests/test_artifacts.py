@@ -202,6 +202,15 @@ def test_the_shell_knows_the_library():
     assert wrong.returncode == 2 and "quick" in wrong.stderr
 
 
+def test_a_model_is_loaded_without_the_compiler():
+    """A second of a command's or a chapter's start: a check of shapes, without memory, had PyTorch import it."""
+    code = ("import sys, choreo_lib as cl\n"
+            "names = [name for name in cl.list_models() if 'strings' not in name]\n"  # which PyG does itself
+            "for name in names: cl.load_model(name)\n"
+            "print(len(names) > 9, sorted({'torch._dynamo', 'sympy'} & sys.modules.keys()))")
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "True []"
+
+
 def test_splits_of_generated_duets_share_no_seed():
     made = [{duet.a.positions.tobytes() for duet in splits.synthetic_duets((("canon", 1.0),), split, "full")}
             for split in ("train", "validation", "test", 9000)]

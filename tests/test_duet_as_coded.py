@@ -87,6 +87,8 @@ def test_each_step_of_the_way_learns_in_all_its_parts_and_forecasts(train, count
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.parameters())
     made = model.predict(batch[:, :9], batch[:, 9:, 0], [1, 4])
     assert made.shape == (3, 2, len(train.skeleton), 3) and made.isfinite().all()
+    with torch.no_grad():
+        torch.testing.assert_close(made[:, 0], model.eval()(*batch[:, :9].unbind(2)).b[:, -1])
     later = batch.clone()
     later[:, 12:] += 1.0
     torch.testing.assert_close(model.predict(later[:, :9], later[:, 9:, 0], [1, 3]),

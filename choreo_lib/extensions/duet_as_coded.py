@@ -74,6 +74,11 @@ class DuetAsCoded(DuetVAE):
         made_a, made_b, kl = super().forward(a.transpose(0, 1), b.transpose(0, 1))  # [T, B, J, 3] in and out
         return Prediction(made_a.transpose(0, 1), made_b.transpose(0, 1), kl)
 
+    def _following(self, window: torch.Tensor, own: int) -> torch.Tensor:
+        if "time" in self.repairs:
+            return super()._following(window, own)
+        return super()._following(window.transpose(0, 1), own).transpose(0, 1)
+
     def _reconstruction_loss(self, window: torch.Tensor, dancer: str, kl_weight: float) -> dict[str, torch.Tensor]:
         window = window if "time" in self.repairs else window.transpose(0, 1)
         return super()._reconstruction_loss(window, dancer, kl_weight)

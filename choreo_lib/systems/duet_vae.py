@@ -94,14 +94,10 @@ class SequenceVAE(nn.Module):
 
     def forward(self, x: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None
                 ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The output sequence [B, T, width], and the KL of the posterior, nats a latent unit [latent].
-
-        Under ``model.eval()`` the latent vector is the posterior's mean. Shapes: as `encode`. Chapter: 5.
-        """
+        """Output [B, T, width] and KL, nats a latent unit [latent]; under ``eval()`` z is the mean. Chapter: 5."""
         mean, log_variance = self.encode(x, positions, mask)
         z = reparameterise(mean, log_variance) if self.training else mean
-        kl = kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
-        return self.decode(z), kl
+        return self.decode(z), kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
 
 
 class Prediction(NamedTuple):
@@ -153,21 +149,29 @@ class DuetVAE(System):
         Shapes: [B, T, J, 3] each, T at most ``frames``. Units: metres. Chapter: 5.
         """
         a, b = self._normalise(a), self._normalise(b)  # [B, T, J * 3]
-        positions, mask = self._time(a.shape[1])
-        out_a, kl_a = self.vaes["a"](a, positions, mask)
-        out_b, kl_b = self.vaes["b"](b, positions, mask)
-        out_apart, kl_apart = self.vaes["difference"]((a - b).abs(), positions, mask)
-        tgt = torch.cat([a, b])  # [2 * B, T, J * 3]
+        time = self._time(a.shape[1])
+        out_a, kl_a = self.vaes["a"](a, *time)
+        out_b, kl_b = self.vaes["b"](b, *time)
+        out_apart, kl_apart = self.vaes["difference"]((a - b).abs(), *time)
         # memory of a: VAE2(b) + VAE3(|a - b|); of b: VAE1(a) + VAE3(|a - b|)
         memory = torch.cat([out_b, out_a]) + out_apart.repeat(2, 1, 1)  # [2 * B, T, J * 3]
-        tgt_in, memory = (self.input_proj(x) + positions for x in (tgt, memory))
-        h = self.decoder(tgt_in, memory, tgt_mask=mask, memory_mask=mask,
-                         tgt_is_causal=False)  # [2 * B, T, features]; False: the mask is as given
-        step = self.output_proj(h).to(tgt)  # [2 * B, T, J * 3]
-        following = tgt + step if self.config.residual else step  # b[t+1] = b[t] + step
-        poses = (following * self.std + self.mean).unflatten(2, (-1, 3))  # [2 * B, T, J, 3]
+        poses = self._decode(torch.cat([a, b]), memory, *time)  # [2 * B, T, J, 3]
         kl = torch.stack([kl_loss(each) for each in (kl_a, kl_b, kl_apart)])  # [3]
         return Prediction._make([*poses.chunk(2), kl])  # a and b, [B, T, J, 3] each
+
+    def _decode(self, tgt: torch.Tensor, memory: torch.Tensor, positions: torch.Tensor, mask: Any) -> torch.Tensor:
+        tgt_in, memory = (self.input_proj(x) + positions for x in (tgt, memory))
+        h = self.decoder(tgt_in, memory, mask, mask, tgt_is_causal=False)  # [B, T, features]; False: the mask as given
+        step = self.output_proj(h).to(tgt)  # [B, T, J * 3]
+        following = tgt + step if self.config.residual else step  # b[t+1] = b[t] + step
+        return (following * self.std + self.mean).unflatten(2, (-1, 3))  # [B, T, J, 3]
+
+    def _following(self, window: torch.Tensor, own: int) -> torch.Tensor:
+        """One of the two dancers of `forward`, for half the work. Shapes: [B, T, 2, J, 3] -> [B, T, J, 3]."""
+        x, partner = self._normalise(window[:, :, own]), self._normalise(window[:, :, 1 - own])  # [B, T, J * 3]
+        time = self._time(x.shape[1])
+        memory = self.vaes["ab"[1 - own]](partner, *time)[0] + self.vaes["difference"]((x - partner).abs(), *time)[0]
+        return self._decode(x, memory, *time)
 
     def loss(self, batch: torch.Tensor, step: int | None) -> dict[str, torch.Tensor]:
         """The training loss: inputs [t, t + frames), targets one frame later; or, at times, a reconstruction.
@@ -179,8 +183,7 @@ class DuetVAE(System):
         c: Config = self.config
         kl_weight, batch = c.kl.at(step), batch.to(self.mean.device)
         if self.training and step is not None and torch.rand(()) < c.no_input_prob:
-            dancer = "ab"[int(torch.rand(()) < 0.5)]
-            return self._reconstruction_loss(batch[:, : c.frames], dancer, kl_weight)
+            return self._reconstruction_loss(batch[:, : c.frames], "ab"[int(torch.rand(()) < 0.5)], kl_weight)
         predicted = self(*batch[:, : c.frames].unbind(2))
         off = torch.stack(predicted[:2], 2) - batch[:, 1 : c.frames + 1]  # [B, T, 2, J, 3]
         mse = (off.flatten(3) / self.std).square().mean()  # of y' - y, in units of the standard deviation
@@ -211,14 +214,12 @@ class DuetVAE(System):
         The partner is known up to each step. Shapes: ``past`` [B, P, 2, J, 3], ``partner`` [B, F, J, 3], F at least the
         largest of ``horizons`` (frames after the past, from 1); gives [B, H, J, 3]. Units: metres. Chapter: 5.
         """
-        own, frames, made = dancer_index(who), self.config.frames, []
-        window = past.to(self.mean)[:, -frames:]
+        own, window, made = dancer_index(who), past.to(self.mean), []
         with eval_mode(self), plain_attention():
             for t in range(max(horizons)):
-                pair = torch.stack(self(*window.unbind(2))[:2], 2)[:, -1:]  # [B, 1, 2, J, 3], predicted
-                made.append(pair[:, 0, own])
-                pair[:, 0, 1 - own] = partner[:, t].to(pair)
-                window = torch.cat([window, pair], 1)[:, -frames:]
+                made.append(self._following(window[:, -self.config.frames :], own)[:, -1])  # [B, J, 3]
+                pair = partner[:, t].to(window), made[t]
+                window = torch.cat([window, torch.stack(pair if own else pair[::-1], 1)[:, None]], 1)
         return torch.stack([made[h - 1] for h in horizons], 1).to(past)
 
     def rollout(self, leader: Motion, seed: Motion, steps: int | None = None) -> Motion:
@@ -235,6 +236,5 @@ class DuetVAE(System):
             raise ValueError(f"steps must be from 1 to {most}, the leader's frames after the seed; got {steps}")
         lead = torch.from_numpy(leader.positions)[None]  # [1, T, J, 3]
         past = torch.stack([lead[:, :known], torch.from_numpy(seed.positions)[None]], 2)  # [1, P, 2, J, 3]
-        made = self.predict(past, lead[:, known:], range(1, steps + 1))
-        poses = torch.cat([past[:, :, 1], made], 1)[0].numpy()  # [P + steps, J, 3]
+        poses = torch.cat([past[0, :, 1], self.predict(past, lead[:, known:], range(1, steps + 1))[0]]).numpy()
         return Motion(poses, leader.fps, self.skeleton, source=Source.join(OURS, seed.source, leader.source))

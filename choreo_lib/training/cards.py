@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from .. import extensions, systems
 from . import checkpoints
@@ -78,7 +79,8 @@ def load(path: Path, weights: Path) -> torch.nn.Module:
     shapes = checkpoints.stored_shapes(weights)
     _check_config(path, kind, card["config"], shapes)
     try:
-        with torch.device("meta"), warnings.catch_warnings():  # shapes without memory, however large the card says
+        # shapes without memory, however large the card says
+        with torch.device("meta"), _WithoutCompiler(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sketch = kind.from_config(card["config"])
         checkpoints.compare_shapes(weights, shapes, sketch)
@@ -90,6 +92,16 @@ def load(path: Path, weights: Path) -> torch.nn.Module:
     checkpoints.read_weights(weights, model)
     model.card = card
     return model.eval()
+
+
+class _WithoutCompiler(TorchFunctionMode):
+    """For these functions without memory PyTorch 2.13 imports its compiler: a second, longer than all the rest."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        if func in (torch.nn.init.normal_, torch.Tensor.triu):  # only shapes are looked at
+            return args[0] if args else kwargs["tensor"]
+        real = func in (torch.arange, torch.eye, torch.linspace, torch.randn, torch.tensor)
+        return func(*args, **(kwargs or {}) | ({"device": "cpu"} if real else {}))
 
 
 def _check_config(path: Path, kind, config: dict, shapes: dict[str, tuple]) -> None:

@@ -297,7 +297,7 @@ def test_what_a_finger_presses_is_large_enough(browser, address):
 
 def test_every_player_of_the_book_runs_the_script_of_the_library(browser):
     from choreo_lib.show import player
-    script = html.escape(player._script(False), quote=True).replace("&gt;", ">").replace("&#x27;", "'")
+    script = html.escape(player.script("player.js"), quote=True).replace("&gt;", ">").replace("&#x27;", "'")
     for page in ("book/welcome.html", *CHAPTERS):
         text = (BOOK / page).read_text(encoding="utf-8")
         with_map = text.count("&quot;map&quot;:")

@@ -19,8 +19,7 @@ def describe(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges
     dancers = dancers_of(motion)
     names = names_of(dancers)
     words = [printable(title)] if title else []
-    words.append(f"{' and '.join(names)}, {motion.duration:.1f} seconds: {len(motion)} frames, "
-                 f"{motion.fps:g} a second")
+    words.append(f"{' and '.join(names)}, {motion.duration:.1f} seconds: {len(motion)} frames, {motion.fps:g} a second")
     if len(dancers) > 1:
         gap = np.linalg.norm(dancers[0].positions[:, 0] - dancers[1].positions[:, 0], axis=-1)
         words.append(f"they are {gap.min():.2f} to {gap.max():.2f} metres apart, {gap.mean():.2f} on average")

@@ -10,7 +10,8 @@ import re
 import numpy as np
 
 from ..body.motion import Duet, Motion
-from ..core.arguments import Rule, Wrong, a, count, each, number, printable, shown
+from ..core.arguments import Rule, Wrong, a, count, each, number, printable
+from .camera import dancers_of
 
 REACH = 1000.0
 """Metres from the origin: who is farther out is a file in another unit, and its floor would have a million lines."""
@@ -28,24 +29,12 @@ def label(text) -> str:
 
 def _seen(value, axes):
     a(Motion, Duet).test(value, axes)
-    for who, motion in zip("ab", value if isinstance(value, Duet) else (value,)):
+    for who, motion in zip("ab", dancers_of(value)):
         far = np.abs(motion.positions).max(axis=(1, 2))
         if far.max() > REACH:
             raise Wrong(ValueError, f"dancer {who} {far.max():,.0f} m away in frame {int(far.argmax())}. Is it in "
                                     "metres? Read it with scale=, or bring it nearer with .transformed(shift)")
-    axes.setdefault("dancers", [len(motion.skeleton) for motion in (value if isinstance(value, Duet) else (value,))])
     return value
-
-
-def _edges(value, axes):
-    each(each(count(0), size=2)).test(value, axes)
-    joints = axes.get("dancers", [0])
-    if len(joints) < 2:
-        raise Wrong(ValueError, "edges for one dancer; they go between dancer a and dancer b")
-    for k, pair in enumerate(value):
-        if any(int(joint) >= limit for joint, limit in zip(pair, joints)):
-            raise Wrong(ValueError, f"{shown(pair)} at place {k}, for {joints[0]} and {joints[1]} joints")
-    return [tuple(int(joint) for joint in pair) for pair in value]
 
 
 def _axes_given(value, axes):
@@ -61,11 +50,9 @@ SEEN_DUET = Rule(f"a Duet within {REACH:,.0f} m of the origin",
 VIEW = each(number(-36_000, 36_000), size=2)
 """(azimuth, elevation) in degrees."""
 FRAME = count(0)
-EDGES = Rule("a list of pairs (joint of a, joint of b) of indices", _edges)
 
 
-def check_frame(motion: Motion | Duet, frame: int, name: str = "frame") -> None:
+def check_frame(motion: Motion | Duet, frame: int) -> None:
     """Refuse a frame that the motion does not have. Errors: ValueError. Chapter: 1."""
     if frame >= len(motion):
-        raise ValueError(f"{name} must be from 0 to {len(motion) - 1}, since the motion has {len(motion)} frames; got "
-                         f"{frame}")
+        raise ValueError(f"frame must be from 0 to {len(motion) - 1}, since it has {len(motion)} frames; got {frame}")

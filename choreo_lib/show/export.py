@@ -17,15 +17,16 @@ from ..core.arguments import count, each, flag, function, number, path, seconds,
 from ..io.conventions import atomic_write
 from . import palette
 from .camera import best_side, dancers_of, project
-from .drawable import EDGES, SEEN, VIEW
+from .drawable import SEEN, VIEW
 from .films import GIF_FPS, write_gif, write_mp4
+from .payload import edge_pairs
 
 SUFFIXES = (".gif", ".mp4")
 MAX_FRAMES = 40_000
 """Of a film: 22 minutes at 30 a second."""
 
 
-@takes(motion=SEEN, path=path, ghost=SEEN, edges=EDGES, seconds=seconds, size=each(count(16, 4096), size=2),
+@takes(motion=SEEN, path=path, ghost=SEEN, seconds=seconds, size=each(count(16, 4096), size=2),
        fps=number(0.01, 1000), view=VIEW, max_bytes=count(1, 10**12), progress=flag | function)
 def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | None = None, edges=None,
             seconds: float | None = None, size: tuple[int, int] = (640, 400), fps: float | None = None,
@@ -34,23 +35,21 @@ def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | N
     """Draw a motion or a duet as a film; gives the path.
 
     ``path`` ends in .gif or .mp4 (MP4 needs the extra ``video``: pip install 'choreo-lib[video]'). ``ghost`` is drawn
-    in grey behind; ``edges`` are index pairs (joint of a, joint of b). ``view`` is (azimuth,
-    elevation) in degrees (default: from the best side). Units: ``size`` pixels, 16 to 4,096 a side (of an MP4 an odd
-    one is rounded up, since its colours come in pairs); ``seconds`` cuts the film; ``fps`` of the film, 0.01 to 1,000:
-    of each moment the nearest frame is drawn. Default: every frame of the motion, or every second, third, ... so that
-    there are at most 30 a second. ``max_bytes`` makes it coarser until it fits.
-    A film lasts as long as the motion. An MP4 has the rate asked for; a GIF counts in hundredths of a second, of which
-    its frames last now one more, now one less, and shows at most 50 a second, so of more some are left out, with a
-    warning. Pictures are written as they are drawn, so a long film takes no more memory than a short one.
-    ``progress``: a bar, or a function called with (done, of), in frames; what it raises ends the work.
-    The file is written under a temporary name and renamed when complete, and of an MP4 the frames in it have been
-    counted, so a stop or a full disk leaves what was there before.
-    Errors: ValueError for another suffix, size, seconds or fps, for more than 40,000 frames, or where ``max_bytes``
-    cannot be met; ImportError naming the extra; MotionFormatError where the file cannot be written.
-    Chapter: 1.
+    in grey behind; ``edges`` are pairs (joint of a, joint of b) of indices or names. ``view`` is (azimuth, elevation)
+    in degrees (default: from the best side). Units: ``size`` pixels, 16 to 4,096 a side (of an MP4 an odd one is
+    rounded up, since its colours come in pairs); ``seconds`` cuts the film; ``fps`` of the film, 0.01 to 1,000: of each
+    moment the nearest frame is drawn. Default: every frame of the motion, or every second, third, ... so that there are
+    at most 30 a second. ``max_bytes`` makes it coarser until it fits. A film lasts as long as the motion. An MP4 has
+    the rate asked for; a GIF counts in hundredths of a second, of which its frames last now one more, now one less, and
+    shows at most 50 a second, so of more some are left out, with a warning. Pictures are written as they are drawn.
+    ``progress``: a bar, or a function called with (done, of), in frames; what it raises ends the work. The file is
+    renamed into place when complete, and the frames of an MP4 have been counted, so a stop or a full disk leaves what
+    was there before. Errors: ValueError for another suffix, size, seconds or fps, for more than 40,000 frames, or where
+    ``max_bytes`` cannot be met; ImportError naming the extra; MotionFormatError where the file cannot be written; as
+    `choreo_lib.play` for edges. Chapter: 1.
     """
-    edges_at = None if edges is None else lambda frame: edges
-    return draw_film(motion, path, ghost, edges_at, seconds, size, fps, view, max_bytes, progress)
+    pairs = [] if edges is None else edge_pairs(motion, edges)
+    return draw_film(motion, path, ghost, lambda frame: pairs, seconds, size, fps, view, max_bytes, progress)
 
 
 def draw_film(motion, path, ghost, edges_at, seconds=None, size=(640, 400), fps=None, view=None, max_bytes=None,

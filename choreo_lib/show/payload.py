@@ -15,12 +15,13 @@ import numpy as np
 
 from ..body.motion import Duet, Motion
 from ..body.skeleton import Skeleton
-from ..core.arguments import MAX_FRAMES, Rule, count, each, shown, takes, text
+from ..core.arguments import MAX_FRAMES, choice, count, each, shown, takes, text
 from ..core.shapes import array
 from ..io.conventions import source_to_dict
 
 FORMAT = "choreo-player/1"
 OPENING = '<script type="application/json" id="choreo">'
+_WAYS = {"": 0, None: 0, "a->b": 1, "b->a": -1}
 
 
 def pack(dancers, ghosts, names, edges=None) -> dict:
@@ -38,14 +39,13 @@ def pack(dancers, ghosts, names, edges=None) -> dict:
 
 
 def block(payload: dict) -> str:
-    """The payload as a script block of JSON.
+    """The payload as a script block of JSON."""
+    return f"{OPENING}{for_script(payload, sort_keys=True, separators=(',', ':'))}</script>"
 
-    Without <, > and &, no name in it can end the script, and no escaping of the page around it can change it.
-    """
-    data = json.dumps(payload, sort_keys=True, separators=(",", ":"))
-    for sign in "<>&":
-        data = data.replace(sign, f"\\u{ord(sign):04x}")
-    return f"{OPENING}{data}</script>"
+
+def for_script(value, **how) -> str:
+    """JSON without <, > and &: no name in it can end a script, and no escaping of the page around it can change it."""
+    return re.sub("[<>&]", lambda sign: f"\\u{ord(sign[0]):04x}", json.dumps(value, **how))
 
 
 @takes(text=text)
@@ -86,30 +86,30 @@ def pack_edges(motion: Motion | Duet, edges, threshold: float) -> dict | None:
     """
     if edges is None:
         return None
-    if isinstance(edges, str | bytes | dict) or not isinstance(edges, Iterable):
-        raise TypeError(f"edges must be a list of pairs (joint of a, joint of b); got {shown(edges)}")
-    if not isinstance(motion, Duet):
-        raise ValueError("edges go between dancer a and dancer b; this motion has one dancer")
     pairs, weights, ways = edges, None, None
     if isinstance(edges, tuple) and len(edges) in (2, 3) and _is_a_list_of_pairs(edges[0]):
         pairs, weights, ways = (*edges, None)[:3]
-    indices = [_edge(motion, e, pair) for e, pair in enumerate(pairs)]
+    indices = edge_pairs(motion, pairs)
     n = len(indices)
     weights = np.ones(n) if weights is None else array(finite=False, empty=True, plain=True)("edges' weights", weights)
     weights = np.asarray(weights, dtype=np.float64)
     if weights.shape not in ((n,), (len(motion), n)):
-        raise ValueError(f"edge weights must have shape ({n},) or ({len(motion)} frames, {n} edges); "
-                         f"got {weights.shape}")
+        raise ValueError(f"edge weights must have shape ({n},) or ({len(motion)} frames, {n}); got {weights.shape}")
     if not ((weights >= 0) & (weights <= 1)).all():
         raise ValueError("edge weights must be numbers from 0 to 1")
-    if ways is not None:
-        each(Rule("text", lambda way, axes: way))("edges' directions", ways)
-    ways = [""] * n if ways is None else [way or "" for way in ways]
-    if len(ways) != n or any(way not in ("", "a->b", "b->a") for way in ways):
-        raise ValueError(f'directions must be {n} of "a->b", "b->a" or ""; got {ways}')
+    ways = [""] * n if ways is None else each(choice(*_WAYS), size=n)("edges' directions", ways)
     return {"pairs": indices, "moving": weights.ndim == 2, "threshold": threshold,
             "weights": base64.b64encode(np.rint(weights * 255).astype(np.uint8)).decode(),
-            "ways": [{"": 0, "a->b": 1, "b->a": -1}[way] for way in ways]}
+            "ways": [_WAYS[way] for way in ways]}
+
+
+def edge_pairs(motion: Motion | Duet, edges) -> list[list[int]]:
+    """Edges as pairs of indices (joint of a, joint of b), of indices or names. Errors: as `pack_edges`. Chapter: 1."""
+    if isinstance(edges, str | bytes | dict) or not isinstance(edges, Iterable):
+        raise TypeError(f"edges must be a list of pairs (joint of a, joint of b); got {shown(edges)}")
+    if not isinstance(motion, Duet):
+        raise ValueError("edges go between dancer a and dancer b; this motion has one dancer")
+    return [_edge(motion, e, pair) for e, pair in enumerate(edges)]
 
 
 def _edge(motion: Duet, e: int, pair) -> list[int]:
@@ -121,7 +121,7 @@ def _edge(motion: Duet, e: int, pair) -> list[int]:
         ends.append(m.skeleton.index(joint) if isinstance(joint, str) else
                     count(-MAX_FRAMES)(f"edges: edge {e}, dancer {who}", joint))
         if not 0 <= ends[-1] < len(m.skeleton):
-            raise ValueError(f"edge {e}: dancer {who} has joints 0 to {len(m.skeleton) - 1}; got {joint}")
+            raise ValueError(f"edges: edge {e}: dancer {who} has joints 0 to {len(m.skeleton) - 1}; got {joint}")
     return ends
 
 

@@ -86,12 +86,11 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
 
     Shapes: ``edges`` between the dancers: E pairs (joint of a, joint of b) of indices or names, or a tuple
     ``(pairs, weights)`` or ``(pairs, weights, directions)`` with weights [E] or [T, E] from 0 to 1 and E directions
-    "a->b", "b->a" or "". An edge is drawn while its weight is at least ``threshold``, which a slider moves.
-    ``ghost`` is a second motion drawn in grey; ``trails`` names the joints that leave a trail.
-    Units: ``loop`` (first, last) frames; ``camera`` (azimuth, elevation) in degrees, then metres away if a third is
-    given; ``height`` pixels.
-    ``places`` [N, 2] makes of the motion N phrases of equal length, one after another, and a map of N dots beside the
-    stage: click one, and its phrase is danced. A film has no map.
+    "a->b", "b->a" or "". An edge is drawn while its weight is at least ``threshold``, which a slider moves. ``ghost``
+    is a second motion drawn in grey; ``trails`` names the joints that leave a trail. ``places`` [N, 2] makes of the
+    motion N phrases of equal length, one after another, and a map of N dots beside the stage: click one, and its phrase
+    is danced. A film has no map. Units: ``loop`` (first, last) frames; ``camera`` (azimuth, elevation) in degrees, then
+    metres away if a third is given; ``height`` pixels.
     ``publish`` (default: `publishing`): motion that may not be passed on is shown as a film of at most 400 KB instead;
     that a file allows it counts only where the file holds motion of a registered set (`choreo_lib.Source`).
     Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
@@ -115,7 +114,7 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
     ties = pack_edges(motion, edges, threshold)
     trails = _trails(dancers, trails)
     everyone = dancers + ghosts
-    source = everyone[0].source if len(everyone) == 1 else Source.join(*(m.source for m in everyone))
+    source = Source.join(*(m.source for m in everyone))
     free = bool(source and source.redistribute)
     alt = describe(motion, ghost=ghost, edges=len(ties["pairs"]) if ties else 0, title=title)
     picture = _still(dancers, camera, last // 2)
@@ -136,13 +135,19 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
         payload["map"] = spots
     heading = html.escape(title or " and ".join(names))
     words = f"{picture}<p>{html.escape(alt)}</p>"
-    # The iframe lies over the still picture and the text: they stay where a viewer strips iframes or runs no script.
-    # Its colour scheme is stated because a frame that differs from its page in that is painted opaque white.
-    piece = (f'<div class="choreo-player" style="position:relative;height:{int(height)}px;max-width:960px;'
-             f'overflow:hidden">{words}<iframe title="{heading}" style="position:absolute;inset:0;width:100%;'
-             f'height:100%;border:0;color-scheme:normal" srcdoc="{_attribute(_document(payload, heading))}"></iframe>'
-             "</div>")
+    piece = framed("player", heading, height, words, _document(payload, heading))
     return Player(piece, alt, _document(payload, heading, f"<noscript>{words}</noscript>"))
+
+
+def framed(kind: str, title: str, height: int, words: str, document: str) -> str:
+    """A document in a frame of its own, over words and pictures for viewers that strip frames or run no script.
+
+    Its colour scheme is stated because a frame that differs from its page in that is painted opaque white. Chapter: 1.
+    """
+    attribute = document.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    return (f'<div class="choreo-{kind}" style="position:relative;height:{height}px;max-width:960px;overflow:hidden">'
+            f'{words}<iframe title="{title}" style="position:absolute;inset:0;width:100%;height:100%;border:0;'
+            f'color-scheme:normal" srcdoc="{attribute}"></iframe></div>')
 
 
 def _trails(dancers, trails) -> dict:
@@ -175,22 +180,18 @@ def _map(places, frames: int) -> dict | None:
 
 
 @lru_cache
-def _script(with_map: bool) -> str:
-    text = Path(__file__).with_name("player.js").read_text(encoding="utf-8")
+def script(name: str, with_map: bool = False) -> str:
+    """A script that lies beside this module, without its comments and leading blanks. Chapter: 1."""
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     if not with_map:
         text = re.sub(r"// ---- the map of phrases.*?// ---- end of the map[^\n]*", "", text, flags=re.DOTALL)
-    lines = text.splitlines()
-    return "\n".join(line for line in map(str.strip, lines) if line and not line.startswith("//"))
+    return "\n".join(line for line in map(str.strip, text.splitlines()) if line and not line.startswith("//"))
 
 
 def _document(payload: dict, heading: str, fallback: str = "") -> str:
     return ('<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-            f"<title>{heading}</title><body>{fallback}{block(payload)}<script>{_script('map' in payload)}</script>"
-            "</body></html>")
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+            f"<title>{heading}</title><body>{fallback}{block(payload)}"
+            f"<script>{script('player.js', 'map' in payload)}</script></body></html>")
 
 
 def _still(dancers, camera, frame: int, size=(640, 400)) -> str:

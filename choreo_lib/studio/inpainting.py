@@ -73,10 +73,9 @@ class Inpaint(Wish):
         if last + 1 < len(motion):
             piece = self._meets(piece, motion, last)
         points = np.concatenate([danced[:first], piece.positions[2:], danced[last + 1 :]])
-        made = [*dancers]
-        made[who] = replace(motion, positions=points, rotations=None, notes=(*motion.notes, note),
-                            source=Source.join(motion.source, leader.source))
-        return made
+        made = replace(motion, positions=points, rotations=None, notes=(*motion.notes, note),
+                       source=Source.join(motion.source, leader.source))
+        return [made if k == who else m for k, m in enumerate(dancers)]
 
     def _left(self, danced: np.ndarray, made: np.ndarray, last: int, fps: float) -> float:
         """How far a sample [last + 1, J, 3] is from where the dance goes on, in metres, place and velocity."""
@@ -119,7 +118,7 @@ class Inpaint(Wish):
 
     def seams(self, motion):
         """As `Wish`. Chapter: 10."""
-        return frames_at(motion, self.start, *([] if self.stop is None else [self.stop]))
+        return frames_at(motion, self.start, self.stop)
 
 
 @takes(sigma=number(0, 100), start=TIME, stop=TIME, model=text | a(LinearVAE), seed=seed)
@@ -146,31 +145,15 @@ class Vary(Wish):
         motion = dancers[who]
         first, last = self.span(motion, self.start, self.stop)
         model = load_model(self.model) if isinstance(self.model, str) else self.model
-        count, hop = last + 1 - first, model.frames // 2
-        if count < model.frames:
-            raise ValueError(f"Vary: from {self.start:g} s on there are {count} frames, and the model's window has "
-                             f"{model.frames}")
-        begins = [*range(0, count - model.frames, hop), count - model.frames]
-        latents, places = model.encode_motion([motion[first + k : first + k + model.frames] for k in begins])
-        generator = torch.Generator().manual_seed(self.seed)
-        moves = self.sigma * torch.randn(latents.shape, generator=generator)
-        was, now = (places.to_world(model.decode(z, project_bones=False).unflatten(2, (-1, 3)))
-                    for z in (latents, latents + moves))  # [N, frames, J, 3]
-        hann = np.sin(np.pi * (np.arange(model.frames) + 0.5) / model.frames)[:, None, None] ** 2
-        added, weight = np.zeros((count, len(motion.skeleton), 3)), np.full((count, 1, 1), 1e-9)
-        for begin, change in zip(begins, (now - was).cpu().double().numpy()):
-            added[begin : begin + model.frames] += hann * change
-            weight[begin : begin + model.frames] += hann
-        inside = np.arange(count)
-        share = minimum_jerk(np.minimum(inside, inside[::-1]) / hop)[:, None, None]
+        part, inside = slice(first, last + 1), np.arange(last + 1 - first)
+        fade = np.sin(np.pi * (np.arange(model.frames) + 0.5) / model.frames) ** 2
+        added = varied_by(motion[part], model, self.sigma, torch.Generator().manual_seed(self.seed), fade)
+        share = minimum_jerk(np.minimum(inside, inside[::-1]) / (model.frames // 2))[:, None, None]
         points = motion.positions.astype(np.float64)
-        points[first : last + 1] += share * added / weight
+        points[part] += share * added
         points = bodily(motion.skeleton, motion.positions, points)
-        part = slice(first, last + 1)
         points[part] = replant(motion.skeleton, motion.positions[part], points[part], motion.fps, cut_out=True)
-        made = [*dancers]
-        made[who] = carry_rotations(motion, points)
-        return made
+        return [carry_rotations(motion, points) if k == who else m for k, m in enumerate(dancers)]
 
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""
@@ -181,4 +164,25 @@ class Vary(Wish):
 
     def seams(self, motion):
         """As `Wish`. Chapter: 10."""
-        return frames_at(motion, self.start, *([] if self.stop is None else [self.stop]))
+        return frames_at(motion, self.start, self.stop)
+
+
+def varied_by(take: Motion, model: LinearVAE, sigma: float, generator: torch.Generator, fade: np.ndarray) -> np.ndarray:
+    """How far every joint moves if latents do, ``sigma`` standard deviations by chance: [T, J, 3], metres. Chapter: 10.
+
+    The take is cut into windows that overlap by half, which come and go with the weights ``fade`` [frames].
+    Errors: ValueError for a take shorter than a window.
+    """
+    size, frames = model.frames, len(take)
+    if frames < size:
+        raise ValueError(f"there are {frames} frames at {take.fps:g} a second, and the model's window has {size}")
+    begins = [*range(0, frames - size, size // 2), frames - size]
+    latents, places = model.encode_motion([take[k : k + size] for k in begins])
+    moved = latents + sigma * torch.randn(latents.shape, generator=generator)
+    was, now = (places.to_world(model.decode(z, project_bones=False).unflatten(2, (-1, 3)))
+                for z in (latents, moved))  # [N, frames, J, 3]
+    change, weight = np.zeros(take.positions.shape), np.full((frames, 1, 1), 1e-9)
+    for k, difference in zip(begins, (now - was).cpu().double().numpy()):
+        change[k : k + size] += fade[:, None, None] * difference
+        weight[k : k + size] += fade[:, None, None]
+    return change / weight

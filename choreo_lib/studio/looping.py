@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from ..body.motion import Motion
-from ..body.reference import ReferenceFrame, reference_frame, velocities
+from ..body.reference import reference_frame, velocities
 from ..core.arguments import count, flag, seconds, takes
-from .reshaping import bent_path, ends_with, floor_path, led
+from .reshaping import bent_path, ends_with, floor_path, led, way_to
 from .wish import Met, Wish
 
 
@@ -44,23 +44,23 @@ class Loop(Wish):
         """As `Wish`. Chapter: 10."""
         first, last = self.cut(dancers, who)
         blend = min(round(self.blend * dancers[0].fps), (last - first) // 2)
-        turn, shift = _carry(dancers[who], first, last)
+        onwards = way_to(dancers[who], first, dancers[who], last)
         made = []
         for motion in dancers:  # the frame after the round is that before it, carried along
-            carried = motion[first : first + 2].transformed(turn=turn).transformed(shift).positions.astype(np.float64)
+            carried = motion[first : first + 2].transformed(*onwards).positions.astype(np.float64)
             cut = motion[first : last + 1]
             velocity = np.diff(carried, axis=0)[0] - np.diff(cut.positions[-2:].astype(np.float64), axis=0)[0]
             made.append(ends_with(cut, carried[0], velocity, blend))
         if self.in_place:
             share = np.linspace(0, 1, len(made[0]))
-            path, bend = floor_path(made[who]), -turn * share
+            path, bend = floor_path(made[who]), -onwards[1] * share
             goal = bent_path(path, bend)
             goal += share[:, None] * (path[0] - goal[-1])
             made = led(made, who, True, path, goal, bend)
-        turn, shift = _carry(made[who], 0, len(made[who]) - 1)
+        onwards = way_to(made[who], 0, made[who], -1)
         rounds = [[m[:-1] for m in made]]
         for _ in range(1, self.times):
-            rounds.append([m.transformed(turn=turn).transformed(shift) for m in rounds[-1]])
+            rounds.append([m.transformed(*onwards) for m in rounds[-1]])
         return [_joined(parts) for parts in zip(*rounds)]
 
     def cut(self, dancers: list[Motion], who: int) -> tuple[int, int]:
@@ -100,14 +100,6 @@ class Loop(Wish):
         """As `Wish`. Chapter: 10."""
         return [len(motion) // self.times * k for k in range(1, self.times)]
 
-
-def _carry(motion: Motion, first: int, last: int) -> tuple[float, np.ndarray]:
-    """The turn (radians) and then the shift [3] (metres) that take a dancer's place in one frame to that in another."""
-    batch = torch.from_numpy(motion.positions[[first, last], None, None])
-    here, there = (ReferenceFrame(*each) for each in zip(*reference_frame(batch, 0, motion.skeleton, of="a")))
-    turn = float(there.heading - here.heading)
-    stands = ReferenceFrame(torch.zeros(1, 3), torch.tensor([turn])).to_world(here.origin[None])[0]
-    return turn, (there.origin - stands).double().numpy()
 
 
 def _joined(parts: Sequence[Motion]) -> Motion:

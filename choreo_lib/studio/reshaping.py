@@ -162,6 +162,13 @@ def heading(motion: Motion, frame: int = -1) -> float:
     return float(reference_frame(batch, frame, motion.skeleton, of="a").heading[0])
 
 
+def way_to(here: Motion, frame: int, there: Motion, at: int) -> tuple[np.ndarray, float]:
+    """The shift [3] and turn (metres, radians) with which `Motion.transformed` brings one to another. Chapter: 10."""
+    turn = heading(there, at) - heading(here, frame)
+    start, goal = (np.append(floor_path(motion)[k], 0.0) for motion, k in ((here, frame), (there, at)))
+    return goal - rotate_points_z(np.array(turn), start), turn
+
+
 def wrapped(angle: float) -> float:
     """The same turn, the shorter way round: from minus to plus half a turn, radians. Chapter: 10."""
     return math.remainder(angle, 2 * math.pi)

@@ -79,8 +79,8 @@ def what_was_read(motion: Motion, report: ConformReport) -> list[str]:
     return [*lines, *motion.notes, *repr(report).splitlines()[1:]]
 
 
-def result(motion: Motion, motions: list[Motion], report: ConformReport, lines: list[str], said: str,
-           provenance: Provenance, who: str, progress: Progress | None, floor: bool = False) -> Made:
+def result(motion: Motion, motions: list[Motion], report: ConformReport, said: str, provenance: Provenance, who: str,
+           progress: Progress | None, floor: bool = False) -> Made:
     """Everything back on the recording's skeleton and clock, named and stamped; ``floor``: on one floor. Chapter: 10.
 
     Two who dance together stand on one floor, and a model's dancers had soles of another thickness.
@@ -93,7 +93,7 @@ def result(motion: Motion, motions: list[Motion], report: ConformReport, lines: 
     source = Source.join(OURS, provenance.source)
     made = tuple(provenance.stamped(replace(each[:length], source=source), name) for each, name in zip(back, names))
     tell(progress, length, length)
-    return Made(motion[:length], made, who, (*lines, f"made {said}"), provenance)
+    return Made(motion[:length], made, who, (*what_was_read(motion, report), f"made {said}"), provenance)
 
 
 def tell(progress: Progress | None, done: int, of: int) -> None:

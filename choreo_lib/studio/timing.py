@@ -1,7 +1,4 @@
-"""The same dance at another time, or in a mirror: slower, on a beat, in canon.
-
-Taught in chapter 10, "The studio".
-"""
+"""The same dance at another time, or in a mirror: slower, on a beat, in canon. Taught in chapter 10, "The studio"."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ from ..body.source import Source
 from ..core.arguments import MAX_FRAMES, each, flag, number, takes
 from ..evaluation import metrics
 from ..sets.augmentation import mirrored
-from .reshaping import bodily, floor_path, heading
+from .reshaping import bodily, way_to
 from .wish import Met, Wish
 
 STRETCH = 1.5  # times as fast, or as slow, as a dance is made at most so that it meets a beat
@@ -53,16 +50,15 @@ class Tempo(Wish):
         times = np.arange(int(last * motion.fps + 1e-6) + 1) / motion.fps
         old = times * self.factor
         if len(self.beats):
-            new, danced = self._pairs(metrics.beats(motion) / motion.fps / self.factor, last)
-            if not len(new):
+            pairs = self._pairs(metrics.beats(motion) / motion.fps / self.factor, last)
+            if not pairs:
                 raise ValueError(f"Tempo: none of the {len(self.beats)} beats can be met: the dance lasts {last:.1f} s "
                                  f"and has {len(metrics.beats(motion))} beats of its own")
-            knots = np.array([[0, 0], *zip(new, danced), [last, last]])
-            old = PchipInterpolator(*knots.T)(times) * self.factor
+            old = PchipInterpolator(*np.transpose([(0, 0), *pairs, (last, last)]))(times) * self.factor
         return [at_times(each, np.clip(old * motion.fps, 0, len(motion) - 1)) for each in dancers]
 
-    def _pairs(self, danced: np.ndarray, last: float) -> tuple[list[float], list[float]]:
-        """The beats that are met, and the kinematic beats that meet them, both in seconds, ascending.
+    def _pairs(self, danced: np.ndarray, last: float) -> list[np.ndarray]:
+        """Each beat that is met with the kinematic beat that meets it, in seconds, ascending.
 
         As many as can be, and among these those that change the tempo least: the best way through all pairs.
         """
@@ -79,7 +75,7 @@ class Tempo(Wish):
         while k > 0:
             way.append(pairs[k])
             k = before[k]
-        return [beat for beat, _ in way[::-1]], [d for _, d in way[::-1]]
+        return way[::-1]
 
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""
@@ -109,10 +105,8 @@ class Mirror(Wish):
     def apply(self, dancers, who):
         """As `Wish`. Chapter: 10."""
         made = [self._in_mirror(m) if self.together or k == who else m for k, m in enumerate(dancers)]
-        turn = heading(dancers[who], 0) - heading(made[who], 0)
-        first = made[who].transformed(turn=turn)
-        shift = np.append(floor_path(dancers[who])[0] - floor_path(first)[0], 0.0)
-        return [m.transformed(shift, turn) if self.together or k == who else m for k, m in enumerate(made)]
+        back = way_to(made[who], 0, dancers[who], 0)
+        return [m.transformed(*back) if self.together or k == who else m for k, m in enumerate(made)]
 
     def _in_mirror(self, motion: Motion) -> Motion:
         skeleton, positions = motion.skeleton, torch.from_numpy(motion.positions)
@@ -152,13 +146,9 @@ class Canon(Wish):
         if not 0 < late < len(own) - 1:
             raise ValueError(f"Canon: a delay of {self.delay:g} s in a take of {own.duration:.2f} s at {own.fps:g} "
                              "frames a second; it must be a frame at least, and shorter than the take")
-        turn = heading(own, 0) - heading(other, 0)
-        repeated = other[: len(own) - late].transformed(turn=turn)
-        shift = np.append(floor_path(own)[0] - floor_path(repeated)[0], 0.0)
-        repeated = repeated.transformed(shift)
-        made = [other[late:]] * 2
-        made[who] = replace(repeated, source=Source.join(own.source, other.source), name=own.name)
-        return made
+        repeated = other[: len(own) - late].transformed(*way_to(other, 0, own, 0))
+        repeated = replace(repeated, source=Source.join(own.source, other.source), name=own.name)
+        return [repeated if k == who else m[late:] for k, m in enumerate(dancers)]
 
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""

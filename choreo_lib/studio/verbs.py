@@ -21,6 +21,7 @@ from ..extensions.stream import CHUNK
 from ..io.conform import conform
 from ..training.artifacts import list_models, load_model
 from ..training.recipes import RECIPES
+from .inpainting import varied_by
 from .provenance import Provenance
 from .results import Found, Made, Progress, first, floor_of, result, tell, what_was_read
 
@@ -52,7 +53,6 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
     Errors: ValueError for a body that does not conform, or several takes without chance; TrainingError for a model
     that is not there or makes no partners. Chapter: 10.
     """
-    network, given = _model(model, "partner"), motion
     role = ROLES[who or "b"]
     temperature = (SEVERAL if takes > 1 else 0.0) if temperature is None else temperature
     if takes > 1 and not temperature:
@@ -60,20 +60,19 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
                          f"such as {SEVERAL}")
     if distance is not None:
         guidance = replace(guidance or Guidance(), distance=distance)
-    motion = first(motion, seconds)
-    other, own, start = dancer_index(other_dancer(role)), dancer_index(role), 0
-    source = motion.source
-    if isinstance(motion, Duet):
-        both, reports = conform(motion, network)
-        motion, leader, report = tuple(motion)[other], tuple(both)[other], reports[own]  # on the real partner's body
+    network, recorded, taken, report = _asked("partner", model, motion, seconds)
+    source, other, own, start = recorded.source, dancer_index(other_dancer(role)), dancer_index(role), 0
+    paired = isinstance(recorded, Duet)
+    if paired:  # on the real partner's body
+        recorded, leader, report = tuple(recorded)[other], tuple(taken)[other], report[own]
     else:
-        leader, report = conform(motion, network)
-    lines, floor = what_was_read(motion, report), _floor(leader)
+        leader = taken
+    floor = _floor(leader)
     lead = torch.from_numpy(leader.positions - floor)
     past = network.starting_pose(lead[:1], role).expand(network.past, -1, -1, -1)
-    if isinstance(given, Duet) and len(leader) > network.past:
+    if paired and len(leader) > network.past:
         start = network.past
-        past = torch.from_numpy(both.positions[:start] - floor)
+        past = torch.from_numpy(taken.positions[:start] - floor)
     every = min(CHUNK, network.ahead)
     stream = network.stream(past.expand(takes, -1, -1, -1, -1), role, every, temperature, seed, guidance)
     parts = [past[None, :start, own].expand(takes, -1, -1, -1)]
@@ -87,8 +86,8 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
     begins = "begins as the real one does" if start else "begins in the mean pose at the usual distance"
     asked = "" if distance is None else f", is led to {distance:g} m"
     said = f"partner {role} for {len(leader) / leader.fps:.1f} s by {provenance.model}, {begins}{asked}"
-    return result(motion, motions, report, lines, said, provenance, role, progress,
-                  floor=not isinstance(given, Duet))  # two who were recorded together have stood on one floor
+    # two who were recorded together have stood on one floor
+    return result(recorded, motions, report, said, provenance, role, progress, floor=not paired)
 
 
 @takes(motion=a(Motion), model=text | a(MotionTranslator), route=text, seconds=seconds, progress=function)
@@ -99,16 +98,12 @@ def translate(motion: Motion, model: str | MotionTranslator = "translate-salsa",
     ``route``: source and target, such as "ab" (None: the first that was trained).
     Errors: as `partner`; ValueError for a take shorter than a window of the model. Chapter: 10.
     """
-    network = _model(model, "translate")
+    network, motion, take, report = _asked("translate", model, motion, seconds)
     route = route or network.possible_routes()[0]
-    motion = first(motion, seconds)
-    take, report = conform(motion, network)
-    lines = what_was_read(motion, report)
     tell(progress, 0, len(take))
     provenance = Provenance.of("translate", network, motion.source, route=route, seconds=seconds)
-    return result(motion, [network.translate(take, route)], report, lines,
-                   f"{route[0]}'s dance as {route[1]} would answer it, by {provenance.model}", provenance, route[1],
-                   progress, floor=True)
+    said = f"{route[0]}'s dance as {route[1]} would answer it, by {provenance.model}"
+    return result(motion, [network.translate(take, route)], report, said, provenance, route[1], progress, floor=True)
 
 
 @takes(motion=a(Motion), model=text | a(StyleTransport), route=text, style_weight=share, seconds=seconds,
@@ -120,16 +115,13 @@ def deepfake(motion: Motion, model: str | StyleTransport = "deepfake-salsa", rou
     ``route``: whose style is taken away, and whose put on (None: "ab"). Ask both (chapter 7).
     Errors: as `partner`. Chapter: 10.
     """
-    network = _model(model, "deepfake")
+    network, motion, take, report = _asked("deepfake", model, motion, seconds)
     route = route or network.possible_routes()[0]
-    motion = first(motion, seconds)
-    take, report = conform(motion, network)
-    lines = what_was_read(motion, report)
     tell(progress, 0, len(take))
     provenance = Provenance.of("deepfake", network, motion.source, route=route, style_weight=style_weight,
                                seconds=seconds)
-    return result(motion, [network.translate(take, route, style_weight=style_weight)], report, lines,
-                   f"the dance in the style of {route[1]}, by {provenance.model}", provenance, "b", progress)
+    return result(motion, [network.translate(take, route, style_weight=style_weight)], report,
+                  f"the dance in the style of {route[1]}, by {provenance.model}", provenance, "b", progress)
 
 
 @torch.no_grad()
@@ -142,19 +134,20 @@ def vary(motion: Motion, model: str | LinearVAE = "solo-salsa", sigma: float = 0
     What the latents do not hold stays as it was danced, so that with ``sigma`` 0 the dance comes back.
     Errors: as `partner`; ValueError for a take shorter than a window of the model. Chapter: 10.
     """
-    network = _model(model, "vary")
-    motion = first(motion, seconds)
-    take, report = conform(motion, network)
-    lines = what_was_read(motion, report)
+    network, motion, take, report = _asked("vary", model, motion, seconds)
     generator = torch.Generator().manual_seed(seed)
+    fade = torch.hann_window(network.frames + 2, periodic=False)[1:-1]
+    positions, (parents, children) = torch.from_numpy(take.positions), map(list, zip(*take.skeleton.bones))
+    lengths = (positions[:, children] - positions[:, parents]).norm(dim=-1).mean(0)  # [J - 1]
     motions = []
     for k in range(takes):
         tell(progress, k, takes)
-        motions.append(_varied(take, network, sigma, generator))
+        points = torch.from_numpy(take.positions + varied_by(take, network, sigma, generator, fade.numpy()))
+        points = project_bone_lengths(take.skeleton, points, lengths)
+        motions.append(replace(take, positions=points.numpy(), rotations=None))
     provenance = Provenance.of("vary", network, motion.source, seed, sigma=sigma, takes=takes if takes > 1 else None,
                                seconds=seconds)
-    return result(motion, motions, report, lines, f"{takes} variation(s) by {provenance.model}", provenance, "b",
-                   progress)
+    return result(motion, motions, report, f"{takes} variation(s) by {provenance.model}", provenance, "b", progress)
 
 
 @takes(duet=a(Duet), model=text | a(CouplingNRI), seconds=seconds, progress=function)
@@ -164,9 +157,7 @@ def strings(duet: Duet, model: str | CouplingNRI = "strings-salsa", seconds: flo
 
     Errors: as `partner`; ValueError for a duet shorter than a window of the model. Chapter: 10.
     """
-    network = _model(model, "strings")
-    duet = first(duet, seconds)
-    seen, reports = conform(duet, network)
+    network, duet, seen, reports = _asked("strings", model, duet, seconds)
     lines = [line for dancer, report in zip(duet, reports) for line in what_was_read(dancer, report)]
     tell(progress, 0, len(seen))
     found = network.find(seen)
@@ -192,42 +183,24 @@ def models_of(verb: str) -> list[str]:
     return [name for name in list_models() if issubclass(RECIPES[name].model, _KINDS[verb])]
 
 
-def _model(model: Any, verb: str) -> Any:
-    """A model by name. Errors: ValueError where it does something else; TrainingError where there is none."""
+def model_for(verb: str, model: Any) -> Any:
+    """A model by name, if it is one. Chapter: 10.
+
+    Errors: ValueError where it does something else; TrainingError where there is none.
+    """
     found = load_model(model) if isinstance(model, str) else model
     if not isinstance(found, _KINDS[verb]):
         raise ValueError(f"model {model!r} does something else; those that do this are {', '.join(models_of(verb))}")
     return found
 
 
+def _asked(verb: str, model: Any, motion: Any, seconds: float | None) -> tuple[Any, Any, Any, Any]:
+    """The model; the first seconds as they were recorded, and as the model knows dancers; and what that took."""
+    network, motion = model_for(verb, model), first(motion, seconds)
+    return network, motion, *conform(motion, network)
+
+
 def _floor(take: Motion) -> np.ndarray:
     """The floor under a dancer, float32 [3], metres: models know dancers whose floor is at 0."""
     return np.array([0, 0, floor_of(take) - SOLE], np.float32)
 
-
-def _varied(take: Motion, network: LinearVAE, sigma: float, generator: torch.Generator) -> Motion:
-    """Windows that overlap by half, each with its latents moved, faded into each other along a Hann window."""
-    size, hop = network.frames, network.frames // 2
-    if len(take) < size:
-        raise ValueError(f"this take has {len(take)} frames at {take.fps:g} a second; variations of it need "
-                         f"{size} or more")
-    starts = sorted({*range(0, len(take) - size, hop), len(take) - size})
-    latents, places = network.encode_motion([take[k : k + size] for k in starts])
-    moved = latents + sigma * torch.randn(latents.shape, generator=generator)
-    before, after = (places.to_world(network.decode(z, project_bones=False).unflatten(2, (-1, 3)))
-                     for z in (latents, moved))  # [N, size, J, 3]
-    fade = torch.hann_window(size + 2, periodic=False)[1:-1, None, None]
-    total, change = torch.zeros(len(take), 1, 1), torch.zeros(take.positions.shape)
-    for k, difference in zip(starts, after - before):
-        total[k : k + size] += fade
-        change[k : k + size] += fade * difference
-    positions = torch.from_numpy(take.positions) + change / total
-    lengths = _bone_lengths(take)
-    return replace(take, positions=project_bone_lengths(take.skeleton, positions[None], lengths)[0].numpy(),
-                   rotations=None)
-
-
-def _bone_lengths(take: Motion) -> torch.Tensor:
-    parents, children = map(list, zip(*take.skeleton.bones))
-    positions = torch.from_numpy(take.positions)
-    return (positions[:, children] - positions[:, parents]).norm(dim=-1).mean(0)[None, None]  # [1, 1, J - 1]

@@ -64,6 +64,7 @@ class Wish:
         return dancers[1 - who]
 
 
-def frames_at(motion: Motion, *times: float) -> list[int]:
-    """Those of some seconds that lie inside a motion, as frames. Chapter: 10."""
-    return sorted({frame for frame in (round(t * motion.fps) for t in times) if 2 <= frame < len(motion) - 2})
+def frames_at(motion: Motion, *times: float | None) -> list[int]:
+    """Those of some seconds (None: not asked) that lie inside a motion, as frames. Chapter: 10."""
+    frames = {round(time * motion.fps) for time in times if time is not None}
+    return sorted(frame for frame in frames if 2 <= frame < len(motion) - 2)

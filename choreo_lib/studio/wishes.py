@@ -75,9 +75,8 @@ class Hold(Wish):
             lean = lean / (1 + (np.linalg.norm(lean, axis=-1, keepdims=True) / REACH) ** 32) ** (1 / 32)
         begun = minimum_jerk(3 * risen)[:, None, None]  # or straight elbows would bend elsewhere, too
         reached = bodily(skeleton, points, points + begun * (reached - points))
-        made = [*dancers]
-        made[who] = replace(carry_rotations(motion, reached), source=Source.join(motion.source, other.source))
-        return made
+        made = replace(carry_rotations(motion, reached), source=Source.join(motion.source, other.source))
+        return [made if k == who else m for k, m in enumerate(dancers)]
 
     def _limb(self, skeleton) -> tuple[int, list[int]]:
         """The joint, and shoulder, elbow and wrist of its arm."""
@@ -162,8 +161,7 @@ class EndAt(Wish):
     def seams(self, motion):
         """As `Wish`. Chapter: 10."""
         end = motion.duration
-        return frames_at(motion, *([] if self.over is None else [end - self.over]),
-                       *([] if self.pose is None else [end - self.ramp]))
+        return frames_at(motion, self.over and end - self.over, None if self.pose is None else end - self.ramp)
 
 
 @takes(points=each(_PLACE, least=2), start=TIME, stop=TIME, ramp=seconds, together=flag)
@@ -217,5 +215,4 @@ class Path(Wish):
 
     def seams(self, motion):
         """As `Wish`. Chapter: 10."""
-        ends = [] if self.stop is None else [self.stop, self.stop + self.ramp]
-        return frames_at(motion, self.start - self.ramp, self.start, *ends)
+        return frames_at(motion, self.start - self.ramp, self.start, self.stop, self.stop and self.stop + self.ramp)

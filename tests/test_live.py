@@ -32,8 +32,6 @@ from choreo_lib.studio.osc_messages import (  # noqa: E402
     decode,
     encode,
     encode_body,
-    encode_rotations,
-    encode_skeleton,
 )
 from choreo_lib.studio.receive import Datagrams, Take  # noqa: E402
 
@@ -60,6 +58,18 @@ def reason(datagram, now=0.0):
     said, = decode(datagram, now)
     assert isinstance(said, Ignored)
     return str(said)
+
+
+def encode_rotations(who, number, seconds, root, rotations):
+    numbers = np.concatenate([np.ravel(root), np.ravel(rotations)]).astype(np.float32)
+    return encode(f"/choreo/rotations/{who}", number, seconds, *numbers.tolist())
+
+
+def encode_skeleton(who, skeleton):
+    """Without rest bones, all offsets are 0."""
+    offsets = np.zeros((len(skeleton), 3)) if skeleton.offsets is None else skeleton.offsets
+    return encode(f"/choreo/skeleton/{who}", *(value for name, parent, offset in zip(
+        skeleton.names, skeleton.parents, offsets.tolist()) for value in (name, parent, *offset)))
 
 
 def bundle(*contents, seconds=0, fraction=1):
@@ -454,7 +464,7 @@ def test_latencies_keep_the_newest_in_fixed_memory():
 @pytest.mark.parametrize("words, said", (
     (["--in", "osc:x"], "--in must be osc:PORT"), (["--out", "9001"], "--out must be osc:PORT"),
     (["--in", "osc:70000"], "--in must be"), (["--model", "nobody"], "no weights"),
-    (["--model", "solo-synthetic"], "no duet model"), (["--in", "no_such_take"], "no_such_take")))  # fmt: skip
+    (["--model", "solo-synthetic"], "does something else"), (["--in", "no_such_take"], "no_such_take")))  # fmt: skip
 def test_what_cannot_be_done_is_said_in_a_line(words, said, capsys):
     assert main(["live", *words, "--seconds", "0"]) == 1
     assert said in capsys.readouterr().err

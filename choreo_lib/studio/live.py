@@ -22,15 +22,14 @@ import torch
 
 from ..core.arguments import a, takes
 from ..extensions.duet_vae import DuetForecaster
-from ..io import MotionFormatError, read_motion
+from ..io import read_motion
 from ..io.conform import conform
-from ..sets.registry import DatasetError, load_motion
-from ..training.artifacts import load_model
-from ..training.checkpoints import TrainingError
+from ..sets.registry import load_motion
 from .live_page import LivePage
 from .live_partner import Answer, LivePartner
 from .osc_messages import decode, encode, encode_body
 from .receive import Datagrams, Take
+from .verbs import model_for
 
 STATUS_SECONDS, LONGEST_WAIT = 1.0, 0.25
 
@@ -151,7 +150,7 @@ class Live:
                        bodies={who: np.round(pose, 3).tolist() for who, pose in sorted(poses.items())})
 
 
-def add_live_parser(subparsers: Any) -> argparse.ArgumentParser:
+def add_live_parser(subparsers: Any) -> None:
     """The verb ``live`` and its options; `run_live` does what they say. Chapter: 10."""
     verb = subparsers.add_parser("live", help="a partner who dances along: frames in, frames out, over OSC",
                                  description="Everything stays on this computer unless --host or --out says otherwise.")
@@ -167,15 +166,17 @@ def add_live_parser(subparsers: Any) -> argparse.ArgumentParser:
     verb.add_argument("--temperature", type=float, default=0.0, help="of what the partner does of its own")
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--seconds", type=float, default=float("inf"), help="end after so many")
-    return verb
 
 
 def run_live(asked: argparse.Namespace) -> int:
-    """Dance until the source ends or the keyboard interrupts; gives the exit status. Chapter: 10."""
+    """Dance until the source ends or the keyboard interrupts; gives the exit status. Chapter: 10.
+
+    Errors: TrainingError for the model, OSError for ports and addresses, those of `read` for a take.
+    """
     torch.set_num_threads(1)  # steps of one frame are small: a second thread would wait longer than it works
     live = None
     try:
-        model = _duet_model(asked.model)
+        model = model_for("partner", asked.model)
         outputs = [_address("--out", text) for text in asked.out]
         partner = LivePartner(model, asked.who, asked.pair, asked.temperature, asked.seed)
         source = _source(asked.source, asked.host, model, partner.leader)
@@ -188,22 +189,12 @@ def run_live(asked: argparse.Namespace) -> int:
         live.run(asked.seconds)
     except KeyboardInterrupt:
         pass
-    except (TrainingError, DatasetError, MotionFormatError, ValueError, OSError, ImportError) as error:
-        print(f"choreo_lib: {error}", file=sys.stderr)
-        return 1
     finally:
         if live is not None:
             live.close()
     if live is not None:
         print(live.report())
     return 0
-
-
-def _duet_model(name: str) -> DuetForecaster:
-    model = load_model(name)
-    if not isinstance(model, DuetForecaster):
-        raise ValueError(f"{name} is no duet model: take one such as duet-synthetic or duet-salsa")
-    return model
 
 
 def _source(text: str, host: str, model: DuetForecaster, leader: str) -> Datagrams | Take:

@@ -24,10 +24,10 @@ class LivePage:
     """
 
     def __init__(self, skeleton: Skeleton, port: int = 8001, host: str = "127.0.0.1"):
-        self.body = {"bones": [list(bone) for bone in skeleton.bones],
-                     "colours": {"light": palette.DANCERS, "dark": palette.DANCERS_DARK}}
+        body = {"bones": skeleton.bones, "colours": {"light": palette.DANCERS, "dark": palette.DANCERS_DARK}}
         self._latest, self._next = "", 0.0
-        self._server = LocalServer(self._routes, lambda: self._latest, port, host)
+        text = PAGE.read_text(encoding="utf-8").replace("{{body}}", json.dumps(body))
+        self._server = LocalServer(text, lambda: self._latest, port, host)
         self.host, self.port = host, self._server.port
 
     def due(self) -> bool:
@@ -42,13 +42,3 @@ class LivePage:
     def close(self) -> None:
         """Serve no longer. Chapter: 10."""
         self._server.close()
-
-    def _routes(self, web: Any, guarded: type) -> list:
-        text = PAGE.read_text(encoding="utf-8").replace("{{body}}", json.dumps(self.body))
-
-        class Page(guarded):
-            def get(self) -> None:
-                self.set_header("Content-Type", "text/html; charset=utf-8")
-                self.write(text)
-
-        return [("/", Page)]

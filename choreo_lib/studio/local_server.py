@@ -18,22 +18,22 @@ MOST = 8  # browsers that look on at once
 class LocalServer:
     """A server at ``http://host:port/``, to loopback by default, and there only to requests that name this computer.
 
-    So no other page in the browser can read the dance through a name of its own (DNS rebinding). ``routes`` is given
-    tornado's ``web`` and a handler class to derive from, which refuses foreign names and lets a page load nothing from
-    elsewhere; it gives [(path, handler)]. ``latest`` is what the stream of ``/events`` (server-sent) says next, as
-    JSON. ``most_bytes``: of a request. Errors: ImportError without tornado; OSError where the port is taken.
-    Chapter: 10.
+    So no other page in the browser can read the dance through a name of its own (DNS rebinding). ``text`` is the page
+    at /. ``latest`` is what the stream of ``/events`` (server-sent) says next, as JSON. ``routes`` is given tornado's
+    ``web`` and a handler class to derive from, which refuses foreign names and lets a page load nothing from elsewhere;
+    it gives [(path, handler)]. ``most_bytes``: of a request. Errors: ImportError without tornado; OSError where the
+    port is taken. Chapter: 10.
     """
 
-    def __init__(self, routes: Callable[[Any, type], list], latest: Callable[[], str], port: int,
-                 host: str = "127.0.0.1", most_bytes: int = 65_536):
+    def __init__(self, text: str, latest: Callable[[], str], port: int, host: str = "127.0.0.1",
+                 routes: Callable[[Any, type], list] = lambda web, guarded: [], most_bytes: int = 65_536):
         try:
             from tornado import httpserver, netutil, web
         except ImportError:
             raise ImportError("the page needs tornado: pip install 'choreo-lib[live]'", name="tornado") from None
-        self.host, self.clients, self.closing = host, 0, False
+        self.clients, self.closing = 0, False
         guarded = _guarded(web, host)
-        handlers = [*routes(web, guarded), ("/events", _events(web, guarded, self, latest))]
+        handlers = [*_watched(web, guarded, self, text, latest), *routes(web, guarded)]
         sockets = netutil.bind_sockets(port, host)
         self.port = sockets[0].getsockname()[1]
         ready = threading.Event()
@@ -77,7 +77,11 @@ def _guarded(web: Any, host: str) -> type:
     return Guarded
 
 
-def _events(web: Any, guarded: type, server: LocalServer, latest: Callable[[], str]) -> type:
+def _watched(web: Any, guarded: type, server: LocalServer, text: str, latest: Callable[[], str]) -> list:
+    class Page(guarded):
+        def get(self) -> None:
+            self.write(text)
+
     class Events(guarded):
         async def get(self) -> None:
             from tornado.iostream import StreamClosedError
@@ -99,7 +103,7 @@ def _events(web: Any, guarded: type, server: LocalServer, latest: Callable[[], s
             finally:
                 server.clients -= 1
 
-    return Events
+    return [("/", Page), ("/events", Events)]
 
 
 def _is_loopback(name: str) -> bool:

@@ -64,14 +64,10 @@ class Joints:
 
 
 def encode(address: str, *values: int | float | str) -> bytes:
-    """A datagram of one message: int32, float32 and strings.
-
-    Chapter: 10.
-    """
+    """A datagram of one message: int32, float32 and strings. Chapter: 10."""
     builder = _osc("osc_message_builder").OscMessageBuilder(address)
     for value in values:
-        kind = "s" if isinstance(value, str) else "i" if isinstance(value, int) else "f"
-        builder.add_arg(value, kind)
+        builder.add_arg(value, "s" if isinstance(value, str) else "i" if isinstance(value, int) else "f")
     return builder.build().dgram
 
 
@@ -80,19 +76,6 @@ def encode_body(who: str, frame: int, seconds: float, positions: np.ndarray) -> 
     numbers = np.asarray(positions, np.float32).ravel().tolist()
     return encode(f"/choreo/body/{who}", int(frame), float(seconds), *numbers)
 
-
-def encode_rotations(who: str, frame: int, seconds: float, root: np.ndarray, rotations: np.ndarray) -> bytes:
-    """A body's local rotations as a datagram. Shapes: [3] and [J, 4], x y z w. Units: metres, seconds. Chapter: 10."""
-    numbers = np.concatenate([np.ravel(root), np.ravel(rotations)]).astype(np.float32)
-    return encode(f"/choreo/rotations/{who}", int(frame), float(seconds), *numbers.tolist())
-
-
-def encode_skeleton(who: str, skeleton: Skeleton) -> bytes:
-    """Which joints a body's messages are about, as a datagram; without rest bones, all offsets are 0. Chapter: 10."""
-    offsets = np.zeros((len(skeleton), 3)) if skeleton.offsets is None else skeleton.offsets
-    values = [value for name, parent, offset in zip(skeleton.names, skeleton.parents, offsets.tolist())
-              for value in (name, parent, *offset)]
-    return encode(f"/choreo/skeleton/{who}", *values)
 
 
 def decode(datagram: bytes, now: float) -> Iterator[Body | Joints | Ignored]:
@@ -158,7 +141,7 @@ def _read(message: bytes) -> Body | Joints:
         count = len(kinds) // 5
         if not 0 < count <= MAX_JOINTS or kinds != "sifff" * count:
             raise Ignored("wrong arguments")
-        return Joints(who, _skeleton(_parameters(message), count))
+        return Joints(who, _skeleton(_parameters(message)))
     if not 5 <= len(kinds) <= 5 + 4 * MAX_JOINTS or "s" in kinds:
         raise Ignored("wrong arguments")
     numbers = np.array(_parameters(message), np.float64)
@@ -172,12 +155,10 @@ def _read(message: bytes) -> Body | Joints:
     return Body(who, int(frame), seconds, numbers[2:], what == "rotations")
 
 
-def _skeleton(values: Sequence[Any], count: int) -> Skeleton:
-    rows = [values[5 * j : 5 * j + 5] for j in range(count)]
-    offsets = np.array([row[2:] for row in rows])
+def _skeleton(values: Sequence[Any]) -> Skeleton:
+    offsets = np.array([values[k::5] for k in (2, 3, 4)]).T
     try:
-        return Skeleton(tuple(row[0] for row in rows), tuple(row[1] for row in rows),
-                        offsets if offsets.any() else None)
+        return Skeleton(tuple(values[::5]), tuple(values[1::5]), offsets if offsets.any() else None)
     except (ValueError, TypeError):  # names twice, parents after their children, offsets of NaN
         raise Ignored("wrong arguments") from None
 

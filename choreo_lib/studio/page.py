@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ..show.payload import for_script
 from .forms import Field, asks
 from .history import KINDS
 from .local_server import LocalServer
@@ -36,7 +37,8 @@ class StudioPage:
     def __init__(self, port: int = 8002):
         self.session, self._token = Session(), secrets.token_urlsafe(16)
         self._said: tuple[int, str] = (-1, "")
-        self._server = LocalServer(self._routes, self._latest, port, most_bytes=UPLOAD_BYTES + 65_536)
+        self._server = LocalServer(self._text(), self._latest, port, routes=self._routes,
+                                   most_bytes=UPLOAD_BYTES + 65_536)
         self.port = self._server.port
         self.url = f"http://127.0.0.1:{self.port}/"
 
@@ -77,15 +79,10 @@ class StudioPage:
                  "examples": [f"{name}{who}" for name in self.session.examples() for who in ("/a", "/b", "")],
                  "asks": [{"name": ask.name, "label": ask.label, "about": ask.about, "edits": ask.edits,
                            "fields": [asdict(each) for each in ask.fields]} for ask in asks().values()]}
-        return PAGE.read_text(encoding="utf-8").replace("{{known}}", json.dumps(known).replace("<", "\\u003c"))
+        return PAGE.read_text(encoding="utf-8").replace("{{known}}", for_script(known))
 
     def _routes(self, web: Any, guarded: type) -> list:
-        page, text = self, self._text()
-
-        class Page(guarded):
-            def get(self) -> None:
-                self.set_header("Content-Type", "text/html; charset=utf-8")
-                self.write(text)
+        page = self
 
         class Do(guarded):
             """What a button asks for: 200 and nothing, or 409 where the studio is busy, 400 where it cannot be."""
@@ -99,23 +96,16 @@ class StudioPage:
                         page.session.upload(files)
                     else:
                         page.do(what, json.loads(self.request.body or b"{}"))
-                except Busy as error:
-                    self._refuse(409, str(error))
-                except KeyError as error:
-                    self._refuse(400, f"{error.args[0]} is missing")
-                except (ValueError, TypeError, AttributeError) as error:
-                    self._refuse(400, str(error))
-
-            def _refuse(self, status: int, words: str) -> None:
-                self.set_status(status)
-                self.write({"trouble": words})
+                except (Busy, KeyError, ValueError, TypeError, AttributeError) as error:
+                    words = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+                    self.set_status(409 if isinstance(error, Busy) else 400)
+                    self.write({"trouble": words})
 
         class Player(guarded):
             def get(self, number: str, take: str) -> None:
                 entry = page.session.entries.get(int(number))
                 if entry is None or (take and int(take) >= len(entry.takes)):
                     raise web.HTTPError(404)
-                self.set_header("Content-Type", "text/html; charset=utf-8")
                 self.write(entry.player(int(take) if take else None).page)
 
         class Download(guarded):
@@ -127,16 +117,15 @@ class StudioPage:
                 self.set_header("Content-Disposition", f'attachment; filename="{made.name}"')
                 self.write(made.data)
 
-        return [("/", Page), (r"/do/(\w+)", Do), (r"/player/(\d{1,9})/(\d{0,3})", Player), ("/download", Download)]
+        return [(r"/do/(\w+)", Do), (r"/player/(\d{1,9})/(\d{0,3})", Player), ("/download", Download)]
 
 
-def add_page_parser(subparsers: Any) -> argparse.ArgumentParser:
+def add_page_parser(subparsers: Any) -> None:
     """The verb ``studio`` and its options; `run_page` does what they say. Chapter: 10."""
     verb = subparsers.add_parser("studio", help="the studio as a local web page; nothing leaves this computer")
     verb.add_argument("--port", type=int, default=8002, help="of this computer (default: %(default)s)")
     verb.add_argument("--no-open", action="store_true", help="do not open the browser")
     verb.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
-    return verb
 
 
 def run_page(asked: argparse.Namespace) -> int:

@@ -282,7 +282,7 @@ def test_wishes_come_together_in_an_order_that_keeps_them(duet):
     (lambda: Loop(least=60), "Loop: a round of 60 s"),
     (lambda: Inpaint(5, 5.2, model="duet-synthetic"), "from 5 s to stop there is less than 0.5 s"),
     (lambda: Inpaint(0.1, 3, model="duet-synthetic"), "the model looks at 0.8 s before it"),
-    (lambda: Vary(1.0, 3, 4, model="solo-synthetic"), "the model's window has 64"),
+    (lambda: Vary(1.0, 3, 4, model="solo-synthetic"), "variations need 64"),
 ])  # fmt: skip
 def test_what_means_nothing_is_refused_in_one_line(duet, wish, words):
     with pytest.raises(ValueError) as refused:

@@ -24,6 +24,7 @@ from .. import cleaning
 from ..body.compatibility import same_rate, skeleton_mismatch
 from ..body.motion import Duet, Motion
 from ..io import MotionGuessWarning
+from ..show.camera import dancers_of
 from ..show.player import play
 from ..training.artifacts import list_models, load_model
 from . import outputs, page, verbs
@@ -144,26 +145,24 @@ def _play(asked: argparse.Namespace) -> dict[str, Any]:
 
 def _info(asked: argparse.Namespace) -> dict[str, Any]:
     motion = _read(asked)
-    one = motion.a if isinstance(motion, Duet) else motion
+    one = dancers_of(motion)[0]
     fits = []
     for name in list_models():
         model = load_model(name)
-        if hasattr(model, "skeleton") and getattr(model, "fps", None):
-            exact = not skeleton_mismatch(one.skeleton, model.skeleton) and same_rate(one.fps, model.fps)
-            fits += [name] if exact else []
+        if (hasattr(model, "skeleton") and getattr(model, "fps", None) and same_rate(one.fps, model.fps)
+                and not skeleton_mismatch(one.skeleton, model.skeleton)):
+            fits.append(name)
     lines = [*_lines(motion), f"joints: {', '.join(one.skeleton.names)}",
              f"fits without conform: {', '.join(fits) or 'no model; the verbs bring it to one'}"]
-    dancers = list(motion) if isinstance(motion, Duet) else [motion]
     return {"verb": "info", "lines": lines, "models": fits, "dancers": [
         {"name": each.name, "frames": len(each), "fps": each.fps, "seconds": each.duration,
          "joints": list(each.skeleton.names), "rotations": each.rotations is not None, "notes": list(each.notes),
-         "source": asdict(each.source) if each.source else None} for each in dancers]}
+         "source": asdict(each.source) if each.source else None} for each in dancers_of(motion)]}
 
 
 def _lines(motion: Motion | Duet) -> list[str]:
-    dancers = list(motion) if isinstance(motion, Duet) else [motion]
-    return [repr(motion), *(note for each in dancers for note in each.notes),
-            *([f"source: {motion.source.name}; {motion.source.terms}"] if motion.source else ["source: unknown"])]
+    return [repr(motion), *(note for each in dancers_of(motion) for note in each.notes),
+            f"source: {motion.source.name}; {motion.source.terms}" if motion.source else "source: unknown"]
 
 
 def _read(asked: argparse.Namespace) -> Motion | Duet:
@@ -188,5 +187,5 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 _DO: dict[str, Callable[[argparse.Namespace], dict[str, Any]]] = {
-    **dict.fromkeys(("partner", "translate", "deepfake", "vary"), _make), "strings": _strings, "clean": _clean,
+    "partner": _make, "translate": _make, "deepfake": _make, "vary": _make, "strings": _strings, "clean": _clean,
     "play": _play, "convert": _convert, "info": _info}

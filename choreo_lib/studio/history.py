@@ -6,6 +6,7 @@ Taught in chapter 10, "The studio".
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,6 +16,7 @@ from ..body.motion import Duet, Motion
 from ..body.source import Source
 from ..core.tables import Table
 from ..io.conventions import atomic_write
+from ..show.camera import dancers_of
 from ..show.player import Player, play
 from . import outputs
 from .provenance import Provenance
@@ -60,18 +62,17 @@ class Entry:
     @classmethod
     def recorded(cls, title: str, recording: Motion | Duet) -> Entry:
         """A recording as it was read. Chapter: 10."""
-        dancers = dancers_in(recording)
-        notes = dict.fromkeys(note for each in dancers for note in each.notes)
+        notes = dict.fromkeys(note for each in dancers_of(recording) for note in each.notes)
         return cls(title, recording, (recording,), lines=(repr(recording), *notes))
 
     def source(self) -> Source | None:
         """Whose motion the recording is. Chapter: 10."""
-        return Source.join(*(each.source for each in dancers_in(self.recording)))
+        return Source.join(*(each.source for each in dancers_of(self.recording)))
 
     def player(self, take: int | None = None, height: int = 400) -> Player:
         """A take, or the recording (None), as a player; of a long one not every frame. Chapter: 10."""
         motion = self.recording if take is None else self.takes[take]
-        cells = sum(len(each) * len(each.skeleton) for each in dancers_in(motion))
+        cells = sum(len(each) * len(each.skeleton) for each in dancers_of(motion))
         many = len(self.takes) > 1 and take is not None
         title = "recording" if take is None else f"{self.title}, take {take + 1}" if many else self.title
         return play(motion[:: -(-cells // SHOWN)], title=title, height=height)
@@ -104,7 +105,8 @@ class Entry:
         """
         if not kinds or set(kinds) - set(KINDS):
             raise ValueError(f"choose what to export: {', '.join(KINDS)}")
-        folder, stem, written = Path(folder), self._stem(), []
+        folder, written = Path(folder), []
+        stem = re.sub(r"[\W_]+", "-", self.title).strip("-")[:60].lower() or "dance"
         folder.mkdir(parents=True, exist_ok=True)
         for k in range(len(self.takes)) if take is None else [take]:
             motion = self.takes[k]
@@ -124,18 +126,9 @@ class Entry:
         """With the edits among the notes: a verb stamps what it makes, and a wish came later."""
         assert self.provenance is not None
         if isinstance(motion, Motion):
-            return self.provenance.stamped(motion, motion.name)
+            return self.provenance.stamped(motion)
         who = self.who or "b"
-        return replace(motion, **{who: self.provenance.stamped(getattr(motion, who), getattr(motion, who).name)})
-
-    def _stem(self) -> str:
-        words = "".join(each if each.isalnum() else " " for each in self.title).split()
-        return "-".join(words)[:60].lower() or "dance"
-
-
-def dancers_in(motion: Motion | Duet) -> list[Motion]:
-    """The one, or both. Chapter: 10."""
-    return [motion] if isinstance(motion, Motion) else list(motion)
+        return replace(motion, **{who: self.provenance.stamped(getattr(motion, who))})
 
 
 def archive(paths: Sequence[Path]) -> bytes:

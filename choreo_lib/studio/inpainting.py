@@ -51,7 +51,6 @@ class Inpaint(Wish):
     lasting = False
 
     def apply(self, dancers, who):
-        """As `Wish`. Chapter: 10."""
         motion, leader = dancers[who], self.partner(dancers, who)
         first, last = self.span(motion, self.start, self.stop)
         model = load_model(self.model) if isinstance(self.model, str) else self.model
@@ -107,7 +106,6 @@ class Inpaint(Wish):
         return ends_with(piece, there[0], velocity, min(round(self.blend * motion.fps), len(piece) - 3))
 
     def measure(self, before, after, who):
-        """As `Wish`. Chapter: 10."""
         first, last = self.span(before[who], self.start, self.stop)
         off = np.linalg.norm(after[who].positions - before[who].positions, axis=-1)  # [T, J]
         rest = np.concatenate([off[:first], off[last + 1 :]])
@@ -117,7 +115,6 @@ class Inpaint(Wish):
         return found
 
     def seams(self, motion):
-        """As `Wish`. Chapter: 10."""
         return frames_at(motion, self.start, self.stop)
 
 
@@ -141,7 +138,6 @@ class Vary(Wish):
     lasting = False
 
     def apply(self, dancers, who):
-        """As `Wish`. Chapter: 10."""
         motion = dancers[who]
         first, last = self.span(motion, self.start, self.stop)
         model = load_model(self.model) if isinstance(self.model, str) else self.model
@@ -156,14 +152,12 @@ class Vary(Wish):
         return [carry_rotations(motion, points) if k == who else m for k, m in enumerate(dancers)]
 
     def measure(self, before, after, who):
-        """As `Wish`. Chapter: 10."""
         first, last = self.span(before[who], self.start, self.stop)
         off = np.linalg.norm(after[who].positions - before[who].positions, axis=-1)
         rest = np.concatenate([off[: first + 1], off[last:]])
         return [Met("rest", 1e3 * float(rest.max()), 1.0, "mm")]
 
     def seams(self, motion):
-        """As `Wish`. Chapter: 10."""
         return frames_at(motion, self.start, self.stop)
 
 
@@ -175,7 +169,7 @@ def varied_by(take: Motion, model: LinearVAE, sigma: float, generator: torch.Gen
     """
     size, frames = model.frames, len(take)
     if frames < size:
-        raise ValueError(f"there are {frames} frames at {take.fps:g} a second, and the model's window has {size}")
+        raise ValueError(f"there are {frames} frames at {take.fps:g} a second; variations need {size}, a window")
     begins = [*range(0, frames - size, size // 2), frames - size]
     latents, places = model.encode_motion([take[k : k + size] for k in begins])
     moved = latents + sigma * torch.randn(latents.shape, generator=generator)

@@ -54,15 +54,14 @@ def write(motion: Motion | Duet, path: str | Path, provenance: Provenance | None
                 half.write_text(json.dumps(provenance.as_dict(), indent=1) + "\n", encoding="utf-8")
             films.append(beside)
         return films
-    dancers = [motion] if isinstance(motion, Motion) else list(motion)
     if suffix in (".bvh", ".glb"):
-        dancers = list(map(stiff, dancers))
-    if suffix == ".bvh" and len(dancers) == 2:
-        return [_written(dancer, path.with_name(f"{path.stem}_{who}{path.suffix}")) for who, dancer
-                in zip("ab", dancers)]
-    if isinstance(motion, Duet):
-        return [_written(replace(motion, a=dancers[0], b=dancers[1]), path)]
-    return [_written(dancers[0], path)]
+        motion = replace(motion, a=stiff(motion.a), b=stiff(motion.b)) if isinstance(motion, Duet) else stiff(motion)
+    files: dict[Path, Motion | Duet] = {path: motion}
+    if suffix == ".bvh" and isinstance(motion, Duet):
+        files = {path.with_name(f"{path.stem}_{who}{path.suffix}"): dancer for who, dancer in zip("ab", motion)}
+    for place, what in files.items():
+        write_motion(what, place)
+    return list(files)
 
 
 def stiff(motion: Motion) -> Motion:
@@ -74,8 +73,3 @@ def stiff(motion: Motion) -> Motion:
     except ValueError:  # no body by its joints' names: it moves by its points
         return motion
     return replace(found, notes=(*motion.notes, "rotations found from the points; bones are stiff"))
-
-
-def _written(motion: Motion | Duet, path: Path) -> Path:
-    write_motion(motion, path)
-    return path

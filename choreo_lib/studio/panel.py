@@ -18,6 +18,7 @@ from .session import Busy, Session
 SEEN = 8  # takes that are shown side by side, at most
 LINK_BYTES = 16 * 2**20  # the largest ZIP that is put into the notebook as a link; files lie in a folder as well
 OFTEN = 0.1  # seconds between two steps of the progress bar
+TALL = {"height": "44px", "width": "auto"}  # as a finger needs it
 
 
 def panel() -> Panel:
@@ -39,20 +40,19 @@ class Panel:
 
         self._w, self.session = ipywidgets, Session(self._changed)
         self._seen, self._told = -1, 0.0
-        w, tall = self._w, {"height": "44px", "width": "auto"}
-        button = lambda text, act, **more: self._button(text, act, tall, **more)  # noqa: E731
-        self.upload = w.FileUpload(accept=".bvh,.fbx,.npz,.npy,.c3d,.trc,.json", multiple=True,
-                                   description="Upload", layout=w.Layout(**tall))
+        w, button = self._w, self._button
+        self.upload = w.FileUpload(accept=".bvh,.fbx,.npz,.npy,.c3d,.trc,.json", multiple=True, description="Upload",
+                                   layout=w.Layout(**TALL))
         self.upload.observe(self._uploaded, "value")
-        self.name = w.Combobox(value="synthetic/canon/a", options=[f"{name}{who}" for name in self.session.examples()
-                                                                   for who in ("", "/a", "/b")],
-                               description="path or name", ensure_option=False, **self._wide())
+        takes = [f"{name}{who}" for name in self.session.examples() for who in ("", "/a", "/b")]
+        self.name = w.Combobox(value="synthetic/canon/a", options=takes, description="path or name",
+                               ensure_option=False, **self._wide())
         self.load = button("Load", lambda: self.session.load(self.name.value))
         self.start = w.FloatText(0.0, description="from, s", **self._wide())
         self.stop = w.FloatText(0.0, description="to, s", **self._wide())
         self.trim = button("Trim", lambda: self.session.trim(self.start.value, self.stop.value))
-        self.what = w.Dropdown(options=[(ask.label, name) for name, ask in asks().items()], description="ask for",
-                               **self._wide())
+        verbs = [(ask.label, name) for name, ask in asks().items()]
+        self.what = w.Dropdown(options=verbs, description="ask for", **self._wide())
         self.what.observe(lambda _: self._form(), "value")
         self.about, self.form = w.HTML(), w.VBox()
         self.fields: dict[str, Any] = {}
@@ -98,8 +98,8 @@ class Panel:
         """How a control with a description is laid out; long descriptions are not cut."""
         return {"style": {"description_width": "110px"}, "layout": self._w.Layout(width="min(420px, 100%)")}
 
-    def _button(self, text: str, act: Callable[[], Any], layout: Mapping[str, str], **more: Any) -> Any:
-        made = self._w.Button(description=text, layout=self._w.Layout(**layout), **more)
+    def _button(self, text: str, act: Callable[[], Any], **more: Any) -> Any:
+        made = self._w.Button(description=text, layout=self._w.Layout(**TALL), **more)
         made.on_click(lambda _: self._do(act))
         return made
 

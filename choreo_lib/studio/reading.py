@@ -43,13 +43,12 @@ def by_name(name: str) -> Motion | Duet:
     return load_motion(name) if kind != "duet" or name.count("/") == 2 else load_duet(name)
 
 
-def read_upload(files: Sequence[tuple[str, bytes]], fps: float | None = None) -> Motion | Duet:
+def read_upload(files: Sequence[tuple[str, bytes]]) -> Motion | Duet:
     """One file or two, as (name, bytes); detections from video (JSON) are cleaned to a duet.
 
     What stands beside a BVH, ``name.bvh.json`` with its credit and terms, may come with it. The files lie in a folder
-    of their own while they are read, and nowhere afterwards. ``fps``: frames a second where a file does not say (of
-    detections, 30). Errors: ValueError for none, more than two, or more than `UPLOAD_BYTES`; MotionFormatError for what
-    cannot be read. Chapter: 10.
+    of their own while they are read, and nowhere afterwards. Detections count as 30 frames a second. Errors: ValueError
+    for none, more than two, or more than `UPLOAD_BYTES`; MotionFormatError for what cannot be read. Chapter: 10.
     """
     beside = {plain_name(name): data for name, data in files if name.lower().endswith(".bvh.json")}
     dancers = [(plain_name(name), data) for name, data in files if plain_name(name) not in beside]
@@ -68,8 +67,8 @@ def read_upload(files: Sequence[tuple[str, bytes]], fps: float | None = None) ->
                 temporary.with_name(f"{name}.json").write_bytes(beside[f"{name}.json"])
             paths.append(temporary)
         if len(paths) == 1 and paths[0].suffix.lower() == ".json":
-            return cleaning.clean(paths[0], fps or 30.0)[0]
-        return read(*paths, fps=fps)
+            return cleaning.clean(paths[0], 30.0)[0]
+        return read(*paths)
 
 
 def plain_name(name: str) -> str:

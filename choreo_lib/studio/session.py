@@ -21,9 +21,10 @@ from typing import Any
 
 from ..io import MotionFormatError, MotionGuessWarning
 from ..sets.registry import DatasetError, entries
+from ..show.camera import dancers_of
 from ..training.checkpoints import TrainingError
 from .forms import asks
-from .history import Entry, archive, dancers_in
+from .history import Entry, archive
 from .reading import by_name, read, read_upload
 
 KEPT = 30
@@ -168,7 +169,7 @@ class Session:
                                                   "paths": list(map(str, self.exported.paths))}}
         if entry is None:
             return now | {"lines": [], "table": "", "joints": [], "seconds": 0}
-        joints = dict.fromkeys(name for each in dancers_in(entry.takes[0]) for name in each.skeleton.names)
+        joints = dict.fromkeys(name for each in dancers_of(entry.takes[0]) for name in each.skeleton.names)
         return now | {"lines": list(entry.lines), "table": repr(entry.table) if entry.table else "",
                       "joints": list(joints), "seconds": round(len(entry.recording) / entry.recording.fps, 2)}
 

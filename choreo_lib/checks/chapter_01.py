@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 1, "Seeing a duet"."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..body.motion import Motion

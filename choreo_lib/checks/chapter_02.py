@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 2, "From video to a duet"."""
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 

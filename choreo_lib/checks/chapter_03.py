@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 3, "Before any network"."""
 
-from __future__ import annotations
-
 import torch
 
 from ..core.arguments import count, each, flag, number

@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 4, "A dancer in 256 numbers"."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

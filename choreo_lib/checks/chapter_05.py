@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 5, "A partner"."""
 
-from __future__ import annotations
-
 import torch
 
 from ..body.coupling import Drive

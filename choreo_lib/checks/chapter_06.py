@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 6, "Translating a dancer"."""
 
-from __future__ import annotations
-
 import torch
 
 from ..core.arguments import each, number

@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 7, "A deepfake of dancers"."""
 
-from __future__ import annotations
-
 import torch
 
 from ..core.arguments import a, each, text

@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 8, "Invisible springs"."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

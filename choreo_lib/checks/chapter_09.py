@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 9, "Invisible strings"."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 10, "The studio"."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..body.blending import inertialise, minimum_jerk

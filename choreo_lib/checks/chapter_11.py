@@ -1,7 +1,5 @@
 """Checks for the exercises of chapter 11, "Is it any good?"."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..body.motion import Duet, Motion

@@ -3,8 +3,6 @@
 An exercise raises the `Hint` for what is wrong, and gives its praise for what is right. Chapters: all.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import linecache

@@ -3,8 +3,6 @@
 ``from ..core.deferred import roma`` in place of ``import roma``. Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType

@@ -3,8 +3,6 @@
 Taught in chapter 1, "Seeing a duet"; the lock in chapter 4, "A dancer in 256 numbers".
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib

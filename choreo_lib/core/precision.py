@@ -6,8 +6,6 @@ half precision, with 8 or 11 bits a number. That is enough for a network's opini
 computed in float32, by one decorator. Taught in chapter 4, "A dancer in 256 numbers".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import wraps

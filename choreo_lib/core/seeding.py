@@ -3,8 +3,6 @@
 Taught in chapter 3, "Before any network".
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -1,7 +1,5 @@
 """Tables as text, columns as wide as their widest cell; listings of source. Taught in chapter 1, "Seeing a duet"."""
 
-from __future__ import annotations
-
 import ast
 import html
 import inspect

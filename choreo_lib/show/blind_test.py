@@ -3,8 +3,6 @@
 Every clip is shown by the `choreo_lib.show.player`. Taught in chapter 11, "Is it any good?".
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import re

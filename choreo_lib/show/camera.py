@@ -1,7 +1,5 @@
 """From which side bodies are looked at, and how they then lie on a page. Taught in chapter 1, "Seeing a duet"."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..body.motion import Duet, Motion

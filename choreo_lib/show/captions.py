@@ -1,7 +1,5 @@
 """A motion in words, for those who do not see the picture. Taught in chapter 1, "Seeing a duet"."""
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -3,8 +3,6 @@
 Taught in chapter 1, "Seeing a duet"; used by plots, films and the player.
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

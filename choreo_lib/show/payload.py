@@ -3,8 +3,6 @@
 Taught in chapter 1, "Seeing a duet"; used by `choreo_lib.show.player` and by the test that reads every published page.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import json

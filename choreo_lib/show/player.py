@@ -4,8 +4,6 @@ It stands inside an ``<iframe srcdoc>``, drawn by `player.js`; the same motion g
 runs, a still picture and a text alternative remain. Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import os

@@ -5,8 +5,6 @@ so a metre is as long at the back as at the front. Dancer a is a solid stroke wi
 rings: they differ without colour too. Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..body.motion import Duet, Motion

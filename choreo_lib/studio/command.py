@@ -5,8 +5,6 @@ stdout. It ends with 0 where it made what was asked, 1 where it could not (one l
 words were wrong, and 130 after Ctrl-C; a file appears whole or not at all. Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

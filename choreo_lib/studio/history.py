@@ -3,14 +3,13 @@
 Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 import io
 import re
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 from ..body.motion import Duet, Motion
 from ..body.source import Source
@@ -47,7 +46,7 @@ class Entry:
     table: Table | None = None
 
     @classmethod
-    def of(cls, made: Made | Found, recording: Motion | Duet) -> Entry:
+    def of(cls, made: Made | Found, recording: Motion | Duet) -> Self:
         """What a verb gave. Chapter: 10."""
         asked = made.provenance
         if isinstance(made, Found):
@@ -60,7 +59,7 @@ class Entry:
         return cls(title, recording, takes, made.who, made.lines, asked)
 
     @classmethod
-    def recorded(cls, title: str, recording: Motion | Duet) -> Entry:
+    def recorded(cls, title: str, recording: Motion | Duet) -> Self:
         """A recording as it was read. Chapter: 10."""
         notes = dict.fromkeys(note for each in dancers_of(recording) for note in each.notes)
         return cls(title, recording, (recording,), lines=(repr(recording), *notes))

@@ -5,8 +5,6 @@
 `choreo_lib.studio.osc_messages` has the addresses. Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import socket

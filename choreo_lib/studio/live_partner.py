@@ -4,8 +4,6 @@ No socket, and no clock of its own: seconds are handed in, so that a test can le
 "The studio".
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

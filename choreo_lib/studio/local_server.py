@@ -3,8 +3,6 @@
 Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 import asyncio
 import ipaddress
 import threading

@@ -3,8 +3,6 @@
 Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -13,8 +13,6 @@ that none is split on its way. Taught in chapter 10, "The studio".
 Wright, "The Open Sound Control 1.0 specification", 2002.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Iterator, Sequence

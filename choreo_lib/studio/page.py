@@ -4,8 +4,6 @@ It is served to this computer alone, asks for no account, and sends nothing anyw
 here yet is fetched, when it is asked for by name. Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import secrets

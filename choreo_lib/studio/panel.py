@@ -3,8 +3,6 @@
 Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 import base64
 import html
 import time
@@ -19,11 +17,6 @@ SEEN = 8  # takes that are shown side by side, at most
 LINK_BYTES = 16 * 2**20  # the largest ZIP that is put into the notebook as a link; files lie in a folder as well
 OFTEN = 0.1  # seconds between two steps of the progress bar
 TALL = {"height": "44px", "width": "auto"}  # as a finger needs it
-
-
-def panel() -> Panel:
-    """The studio as a panel: load, look, trim, ask, edit, go back, export. Errors: none. Chapter: 10."""
-    return Panel()
 
 
 def uploaded(value: Any) -> list[tuple[str, bytes]]:
@@ -187,3 +180,8 @@ class Panel:
     def _say(self, text: str, trouble: bool = False) -> None:
         sign = "Could not: " if trouble else ""
         self.said.value = f'<div role="status" style="min-height:1.5em">{sign}{html.escape(text)}</div>'
+
+
+def panel() -> Panel:
+    """The studio as a panel: load, look, trim, ask, edit, go back, export. Errors: none. Chapter: 10."""
+    return Panel()

@@ -3,11 +3,9 @@
 Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, Self
 
 from ..body.motion import Motion
 from ..body.source import Source
@@ -32,7 +30,7 @@ class Provenance:
     library: str = ""
 
     @classmethod
-    def of(cls, verb: str, model: Any, source: Source | None, seed: int | None = None, **wishes: Any) -> Provenance:
+    def of(cls, verb: str, model: Any, source: Source | None, seed: int | None = None, **wishes: Any) -> Self:
         """From a loaded model, whose card says the rest; a wish of None was none. Chapter: 10."""
         card = getattr(model, "card", None) or {}
         sets = {name: "; ".join(filter(None, (str(terms.get("credit", "")), str(terms.get("terms", "")))))

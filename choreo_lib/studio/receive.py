@@ -4,8 +4,6 @@ Both give (our second of arrival, datagram), so that everything after them is th
 studio".
 """
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

@@ -1,7 +1,5 @@
 """What a verb of the studio gives, and the words about it. Taught in chapter 10, "The studio"."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any

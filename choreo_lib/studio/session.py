@@ -9,8 +9,6 @@ Work goes on in a thread, with progress, and can be cancelled. What goes wrong t
 was there before stays. Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 import tempfile
 import threading
 import warnings

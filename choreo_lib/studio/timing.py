@@ -1,7 +1,5 @@
 """The same dance at another time, or in a mirror: slower, on a beat, in canon. Taught in chapter 10, "The studio"."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

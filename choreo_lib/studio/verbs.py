@@ -5,8 +5,6 @@ back onto the dancer's own skeleton, rate and world. It prints nothing: what was
 in ``lines``. Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

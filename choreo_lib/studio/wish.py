@@ -1,7 +1,5 @@
 """What every wish is: something to do to dancers, and to measure afterwards. Taught in chapter 10, "The studio"."""
 
-from __future__ import annotations
-
 from typing import ClassVar, NamedTuple
 
 from ..body.motion import Motion

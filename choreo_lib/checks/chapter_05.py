@@ -20,9 +20,8 @@ def ex5_1(mask) -> str:
     """Exercise 5.1: the mask of frames that may not be looked at."""
     frames, reach = 9, 3
     got, wider = (torch.as_tensor(mask(frames + more, reach + k)) for more, k in ((0, 0), (3, 1)))
-    refuse((got.shape != (frames, frames),
-            f"For {frames} frames it gives {list(got.shape)}; a mask says for every frame, of every frame, whether it "
-            f"may not be looked at: [{frames}, {frames}]."),
+    refuse((got.shape != (frames, frames), f"For {frames} frames it gives {list(got.shape)}; a mask says for every "
+            f"frame, of every frame, whether it may not be looked at: [{frames}, {frames}]."),
            (got.dtype != torch.bool, f"It gives {got.dtype}; the mask should say True or False (torch.bool)."))
     ago = _ago(frames)
     right, seen = (ago < 0) | (ago > reach), (~got[5]).nonzero().flatten().tolist()

@@ -28,8 +28,7 @@ def ex6_1(apart) -> str:
             otherwise=f"For two rotations {float(right[k]):.0f} degrees apart it gives {float(got[k]):.5g}.", atol=1e-3)
     compare(negative, right, otherwise="Right for q and p. For q and -p, which is the same rotation, it gives "
                                        f"{float(negative[1]):.4g} where 10 is right.", atol=1e-3)
-    refuse((alike.isnan().any(),
-            "Right, until a number is a hair above 1, as rounding makes it: then it gives nan."))
+    refuse((alike.isnan().any(), "Right, until a number is a hair above 1, as rounding makes it: then it gives nan."))
     return "By either name, and with no step over the edge at zero."
 
 
@@ -39,8 +38,7 @@ def ex6_2(answer) -> str:
     said, off = given(answer, each(number(), size=2),
                       "Give two numbers of degrees: what it answers, and how far off that is.")
     compare(said, 0,
-            (abs(abs(said) - 180) < 0.5,
-             "That would be right. But the squares know only the numbers 170 and -170."),
+            (abs(abs(said) - 180) < 0.5, "That would be right. But the squares know only the numbers 170 and -170."),
             (abs(abs(said) - 170) < 0.5, "That is one of the two truths. In the other half of the cases it would cost "
                                          "the square of 340."),
             otherwise=f"For which number is the mean of its squared distances to 170 and -170 smallest? Not for "

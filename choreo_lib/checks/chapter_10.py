@@ -16,30 +16,24 @@ def ex10_1(lead_away) -> str:
     got = np.asarray(values(lead_away(gap.copy(), velocity.copy(), frames), (frames, 3),
                             "For 10 frames and a gap of three numbers it should give [10, 3], and gives {}."))
     t = np.arange(1, frames + 1)[:, None] / frames
-    right = _cubic(gap, velocity, t, frames)
+    right, still, slow, turned = (inertialise(gap[None], way[None], frames)[:, 0]
+                                  for way in (velocity, 0 * velocity, velocity / frames, -velocity))  # [T, 3] each
     compare(got, right,
             ((1 - t) * gap, "That is a straight line. It begins with another velocity than the gap has, and stops with "
                             "a jerk: both ends are felt."),
-            (_cubic(gap, 0 * velocity, t, frames), "The gap is led away, its velocity is not: where the gap grew, it "
-                                                   "suddenly stands. Add the second term."),
-            (_cubic(gap, velocity / frames, t, frames), "The velocity is in metres a frame, and t runs from 0 to 1 in "
-                                                        "all the frames: the second term lacks a factor."),
-            (_cubic(gap, velocity, t - 1 / frames, frames), "One frame late. It is for the frames after the one with "
-                                                            "the gap, so t begins at 1 / frames and ends at 1."),
+            (still, "The gap is led away, its velocity is not: where the gap grew, it suddenly stands. Add the second "
+                    "term."),
+            (slow, "The velocity is in metres a frame, and t runs from 0 to 1 in all the frames: the second term lacks "
+                   "a factor."),
+            ([gap, *right[:-1]], "One frame late. It is for the frames after the one with the gap, so t begins at "
+                                 "1 / frames and ends at 1."),
             ((1 - minimum_jerk(t)) * gap, "A smooth way, at rest at both ends: but this gap moves when it begins."),
             (gap - right, "That is how much is gone; asked is how much is left, nothing in the last frame."),
-            (_cubic(gap, -velocity, t, frames), "The gap is growing where it should shrink: look at the sign of the "
-                                                "second term."),
+            (turned, "The gap is growing where it should shrink: look at the sign of the second term."),
             otherwise=f"After five of ten frames {right[4].round(4).tolist()} is left of the gap; yours leaves "
                       f"{got[4].round(4).tolist()}.", atol=1e-6)
     return "It leaves the first frame at the gap's own velocity, and ends with neither gap nor velocity."
 
-
-def _cubic(gap: np.ndarray, velocity: np.ndarray, t: np.ndarray, frames: int) -> np.ndarray:
-    """As `inertialise`, at any shares t [T, 1] of the frames: [T, 3]."""
-    whole = inertialise(gap[None], velocity[None], frames)[:, 0]
-    same = np.allclose(t, np.arange(1, frames + 1)[:, None] / frames)
-    return whole if same else np.concatenate([gap[None], whole[:-1]])
 
 
 @function_check
@@ -67,9 +61,8 @@ def ex10_2(bend) -> str:
                       f"{first[2]:.3g}. Where bones and line make a right angle Pythagoras must come out.", rtol=1e-4)
     refuse((bool(np.isnan(got[4:]).any()), "Right within reach. Farther than the limb is long, or nearer than its "
                                            "bones allow, there is no such triangle: clip the cosine to -1 and 1."),
-           (not np.allclose(got[4:], [0, np.pi], atol=1e-4),
-            f"Right within reach. At 0.9 m the limb is stretched, 0, and at 0.05 m folded, pi; yours says {got[4]:.3g} "
-            f"and {got[5]:.3g}."))
+           (not np.allclose(got[4:], [0, np.pi], atol=1e-4), "Right within reach. At 0.9 m the limb is stretched, 0, "
+            f"and at 0.05 m folded, pi; yours says {got[4]:.3g} and {got[5]:.3g}."))
     return "At 0.5 m it is a right angle, and out of reach it is stretched, without an error."
 
 

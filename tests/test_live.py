@@ -23,7 +23,6 @@ from choreo_lib.sets import synthetic, windows
 pytest.importorskip("pythonosc", reason="needs the extra [live]")
 
 from choreo_lib.studio import live, osc_messages  # noqa: E402
-from choreo_lib.studio.live_page import LivePage  # noqa: E402
 from choreo_lib.studio.live_partner import LivePartner  # noqa: E402
 from choreo_lib.studio.osc_messages import (  # noqa: E402
     Body,
@@ -354,7 +353,7 @@ def receiver():
 def running(model, receiver):
     """A live set at a port of this computer, in a thread; it ends with the test."""
     source = Datagrams("127.0.0.1", 0)
-    page = LivePage(model.skeleton, 0)
+    page = live.LivePage(model.skeleton, 0)
     this = live.Live(LivePartner(model), source, [receiver.getsockname()], page, both=True)
     stop = threading.Event()
     thread = threading.Thread(target=this.run, kwargs={"stop": stop})

@@ -28,16 +28,14 @@ _CURVES = Rule("a dictionary of names and curves [frames]", _named_curves)
 
 
 @takes(motion=SEEN, count=count(1, 200), view=VIEW, gap=number(-REACH, REACH), ax=AXES)
-def seq(
-    motion: Motion | Duet, count: int = 8, view: tuple[float, float] | None = None, gap: float | None = None, ax=None
-):
+def seq(motion: Motion | Duet, count: int = 8, view: tuple[float, float] | None = None, gap: float | None = None,
+        ax=None):
     """Poses along time: ``count`` frames, evenly taken, side by side from left to right, the time under each.
 
     Units: ``view`` is (azimuth, elevation) of the camera in degrees (default: from the `best_side`, a little above);
     ``gap`` metres between poses. Chapter: 1.
     """
-    view = _view(motion, view)
-    ax = _axes(ax, (9, 2.6))
+    ax, view = _stage(motion, view, ax, (9, 2.6))
     frames = np.linspace(0, len(motion) - 1, count).astype(int)
     points = [project(m.positions[frames], view) for m in dancers_of(motion)]
     middle = np.mean([p.mean(axis=1) for p in points], axis=0)  # [count, 2]
@@ -56,8 +54,7 @@ def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None
     """One motion drawn through another at one frame: ``other`` in grey behind, ``motion`` in colour. Chapter: 1."""
     check_frame(motion, frame)
     check_frame(other, frame)
-    view = _view(motion, view)
-    ax = _axes(ax, (4, 4))
+    ax, view = _stage(motion, view, ax, (4, 4))
     for m in dancers_of(other):
         _body(ax, m, project(m.positions[frame], view), None)
     for who, m in enumerate(dancers_of(motion)):
@@ -75,8 +72,7 @@ def couplings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, 
     Errors: ValueError for weights of another shape, or a frame that the duet does not have. Chapter: 1.
     """
     check_frame(duet, frame)
-    view = _view(duet, view)
-    ax = _axes(ax, (5, 4.5))
+    ax, view = _stage(duet, view, ax, (5, 4.5))
     points = [project(m.positions[frame], view) for m in duet]
     shape = (len(duet.a.skeleton), len(duet.b.skeleton))
     weights = np.full(shape, 0.06) if weights is None else np.asarray(weights, float)
@@ -100,8 +96,7 @@ def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
     Errors: ValueError for other shapes. Chapter: 9.
     """
     check_frame(duet, frame)
-    view = _view(duet, view)
-    ax = _axes(ax, (5, 4.5))
+    ax, view = _stage(duet, view, ax, (5, 4.5))
     both = [np.asarray(each, float) for each in (sends, receives)]  # [dancers, J] each
     right = (2, len(duet.a.skeleton))
     if {each.shape for each in both} != {right} or len(duet.a.skeleton) != len(duet.b.skeleton):
@@ -123,11 +118,9 @@ def arrows(motion: Motion | Duet, frame: int, gap: int = 5, joints=None, view=No
     ``joints`` is a list of names (default: all). Errors: ValueError where the past is shorter than ``gap``. Chapter: 1.
     """
     if not 1 <= gap <= frame < len(motion):
-        raise ValueError(
-            f"frame {frame} with gap {gap}: an arrow needs {gap} frames before it, and the motion has {len(motion)}"
-        )
-    view = _view(motion, view)
-    ax = _axes(ax, (5, 4.5))
+        raise ValueError(f"frame {frame} with gap {gap}: an arrow needs {gap} frames before it, and the motion has "
+                         f"{len(motion)}")
+    ax, view = _stage(motion, view, ax, (5, 4.5))
     for who, m in enumerate(dancers_of(motion)):
         now, before = (project(m.positions[f], view) for f in (frame, frame - gap))
         _body(ax, m, now, who)
@@ -182,8 +175,9 @@ def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=N
     return _plain(ax)
 
 
-def _view(motion: Motion | Duet, view: tuple[float, float] | None) -> tuple[float, float]:
-    return (best_side(dancers_of(motion)), 12.0) if view is None else view
+def _stage(motion: Motion | Duet, view: tuple[float, float] | None, ax, size: tuple[float, float]):
+    """The axes to draw on, and from where the bodies are seen."""
+    return _axes(ax, size), (best_side(dancers_of(motion)), 12.0) if view is None else view
 
 
 def _name(motion: Motion, who: int) -> str:

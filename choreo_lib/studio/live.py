@@ -6,6 +6,7 @@
 """
 
 import argparse
+import json
 import re
 import socket
 import sys
@@ -18,13 +19,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..body.skeleton import Skeleton
 from ..core.arguments import a, takes
 from ..extensions.duet_vae import DuetForecaster
 from ..io import read_motion
 from ..io.conform import conform
 from ..sets.registry import load_motion
-from .live_page import LivePage
+from ..show import palette
 from .live_partner import Answer, LivePartner
+from .local_server import RATE, LocalServer
 from .osc_messages import decode, encode, encode_body
 from .receive import Datagrams, Take
 from .verbs import model_for
@@ -48,6 +51,25 @@ class Latencies:
         kept = self._kept[: self.count] if self.count else np.zeros(1)
         p50, p99 = np.percentile(kept, [50, 99])
         return float(p50), float(p99)
+
+
+class LivePage(LocalServer):
+    """A page that shows the latest of what `show` was given. Errors: as of `LocalServer`. Chapter: 10."""
+
+    def __init__(self, skeleton: Skeleton, port: int = 8001, host: str = "127.0.0.1"):
+        body = {"bones": skeleton.bones, "colours": {"light": palette.DANCERS, "dark": palette.DANCERS_DARK}}
+        self._latest, self._next = "", 0.0
+        text = Path(__file__).with_name("live_page.html").read_text(encoding="utf-8")
+        super().__init__(text.replace("{{body}}", json.dumps(body)), lambda: self._latest, port, host)
+
+    def due(self) -> bool:
+        """Whether the next event may be made: `RATE` a second are enough. Chapter: 10."""
+        return time.monotonic() >= self._next
+
+    def show(self, **what: Any) -> None:
+        """What to draw next, of plain JSON values. Chapter: 10."""
+        self._next = time.monotonic() + 1 / RATE
+        self._latest = json.dumps(what, separators=(",", ":"))
 
 
 @takes(partner=a(LivePartner))
@@ -183,7 +205,7 @@ def run_live(asked: argparse.Namespace) -> int:
         if isinstance(source, Datagrams):
             print(f"choreo_lib live: listening at {source.host}:{source.port}", file=sys.stderr)
         if page is not None:
-            print(f"choreo_lib live: http://{page.host}:{page.port}/", file=sys.stderr)
+            print(f"choreo_lib live: http://{asked.host}:{page.port}/", file=sys.stderr)
         live.run(asked.seconds)
     except KeyboardInterrupt:
         pass

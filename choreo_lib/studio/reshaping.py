@@ -58,16 +58,14 @@ def moved(motion: Motion, path: np.ndarray, goal: np.ndarray, turn: np.ndarray) 
 
 
 @takes(skeleton=a(Skeleton, axis="joints"), before=array("frames", "joints", 3), after=array("frames", "joints", 3))
-def replant(skeleton: Skeleton, before: np.ndarray, after: np.ndarray, fps: float,
-            cut_out: bool = False) -> np.ndarray:
+def replant(skeleton: Skeleton, before: np.ndarray, after: np.ndarray, fps: float, cut_out: bool = False) -> np.ndarray:
     """A dance that was led elsewhere, with feet that step where they stepped and stand where they stood.
 
     What the edit added to a toe's place is added while the toe is in the air: on the floor it stays constant, and of
     its height nothing is added there. The foot keeps its orientation, and hips and knees make room (`place_toes`).
     ``cut_out``: both ends are left as the edit has them, so that they fit in again. A body without legs by name comes
-    back as it is.
-    Shapes: [T, J, 3] each, of one clock -> [T, J, 3]. Units: metres. Chapter: 10. Kovar, Schreiner and Gleicher,
-    "Footskate cleanup for motion capture editing", SCA 2002.
+    back as it is. Shapes: [T, J, 3] each, of one clock -> [T, J, 3]. Units: metres. Chapter: 10. Kovar, Schreiner and
+    Gleicher, "Footskate cleanup for motion capture editing", SCA 2002.
     """
     try:
         toes = skeleton.indices(("left_toe", "right_toe"))

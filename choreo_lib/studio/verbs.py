@@ -39,8 +39,7 @@ EDGE = 0.5  # probability from which an edge counts as found
        guidance=a(Guidance))
 def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", who: str | None = None,
             seconds: float | None = None, temperature: float | None = None, distance: float | None = None,
-            seed: int = 0, takes: int = 1, progress: Progress | None = None,
-            guidance: Guidance | None = None) -> Made:
+            seed: int = 0, takes: int = 1, progress: Progress | None = None, guidance: Guidance | None = None) -> Made:
     """A partner for a dancer, for the whole take or its first ``seconds``.
 
     ``who`` is made: "b" or "follower" (None too), "a" or "leader": the role in the training set, whose makers may not

@@ -18,8 +18,7 @@ def chunks(count: int, size: int, seed: int | None = None, epoch: int = 0, drop_
     """The order in which an epoch goes through ``count`` things, in parts of ``size``: a tuple of int64 tensors.
 
     As they stand where there is no seed. ``drop_last`` leaves out a last part that is smaller than the others, unless
-    it is the only one.
-    Errors: ValueError for a size below 1, or nothing to order.
+    it is the only one. Errors: ValueError for a size below 1, or nothing to order.
     """
     if size < 1 or not count:
         raise ValueError(f"batches of {size} from {count} windows: both must be at least 1")

@@ -70,9 +70,8 @@ def write_mp4(half: Path, pictures: Iterable[np.ndarray], count: int, fps: float
     """An MP4 (H.264) at exactly the rate asked for, looked at before it counts as written.
 
     ``half``: the temporary file. ``pictures``: uint8 RGB [height, width, 3], ``count`` of them, of even width and
-    height. ``quality``: x264's rate factor, higher is coarser.
-    Errors: ImportError naming the extra; OSError where ffmpeg fails, or frames are missing from what it wrote.
-    Chapter: 1.
+    height. ``quality``: x264's rate factor, higher is coarser. Errors: ImportError naming the extra; OSError where
+    ffmpeg fails, or frames are missing from what it wrote. Chapter: 1.
     """
     try:
         import imageio_ffmpeg

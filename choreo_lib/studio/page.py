@@ -25,7 +25,7 @@ TRIM = (Field("start", "from second", "number", needed=True), Field("stop", "to 
 PAGE = Path(__file__).with_name("page.html")
 
 
-class StudioPage:
+class StudioPage(LocalServer):
     """A page at ``http://127.0.0.1:port/`` over one `Session`, which all windows of the browser share.
 
     What changes something has to show the token that the page was given, so that no other page in the browser can ask
@@ -35,15 +35,13 @@ class StudioPage:
     def __init__(self, port: int = 8002):
         self.session, self._token = Session(), secrets.token_urlsafe(16)
         self._said: tuple[int, str] = (-1, "")
-        self._server = LocalServer(self._text(), self._latest, port, routes=self._routes,
-                                   most_bytes=UPLOAD_BYTES + 65_536)
-        self.port = self._server.port
+        super().__init__(self._text(), self._latest, port, routes=self._routes, most_bytes=UPLOAD_BYTES + 65_536)
         self.url = f"http://127.0.0.1:{self.port}/"
 
     def close(self) -> None:
         """Serve no longer, and cancel what is being done. Chapter: 10."""
         self.session.cancel()
-        self._server.close()
+        super().close()
 
     def do(self, what: str, asked: dict[str, Any]) -> None:
         """What a button of the page asks of the session. Errors: as `Session`; ValueError for another. Chapter: 10."""

@@ -85,9 +85,9 @@ def run(asked: argparse.Namespace) -> int:
         return SERVERS[asked.verb](asked)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MotionGuessWarning)  # guesses are among the lines
-        said = _DO[asked.verb](asked)
+        said = {"verb": asked.verb, **_DO[asked.verb](asked)}
     if asked.json:
-        print(json.dumps(said, ensure_ascii=False))
+        print(json.dumps(said, ensure_ascii=False, default=str))
     else:
         print("\n".join([*said["lines"], *(f"wrote {path}" for path in said.get("files", ()))]))
     return 0
@@ -105,8 +105,7 @@ def _make(asked: argparse.Namespace) -> dict[str, Any]:
         made = getattr(verbs, asked.verb)(motion, asked.model, seconds=asked.seconds, progress=progress,
                                           **{name: getattr(asked, name) for name in names})
     files = outputs.save(made, asked.out, asked.both, progress=_shown())
-    return {"verb": asked.verb, "lines": list(made.lines), "files": list(map(str, files)),
-            "provenance": made.provenance.as_dict()}
+    return {"lines": made.lines, "files": files, "provenance": made.provenance.as_dict()}
 
 
 def _strings(asked: argparse.Namespace) -> dict[str, Any]:
@@ -117,20 +116,18 @@ def _strings(asked: argparse.Namespace) -> dict[str, Any]:
     rows = [f"{row['from']} -> {row['to']}, {row['lag_seconds']:g} s later: {row['probability']:.2f}"
             for row in found.edges]
     files = outputs.write(found.duet, asked.out, found.provenance, _shown()) if asked.out else []
-    return {"verb": "strings", "lines": [*found.lines, *rows], "files": list(map(str, files)),
-            "edges": list(found.edges), "provenance": found.provenance.as_dict()}
+    return {"lines": [*found.lines, *rows], "files": files, "edges": found.edges,
+            "provenance": found.provenance.as_dict()}
 
 
 def _clean(asked: argparse.Namespace) -> dict[str, Any]:
     duet, report = cleaning.clean(asked.file, asked.fps or 30.0)
-    files = outputs.write(duet, asked.out, progress=_shown())
-    return {"verb": "clean", "lines": repr(report).splitlines(), "files": list(map(str, files))}
+    return {"lines": repr(report).splitlines(), "files": outputs.write(duet, asked.out, progress=_shown())}
 
 
 def _convert(asked: argparse.Namespace) -> dict[str, Any]:
     motion = _read(asked)
-    files = outputs.write(motion, asked.out, progress=_shown())
-    return {"verb": "convert", "lines": _lines(motion), "files": list(map(str, files))}
+    return {"lines": _lines(motion), "files": outputs.write(motion, asked.out, progress=_shown())}
 
 
 def _play(asked: argparse.Namespace) -> dict[str, Any]:
@@ -138,7 +135,7 @@ def _play(asked: argparse.Namespace) -> dict[str, Any]:
     page = play(motion, title=Path(asked.file).stem).save(asked.out or f"{Path(asked.file).stem}.html")
     if not asked.no_open:
         webbrowser.open(page.resolve().as_uri())
-    return {"verb": "play", "lines": _lines(motion), "files": [str(page)]}
+    return {"lines": _lines(motion), "files": [page]}
 
 
 def _info(asked: argparse.Namespace) -> dict[str, Any]:
@@ -152,7 +149,7 @@ def _info(asked: argparse.Namespace) -> dict[str, Any]:
             fits.append(name)
     lines = [*_lines(motion), f"joints: {', '.join(one.skeleton.names)}",
              f"fits without conform: {', '.join(fits) or 'no model; the verbs bring it to one'}"]
-    return {"verb": "info", "lines": lines, "models": fits, "dancers": [
+    return {"lines": lines, "models": fits, "dancers": [
         {"name": each.name, "frames": len(each), "fps": each.fps, "seconds": each.duration,
          "joints": list(each.skeleton.names), "rotations": each.rotations is not None, "notes": list(each.notes),
          "source": asdict(each.source) if each.source else None} for each in dancers_of(motion)]}

@@ -10,6 +10,7 @@ import secrets
 import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,21 +47,16 @@ class StudioPage(LocalServer):
     def do(self, what: str, asked: dict[str, Any]) -> None:
         """What a button of the page asks of the session. Errors: as `Session`; ValueError for another. Chapter: 10."""
         session, take = self.session, asked.get("take")
-        if what == "load":
-            session.load(str(asked["name"]), local=False)
-        elif what == "trim":
-            session.trim(*(each.value(asked[each.name]) for each in TRIM))
-        elif what == "ask":
-            session.ask(str(asked["ask"]), int(take or 0), **{str(k): v for k, v in asked["fields"].items()})
-        elif what == "export":
-            session.export([str(kind) for kind in asked["kinds"]], None, None if take is None else int(take),
-                           bool(asked.get("both", True)))
-        elif what == "back":
-            session.go_back(int(asked["number"]))
-        elif what == "cancel":
-            session.cancel()
-        else:
+        buttons: dict[str, Callable[[], None]] = {
+            "load": lambda: session.load(str(asked["name"]), local=False),
+            "trim": lambda: session.trim(*(each.value(asked[each.name]) for each in TRIM)),
+            "ask": lambda: session.ask(str(asked["ask"]), int(take or 0), **asked["fields"]),
+            "export": lambda: session.export(list(map(str, asked["kinds"])), None, None if take is None else int(take),
+                                             bool(asked.get("both", True))),
+            "back": lambda: session.go_back(int(asked["number"])), "cancel": session.cancel}
+        if what not in buttons:
             raise ValueError(f"the studio cannot {what}")
+        buttons[what]()
 
     def _latest(self) -> str:
         """The session's state as JSON, made anew when it has changed."""

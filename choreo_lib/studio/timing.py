@@ -110,9 +110,8 @@ class Mirror(Wish):
             return replace(motion, positions=points.numpy(), rotations=None)
         both = torch.cat([positions, torch.from_numpy(motion.rotations)], -1)
         rotations = mirrored(both, skeleton)[..., 3:].numpy()
-        made = Motion.from_rotations(rotations, points[:, 0].numpy(), motion.fps, skeleton, source=motion.source,
-                                     name=motion.name)
-        return replace(made, notes=motion.notes)
+        return Motion.from_rotations(rotations, points[:, 0].numpy(), motion.fps, skeleton, source=motion.source,
+                                     name=motion.name, notes=motion.notes)
 
     def measure(self, before, after, who):
         was, now = (_from_the_start(each[who]) for each in (before, after))

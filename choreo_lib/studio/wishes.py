@@ -8,18 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 
 from ..body.blending import inertialise, minimum_jerk
 from ..body.bones import carry_rotations, place_limb
 from ..body.motion import Motion
-from ..body.reference import ReferenceFrame, reference_frame
 from ..body.source import Source
 from ..core.arguments import a, each, flag, number, seconds, takes, text
 from ..extensions.foot_skate import place_toes
-from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, swayless, while_stepping, wrapped
+from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, swayless, way_to, while_stepping, wrapped
 from .wish import TIME, Met, Wish, frames_at
 
 REACH = 0.3  # metres that a body leans or steps towards a hand it is to hold
@@ -136,10 +134,7 @@ class EndAt(Wish):
 
     def _posture(self, pose: Motion, motion: Motion) -> np.ndarray:
         """The posture that is asked for, [J, 3], where the dancer stands at the end and with that heading."""
-        frame = reference_frame(torch.from_numpy(pose.positions[None, -1:, None]), 0, pose.skeleton, of="a")
-        there = np.append(floor_path(motion)[-1], 0.0)
-        to = ReferenceFrame(torch.from_numpy(there)[None].float(), torch.tensor([heading(motion)]))
-        return to.to_world(frame.to_local(torch.from_numpy(pose.positions[None, -1])))[0].double().numpy()
+        return pose[-1:].transformed(*way_to(pose, -1, motion, -1)).positions[0].astype(np.float64)
 
     def measure(self, before, after, who):
         motion = after[who]

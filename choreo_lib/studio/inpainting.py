@@ -49,6 +49,7 @@ class Inpaint(Wish):
     lasting = False
 
     def apply(self, dancers, who):
+        """As `Wish`. Chapter: 10."""
         motion, leader = dancers[who], self.partner(dancers, who)
         first, last = self.span(motion, self.start, self.stop)
         model = load_model(self.model) if isinstance(self.model, str) else self.model
@@ -104,6 +105,7 @@ class Inpaint(Wish):
         return ends_with(piece, there[0], velocity, min(round(self.blend * motion.fps), len(piece) - 3))
 
     def measure(self, before, after, who):
+        """As `Wish`. Chapter: 10."""
         first, last = self.span(before[who], self.start, self.stop)
         off = np.linalg.norm(after[who].positions - before[who].positions, axis=-1)  # [T, J]
         rest = np.concatenate([off[:first], off[last + 1 :]])
@@ -113,6 +115,7 @@ class Inpaint(Wish):
         return found
 
     def seams(self, motion):
+        """As `Wish`. Chapter: 10."""
         return frames_at(motion, self.start, self.stop)
 
 
@@ -136,6 +139,7 @@ class Vary(Wish):
     lasting = False
 
     def apply(self, dancers, who):
+        """As `Wish`. Chapter: 10."""
         motion = dancers[who]
         first, last = self.span(motion, self.start, self.stop)
         model = load_model(self.model) if isinstance(self.model, str) else self.model
@@ -150,12 +154,14 @@ class Vary(Wish):
         return [carry_rotations(motion, points) if k == who else m for k, m in enumerate(dancers)]
 
     def measure(self, before, after, who):
+        """As `Wish`. Chapter: 10."""
         first, last = self.span(before[who], self.start, self.stop)
         off = np.linalg.norm(after[who].positions - before[who].positions, axis=-1)
         rest = np.concatenate([off[: first + 1], off[last:]])
         return [Met("rest", 1e3 * float(rest.max()), 1.0, "mm")]
 
     def seams(self, motion):
+        """As `Wish`. Chapter: 10."""
         return frames_at(motion, self.start, self.stop)
 
 

@@ -39,6 +39,7 @@ class Loop(Wish):
     lasting = False
 
     def apply(self, dancers, who):
+        """As `Wish`. Chapter: 10."""
         first, last = self.cut(dancers, who)
         blend = min(round(self.blend * dancers[0].fps), (last - first) // 2)
         onwards = way_to(dancers[who], first, dancers[who], last)
@@ -82,6 +83,7 @@ class Loop(Wish):
         return divmod(int(unlike.argmin()), frames)
 
     def measure(self, before, after, who):
+        """As `Wish`. Chapter: 10."""
         again = replace(self, times=2).apply(before, who)[who]
         seam, danced = len(again) // 2, before[who]
         jump = np.linalg.norm(np.diff(again.positions[seam - 3 : seam + 3].astype(np.float64), n=2, axis=0), axis=-1)
@@ -93,6 +95,7 @@ class Loop(Wish):
         return found
 
     def seams(self, motion):
+        """As `Wish`. Chapter: 10."""
         return [len(motion) // self.times * k for k in range(1, self.times)]
 
 

@@ -40,6 +40,7 @@ class Tempo(Wish):
     lasting = False
 
     def apply(self, dancers, who):
+        """As `Wish`. Chapter: 10."""
         motion = dancers[who]
         last = (len(motion) - 1) / motion.fps / self.factor  # seconds, of the take that comes out
         if last * motion.fps + 1 > MAX_FRAMES:
@@ -75,6 +76,7 @@ class Tempo(Wish):
         return way[::-1]
 
     def measure(self, before, after, who):
+        """As `Wish`. Chapter: 10."""
         fps, wanted = after[who].fps, (len(before[who]) - 1) / self.factor
         found = [Met("length", abs(len(after[who]) - 1 - wanted) / fps, 1 / fps, "s")]
         if len(self.beats):
@@ -99,6 +101,7 @@ class Mirror(Wish):
     lasting = False
 
     def apply(self, dancers, who):
+        """As `Wish`. Chapter: 10."""
         made = [self._in_mirror(m) if self.together or k == who else m for k, m in enumerate(dancers)]
         back = way_to(made[who], 0, dancers[who], 0)
         return [m.transformed(*back) if self.together or k == who else m for k, m in enumerate(made)]
@@ -114,6 +117,7 @@ class Mirror(Wish):
                                      name=motion.name, notes=motion.notes)
 
     def measure(self, before, after, who):
+        """As `Wish`. Chapter: 10."""
         was, now = (_from_the_start(each[who]) for each in (before, after))
         off = now - mirrored(was, after[who].skeleton) * was.new_tensor([-1.0, -1.0, 1.0])  # its x is ahead, not aside
         return [Met("mirrored", 1e3 * float(off.norm(dim=-1).max()), 20.0, "mm")]
@@ -133,6 +137,7 @@ class Canon(Wish):
     lasting = False
 
     def apply(self, dancers, who):
+        """As `Wish`. Chapter: 10."""
         own, other = dancers[who], self.partner(dancers, who)
         late = round(self.delay * own.fps)
         if not 0 < late < len(own) - 1:
@@ -143,6 +148,7 @@ class Canon(Wish):
         return [repeated if k == who else m[late:] for k, m in enumerate(dancers)]
 
     def measure(self, before, after, who):
+        """As `Wish`. Chapter: 10."""
         late, own = round(self.delay * after[who].fps), metrics.mean_speed(after[who])
         leads = metrics.mean_speed(before[1 - who])[: len(own)]
         return [Met("delay", abs(late / after[who].fps - self.delay), 1 / after[who].fps, "s"),

@@ -43,6 +43,7 @@ class Hold(Wish):
     order = 50
 
     def apply(self, dancers, who):
+        """As `Wish`. Chapter: 10."""
         motion, other = dancers[who], self.partner(dancers, who)
         skeleton, fps = motion.skeleton, motion.fps
         start, stop = self.span(motion, self.start, self.stop)
@@ -83,6 +84,7 @@ class Hold(Wish):
         raise ValueError(f"joint: {self.joint!r} is no hand's; Hold takes wrists and what hangs from them")
 
     def measure(self, before, after, who):
+        """As `Wish`. Chapter: 10."""
         start, stop = self.span(after[who], self.start, self.stop)
         own, theirs = (m.positions[start : stop + 1, m.skeleton.index(name)].astype(np.float64)
                        for m, name in ((after[who], self.joint), (after[1 - who], self.partner_joint)))
@@ -90,6 +92,7 @@ class Hold(Wish):
         return [Met(f"{self.joint} at {self.partner_joint}", 1e3 * float(off.max()), 30.0, "mm")]
 
     def seams(self, motion):
+        """As `Wish`. Chapter: 10."""
         return frames_at(motion, self.start - self.ramp, self.start, self.stop, self.stop + self.ramp)
 
 
@@ -114,6 +117,7 @@ class EndAt(Wish):
     order = 40
 
     def apply(self, dancers, who):
+        """As `Wish`. Chapter: 10."""
         motion = dancers[who]
         last = len(motion) - 1
         start = 0 if self.over is None else max(last - round(self.over * motion.fps), 0)
@@ -137,6 +141,7 @@ class EndAt(Wish):
         return pose[-1:].transformed(*way_to(pose, -1, motion, -1)).positions[0].astype(np.float64)
 
     def measure(self, before, after, who):
+        """As `Wish`. Chapter: 10."""
         motion = after[who]
         found = [Met("place", 1e3 * math.dist(floor_path(motion)[-1], self.place), 20.0, "mm")]
         if self.facing is not None:
@@ -147,6 +152,7 @@ class EndAt(Wish):
         return found
 
     def seams(self, motion):
+        """As `Wish`. Chapter: 10."""
         end = motion.duration
         return frames_at(motion, self.over and end - self.over, None if self.pose is None else end - self.ramp)
 
@@ -170,6 +176,7 @@ class Path(Wish):
     order = 30
 
     def apply(self, dancers, who):
+        """As `Wish`. Chapter: 10."""
         motion = dancers[who]
         start, stop = self.span(motion, self.start, self.stop)
         path, asked = floor_path(motion), self._asked(start, stop)
@@ -194,9 +201,11 @@ class Path(Wish):
         return CubicSpline(np.linspace(start, stop, len(points)), points)(np.arange(start, stop + 1))
 
     def measure(self, before, after, who):
+        """As `Wish`. Chapter: 10."""
         start, stop = self.span(after[who], self.start, self.stop)
         off = swayless(floor_path(after[who]), after[who].fps)[start : stop + 1] - self._asked(start, stop)
         return [Met("path", 1e3 * float(np.linalg.norm(off, axis=-1).max()), 20.0, "mm")]
 
     def seams(self, motion):
+        """As `Wish`. Chapter: 10."""
         return frames_at(motion, self.start - self.ramp, self.start, self.stop, self.stop and self.stop + self.ramp)

@@ -224,8 +224,10 @@ ONE_OF_A_KIND = """() => {
   }
   for (const code of document.querySelectorAll('pre:not(:has([data-kind]))')) code.textContent = code.textContent; }"""
 CONTRAST = """async () => !document.querySelector('[data-kind]') ? [] :
-  (await axe.run({include: [['[data-kind]']]}, {resultTypes: ['violations'], runOnly: ['color-contrast']})).violations"""
-FAULTS = """async () => (await axe.run({resultTypes: ['violations'], rules: {'color-contrast': {enabled: false}}})).violations"""
+  (await axe.run({include: [['[data-kind]']]},
+                 {resultTypes: ['violations'], runOnly: ['color-contrast']})).violations"""
+FAULTS = """async () =>
+  (await axe.run({resultTypes: ['violations'], rules: {'color-contrast': {enabled: false}}})).violations"""
 DARK = "document.documentElement.dataset.mode = document.documentElement.dataset.theme = 'dark'"
 
 

@@ -1,7 +1,4 @@
-"""Frames of reference: a place and a heading of a dancer or of the pair; and how fast joints move.
-
-Taught in chapter 3, "Before any network".
-"""
+"""Frames of reference, a place and a heading of a dancer or of the pair; and velocities. Taught in chapter 3."""
 
 from __future__ import annotations
 
@@ -71,6 +68,16 @@ def reference_frame(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = 
         if close.any():
             ahead = torch.where(close, _facing(pose[:, 0], skeleton), ahead)
     return ReferenceFrame(middle * middle.new_tensor([1.0, 1.0, 0.0]), torch.atan2(ahead[:, 1], ahead[:, 0]))
+
+
+def placed(x: torch.Tensor, like: torch.Tensor, true: torch.Tensor, at: int, skeleton: Skeleton,
+           of: str = "a") -> torch.Tensor:
+    """Positions moved and turned as a whole, so that ``like`` would stand and face at frame ``at`` as ``true`` does.
+
+    Shapes: ``x`` [B, ..., 3]; ``like`` and ``true`` [B, T, D, J, 3], and ``of``, as of `reference_frame`. Chapter: 5.
+    """
+    there, here = (reference_frame(each, at, skeleton, of) for each in (like, true))
+    return here.to_world(there.to_local(x))
 
 
 def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:

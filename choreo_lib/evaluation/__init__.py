@@ -1,7 +1,4 @@
-"""How a trained model is evaluated: metrics of its own and every baseline's, on the same windows.
-
-Taught in chapters 4 to 7, one kind of model each.
-"""
+"""How a trained model is evaluated: its metrics and all baselines', on the same windows. Taught in chapters 4 to 9."""
 
 from .couplings import evaluate_couplings
 from .duet import ShuffledPartner, evaluate_duet, evaluate_forecasts
@@ -15,5 +12,4 @@ from .style_classifier import IdentityClassifier
 __all__ = [
     "IdentityClassifier", "ShuffledPartner", "benefit", "endurance", "evaluate_couplings", "evaluate_deepfake",
     "evaluate_duet", "evaluate_endurance", "evaluate_forecasts", "evaluate_particles", "evaluate_reconstruction",
-    "evaluate_solo", "evaluate_translation", "listening", "predicted_positions", "true_errors",
-]  # fmt: skip
+    "evaluate_solo", "evaluate_translation", "listening", "predicted_positions", "true_errors"]

@@ -13,35 +13,27 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 
 from ..body.motion import Duet, Motion
-from ..body.reference import reference_frame
+from ..body.reference import placed, reference_frame
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, choice, each, number, seconds, seed, takes
 from . import metrics
+from .metrics.frechet import seen_poses
 from .scorecard import with_partner
 
 PIECE = 1.0  # seconds of training dance that `torn`, `shuffled` and `parrot` hold on to
+FIFTH = slice(None, None, 5)  # of a piece's frames, by which `parrot` compares
 SLIDE = 2.0  # seconds for which `slides` keeps a pose
 
 
 def slides(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -> np.ndarray:
-    """Every two seconds another training pose, stiff, pushed along with the leader: the right distance, and no dance.
-
-    Shapes: [T, J, 3]. Chapter: 11.
-    """
-    made = np.empty_like(leader.positions)
+    """Stiff training poses, another every two seconds, pushed along with the leader. Shapes: [T, J, 3]. Chapter: 11."""
     frames = round(SLIDE * leader.fps)
-    for start in range(0, len(leader), frames):
-        duet = known[int(random.integers(len(known)))]
-        at = int(random.integers(len(duet)))
-        part = slice(start, start + frames)
-        made[part] = _statue(leader[part], duet, at)
-    return made
+    return np.concatenate([_statue(leader[k : k + frames], known, random) for k in range(0, len(leader), frames)])
 
 
 def trembling(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -> np.ndarray:
     """A statue that is pushed along, and trembles with a dancer's jerk. Shapes: [T, J, 3]. Chapter: 11."""
-    duet = known[int(random.integers(len(known)))]
-    still = _statue(leader, duet, int(random.integers(len(duet))))
+    still = _statue(leader, known, random)
     noise = random.normal(size=still.shape)
     wanted = np.mean([metrics.jerk(each.b.positions, each.fps).mean() for each in known])
     low, high = 0.0, 0.1  # metres of trembling; the jerk grows with it
@@ -54,8 +46,7 @@ def trembling(leader: Motion, known: Sequence[Duet], random: np.random.Generator
 
 def bobbing(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -> np.ndarray:
     """A statue that goes down and up, and stops whenever the leader nearly does. Shapes: [T, J, 3]. Chapter: 11."""
-    duet = known[int(random.integers(len(known)))]
-    first = _statue(leader, duet, int(random.integers(len(duet))))[:1]
+    first = _statue(leader, known, random)[:1]
     stops = np.concatenate([[0], metrics.beats(leader), [len(leader) - 1]])
     # half a swing from one stop to the next: the speed is a half-sine, zero at every stop
     phase = np.interp(np.arange(len(leader)), stops, np.pi * np.arange(len(stops)))
@@ -87,18 +78,15 @@ def shuffled(leader: Motion, known: Sequence[Duet], random: np.random.Generator)
 
 
 def parrot(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -> np.ndarray:
-    """Second by second the training partner whose leader moved most like this one: copied. Shapes: [T, J, 3].
-
-    The nearest-neighbour baseline, too. Chapter: 11.
-    """
+    """Each second the partner whose leader moved most like this: nearest neighbour. Shapes: [T, J, 3]. Chapter: 11."""
     frames = round(PIECE * leader.fps)
     starts = [(duet, k) for duet in known for k in range(0, len(duet) - frames + 1, frames // 2)]
-    library = _own_view(np.stack([duet.a.positions[k : k + frames] for duet, k in starts]), leader.skeleton)
+    library = seen_poses(np.stack([duet.a.positions[k : k + frames] for duet, k in starts]), leader.skeleton, FIFTH)
     made = np.empty_like(leader.positions)
     for start in range(0, len(leader), frames):
         begin = min(start, len(leader) - frames)
         part = slice(begin, begin + frames)
-        mine = _own_view(leader.positions[None, part], leader.skeleton)
+        mine = seen_poses(leader.positions[None, part], leader.skeleton, FIFTH)
         duet, k = starts[int(((library - mine) ** 2).sum(1).argmin())]
         there = slice(k, k + frames)
         made[part] = _beside(leader.positions[part], duet.a.positions[there], duet.b.positions[there], leader.skeleton,
@@ -151,24 +139,17 @@ def cheat(name: str, duets: Sequence[Duet], known: Sequence[Duet], seed: int = 0
 
 def _beside(leader: np.ndarray, other: np.ndarray, partner: np.ndarray, skeleton: Skeleton, at: int) -> np.ndarray:
     """A partner as it stood to its own leader at one frame, now to this one. Shapes: [T, J, 3] each."""
-    here, there = (reference_frame(torch.from_numpy(np.ascontiguousarray(x[at]))[None, None, None], 0, skeleton,
-                                   of="a") for x in (leader, other))
-    moved = torch.from_numpy(np.ascontiguousarray(partner))[None]  # [1, T, J, 3]
-    return here.to_world(there.to_local(moved))[0].numpy()
+    true, like, moved = (torch.from_numpy(np.ascontiguousarray(x))[None, :, None] for x in (leader, other, partner))
+    return placed(moved, like, true, at, skeleton)[0, :, 0].numpy()
 
 
-def _statue(leader: Motion, duet: Duet, at: int) -> np.ndarray:
-    """A pose of b, as it stood to its own leader, pushed along the floor as this one goes: [T, J, 3]."""
+def _statue(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -> np.ndarray:
+    """Any pose of a b, as it stood to its own leader, pushed along the floor as this one goes: [T, J, 3]."""
+    duet = known[int(random.integers(len(known)))]
+    at = int(random.integers(len(duet)))
     pose = _beside(leader.positions[:1], duet.a.positions[[at]], duet.b.positions[[at]], leader.skeleton, at=0)
     pelvis = leader.positions[:, leader.skeleton.pelvis]
     return pose + ((pelvis - pelvis[0]) * (1, 1, 0))[:, None].astype(pose.dtype)
-
-
-def _own_view(pieces: np.ndarray, skeleton: Skeleton) -> np.ndarray:
-    """Pieces of dances [N, T, J, 3] seen from their own middle frame, every fifth frame of 17 joints: [N, features]."""
-    batch = torch.from_numpy(np.ascontiguousarray(pieces))[:, :, None]  # [N, T, 1, J, 3]
-    here = reference_frame(batch, pieces.shape[1] // 2, skeleton, of="a")
-    return here.to_local(batch)[:, ::5, 0][:, :, skeleton.indices()].flatten(1).numpy()
 
 
 @takes(duet=a(Duet), noise=number(0, 1), depth=number(0, 1), missing=number(0, 0.9), gap=seconds, seed=seed)

@@ -1,7 +1,4 @@
-"""How edges between two dancers are evaluated: by ground truth, by pseudo-pairs, and by what they predict.
-
-Taught in chapter 9, "Invisible strings".
-"""
+"""How edges between dancers are evaluated: by ground truth, by pseudo-pairs, by predictions. Taught in chapter 9."""
 
 from __future__ import annotations
 
@@ -101,11 +98,9 @@ def evaluate_couplings(model: CouplingNRI, train: Windows, test: Windows) -> Row
     """
     models = {"model": model} | ({"untrained": untrained(model, train)} if model.config.correlation else {})
     takes = takes_of(test)
+    known = takes[0].coupling is not None and takes[0].coupling.drives
     with eval_mode(model):
-        if takes[0].coupling is not None and takes[0].coupling.drives:
-            rows = _against_truth(models, takes)
-        else:
-            rows = _against_pseudo_pairs(models, train, takes)
+        rows = _against_truth(models, takes) if known else _against_pseudo_pairs(models, train, takes)
     batch = test[:: max(len(test) // 100, 1)]
     past, ahead = batch[:, : model.frames], batch[:, model.frames : model.frames + max(HORIZONS)]
     last, step = past[:, -1:], past[:, -1:] - past[:, -2:-1]
@@ -136,8 +131,7 @@ def _against_truth(models: dict[str, CouplingNRI], takes: list[Duet]) -> Rows:
         "kl_nats_per_edge": float(kl.mean()), "kl_nats_planted": float(kl[edges].mean()),
         "kl_nats_independent": float(torch.stack([each.kl for each in alone]).mean()),
         "confident_independent": float(torch.stack([each.probability > CONFIDENT for each in alone]).float().mean()),
-        "probability_std": float(torch.stack([each.probability[0] for each in found]).std(0).mean()),
-    }  # fmt: skip
+        "probability_std": float(torch.stack([each.probability[0] for each in found]).std(0).mean())}
     return rows
 
 

@@ -1,22 +1,20 @@
-"""How a duet model is evaluated: its forecasts, its rollouts, and what a shuffled partner costs.
-
-Taught in chapter 5, "A partner".
-"""
+"""How a duet model is evaluated: its forecasts, its rollouts, what a shuffled partner costs. Taught in chapter 5."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from ..body.motion import Duet, Motion, dancer_index, other_dancer
-from ..body.reference import reference_frame
+from ..body.reference import placed
 from ..extensions import DuetForecaster
 from ..sets.windows import Windows, takes_of
 from ..systems import DuetVAE
 from . import baselines, metrics
+from .metrics.movement import movement_ratios
 
 
 @torch.no_grad()
@@ -29,11 +27,10 @@ def evaluate_duet(model: DuetForecaster, train: Windows, asked: Windows, joints:
     ``samples_over_sure``: ten futures sampled at ``temperature``, their mean error a second ahead over that of the
     deterministic prediction; ``best_of_10_over_mean``: the best one's over their mean. Of rollouts over whole takes,
     ``seconds`` long, as shares of the ground truth: ``jerk_ratio``, ``speed_ratio``, ``skate_ratio``;
-    ``apart_percent``, of how many frames the distance between the pelvises lies inside the real 1st to 99th
-    percentile; ``bones_percent``; ``coupling_auc``, how well cross-correlation tells the generated partner from one of
-    another take ("danced" has the same for real partners). ``leaders_ratio``: how far apart partners are that are
-    generated for leaders of several takes after the same past, as a share of how far apart the real followers are.
-    Chapter: 5.
+    ``apart_percent``, of how many frames the distance between the pelvises lies inside the real 1st to 99th percentile;
+    ``bones_percent``; ``coupling_auc``, how well cross-correlation tells the generated partner from one of another take
+    ("danced" has the same for real partners). ``leaders_ratio``: how far apart partners are that are generated for
+    leaders of several takes after the same past, as a share of how far apart the real followers are. Chapter: 5.
     """
     rows = evaluate_forecasts(model, train, asked, joints, seconds, "ab")
     chosen = asked.skeleton.indices(asked.skeleton.names if joints is None else joints)
@@ -60,8 +57,7 @@ def evaluate_forecasts(model: DuetForecaster | DuetVAE, train: Windows, asked: W
         "damped velocity": baselines.DampedVelocity(), "ridge, own past": baselines.Ridge("own"),
         "ridge, both pasts": baselines.Ridge("both"),
         "ridge, and partner at target": baselines.Ridge("both", partner_at_target=True),
-        "the same, one a role": baselines.Ridge("both", partner_at_target=True, pooled=False),
-    }  # fmt: skip
+        "the same, one a role": baselines.Ridge("both", partner_at_target=True, pooled=False)}
     scores = baselines.evaluate({row: each.fit(fitted_to) for row, each in forecasters.items()}, scored_on)
     rows = baselines.evaluate({"model": model}, asked, joints=chosen).table() | scores.table()
     made, danced = _rollouts(model, train, asked, seconds, roles)
@@ -83,26 +79,31 @@ class ShuffledPartner:
                 who: str = "b") -> torch.Tensor:
         """As the model's own; the true partner is replaced. Shapes: [B, H, J, 3]. Chapter: 5."""
         count, other = past.shape[1], other_dancer(who)
-        drawn = torch.randint(len(self.others), (len(past),), generator=torch.Generator().manual_seed(0))
-        others = self.others[drawn].to(past)
-        theirs, ours = (reference_frame(x, count - 1, self.model.skeleton, of=other) for x in (others[:, :count], past))
-        shuffled = ours.to_world(theirs.to_local(others[:, :, dancer_index(other)]))  # [B, P + F, J, 3]
+        shuffled = shuffled_partners(self.others, past, count - 1, other)  # [B, P + F, J, 3]
         pair = (past[:, :, dancer_index(who)], shuffled[:, :count])
         past = torch.stack(pair if who == "a" else pair[::-1], 2)
         return self.model.predict(past, shuffled[:, count:], horizons, who)
 
 
-def _samples(model: DuetForecaster, asked: Windows, joints: list[int], temperature: float,
-             count: int = 10) -> dict[str, float]:
+def shuffled_partners(others: Windows, batch: torch.Tensor, at: int, who: str) -> torch.Tensor:
+    """Dancers of other takes, drawn at random, who at frame ``at`` stand and face as ``who`` does.
+
+    Shapes: ``batch`` [B, T, 2, J, 3] -> [B, as long as others, J, 3]. Chapter: 5.
+    """
+    drawn = others[torch.randint(len(others), (len(batch),), generator=torch.Generator().manual_seed(0))].to(batch)
+    return placed(drawn[:, :, dancer_index(who)], drawn, batch, at, others.skeleton, who)
+
+
+def _samples(model: DuetForecaster, asked: Windows, joints: list[int], temperature: float) -> dict[str, float]:
     """Ten futures of every eighth window: their mean error one second ahead, and the best one's."""
     batch, last = asked[::8], model.ahead
     errors = []
     for who in "ab":
         past, partner = batch[:, : model.past], batch[:, model.past :, dancer_index(other_dancer(who))]
         true = batch[:, -1, dancer_index(who)][:, joints]
-        drawn = model.sample(past, partner, [last], who, temperature, count)[:, :, 0, joints]  # [count, B, joints, 3]
+        drawn = model.sample(past, partner, [last], who, temperature, count=10)[:, :, 0, joints]  # [10, B, joints, 3]
         predicted = model.predict(past, partner, [last], who)[:, 0, joints]
-        sampled = metrics.mpjpe(drawn, true)  # [count, B]
+        sampled = metrics.mpjpe(drawn, true)  # [10, B]
         errors.append([sampled.mean(), sampled.amin(0).mean(), metrics.mpjpe(predicted, true).mean()])
     mean, best, deterministic = torch.tensor(errors).mean(0).tolist()
     return {"samples_over_sure": mean / deterministic, "best_of_10_over_mean": best / mean}
@@ -124,17 +125,19 @@ def _rollouts(model: DuetForecaster | DuetVAE, train: Windows, asked: Windows, s
             lead, own = lead[past:], own[past:]
             others = [each.a if who == "b" else each.b for each in shuffled if len(each) >= len(lead)]
             distance = metrics.pelvis_distance(Duet(lead, made))
+            jerk, speed, skate = movement_ratios(made, own)
             generated.append({
-                "jerk_ratio": _mean(metrics.jerk, made) / _mean(metrics.jerk, own),
-                "speed_ratio": _mean(metrics.speed, made) / _mean(metrics.speed, own),
-                "skate_ratio": metrics.foot_skate(made) / metrics.foot_skate(own),
+                "jerk_ratio": jerk, "speed_ratio": speed, "skate_ratio": skate,
                 "apart_percent": 100 * float(((distance >= low) & (distance <= high)).mean()),
                 "bones_percent": 100 * float(np.nanmax(metrics.bone_variation(made))),
                 "coupling_auc": _coupling_auc(made, lead, others)})
             real.append({"coupling_auc": _coupling_auc(own, lead, others)})
-    made, danced = ({name: float(np.mean([each[name] for each in rows])) for name in rows[0]}
-                    for rows in (generated, real))
-    return made, danced
+    return mean_of(generated), mean_of(real)
+
+
+def mean_of(rows: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of several rows of measures, measure by measure. Chapter: 5."""
+    return {name: float(np.mean([each[name] for each in rows])) for name in rows[0]}
 
 
 def _leaders(model: DuetForecaster, train: Windows, asked: Windows, count: int = 4, seconds: float = 8.0) -> float:
@@ -142,25 +145,15 @@ def _leaders(model: DuetForecaster, train: Windows, asked: Windows, count: int =
     ratios, past, frames = [], model.past, model.past + round(seconds * model.fps)
     others = [take for take in takes_of(train) if len(take) >= frames][:: max(len(train.take.unique()) // count, 1)]
     for take in takes_of(asked):
-        here = reference_frame(torch.from_numpy(take.positions)[None], past - 1, model.skeleton, of="a")
         made, real = [], []
         for other in [take, *others[: count - 1]]:
-            both = torch.from_numpy(other.positions[:frames])[None]  # [1, T, 2, J, 3]
-            moved = here.to_world(reference_frame(both, past - 1, model.skeleton, of="a").to_local(both))[0].numpy()
+            both, true = (torch.from_numpy(each.positions[:frames])[None] for each in (other, take))  # [1, T, 2, J, 3]
+            moved = placed(both, both, true, past - 1, model.skeleton)[0].numpy()
             leader = Motion(moved[:, 0], take.fps, model.skeleton)
             made.append(model.rollout(leader, take.b[:past]).positions[past:])
             real.append(moved[past:, 1])
-        ratios.append(_mean_distance(made) / _mean_distance(real))
+        ratios.append(metrics.diversity(np.stack(made)) / metrics.diversity(np.stack(real)))
     return float(np.mean(ratios))
-
-
-def _mean_distance(dances: list[np.ndarray]) -> float:
-    """Mean distance between the joints of every two of several dances [T, J, 3]."""
-    return float(np.mean([np.linalg.norm(x - y, axis=-1).mean() for k, x in enumerate(dances) for y in dances[:k]]))
-
-
-def _mean(measure: Callable, motion: Motion) -> float:
-    return float(measure(motion.positions, motion.fps).mean())
 
 
 def _coupling_auc(own: Motion, lead: Motion, others: list[Motion]) -> float:

@@ -1,7 +1,4 @@
-"""Does a generated partner stay a dancer? Minute by minute, beside the leader and what was danced.
-
-Taught in chapter 5, "A partner".
-"""
+"""Does a generated partner stay a dancer? Minute by minute, beside what was danced. Taught in chapter 5."""
 
 from __future__ import annotations
 
@@ -17,6 +14,8 @@ from ..core.arguments import a, each, number, takes
 from ..core.shapes import array
 from ..extensions import DuetForecaster
 from . import metrics
+from .metrics.frechet import seen_poses
+from .metrics.movement import movement_ratios
 
 EVERY = 6  # frames from one pose to the next whose features are compared; neighbours are nearly the same
 MINUTE = 60.0
@@ -52,7 +51,7 @@ def endurance(positions, leader: Motion, danced: Motion, seconds: float = MINUTE
     whole = slice(0, pieces[-1].stop)
     low, high = np.percentile(metrics.pelvis_distance(Duet(leader, danced)), [1, 99])
     ground = danced.positions[..., 2].min()
-    features = [_poses(each) for each in (made, danced)]  # [T, 51] each
+    features = [seen_poses(each.positions[:, None], each.skeleton) for each in (made, danced)]  # [T, 51] each
     places = [_place(each, leader) for each in (made, danced)]  # [T, 2] each
     head = danced.skeleton.index("head")
     rows = []
@@ -67,11 +66,10 @@ def endurance(positions, leader: Motion, danced: Motion, seconds: float = MINUTE
                                                                     features[1][whole][rest[whole]]))
         floor = (metrics.frechet_distance(real_poses, others) if len(others) else
                  metrics.split_half_distance(real_poses, np.arange(len(real_poses)) * 10 // len(real_poses))[0])
+        jerk, speed, skate = movement_ratios(own, real)
         rows.append({
             "height_ratio": own.positions[:, head, 2].mean() / real.positions[:, head, 2].mean(),
-            "speed_ratio": _mean(metrics.speed, own) / _mean(metrics.speed, real),
-            "jerk_ratio": _mean(metrics.jerk, own) / _mean(metrics.jerk, real),
-            "skate_ratio": metrics.foot_skate(own) / metrics.foot_skate(real),
+            "speed_ratio": speed, "jerk_ratio": jerk, "skate_ratio": skate,
             "pose_frechet": metrics.frechet_distance(own_poses, others if len(others) else real_poses),
             "pose_floor": floor,
             "pelvis_distance_m": distance.mean(),
@@ -115,19 +113,8 @@ def evaluate_endurance(model: DuetForecaster, takes: Sequence[Duet], seconds: fl
     return rows
 
 
-def _poses(motion: Motion) -> np.ndarray:
-    """Each pose root-centred and heading-aligned, of the joints that all bodies have, [T, 51]."""
-    positions = torch.from_numpy(motion.positions)[:, None, None]  # [T, 1, 1, J, 3]
-    local = reference_frame(positions, 0, motion.skeleton, of="a").to_local(positions)[:, 0, 0]
-    return local[:, motion.skeleton.indices()].flatten(1).numpy()
-
-
 def _place(motion: Motion, leader: Motion) -> np.ndarray:
     """Where the pelvis is along the floor, seen from the leader, [T, 2]."""
     seen_from = reference_frame(torch.from_numpy(leader.positions)[:, None, None], 0, leader.skeleton, of="a")
     pelvis = torch.from_numpy(motion.positions[:, motion.skeleton.pelvis])  # [T, 3]
     return seen_from.to_local(pelvis[:, None])[:, 0, :2].numpy()
-
-
-def _mean(measure, motion: Motion) -> float:
-    return float(measure(motion.positions, motion.fps).mean())

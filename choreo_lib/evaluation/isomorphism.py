@@ -1,7 +1,4 @@
-"""Which graphs are the same but for a renaming of their bodies, and splits that know it.
-
-Taught in chapter 11, "Is it any good?".
-"""
+"""Which graphs are the same but for a renaming of their bodies, and splits that know it. Taught in chapter 11."""
 
 from __future__ import annotations
 

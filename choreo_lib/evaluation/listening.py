@@ -1,7 +1,4 @@
-"""Does a duet model listen? Its leader is swapped, frozen, delayed or turned into noise, and the error is compared.
-
-Taught in chapter 11, "Is it any good?".
-"""
+"""Does a duet model listen? Its leader is swapped, frozen, delayed or turned into noise. Taught in chapter 11."""
 
 from __future__ import annotations
 
@@ -11,13 +8,13 @@ import numpy as np
 import torch
 
 from ..body.motion import dancer_index, other_dancer
-from ..body.reference import reference_frame
-from ..core.arguments import Rule, Wrong, a, count, each, seconds, seed, shown, takes, text
+from ..body.reference import placed
+from ..core.arguments import a, count, each, seconds, seed, shown, takes, text
 from ..core.seeding import generator
 from ..core.shapes import array
 from ..sets.windows import Windows
 from .baselines import Forecaster
-from .baselines.forecast import past_frames
+from .baselines.forecast import FORECASTER_RULE, past_frames
 from .metrics import block_bootstrap, mpjpe
 
 LEADERS = ("true", "swapped", "frozen", "delayed", "noise")
@@ -26,15 +23,9 @@ BLOCK = 4.0  # seconds of neighbouring windows that the bootstrap draws together
 BATCH = 512
 
 
-def _forecaster(value, axes):
-    if isinstance(value, type) or not callable(getattr(value, "predict", None)):
-        raise Wrong(TypeError)
-    return value
-
-
 @torch.no_grad()
-@takes(model=Rule("a forecaster (with a method predict)", _forecaster), windows=a(Windows), others=a(Windows),
-       horizon=count(), delay=seconds, joints=each(text, least=1), seed=seed)
+@takes(model=FORECASTER_RULE, windows=a(Windows), others=a(Windows), horizon=count(), delay=seconds,
+       joints=each(text, least=1), seed=seed)
 def listening(model: Forecaster, windows: Windows, others: Windows | None = None, horizon: int = 30, delay: float = 0.5,
               joints=None, seed: int = 0) -> dict[str, dict[str, float]]:
     """What it costs a duet model to be shown another leader than the true one: a row for each of `LEADERS`.
@@ -62,9 +53,9 @@ def listening(model: Forecaster, windows: Windows, others: Windows | None = None
     errors: dict[str, list[torch.Tensor]] = {name: [] for name in LEADERS}
     moved: dict[str, list[torch.Tensor]] = {name: [] for name in LEADERS}
     for k in range(0, len(late), BATCH):
-        part = slice(k, min(k + BATCH, len(late)))
+        part = slice(k, k + BATCH)
         batch, early = late[part], late.subset(part)
-        earlier = _shifted(early, back)[:]
+        earlier = replace(early, first=early.first - back * windows.step)[:]
         for who in "ab":
             own, lead = dancer_index(who), dancer_index(other_dancer(who))
             random = generator(seed, k, own)
@@ -73,10 +64,11 @@ def listening(model: Forecaster, windows: Windows, others: Windows | None = None
                        "delayed": earlier[:, :, lead], "noise": phase_randomised(batch[:, :, lead], random)}
             true, first = batch[:, -1, own], None
             for name, leader in leaders.items():
-                shown_leader = leader if name == "true" else _placed(leader, batch[:, :, lead], past - 1, late)
-                pair = (batch[:, :past, own], shown_leader[:, :past])
+                if name != "true":
+                    leader = placed(leader, leader[:, :, None], batch[:, :, [lead]], past - 1, late.skeleton)
+                pair = (batch[:, :past, own], leader[:, :past])
                 seen = torch.stack(pair if who == "a" else pair[::-1], 2)
-                made = model.predict(seen, shown_leader[:, past:], [horizon], who)[:, 0]
+                made = model.predict(seen, leader[:, past:], [horizon], who)[:, 0]
                 first = made if first is None else first
                 errors[name].append(1000 * mpjpe(made[:, chosen], true[:, chosen]).cpu())
                 moved[name].append(1000 * mpjpe(made[:, chosen], first[:, chosen]).cpu())
@@ -89,8 +81,7 @@ def listening(model: Forecaster, windows: Windows, others: Windows | None = None
 
 
 @torch.no_grad()
-@takes(model=Rule("a forecaster (with a method predict)", _forecaster), windows=a(Windows), horizon=count(),
-       delay=seconds, joints=each(text))
+@takes(model=FORECASTER_RULE, windows=a(Windows), horizon=count(), delay=seconds, joints=each(text))
 def true_errors(model: Forecaster, windows: Windows, horizon: int = 30, delay: float = 0.5, joints=None) -> np.ndarray:
     """Each window's error with the true leader, the mean of both roles; their mean is ``error_mm`` of `listening`.
 
@@ -101,7 +92,7 @@ def true_errors(model: Forecaster, windows: Windows, horizon: int = 30, delay: f
     chosen = slice(None) if joints is None else windows.skeleton.indices(joints)
     errors = []
     for k in range(0, len(late), BATCH):
-        batch = late[slice(k, min(k + BATCH, len(late)))]
+        batch = late[k : k + BATCH]
         made = [model.predict(batch[:, :past], batch[:, past:, dancer_index(other_dancer(who))], [horizon], who)[:, 0]
                 for who in "ab"]
         errors.append(sum(mpjpe(each[:, chosen], batch[:, -1, dancer_index(who)][:, chosen]).cpu()
@@ -131,10 +122,7 @@ def benefit(error, deaf, windows: Windows, delay: float = 0.5) -> dict[str, floa
 
 
 def scored(windows: Windows, delay: float = 0.5) -> Windows:
-    """The windows that begin ``delay`` seconds or more into their take, where a leader can be so late.
-
-    Errors: ValueError where there is none. Chapter: 11.
-    """
+    """The windows that begin ``delay`` seconds or more into their take. Errors: ValueError for none. Chapter: 11."""
     late = windows.subset(windows.start >= _back(windows, delay) * windows.step)
     if not len(late):
         raise ValueError(f"no window begins {delay:g} s into its take, where a leader could be late; take a shorter "
@@ -177,17 +165,6 @@ def _other_takes(windows: Windows, others: Windows, seed: int) -> torch.Tensor:
         able = torch.nonzero(others.take != take)[:, 0] if same_set else torch.arange(len(others))
         which.append(int(able[torch.randint(len(able), (), generator=random)]))
     return others[which]
-
-
-def _shifted(windows: Windows, back: int) -> Windows:
-    """The windows ``back`` frames earlier in their takes."""
-    return replace(windows, first=windows.first - back * windows.step, start=windows.start - back * windows.step)
-
-
-def _placed(leader: torch.Tensor, true: torch.Tensor, at: int, windows: Windows) -> torch.Tensor:
-    """A leader [B, T, J, 3] moved and turned so as to stand and face at one frame as the true one does."""
-    there, here = (reference_frame(x[:, :, None], at, windows.skeleton, of="a") for x in (leader, true))
-    return here.to_world(there.to_local(leader))
 
 
 def _effect(error: np.ndarray, true: np.ndarray, windows: Windows) -> dict[str, float]:

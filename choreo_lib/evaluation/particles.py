@@ -1,7 +1,4 @@
-"""How neural relational inference of particles is evaluated: the edges it finds, and the motion it predicts by them.
-
-Taught in chapter 8, "Invisible springs".
-"""
+"""How relational inference of particles is evaluated: the edges found, the motion predicted. Taught in chapter 8."""
 
 from __future__ import annotations
 
@@ -65,5 +62,4 @@ def evaluate_particles(model: ForceNRI, train: Particles, test: Particles) -> di
         "repeat": errors(repeat),
         "constant velocity": errors(straight),
         "correlation of paths": accuracy(correlation_edges(past)),
-        "forces by algebra": accuracy(force_edges(past[:FORECASTS]).edges),
-    }  # fmt: skip
+        "forces by algebra": accuracy(force_edges(past[:FORECASTS]).edges)}

@@ -1,11 +1,7 @@
-"""How models of joint rotations are evaluated: a translated partner, and a deepfake of a dancer.
-
-Taught in chapter 6, "Translating a dancer", and chapter 7, "A deepfake of dancers".
-"""
+"""How models of joint rotations are evaluated: a translated partner, and a deepfake. Taught in chapters 6 and 7."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +11,6 @@ from torch.nn.functional import normalize
 from ..body.blending import overlap_add
 from ..body.kinematics import positions_of
 from ..body.motion import Motion, dancer_index
-from ..body.reference import reference_frame
 from ..extensions import MotionTranslator, StyleTransport
 from ..extensions.motion_translator import LatentSequence
 from ..sets.windows import Windows, cut, takes_of
@@ -24,6 +19,8 @@ from ..systems.losses import active_units, kl_per_unit, rotation_difference
 from ..systems.vae_rnn import VAERNN
 from . import metrics
 from .baselines import MeanPartner, RidgeTranslation
+from .duet import mean_of, shuffled_partners
+from .metrics.movement import movement_ratios
 from .style_classifier import IdentityClassifier
 
 Rows = dict[str, dict[str, float]]
@@ -52,12 +49,13 @@ def evaluate_translation(model: MotionTranslator | VAERNN, train: Windows, asked
         predictions = {"model": predicted_positions(model, moves, route)}
         for name, baseline in (("ridge", RidgeTranslation()), ("mean partner", MeanPartner())):
             predictions[name] = baseline.fit(plain_train, route).predict(batch)
-        true, wrong = batch[:, :, target], _shuffled_partners(plain_train, batch, route[1])
+        frames = batch.shape[1]
+        true, wrong = batch[:, :, target], shuffled_partners(plain_train, batch, frames // 2, route[1])[:, :frames]
         for name, made in predictions.items():
             error = (made - true).norm(dim=-1)  # [N, T, J]
             errors = torch.cat([error.mean((1, 2)), (made - wrong).norm(dim=-1).mean((1, 2))])  # [2 N]
             measured = {"error_mm": 1000 * float(error.mean()), "root_error_mm": 1000 * float(error[:, :, 0].mean()),
-                        "aligned_error_mm": 1000 * _aligned_error(made, true),
+                        "aligned_error_mm": 1000 * float(metrics.mpjpe(made, true, "root").mean()),
                         "pair_auc": metrics.auc(-errors, torch.arange(len(errors)) < len(error))}
             _add(rows, name, route, measured, len(routes))
         real = [_out_of_range(train, tuple(take)[target], route[1]) for take in takes_of(asked)]
@@ -88,36 +86,23 @@ def evaluate_deepfake(model: StyleTransport | VAERNN, train: Windows, asked: Win
         source, target = map(dancer_index, route)
         for name, each in (("model", model), ("mean matching", matching)):
             made = [each.translate(take[source], route, take[target].skeleton) for take in takes]
-            unfixed = [_restyled(each, take[source], route) for take in takes]
+            as_moved = {"feet": False} if isinstance(each, StyleTransport) else {}  # no system of the shelf fixes feet
+            unfixed = [each.translate(take[source], route, take[source].skeleton, **as_moved) for take in takes]
             taken = classifier(cut(unfixed, train.length, STRIDE, rotations=True)[:][:, :, 0]) == target
             moved = [_movement(train, one, take[target], route[1]) for one, take in zip(made, takes)]
             correlation = [_speed_correlation(one, take[source]) for one, take in zip(made, takes)]
             _add(rows, name, route, {
                 "style_transfer_accuracy_percent": 100 * float(taken.float().mean()),
-                "speed_correlation": float(np.mean(correlation)), **_mean(moved)}, 2)
+                "speed_correlation": float(np.mean(correlation)), **mean_of(moved)}, 2)
         right = 100 * float((classifier(asked[:][:, :, source]) == source).float().mean())
         real = float(np.mean([_out_of_range(train, take[source], route[0]) for take in takes]))
         _add(rows, "ground truth", route, {"classifier_accuracy_percent": right, "out_of_range_percent": real}, 2)
     return rows
 
 
-def _restyled(model: StyleTransport | VAERNN, danced: Motion, route: str) -> Motion:
-    """A take in the other dancer's style, before foot skating is fixed, which a system of the shelf does not do."""
-    unfixed = {"feet": False} if isinstance(model, StyleTransport) else {}
-    return model.translate(danced, route, danced.skeleton, **unfixed)
-
-
 @torch.no_grad()
 def predicted_positions(model: VAERNN, moves: torch.Tensor, route: str) -> torch.Tensor:
-    """Predict the target's joint positions [N, T, J, 3] from windows [N, T, 2, J, 7], with the target's own bones.
-
-    Units: metres, world coordinates. Chapter: 6.
-    """
-    return positions_of(model.skeleton, _predicted(model, moves, route))
-
-
-def _predicted(model: VAERNN, moves: torch.Tensor, route: str) -> torch.Tensor:
-    """As `predicted_positions`, but transforms [N, T, J, 7]."""
+    """The target's joints [N, T, J, 3], metres in the world, from windows [N, T, 2, J, 7]. Chapter: 6."""
     made = []
     with eval_mode(model):
         for part in moves.to(model.joint_weights.device).split(256):
@@ -126,7 +111,7 @@ def _predicted(model: VAERNN, moves: torch.Tensor, route: str) -> torch.Tensor:
             places = part[:, :, dancer_index(route[1]), :, :3].clone()
             places[:, :, 0] = root
             made.append(torch.cat([places, rotations], -1))
-    return torch.cat(made)
+    return positions_of(model.skeleton, torch.cat(made))
 
 
 def _rotation_error(model: VAERNN, moves: torch.Tensor, route: str) -> float:
@@ -149,14 +134,6 @@ def _latent_use(model: VAERNN, moves: torch.Tensor, route: str) -> dict[str, flo
     return {"kl_nats": float(kl_per_unit(mean, log_variance).sum()), "active_units": active_units(mean)}
 
 
-def _shuffled_partners(train: Windows, batch: torch.Tensor, who: str) -> torch.Tensor:
-    """For windows [N, T, 2, J, 3] dancers of other takes, who in the middle stand and face as ``who`` does."""
-    drawn = torch.randint(len(train), (len(batch),), generator=torch.Generator().manual_seed(0))
-    others, middle = train[drawn][:, : batch.shape[1]], batch.shape[1] // 2
-    there, here = (reference_frame(x, middle, train.skeleton, of=who) for x in (others, batch))
-    return here.to_world(there.to_local(others[:, :, dancer_index(who)]))
-
-
 def _takes_made(model: VAERNN, train: Windows, asked: Windows, route: str) -> dict[str, float]:
     """Whole takes as a translation makes them, beside the target's ground truth: mean measures."""
     found = []
@@ -168,23 +145,14 @@ def _takes_made(model: VAERNN, train: Windows, asked: Windows, route: str) -> di
         else:
             made, seams = model.translate(source, route, real.skeleton), {}
         found.append(_movement(train, made, real, route[1]) | seams)
-    return _mean(found)
+    return mean_of(found)
 
 
 def _movement(train: Windows, made: Motion, real: Motion, who: str) -> dict[str, float]:
     """How a take that was made moves, beside a real one of dancer ``who``."""
-    return {"jerk_ratio": _ratio(metrics.jerk, made, real), "speed_ratio": _ratio(metrics.speed, made, real),
-            "foot_skate_ratio": metrics.foot_skate(made) / metrics.foot_skate(real),
+    jerk, speed, skate = movement_ratios(made, real)
+    return {"jerk_ratio": jerk, "speed_ratio": speed, "foot_skate_ratio": skate,
             "out_of_range_percent": _out_of_range(train, made, who)}
-
-
-def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([each[name] for each in rows])) for name in rows[0]}
-
-
-def _ratio(measure: Callable, made: Motion, real: Motion) -> float:
-    made_mean, real_mean = (float(measure(motion.positions, motion.fps).mean()) for motion in (made, real))
-    return made_mean / real_mean
 
 
 def _seam_ratio(model: MotionTranslator, sequence: LatentSequence) -> float:
@@ -202,11 +170,6 @@ def _out_of_range(train: Windows, motion: Motion, who: str) -> float:
     limit = rotation_difference(known, mean).amax(0)
     rotations = torch.from_numpy(np.asarray(motion.rotations)[:, 1:])
     return 100 * float((rotation_difference(rotations, mean) > limit + 1e-6).float().mean())
-
-
-def _aligned_error(made: torch.Tensor, true: torch.Tensor) -> float:
-    """Mean joint error of windows [N, T, J, 3], metres, with both roots in one place."""
-    return float(((made - made[:, :, :1]) - (true - true[:, :, :1])).norm(dim=-1).mean())
 
 
 def _speed_correlation(one: Motion, other: Motion) -> float:

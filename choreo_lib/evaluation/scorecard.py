@@ -1,7 +1,4 @@
-"""One card for every system: all measures of generated partners, on the same windows, with intervals over dances.
-
-Taught in chapter 11, "Is it any good?".
-"""
+"""One card for every system: all measures on the same windows, with intervals over dances. Taught in chapter 11."""
 
 from __future__ import annotations
 
@@ -13,14 +10,15 @@ import numpy as np
 import torch
 
 from ..body.motion import Duet, Motion, dancer_index, other_dancer
-from ..body.reference import reference_frame
 from ..body.source import Source
 from ..core.arguments import a, choice, count, each, flag, number, seconds, seed, takes, text
 from ..extensions import DuetForecaster
 from ..systems import DuetVAE
 from . import metrics
+from .metrics.frechet import frechet_redrawn, seen_poses, standardised
 
-MOVED = ("fid_k", "fid_g", "fid_cd", "div_k")  # measures that windows drawn twice make larger or smaller
+FRECHET = {"fid_k": "kinetic", "fid_g": "geometric", "fid_cd": "cross"}  # measures of distributions, and of what
+MOVED = (*FRECHET, "div_k")  # measures that windows drawn twice make larger or smaller
 
 
 class Score(NamedTuple):
@@ -74,6 +72,7 @@ def measure(duets: Sequence[Duet], who: str = "b", window: float = 2.0, distance
     for k, duet in enumerate(duets):
         own, lead = _roles(duet, who)
         frames = round(window * duet.fps)
+        six = np.linspace(0, frames - 1, 6).round().astype(int)
         if len(duet) < max(frames, 6 * duet.fps):
             raise ValueError(f"dance {k} has {duet.duration:.1f} s; a card needs dances of six seconds and of a window")
         depth = metrics.intersection_depth(Duet(lead[::3], own[::3]))
@@ -91,7 +90,7 @@ def measure(duets: Sequence[Duet], who: str = "b", window: float = 2.0, distance
             rows["kinetic"].append(metrics.kinetic_features(own[part]))
             rows["geometric"].append(metrics.geometric_features(own[part]))
             rows["cross"].append(metrics.cross_distance_features(Duet(lead[part], own[part])))
-            rows["poses"].append(_poses(own[part]))
+            rows["poses"].append(seen_poses(own.positions[None, part], own.skeleton, six)[0])
             rows["dance"].append(k)
     dance = np.array(rows.pop("dance"))
     return Measured({name: np.stack(each) for name, each in rows.items()}, dance,
@@ -127,10 +126,10 @@ def draws(made: Measured, reference: Measured, known: Measured | None = None, sc
     drawn = np.stack([np.arange(dances), *(_redrawn(made.kinds, rng) for _ in range(samples))])  # [1 + samples, dances]
     times = np.stack([np.bincount(each, minlength=dances) for each in drawn])[:, made.dance]  # [1 + samples, W]
     found = {}
-    for name, kind in (("fid_k", "kinetic"), ("fid_g", "geometric"), ("fid_cd", "cross")):
+    for name, kind in FRECHET.items():
         x, y = made.features[kind], reference.features[kind]
         found[name] = np.array([metrics.frechet_distance(x, y, scaled=scaled),
-                                *metrics.frechet.frechet_redrawn(x, y, times[1:], scaled=scaled)])
+                                *frechet_redrawn(x, y, times[1:], scaled=scaled)])
     deviation = reference.features["kinetic"].std(0).clip(1e-9)
     apart = torch.from_numpy(made.features["kinetic"] / deviation)
     pairs = torch.cdist(apart, apart, compute_mode="donot_use_mm_for_euclid_dist").numpy()
@@ -195,14 +194,6 @@ def _roles(duet: Duet, who: str) -> tuple[Motion, Motion]:
     return (duet.b, duet.a) if who == "b" else (duet.a, duet.b)
 
 
-def _poses(motion: Motion, count: int = 6) -> np.ndarray:
-    """A few poses of the joints that all bodies have, seen from the place and heading in the middle, [count * 51]."""
-    positions = torch.from_numpy(motion.positions)[None, :, None]  # [1, T, 1, J, 3]
-    here = reference_frame(positions, len(motion) // 2, motion.skeleton, of="a")
-    frames = np.linspace(0, len(motion) - 1, count).round().astype(int)
-    return here.to_local(positions[:, frames, 0][:, :, motion.skeleton.indices()]).numpy().ravel()
-
-
 def _redrawn(kinds: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
     """As many dances of each kind as there are, with replacement."""
     strata = [np.array([k for k, each in enumerate(kinds) if each == kind]) for kind in dict.fromkeys(kinds)]
@@ -221,11 +212,9 @@ def tells_partners(true: Measured, shuffled: Measured, reference: Measured, samp
     rng, kinds = np.random.default_rng(seed), true.kinds
     scores = {name: [each.numbers[name] * (-1 if name == "intersection_percent" else 1) for each in (true, shuffled)]
               for name in true.numbers}
-    for name, kind in (("fid_k", "kinetic"), ("fid_g", "geometric"), ("fid_cd", "cross")):
-        real = reference.features[kind]
-        deviation = np.where(real.std(0) > 1e-9, real.std(0), 1.0)
-        parts = [-(((each.features[kind] - real.mean(0)) / deviation) ** 2).mean(1) for each in (true, shuffled)]
-        scores[name] = [np.array([part[each.dance == dance].mean() for dance in range(len(kinds))])
+    for name, kind in FRECHET.items():
+        parts = standardised(reference.features[kind], *(each.features[kind] for each in (true, shuffled)))
+        scores[name] = [np.array([-(part[each.dance == dance] ** 2).mean() for dance in range(len(kinds))])
                         for part, each in zip(parts, (true, shuffled))]
     found = {}
     for name, (right, wrong) in scores.items():
@@ -240,9 +229,4 @@ def _nearest(made: np.ndarray, known: np.ndarray) -> np.ndarray:
     """How far, per joint, the nearest known window is from each that was made, [W], metres."""
     mine, theirs = (torch.from_numpy(each).unflatten(1, (-1, 3)) for each in (made, known))
     return np.array([float((theirs - one).norm(dim=-1).mean(-1).min()) for one in mine])
-
-
-def _diversity(features: np.ndarray) -> float:
-    """The mean distance between two windows' features."""
-    return float(torch.pdist(torch.from_numpy(features)).mean())
 

@@ -1,7 +1,4 @@
-"""How a VAE of solo phrases is evaluated: what it reconstructs, and what it samples.
-
-Taught in chapter 4, "A dancer in 256 numbers".
-"""
+"""How a VAE of solo phrases is evaluated: what it reconstructs, and what it samples. Taught in chapter 4."""
 
 from __future__ import annotations
 
@@ -23,9 +20,8 @@ def evaluate_solo(model: LinearVAE, train: Windows, asked: Windows, samples: int
     ``error_mm``: MPJPE of reconstructed windows. Of ``samples`` sampled phrases: ``jerk_ratio``, ``range_ratio`` (mean
     over joints of the distance from the joint's mean position) and ``kinetic_fd``, all against the asked windows; the
     same with ``_training`` against the training windows; ``bones_percent``, how much a bone's length varies within a
-    phrase.
-    Rows: "pca" are principal components of the bare training windows, and no more; "pca, bones kept" projects bone
-    lengths after them, as the model does, whose components are of augmented windows too. "model" and "pca" sample
+    phrase. Rows: "pca" are principal components of the bare training windows, and no more; "pca, bones kept" projects
+    bone lengths after them, as the model does, whose components are of augmented windows too. "model" and "pca" sample
     alike, by `LinearVAE.sample_latents` and `LinearVAE.add_residual`; ", as points" leaves the projection out, and with
     ", N(0, 1)" latents are standard normal besides and the decoder's mean is taken. "training phrases" are real ones:
     what a perfect sampler would get, since other takes are danced otherwise. Chapter: 4.

@@ -1,7 +1,4 @@
-"""A style classifier: which of two dancers dances, by how joints are held and moved.
-
-Taught in chapter 7, "A deepfake of dancers".
-"""
+"""A style classifier: which of two dancers dances, by how joints are held and moved. Taught in chapter 7."""
 
 from __future__ import annotations
 
@@ -30,7 +27,7 @@ class IdentityClassifier(nn.Module):
         length = round(train.length / 1.2)
         augment = Augment(length, turn=False, exchange=0.0, noise=0.0, tempo=0.2 if train.length > length else 0.0)
         bodies = train.frames[train.first][:, :, :, :3]  # [N, 2, J, 3]
-        self.register_buffer("body", bodies.mean((0, 1)))
+        self.body = nn.Buffer(bodies.mean((0, 1)))
         size = bodies[:, :, 1:].norm(dim=-1).sum((1, 2))  # [N]: the same pair of bodies has the same sum
         _, pair, count = size.mul(1000).round().unique(return_inverse=True, return_counts=True)
         generator = torch.Generator().manual_seed(0)
@@ -55,10 +52,7 @@ class IdentityClassifier(nn.Module):
         return (torch.cat([self.net(self.features(part))[:, 0] for part in transforms.split(256)]) > 0).long()
 
     def features(self, transforms: torch.Tensor) -> torch.Tensor:
-        """Joint positions as seen from each frame's own pelvis and heading, and their change.
-
-        Shapes: [B, T, J, 7] -> [B, 6 * J, T].
-        """
+        """Joints as seen from each frame's own pelvis and heading, and their change: [B, T, J, 7] -> [B, 6 * J, T]."""
         rotations = transforms[..., 3:]
         pose = joint_positions(self.skeleton, rotations, torch.zeros_like(rotations[..., 0, :3]), self.body)
         each = pose.flatten(0, 1)[:, None, None]  # [B * T, 1, 1, J, 3]

@@ -25,10 +25,9 @@ class CouplingScores(NamedTuple):
     """How strongly the joints of two dancers are coupled, in both directions.
 
     Shapes: ``score`` [2, J, J]: score[0][i, j] says how much joint i of a drives joint j of b, score[1][i, j] how much
-    joint i of b drives joint j of a; ``lag`` [2, J, J], after how many frames, at least one. The root neither
-    sends nor receives here (it has no parent to move against), so its row and column are 0; but with ``local`` it
-    receives by its displacements in the room.
-    Chapter: 3.
+    joint i of b drives joint j of a; ``lag`` [2, J, J], after how many frames, at least one. The root neither sends nor
+    receives here (it has no parent to move against), so its row and column are 0; but with ``local`` it receives by its
+    displacements in the room. Chapter: 3.
     """
 
     score: np.ndarray
@@ -47,9 +46,7 @@ def cross_correlation_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 0
     Shapes: `CouplingScores`, score -1 to 1. Units: ``max_lag`` seconds. Errors: ValueError for a duet shorter than
     twice the lag. Chapter: 3. Whitening: Box and Jenkins, "Time Series Analysis", 1970.
     """
-    lags, (sent, received) = _signals(duet, max_lag, local)
-    if whiten:
-        sent, received = _prewhitened(sent, whiten), _prewhitened(received, whiten)
+    lags, sent, received = _signals(duet, max_lag, local, whiten)
     correlations = []
     for lag in range(1, lags + 1):
         x, y = _centred(sent[:, :, :-lag]), _centred(received[:, :, lag:])
@@ -65,16 +62,15 @@ def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: fl
                      local: bool = False) -> CouplingScores:
     """Granger causality: how much a sender's past helps to predict a receiver whose own past is known.
 
-    score = log(S_own / S_both): the squared residuals of the receiver's autoregression of ``order`` frames, without
-    and with the sender's last ``max_lag`` seconds (monotone in the F statistic). One weight a lag is shared by the
-    three coordinates. The sender enters as innovations (see `cross_correlation_coupling`): the same past in another
-    basis, in which the weight of a lag is not smeared over its neighbours, so that ``lag`` can be read off.
+    score = log(S_own / S_both): the squared residuals of the receiver's autoregression of ``order`` frames, without and
+    with the sender's last ``max_lag`` seconds (monotone in the F statistic). One weight a lag is shared by the three
+    coordinates. The sender enters as innovations (see `cross_correlation_coupling`): the same past in another basis, in
+    which the weight of a lag is not smeared over its neighbours, so that ``lag`` can be read off.
     ``ridge`` is a share of the mean variance of the sender's lags.
-    Shapes: `CouplingScores`. Errors: as `cross_correlation_coupling`.
-    Chapter: 3. Granger, "Investigating causal relations by econometric models and cross-spectral methods",
-    Econometrica 1969.
+    Shapes: `CouplingScores`. Errors: as `cross_correlation_coupling`. Chapter: 3. Granger, "Investigating causal
+    relations by econometric models and cross-spectral methods", Econometrica 1969.
     """
-    lags, (sent, received) = _signals(duet, max_lag, local)
+    lags, sent, received = _signals(duet, max_lag, local)
     start = lags + order  # the first frame for which all of these are known
     theirs = _lagged(_centred(_prewhitened(sent, order)), lags, lags)  # [2, J, 3N, lags]
     received = _centred(received)
@@ -82,15 +78,15 @@ def granger_coupling(duet: Duet, max_lag: float = 1.0, order: int = 5, ridge: fl
     now = received[:, :, start:].reshape(*received.shape[:2], -1)  # [2, J, 3N]
     found = []
     for direction in (0, 1):
-        # rows that ask for small weights make a least squares problem a ridge regression
-        small = np.sqrt(_rounding_variance(mine[direction])) * np.eye(order)
+        # rows that ask for small weights make a least squares problem a ridge regression, or they amplify rounding
+        small = np.sqrt(2 * mine.shape[2] * ROUNDING**2) * np.eye(order)
         small = np.broadcast_to(small, (len(now[0]), order, order))
         basis = np.linalg.qr(np.concatenate([mine[direction], small], axis=1))[0][:, : mine.shape[2]]  # [J, 3N, order]
-        left = now[direction] - (basis @ (_transposed(basis) @ now[direction][..., None]))[..., 0]  # [J, 3N]
+        left = now[direction] - (basis @ (basis.swapaxes(1, 2) @ now[direction][..., None]))[..., 0]  # [J, 3N]
         past = theirs[direction]
         # Frisch and Waugh (1933): take the receiver's own past out of the sender's lags as well, pair by pair
         explained = np.einsum("jnp,inl->ijpl", basis, past, optimize=True)
-        square = (_transposed(past) @ past)[:, None] - _transposed(explained) @ explained  # [J, J, lags, lags]
+        square = (past.swapaxes(1, 2) @ past)[:, None] - explained.swapaxes(2, 3) @ explained  # [J, J, lags, lags]
         shared = np.einsum("inl,jn->ijl", past, left, optimize=True)
         weight = ridge * np.trace(square, axis1=-2, axis2=-1)[..., None, None] / lags + 1e-12
         weights = np.linalg.solve(square + weight * np.eye(lags), shared[..., None])[..., 0]  # [J, J, lags]
@@ -116,10 +112,8 @@ def ridge_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: flo
     """
     from sklearn.linear_model import Ridge as RidgeRegression
 
-    lags, (sent, received) = _signals(duet, max_lag, local)
-    if whiten:
-        sent, received = _prewhitened(sent, whiten), _prewhitened(received, whiten)
-    sent, received = (_standardised(_centred(x)) for x in (sent, received))
+    lags, sent, received = _signals(duet, max_lag, local, whiten)
+    sent, received = (_ratio(x, np.sqrt((x**2).mean((2, 3), keepdims=True))) for x in map(_centred, (sent, received)))
     past = _lagged(sent, lags, lags)  # [2, J, 3N, lags]
     now = received[:, :, lags:].reshape(*received.shape[:2], -1)  # [2, J, 3N]
     found = []
@@ -133,10 +127,7 @@ def ridge_coupling(duet: Duet, max_lag: float = 1.0, whiten: int = 5, ridge: flo
 
 
 class Swap(NamedTuple):
-    """What `partner_swap` finds: the measure of true pairs and of pseudo-pairs, a number a window; the AUC.
-
-    Chapter: 3.
-    """
+    """What `partner_swap` finds: the measure of true and of pseudo-pairs, a number a window; the AUC. Chapter: 3."""
 
     true: np.ndarray
     swapped: np.ndarray
@@ -181,8 +172,11 @@ def partner_swap(duets: list[Duet], measure, seconds: float = 6.0, seed: int = 0
     return Swap(np.array(true), np.array(swapped), auc(true + swapped, [True] * len(true) + [False] * len(swapped)))
 
 
-def _signals(duet: Duet, max_lag: float, local: bool):
-    """Lags in frames; for both directions, displacements of senders and receivers [2, J, T - 1, 3], metres a frame."""
+def _signals(duet: Duet, max_lag: float, local: bool, whiten: int = 0) -> tuple[int, np.ndarray, np.ndarray]:
+    """Lags in frames; for both directions, displacements of senders and receivers [2, J, T - 1, 3], metres a frame.
+
+    Prewhitened where ``whiten`` is not 0, which takes as many frames away.
+    """
     lags = max(round(max_lag * duet.fps), 1)
     if len(duet) < 2 * lags + 10:
         raise ValueError(f"{len(duet)} frames are too few for lags of up to {lags}: give {2 * lags + 10} or more, or a "
@@ -193,7 +187,8 @@ def _signals(duet: Duet, max_lag: float, local: bool):
     if local:
         x = torch.from_numpy(positions).transpose(1, 2)  # [2, T, J, 3]
         received = local_displacements(duet.a.skeleton, x).transpose(1, 2).numpy()
-    return lags, (sent, received[::-1])  # in direction 0, a sends and b receives
+    sent, received = (_prewhitened(x, whiten) if whiten else x for x in (sent, received))
+    return lags, sent, received[::-1]  # in direction 0, a sends and b receives
 
 
 def _prewhitened(signal: np.ndarray, order: int) -> np.ndarray:
@@ -205,11 +200,6 @@ def _prewhitened(signal: np.ndarray, order: int) -> np.ndarray:
     return innovations(centred, ar_coefficients(centred, order=order)).numpy()
 
 
-def _rounding_variance(past: np.ndarray) -> float:
-    """What rounding adds to each column of displacements; without it, weights would amplify rounding."""
-    return 2 * past.shape[-2] * ROUNDING**2
-
-
 def _lagged(signal: np.ndarray, lags: int, start: int) -> np.ndarray:
     """The past of each frame from `start` on, coordinates as rows: [2, J, T, 3] -> [2, J, 3 (T - start), lags]."""
     length = signal.shape[2]
@@ -219,14 +209,6 @@ def _lagged(signal: np.ndarray, lags: int, start: int) -> np.ndarray:
 
 def _centred(signal: np.ndarray) -> np.ndarray:
     return signal - signal.mean(2, keepdims=True)
-
-
-def _standardised(signal: np.ndarray) -> np.ndarray:
-    return _ratio(signal, np.broadcast_to(np.sqrt((signal**2).mean((2, 3), keepdims=True)), signal.shape))
-
-
-def _transposed(matrices: np.ndarray) -> np.ndarray:
-    return np.swapaxes(matrices, -1, -2)
 
 
 def _moves(size: np.ndarray) -> np.ndarray:

@@ -53,9 +53,6 @@ class _Steps:
     wall: torch.Tensor
     ends: torch.Tensor
 
-    def first(self, count: int) -> _Steps:
-        return _Steps(self.kicks[:count], self.steep[:count], self.change[:count], self.wall[:count], self.ends)
-
 
 @takes(states=tensor("simulations", "frames", "bodies", 4, finite=True), terms=count(1, 20), signs=flag)
 def force_edges(states: torch.Tensor, terms: int = 4, signs: bool = True) -> Forces:
@@ -68,12 +65,12 @@ def force_edges(states: torch.Tensor, terms: int = 4, signs: bool = True) -> For
     frames. Chapter: 8. Brunton, Proctor and Kutz, "Discovering governing equations from data", PNAS 2016 (a sum of
     terms, found by least squares).
     """
-    if states.ndim != 4 or states.shape[-1] != 4 or states.shape[1] < 3 or states.shape[2] < 2:
+    if states.shape[1] < 3 or states.shape[2] < 2:
         raise ValueError(f"states of shape {list(states.shape)}: [simulations, frames, bodies, 4] are needed, with "
                          "three frames and two bodies at least")
     positions, velocities = states.cpu().double().chunk(2, -1)
     steps = _integrate(positions, velocities, terms)
-    few = steps.first(40)  # enough to tell which single term explains most; the search for the law begins there
+    few = _integrate(positions[:40], velocities[:40], terms)  # tells which single term explains most: there it begins
     starts = [_alternate(few, one, 6) for one in torch.eye(terms, dtype=torch.float64)]
     pairs, law, residual = _alternate(steps, min(starts, key=lambda start: start[2])[1], 15)
     low, high = _groups(pairs)

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 
 from ...body.motion import dancer_index
-from ...core.arguments import Rule, Wrong, a, choice, count, each, nothing, shown, takes
+from ...core.arguments import Rule, Wrong, a, choice, count, each, need, nothing, shown, takes
 from ...core.shapes import chosen, tensor
 from ...sets.windows import Windows
 
@@ -25,15 +25,23 @@ PAST_RULE = tensor("windows", "frames", 2, "joints", 3)
 PARTNER_RULE = tensor("windows", "frames ahead", "joints", 3, empty=True) | nothing
 
 
-def _forecasters(value, axes):
-    if not isinstance(value, Mapping) or not value:
-        raise Wrong(TypeError if not isinstance(value, Mapping) else ValueError)
-    for name, model in value.items():
-        if not callable(getattr(model, "predict", None)) or isinstance(model, type):
-            raise Wrong(TypeError, f"{shown(model)} as {name!r}")
+def _forecaster(value, axes):
+    need(callable(getattr(value, "predict", None)) and not isinstance(value, type))
     return value
 
 
+def _forecasters(value, axes):
+    need(isinstance(value, Mapping))
+    need(bool(value), ValueError)
+    for name, model in value.items():
+        try:
+            _forecaster(model, axes)
+        except Wrong:
+            raise Wrong(TypeError, f"{shown(model)} as {name!r}") from None
+    return value
+
+
+FORECASTER_RULE = Rule("a forecaster (with a method predict)", _forecaster)
 MODELS_RULE = Rule("a dictionary of names and forecasters (with a method predict)", _forecasters)
 
 
@@ -65,10 +73,7 @@ class ZeroVelocity:
 
     @takes(past=PAST_RULE, partner=PARTNER_RULE, horizons=HORIZONS_RULE, who=WHO_RULE)
     def predict(self, past, partner, horizons: Sequence[int] = HORIZONS, who: str = "b") -> torch.Tensor:
-        """The last pose, moved on by `steps_ahead` times the step from the frame before it, [B, H, J, 3].
-
-        Chapter: 3.
-        """
+        """The last pose, moved on by `steps_ahead` times the last step, [B, H, J, 3]. Chapter: 3."""
         own = past[:, -2:, dancer_index(who)]  # [B, 2, J, 3]
         steps = own.new_tensor([self.steps_ahead(h) for h in horizons]).view(-1, 1, 1)
         return own[:, 1, None] + steps * (own[:, 1] - own[:, 0])[:, None]  # [B, H, J, 3]
@@ -153,10 +158,7 @@ def evaluate(models: Mapping[str, Forecaster], windows: Windows, horizons: Seque
 
 
 def past_frames(windows: Windows, horizons: Sequence[int]) -> int:
-    """How many frames of a window come before those to predict.
-
-    Errors: ValueError for windows of one dancer or too short for the horizons. Chapter: 3.
-    """
+    """A window's frames before those to predict. Errors: ValueError for one dancer, too short a window. Chapter: 3."""
     past = windows.length - max(horizons)
     if windows.frames.shape[1] != 2 or past < 2 or min(horizons) < 1:
         raise ValueError(f"windows of {windows.length} frames and {windows.frames.shape[1]} dancer(s), horizons "

@@ -40,10 +40,7 @@ class Ridge:
 
     @takes(windows=WINDOWS_RULE, horizons=HORIZONS_RULE)
     def fit(self, windows: Windows, horizons: Sequence[int] = HORIZONS) -> Ridge:
-        """Weights a role and a horizon in ``.weights``, and the penalty that was chosen in ``.penalties``.
-
-        Chapter: 3.
-        """
+        """Weights a role and a horizon in ``.weights``, and the penalties chosen in ``.penalties``. Chapter: 3."""
         if past_frames(windows, horizons) < self.frames:
             raise ValueError(f"the past has {past_frames(windows, horizons)} frames and this ridge looks at "
                              f"{self.frames}; cut windows of at least {self.frames + max(horizons)} frames")

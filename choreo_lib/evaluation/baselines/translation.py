@@ -40,10 +40,7 @@ class MeanPartner:
 
     @takes(batch=tensor("windows", "frames", 2, "joints", 3, finite=True))
     def predict(self, batch: torch.Tensor) -> torch.Tensor:
-        """The target dancer [B, T, J, 3] from the source dancer of windows [B, T, 2, J, 3]; the target's are unused.
-
-        Chapter: 6.
-        """
+        """The target dancer [B, T, J, 3] from the source in windows [B, T, 2, J, 3], theirs unused. Chapter: 6."""
         frame, x, _ = self._columns(batch)
         return frame.to_world((x @ self.weights).unflatten(1, (batch.shape[1], -1, 3))).to(batch)
 

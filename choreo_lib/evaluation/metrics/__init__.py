@@ -1,9 +1,8 @@
 """Metrics: how far a prediction is from the ground truth, how a body moves, how two bodies belong together.
 
 Every function gives SI units (metres, m/s, m/s^3); tables turn them into millimetres. `errors` compares a prediction
-with the ground truth, `movement` measures one dancer, `pairs` two, `intersection` whether they go through
-one another, `frechet` many windows at once, and `edges` a graph.
-Taught in chapter 3.
+with the ground truth, `movement` measures one dancer, `pairs` two, `intersection` whether they go through one another,
+`frechet` many windows at once, and `edges` a graph. Taught in chapter 3.
 """
 
 from .edges import EdgeScore, edge_accuracy
@@ -23,5 +22,4 @@ __all__ = [
     "CrossCorrelation", "EdgeScore", "pelvis_distance", "auc", "average_precision", "beat_echo", "beats", "best_of",
     "block_bootstrap", "bone_variation", "contact", "coupling", "cross_correlation", "cross_distance_features",
     "diversity", "edge_accuracy", "foot_skate", "frechet_distance", "geometric_features", "intersection_depth", "jerk",
-    "kinetic_features", "mpjpe", "nearest", "mean_speed", "split_half_distance", "speed", "velocity",
-]  # fmt: skip
+    "kinetic_features", "mpjpe", "nearest", "mean_speed", "split_half_distance", "speed", "velocity"]

@@ -21,9 +21,8 @@ def mpjpe(predicted, true, align: str | None = None):
     way the dancer faces.
     Shapes: [..., J, 3] each -> [...]; arrays for arrays, tensors for tensors. One of them may have more axes before, as
     several samples [S, T, J, 3] of one truth [T, J, 3] have; axes that both have are equally long.
-    Units: metres. Errors: ValueError for shapes that do not fit and an unknown ``align``.
-    Chapter: 3. Procrustes: Umeyama, "Least-squares estimation of transformation parameters between two point
-    patterns", IEEE TPAMI 1991.
+    Units: metres. Errors: ValueError for shapes that do not fit and an unknown ``align``. Chapter: 3. Procrustes:
+    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", IEEE TPAMI 1991.
     """
     if any(mine != yours for mine, yours in zip(predicted.shape[::-1], true.shape[::-1])):
         raise ValueError(f"predicted {tuple(predicted.shape)} and true {tuple(true.shape)} must have the same lengths "
@@ -117,8 +116,7 @@ def average_precision(scores, truth) -> float:
     """Average precision: down the ranking, the mean over true cases of the share of true cases so far.
 
     Where true cases are rare it is stricter than `auc`. Guessing gives a little more than their share: 0.0077 for 6
-    edges among 1,682 pairs, whose share is 0.0036.
-    Ties are passed together. Shapes, errors: as `auc`. Chapter: 9.
+    edges among 1,682 pairs, whose share is 0.0036. Ties are passed together. Shapes, errors: as `auc`. Chapter: 9.
     """
     from sklearn.metrics import average_precision_score
 

@@ -1,16 +1,15 @@
-"""Do many generated windows look like many real ones? Features of a window, and a distance of their distributions.
-
-Taught in chapter 3.
-"""
+"""Do many generated windows look like many real ones? Features, and a distance of their sets. Taught in chapter 3."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 import numpy as np
+import torch
 
 from ...body.joint_names import COMMON
 from ...body.motion import Duet, Motion
+from ...body.reference import reference_frame
 from ...body.skeleton import Skeleton
 from ...core.arguments import a, count, flag, seed, takes
 from ...core.shapes import array
@@ -123,10 +122,9 @@ def frechet_distance(x, y, scaled: bool = True) -> float:
     values that are not finite. Chapter: 3. Heusel et al., "GANs trained by a two time-scale update rule", NeurIPS 2017.
     """
     x, y = (np.asarray(features, dtype=np.float64) for features in (x, y))
-    for each in (x, y):
-        if each.ndim != 2 or len(each) < 2 or each.shape[1] != y.shape[-1] or not np.isfinite(each).all():
-            raise ValueError(f"x {x.shape} and y {y.shape} must be finite, at least two windows by the same features")
-    return _gaussian_distance(*(_standardised(y, x, y) if scaled else (x, y)))
+    if min(len(x), len(y)) < 2:
+        raise ValueError(f"x {x.shape} and y {y.shape} must be two windows at least")
+    return _gaussian_distance(*(standardised(y, x, y) if scaled else (x, y)))
 
 
 def frechet_redrawn(x: np.ndarray, y: np.ndarray, times: np.ndarray, scaled: bool = True) -> np.ndarray:
@@ -137,7 +135,7 @@ def frechet_redrawn(x: np.ndarray, y: np.ndarray, times: np.ndarray, scaled: boo
     Chapter: 11.
     """
     x, y = (np.asarray(features, dtype=np.float64) for features in (x, y))
-    x, y = _standardised(y, x, y) if scaled else (x, y)
+    x, y = standardised(y, x, y) if scaled else (x, y)
     real = y - y.mean(0)
     _, size, axes = np.linalg.svd(real / np.sqrt(len(y) - 1), full_matrices=False)
     real_axes, found = axes.T * size, []  # [F, R]
@@ -169,11 +167,10 @@ def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) 
     groups = np.arange(len(features)) if groups is None else np.asarray(groups)
     names, sizes = np.unique(groups, return_counts=True)
     least = np.sort(sizes)[: len(names) // 2].sum()  # windows in the smallest half that could be drawn
-    if least < 2 or len(groups) != len(features) or not np.isfinite(features).all():
-        raise ValueError(f"features: {len(features)} windows in {len(names)} groups ({len(groups)} labels) cannot be "
-                         "halved; they must be finite, in two groups at least, and no half may have less than two "
-                         "windows")
-    (features,) = _standardised(features, features)
+    if least < 2:
+        raise ValueError(f"features: {len(features)} windows in {len(names)} groups cannot be halved; there must be "
+                         "two groups at least, and no half may have less than two windows")
+    (features,) = standardised(features, features)
     rng = np.random.default_rng(seed)
     found: list[float] = []
     while len(found) < splits:
@@ -182,8 +179,18 @@ def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) 
     return float(np.mean(found)), float(np.std(found))
 
 
-def _standardised(real: np.ndarray, *sets: np.ndarray) -> list[np.ndarray]:
-    """Sets of features, centred and scaled by the mean and deviation of the real one."""
+def seen_poses(pieces: np.ndarray, skeleton: Skeleton, frames: slice | np.ndarray = slice(None)) -> np.ndarray:
+    """Some frames of pieces of dances, of the 17 joints, as seen from each piece's middle frame: place and heading.
+
+    Shapes: [N, T, J, 3] -> [N, frames * 51]. Units: metres. Chapter: 11.
+    """
+    batch = torch.from_numpy(np.ascontiguousarray(pieces))[:, :, None]  # [N, T, 1, J, 3]
+    here = reference_frame(batch, batch.shape[1] // 2, skeleton, of="a")
+    return here.to_local(batch[:, frames, 0][:, :, _indices(skeleton)]).flatten(1).numpy()
+
+
+def standardised(real: np.ndarray, *sets: np.ndarray) -> list[np.ndarray]:
+    """Sets of features, centred and scaled by the mean and deviation of the real one; shapes [N, F]. Chapter: 3."""
     deviation = real.std(0)
     deviation = np.where(deviation > 1e-9, deviation, 1.0)
     return [(each - real.mean(0)) / deviation for each in sets]

@@ -1,7 +1,4 @@
-"""Do two bodies go through one another? Capsules around bones, how deep they intersect, and how often.
-
-Taught in chapter 5, "A partner".
-"""
+"""Do two bodies go through one another? Capsules around bones: how deep, how often. Taught in chapter 5."""
 
 from __future__ import annotations
 

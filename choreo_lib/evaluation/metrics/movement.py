@@ -1,7 +1,4 @@
-"""How one body moves: how fast, how smoothly, on which beats, and whether its feet and bones behave.
-
-Taught in chapter 3.
-"""
+"""How one body moves: how fast, how smoothly, on which beats; how its feet and bones behave. Taught in chapter 3."""
 
 from __future__ import annotations
 
@@ -19,10 +16,7 @@ FLOOR_PERCENTILE = 5.0
 
 @takes(positions=array("frames", ...), fps=rate)
 def velocity(positions, fps: float):
-    """Velocity, by first differences.
-
-    Shapes: [T, ..., 3] -> [T - 1, ..., 3]; float64 arrays for arrays, tensors for tensors. Units: m/s. Chapter: 3.
-    """
+    """First differences: [T, ..., 3] -> [T - 1, ..., 3], m/s; tensors for tensors, else float64. Chapter: 3."""
     positions = positions if torch.is_tensor(positions) else np.asarray(positions, dtype=np.float64)
     return (positions[1:] - positions[:-1]) * fps
 
@@ -57,10 +51,8 @@ def mean_speed(motion: Motion, joints=None) -> np.ndarray:
     """
     if len(motion) < 2:
         raise ValueError("one frame has no speed; a motion needs at least two")
-    chosen: slice | list[int] = slice(None)
-    if joints is not None:
-        chosen = [*motion.skeleton.indices([j for j in joints if isinstance(j, str)]),
-                  *(j for j in joints if not isinstance(j, str))]
+    index = lambda j: motion.skeleton.index(j, "joints") if isinstance(j, str) else j  # noqa: E731
+    chosen = slice(None) if joints is None else list(map(index, joints))
     moved = np.gradient(motion.positions[:, chosen].astype(np.float64), axis=0) * motion.fps  # [T, joints, 3]
     return np.linalg.norm(moved, axis=-1).mean(-1)
 
@@ -94,6 +86,13 @@ def foot_skate(motion: Motion, height: float = 0.01) -> float:
     down = toes[..., 2] < np.percentile(toes[..., 2], FLOOR_PERCENTILE, axis=0) + height
     slides = speed(toes[..., :2], motion.fps)[down[1:] & down[:-1]]
     return float(slides.mean()) if len(slides) else float("nan")
+
+
+def movement_ratios(made: Motion, real: Motion) -> tuple[float, float, float]:
+    """A take's mean jerk, its mean speed and its foot skating, over those of another. Chapter: 5."""
+    jerks, speeds = ([float(measure(each.positions, each.fps).mean()) for each in (made, real)]
+                     for measure in (jerk, speed))
+    return jerks[0] / jerks[1], speeds[0] / speeds[1], foot_skate(made) / foot_skate(real)
 
 
 @takes(motion=a(Motion))

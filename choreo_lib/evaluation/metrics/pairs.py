@@ -1,7 +1,4 @@
-"""How two bodies belong together: how near, in touch or not, and whether one's movement echoes the other's.
-
-Taught in chapter 3.
-"""
+"""How two bodies belong together: how near, in touch or not, one an echo of the other or not. Taught in chapter 3."""
 
 from __future__ import annotations
 
@@ -112,9 +109,8 @@ def coupling(duet: Duet, joints=None, window: float = 4.0, max_lag: float = 1.0,
 def beat_echo(a: Motion, b: Motion, sigma: float = 0.1) -> float:
     """Beat echo degree: the mean over a's beats of exp(-(seconds to b's nearest beat)^2 / 2 sigma^2).
 
-    Not symmetric: beats that b has besides cost nothing. Shapes: one number, 0 to 1; nan where a has no beats,
-    0 where b has none. Units: ``sigma`` seconds (3 frames at 30 a second).
-    Chapter: 3. Siyao et al., "Duolando", ICLR 2024.
+    Not symmetric: beats that b has besides cost nothing. Shapes: one number, 0 to 1; nan where a has no beats, 0 where
+    b has none. Units: ``sigma`` seconds (3 frames at 30 a second). Chapter: 3. Siyao et al., "Duolando", ICLR 2024.
     """
     mine, yours = beats(a) / a.fps, beats(b) / b.fps
     if not len(mine) or not len(yours):

@@ -62,8 +62,7 @@ def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | P
             "metrics": recipe.evaluate(model, clean, valid)["model"],
             "steps": len(history) * max(len(windows) // config.batch_size, 1),
             "minutes": round(history.minutes, 2), "mode": rows_of, "seed": config.seed,
-            "configuration": configuration,
-        }  # fmt: skip
+            "configuration": configuration}
         rows = read_rows(target)  # as it stands now: another run may have added to it meanwhile
         rows.setdefault(rows_of, {})[option] = row
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -85,10 +84,7 @@ def _options(recipe: Recipe, only: str | None) -> dict[str, dict[str, Any]]:
 
 
 def read_rows(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Rows that were written before, {mode: {option: row}}; {} where there are none.
-
-    Errors: TrainingError for a file that is no JSON object. Chapter: 4.
-    """
+    """Rows written before, {mode: {option: row}}, or {}. Errors: TrainingError for a file without such. Chapter: 4."""
     if not file.exists():
         return {}
     try:

@@ -1,7 +1,4 @@
-"""Trained weights and their cards: made by a recipe, kept in data/weights, loaded by name, measured beside baselines.
-
-Taught in chapter 4, "A dancer in 256 numbers".
-"""
+"""Trained weights and their cards: made by a recipe, kept in data/weights, measured. Taught in chapter 4."""
 
 from __future__ import annotations
 
@@ -158,8 +155,7 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
         "minutes": round(history.minutes, 1), "device": machine(device),
         "versions": {package: version(package) for package in ("torch", "numpy", "choreo-lib")},
         "made": datetime.now(UTC).date().isoformat(),
-        "measures": {split: recipe.evaluate(model, clean, part) for split, part in splits.items()},
-    }  # fmt: skip
+        "measures": {split: recipe.evaluate(model, clean, part) for split, part in splits.items()}}
     _write_card(path, card)
     if len(history):
         with checkpoints.atomic_write(out / "history.png") as temporary:

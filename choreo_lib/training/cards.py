@@ -1,7 +1,4 @@
-"""Cards: what stands beside weights, read and checked before anything is built of it.
-
-A card is a JSON file that anybody may have edited. Taught in chapter 4, "A dancer in 256 numbers".
-"""
+"""Cards: what stands beside weights, read with care, for anybody may have edited it. Taught in chapter 4."""
 
 from __future__ import annotations
 
@@ -30,10 +27,7 @@ _FIELDS: dict[str, Any] = {
 
 
 def read(path: Path) -> dict:
-    """A card whose fields are of the kinds that cards have.
-
-    Errors: TrainingError for a file that is no card, naming the field. Chapter: 4.
-    """
+    """A card with fields of the right kinds. Errors: TrainingError for a file that is none. Chapter: 4."""
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError(f"{path.stat().st_size:,} bytes are no card")
@@ -59,10 +53,7 @@ def read(path: Path) -> dict:
 
 
 def model_classes() -> dict[str, Any]:
-    """The models that a card may name: those of `extensions`, and of `systems` where there is none of that name.
-
-    Chapter: 4.
-    """
+    """The models that a card may name: of `extensions`, and of `systems` where these have none such. Chapter: 4."""
     return {name: kind for room in (systems, extensions) for name, kind in vars(room).items()
             if isinstance(kind, type) and hasattr(kind, "from_config")}
 

@@ -1,7 +1,4 @@
-"""Runs and weights on disk: safetensors and JSON, written whole or not at all, and never a pickle.
-
-Taught in chapter 4, "A dancer in 256 numbers".
-"""
+"""Runs and weights on disk: safetensors and JSON, whole or not at all, never a pickle. Taught in chapter 4."""
 
 from __future__ import annotations
 
@@ -171,10 +168,7 @@ def stored_shapes(path: Path) -> dict[str, tuple]:
 
 
 def compare_shapes(path, held: dict[str, tuple], model: nn.Module) -> None:
-    """Refuse weights that are another model's, which may be one without memory (meta).
-
-    Errors: TrainingError naming the first that differs. Chapter: 4.
-    """
+    """Refuse another model's weights (it may be on "meta"). Errors: TrainingError naming the first. Chapter: 4."""
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for name in dict.fromkeys([*wanted, *held]):
         if wanted.get(name) != held.get(name):

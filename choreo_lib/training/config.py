@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from ..core.arguments import a, count, number, seed, share, takes, text
 from ..sets.augmentation import Augment
@@ -50,8 +49,3 @@ def lr_factor(step: int, warmup: int, total: int) -> float:
         return (step + 1) / warmup
     progress = (step - warmup) / max(total - warmup, 1)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-
-
-def should_stop(state: dict[str, Any], config: TrainConfig) -> bool:
-    """Whether ``patience`` epochs have gone by without a lower validation loss. Chapter: 4."""
-    return config.patience is not None and state["stale_epochs"] >= config.patience

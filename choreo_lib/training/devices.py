@@ -37,10 +37,7 @@ def processes() -> tuple[int, int]:
 
 
 def choose_device(name: str | torch.device | None = None) -> torch.device:
-    """The device to train on: as asked, else a GPU, else the CPU. Under torchrun each process has a GPU of its own.
-
-    Errors: RuntimeError for one that is not there. Chapter: 4.
-    """
+    """As asked, else a GPU (each process its own), else the CPU. Errors: RuntimeError if not there. Chapter: 4."""
     device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name is None else name)
     if device.type == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("no GPU is to be had here; leave device out, or choose a GPU runtime")

@@ -1,7 +1,4 @@
-"""What a run was made of: its config, its model and its data, so that it goes on with the same or not at all.
-
-Taught in chapter 4, "A dancer in 256 numbers".
-"""
+"""What a run was made of: config, model, data; so that it goes on with the same or not at all. Taught in chapter 4."""
 
 from __future__ import annotations
 
@@ -61,10 +58,7 @@ def _sums(x: torch.Tensor) -> list[float]:
 
 
 def identity(model: nn.Module, train: Windows | Particles, config: TrainConfig) -> str:
-    """What must be the same for a run to go on, as JSON: the `TrainConfig`, the model's configuration, the data.
-
-    Chapter: 4.
-    """
+    """What must stay the same for a run to go on, as JSON: `TrainConfig`, the model's settings, data. Chapter: 4."""
     parts = {"training": asdict(config), "model": configuration(model), "windows": len(train),
              "data": fingerprint(train)}
     return json.dumps(parts, sort_keys=True)

@@ -39,10 +39,7 @@ class History:
 
     @takes(names=text, ax=AXES)
     def plot(self, *names: str, ax: Any = None) -> Any:
-        """Curves over epochs, by default the training and validation loss; on a logarithmic scale if all are above 0.
-
-        Gives the figure. Chapter: 4.
-        """
+        """Curves over epochs, by default of both losses; logarithmic if all are above 0. Gives a figure. Chapter: 4."""
         import matplotlib.pyplot as plt
 
         if ax is None:

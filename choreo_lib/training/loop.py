@@ -25,7 +25,7 @@ from ..sets.particles import Particles
 from ..sets.windows import Windows
 from . import checkpoints
 from .checkpoints import TrainingError
-from .config import TrainConfig, lr_factor, should_stop
+from .config import TrainConfig, lr_factor
 from .devices import choose_device, choose_precision, processes
 from .fingerprints import identity
 from .history import History
@@ -119,7 +119,7 @@ class _Run:
                   f"weights, {len(self.train):,} windows, {self.steps} steps an epoch")
         bar = tqdm(total=config.epochs * self.steps, initial=state["epoch"] * self.steps + state["step"], unit="step",
                    disable=not self.progress)
-        while state["epoch"] < config.epochs and not should_stop(state, config):
+        while state["epoch"] < config.epochs and state["stale_epochs"] < (config.patience or math.inf):
             self.model.train()
             for batch in self.train.batches(config.batch_size, config.seed, state["epoch"], begin=state["step"],
                                             drop_last=True, augment=config.augment):

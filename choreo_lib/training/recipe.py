@@ -1,7 +1,4 @@
-"""What a recipe is: how one trained artifact of the book is made and evaluated.
-
-Taught in chapter 4, "A dancer in 256 numbers".
-"""
+"""What a recipe is: how one trained artifact of the book is made and evaluated. Taught in chapter 4."""
 
 from __future__ import annotations
 

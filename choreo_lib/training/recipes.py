@@ -10,16 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ..evaluation import (
-    evaluate_couplings,
-    evaluate_deepfake,
-    evaluate_duet,
-    evaluate_forecasts,
-    evaluate_particles,
-    evaluate_reconstruction,
-    evaluate_solo,
-    evaluate_translation,
-)
+from .. import evaluation
 from ..extensions import CouplingNRI, DuetForecaster, ForceNRI, LinearVAE, MotionTranslator, StyleTransport
 from ..sets import splits
 from ..sets.augmentation import Augment
@@ -66,8 +57,7 @@ DUET_SMALL = {"features": 32, "hidden": 32, "latent": 16, "layers": 1, "residual
 DUET_AUGMENT = Augment(length=54, turn=False, noise=0.0002, tempo=0.3)
 DUET_TRAINING = {
     "quick": TrainConfig(epochs=6, batch_size=64, lr=2e-3, warmup=20, augment=DUET_AUGMENT),
-    "full": TrainConfig(epochs=60, batch_size=32, lr=2e-3, warmup=100, weight_decay=0.01, augment=DUET_AUGMENT),
-}  # fmt: skip
+    "full": TrainConfig(epochs=60, batch_size=32, lr=2e-3, warmup=100, weight_decay=0.01, augment=DUET_AUGMENT)}
 DUET_TRAINING_SALSA = DUET_TRAINING | {"full": replace(DUET_TRAINING["full"], epochs=30)}  # one kind of dance, not five
 
 # Chapter 6. The published sizes (latent 32 for the whole window, hidden 256, dense 512, quaternions) and weights of the
@@ -79,8 +69,7 @@ TEMPO_AUGMENT = Augment(length=64, turn=False, exchange=0.0, noise=0.0, tempo=0.
 TRANSLATION_TRAINING = {
     "quick": TrainConfig(epochs=3, batch_size=32, lr=2e-3, warmup=20, ema_decay=0.99),
     "full": TrainConfig(epochs=30, batch_size=32, lr=2e-3, warmup=100, weight_decay=0.01, ema_decay=0.995,
-                        augment=TEMPO_AUGMENT),
-}  # fmt: skip
+                        augment=TEMPO_AUGMENT)}
 
 # Chapter 7. Nothing is trained. With mirrored windows among those measured, the style classifier takes a's dance in b's
 # style for b's in 96 and 85 of 100 windows of the validation and the test take; without them in 97 and 84, with 6
@@ -119,7 +108,7 @@ def _particles(what: str, kind: str, bodies: int, many: int, settings: dict[str,
         partial(splits.simulations, kind, bodies, many), ForceNRI,
         _both(settings | (BOTH_FORCES if kind == "charged" else {})),
         {"quick": replace(PARTICLE_TRAINING, epochs=2), "full": replace(PARTICLE_TRAINING, **training)},
-        evaluate_particles)  # fmt: skip
+        evaluation.evaluate_particles)  # fmt: skip
 
 
 def _couplings(what: str, settings: dict[str, Any], fixed: bool = False, seed: int = 0, **training: Any) -> Recipe:
@@ -127,36 +116,36 @@ def _couplings(what: str, settings: dict[str, Any], fixed: bool = False, seed: i
     return Recipe(
         f"neural relational inference for dancers, {what}", ("synthetic",),
         partial(cut_windows, partial(splits.driven_duets, fixed=fixed), 128, (1, 1, 1)), CouplingNRI, _both(settings),
-        {"quick": replace(base, epochs=2), "full": replace(base, **training)}, evaluate_couplings)  # fmt: skip
+        {"quick": replace(base, epochs=2), "full": replace(base, **training)}, evaluation.evaluate_couplings)
 
 
 RECIPES = {
     "solo-synthetic": Recipe(
         "linear VAE of 64-frame phrases, synthetic dancers", ("synthetic",),
         partial(cut_windows, partial(splits.synthetic_duets, SOLO_KINDS), 64, (8, 2, 4), solo=True),
-        LinearVAE, SOLO, SOLO_TRAINING, evaluate_solo, augmented_epochs=2),
+        LinearVAE, SOLO, SOLO_TRAINING, evaluation.evaluate_solo, augmented_epochs=2),
     "solo-salsa": Recipe(
         "linear VAE of 64-frame phrases, salsa dancers", ("salsa",),
         partial(cut_windows, SALSA, 64, (8, 2, 4), solo=True),
-        LinearVAE, SOLO, SOLO_TRAINING, evaluate_solo, augmented_epochs=2),
+        LinearVAE, SOLO, SOLO_TRAINING, evaluation.evaluate_solo, augmented_epochs=2),
     "duet-synthetic": Recipe(
         "duet VAE, synthetic dancers, canons of three strengths among them", ("synthetic",),
         partial(cut_windows, partial(splits.synthetic_duets, DUET_KINDS, seeds=24), 54, (8, 16, 32)),
-        DuetForecaster, DUET_SYNTHETIC, DUET_TRAINING, evaluate_duet,
+        DuetForecaster, DUET_SYNTHETIC, DUET_TRAINING, evaluation.evaluate_duet,
         long_takes=partial(splits.long_synthetic_duets, DUET_KINDS, seeds=24)),
     "duet-salsa": Recipe(
         "duet VAE, salsa dancers", ("salsa",), partial(cut_windows, SALSA, 54, (8, 2, 4)),
-        DuetForecaster, DUET, DUET_TRAINING_SALSA, partial(evaluate_duet, joints=SALSA_19),
+        DuetForecaster, DUET, DUET_TRAINING_SALSA, partial(evaluation.evaluate_duet, joints=SALSA_19),
         long_takes=partial(splits.long_recorded_duets, "salsa")),
     "translate-salsa": Recipe(
         "VAE-RNN on rotations, the one dancer of salsa into the other", ("salsa",),
         partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),
         MotionTranslator, {"quick": TRANSLATION | {"hidden": 32, "dense": 64}, "full": TRANSLATION},
-        TRANSLATION_TRAINING, evaluate_translation, augmented_epochs=1),
+        TRANSLATION_TRAINING, evaluation.evaluate_translation, augmented_epochs=1),
     "deepfake-salsa": Recipe(
         "mean matching and optimal transport of poses, either salsa dancer in the other's style", ("salsa",),
         partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),
-        StyleTransport, _both({}), STYLE_TRAINING, evaluate_deepfake, augmented_epochs=1),
+        StyleTransport, _both({}), STYLE_TRAINING, evaluation.evaluate_deepfake, augmented_epochs=1),
     "springs5": _particles("springs, a law of forces", "springs", 5, 50_000, LAW_DECODER),
     "springs10": _particles("springs, a law of forces", "springs", 10, 12_000, LAW_DECODER, lr=2e-3),
     "charged5": _particles("charges, a law of forces", "charged", 5, 50_000, LAW_DECODER, epochs=10),
@@ -175,7 +164,7 @@ RECIPES = {
         partial(cut_windows, SALSA, 64, (4, 4, 4), step=3),
         CouplingNRI, _both({"frames": 32, "zero_lag": True, "prior": (0.95, 0.05)}),
         {"quick": replace(COUPLING_TRAINING, epochs=1),
-         "full": replace(COUPLING_TRAINING, lr=3e-3, epochs=12, augment=TEMPO_AUGMENT)}, evaluate_couplings),
+         "full": replace(COUPLING_TRAINING, lr=3e-3, epochs=12, augment=TEMPO_AUGMENT)}, evaluation.evaluate_couplings),
     "strings-synthetic": _couplings("couplings different in every clip", EDGE_DROPOUT),
     **{f"strings-synthetic-{seed}": _couplings("couplings different in every clip, another seed", EDGE_DROPOUT,
                                                seed=seed) for seed in (1, 2)},
@@ -188,26 +177,25 @@ RECIPES = {
     "shelf-solo-synthetic": Recipe(
         "the published LSTM-VAE, synthetic dancers", ("synthetic",),
         partial(cut_windows, partial(splits.synthetic_duets, SOLO_KINDS), 64, (8, 8, 4), solo=True),
-        SoloVAE, _both({"hidden": 128}), SHELF_TRAINING_SYNTHETIC, evaluate_reconstruction),
+        SoloVAE, _both({"hidden": 128}), SHELF_TRAINING_SYNTHETIC, evaluation.evaluate_reconstruction),
     "shelf-solo-salsa": Recipe(
         "the published LSTM-VAE, salsa dancers", ("salsa",),
         partial(cut_windows, SALSA, 64, (8, 4, 4), solo=True),
-        SoloVAE, _both({"hidden": 128}), SHELF_TRAINING, evaluate_reconstruction),
+        SoloVAE, _both({"hidden": 128}), SHELF_TRAINING, evaluation.evaluate_reconstruction),
     "shelf-duet-synthetic": Recipe(
         "the published duet VAE and transformer, synthetic dancers", ("synthetic",),
         partial(cut_windows, partial(splits.synthetic_duets, DUET_KINDS, seeds=24), 65, (8, 8, 32)),
-        DuetVAE, _both({}), SHELF_TRAINING_SYNTHETIC, evaluate_forecasts),
+        DuetVAE, _both({}), SHELF_TRAINING_SYNTHETIC, evaluation.evaluate_forecasts),
     "shelf-duet-salsa": Recipe(
         "the published duet VAE and transformer, salsa dancers", ("salsa",),
         partial(cut_windows, SALSA, 65, (8, 4, 4)),
-        DuetVAE, _both({}), SHELF_TRAINING, partial(evaluate_forecasts, joints=SALSA_19)),
+        DuetVAE, _both({}), SHELF_TRAINING, partial(evaluation.evaluate_forecasts, joints=SALSA_19)),
     **{f"shelf-{task}-salsa": Recipe(
         f"the published VAE-RNN, {what}", ("salsa",),
         partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),
         VAERNN, {mode: {"routes": routes, **settings} for mode, settings in SHELF_ROTATIONS.items()}, SHELF_TRAINING,
         evaluate)
        for task, what, routes, evaluate in (
-           ("translate", "the one dancer of salsa into the other", ("ab",), evaluate_translation),
-           ("deepfake", "either salsa dancer in the other's style", ("aa", "bb"), evaluate_deepfake))},
-}  # fmt: skip
+           ("translate", "the one dancer of salsa into the other", ("ab",), evaluation.evaluate_translation),
+           ("deepfake", "either salsa dancer in the other's style", ("aa", "bb"), evaluation.evaluate_deepfake))}}
 """Every artifact by name."""

@@ -1,7 +1,4 @@
-"""How one movement becomes another: windows joined, turns no faster than a body's, a way eased, a gap led to nothing.
-
-Taught in chapter 6, "Translating a dancer".
-"""
+"""How one movement becomes another: windows joined, turns held back, a way eased, a gap closed. Taught in chapter 6."""
 
 from __future__ import annotations
 
@@ -75,10 +72,7 @@ def limit_turns(rotations: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
 
 
 def minimum_jerk(share: np.ndarray) -> np.ndarray:
-    """From 0 to 1 with the least jerk, at rest at both ends; beyond them it stays.
-
-    Shapes: [...] in and out. Chapter: 1. Flash and Hogan, Journal of Neuroscience 1985.
-    """
+    """From 0 to 1 with the least jerk, at rest at both ends; [...] in and out. Chapter: 1. Flash and Hogan 1985."""
     x = np.clip(share, 0, 1)
     return x**3 * (10 - 15 * x + 6 * x**2)
 

@@ -1,7 +1,4 @@
-"""Bones at their lengths, where a network drew points, and rotations that follow them.
-
-Taught in chapter 4, "A dancer in 256 numbers", and chapter 10, "The studio".
-"""
+"""Bones at their lengths where a network drew points, and rotations that follow them. Taught in chapters 4 and 10."""
 
 from __future__ import annotations
 

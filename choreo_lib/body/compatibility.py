@@ -29,10 +29,7 @@ def _listed(names: Sequence[str], most: int = 12) -> str:
 
 
 def skeleton_mismatch(found: Skeleton, wanted: Skeleton) -> str:
-    """How a skeleton differs from the one that is wanted, in words: joints missing, extra, elsewhere; "" if it fits.
-
-    Chapter: 5.
-    """
+    """How a skeleton differs from the one wanted, in words: joints missing, extra, elsewhere; or "". Chapter: 5."""
     missing = [name for name in wanted.names if name not in found.names]
     extra = [name for name in found.names if name not in wanted.names]
     if missing or extra:

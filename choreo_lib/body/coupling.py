@@ -1,7 +1,4 @@
-"""The ground truth of a duet that was made: which joints of one dancer move which of the other, how late, how much.
-
-Taught in chapter 1, "Seeing a duet"; graded by in chapter 9.
-"""
+"""The ground truth of a duet that was made: which joints move which, how late, how much. Taught in chapters 1 and 9."""
 
 from __future__ import annotations
 
@@ -84,14 +81,10 @@ class Coupling:
         Shapes: "kind", "lag" and "strength" [], of the whole; of D drives "ends" [D, 4] (the source's dancer and joint
         name, then the target's), "lags" and "strengths" [D]. Chapter: 1.
         """
-        return {
-            "kind": np.array(self.kind),
-            "lag": np.array(self.lag),
-            "strength": np.array(self.strength),
-            "ends": np.array([d.source + d.target for d in self.drives], dtype=str).reshape(-1, 4),
-            "lags": np.array([d.lag for d in self.drives], dtype=int),
-            "strengths": np.array([d.strength for d in self.drives], dtype=float),
-        }
+        whole = {name: np.array(getattr(self, name)) for name in ("kind", "lag", "strength")}
+        return whole | {"ends": np.array([d.source + d.target for d in self.drives], dtype=str).reshape(-1, 4),
+                        "lags": np.array([d.lag for d in self.drives], dtype=int),
+                        "strengths": np.array([d.strength for d in self.drives], dtype=float)}
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Coupling:
@@ -100,8 +93,6 @@ class Coupling:
         Shapes: as there, "ends" [D, 4]. Errors: KeyError for an array that is missing; ValueError where they differ in
         length, or for a drive that cannot be. Chapter: 1.
         """
-        drives = tuple(
-            Drive((str(e[0]), str(e[1])), (str(e[2]), str(e[3])), int(lag), float(strength))
-            for e, lag, strength in zip(arrays["ends"], arrays["lags"], arrays["strengths"], strict=True)
-        )
+        drives = tuple(Drive((str(e[0]), str(e[1])), (str(e[2]), str(e[3])), int(lag), float(strength))
+                       for e, lag, strength in zip(arrays["ends"], arrays["lags"], arrays["strengths"], strict=True))
         return cls(str(arrays["kind"]), int(arrays["lag"]), float(arrays["strength"]), drives)

@@ -17,8 +17,7 @@ PARTS = {
     "hip": ("upleg", "upperleg", "thigh", "thighbend", "femur", "hip", "hipjoint"),
     "knee": ("knee", "lowerleg", "loleg", "calf", "shin", "tibia", "leg"),
     "ankle": ("ankle", "foot"),
-    "toe": ("toebase", "toe", "toes", "toe0", "ball", "foot"),
-}
+    "toe": ("toebase", "toe", "toes", "toe0", "ball", "foot")}
 """Our name of a joint that stands on both sides: the stems under which recordings know it, the surer one first. A
 bone's name is the joint it starts from, so a BVH's LeftArm is the shoulder and its LeftShoulder the collar bone."""
 COMMON = ("pelvis", "neck", "head") + tuple(f"{side}_{part}" for side in ("left", "right") for part in PARTS)
@@ -107,10 +106,7 @@ def _up_to_separator(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def sided_names(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """`split_side` of a whole skeleton, without what all its joints' names begin or end with. Chapter: 1.
-
-    Such as ``Ana_Foot_L``, ``mHead``, ``left_foot_joint``.
-    """
+    """`split_side` of a skeleton, less what all names share (``Ana_Foot_L``, ``foot_joint``). Chapter: 1."""
     shared = tail = ""
     if len(names) > 2:
         common = os.path.commonprefix(names)

@@ -25,12 +25,11 @@ from .skeleton import Skeleton
 def forward_kinematics(skeleton: Skeleton, rotations: Numbers, root: Numbers, offsets: Numbers = None):
     """Joint positions and world rotations from local rotations: walk the tree, turning as you go.
 
-    Shapes: ``rotations`` [..., J, 4] local unit quaternions x y z w; ``root`` [..., 3], where the root
-    joint is; ``offsets`` [..., J, 3] in place of the skeleton's own (another body's proportions).
-    Gives (positions [..., J, 3], world rotations [..., J, 4]): tensors for tensors, through which
-    gradients flow, and arrays for arrays.
-    Units: metres. Errors: ValueError for a wrong joint count or a skeleton without offsets.
-    Chapter: 1.
+    Shapes: ``rotations`` [..., J, 4] local unit quaternions x y z w; ``root`` [..., 3], where the root joint is;
+    ``offsets`` [..., J, 3] in place of the skeleton's own (another body's proportions).
+    Gives (positions [..., J, 3], world rotations [..., J, 4]): tensors for tensors, through which gradients flow, and
+    arrays for arrays.
+    Units: metres. Errors: ValueError for a wrong joint count or a skeleton without offsets. Chapter: 1.
     """
     as_arrays = not torch.is_tensor(rotations)
     # a copy of an array, since torch warns of one that may not be written
@@ -80,10 +79,7 @@ def joint_positions(skeleton: Skeleton, rotations: torch.Tensor, root: torch.Ten
 
 @takes(skeleton=a(Skeleton, axis="joints"), transforms=tensor(..., "joints", 7))
 def positions_of(skeleton: Skeleton, transforms: torch.Tensor) -> torch.Tensor:
-    """Where the joints are, [..., J, 3], from their transforms [..., J, 7] (see `cut`), each with its own bones.
-
-    Units: metres, world coordinates. Chapter: 6.
-    """
+    """Joints [..., J, 3], metres in the world, from transforms [..., J, 7] (see `cut`) with their bones. Chapter: 6."""
     places, turns = transforms[..., :3], transforms[..., 3:]
     return joint_positions(skeleton, turns, places[..., 0, :], places)
 

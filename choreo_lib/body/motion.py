@@ -1,7 +1,4 @@
-"""Motion and Duet: what every reader gives, every model takes, and every player shows.
-
-Taught in chapter 1, "Seeing a duet".
-"""
+"""Motion and Duet: what every reader gives, every model takes, and every player shows. Taught in chapter 1."""
 
 from __future__ import annotations
 
@@ -31,13 +28,12 @@ _NUMBERS = array(finite=False, empty=True, plain=True)
 class Motion:
     """One dancer over time.
 
-    Shapes: ``positions`` float32 [T, J, 3]; ``rotations`` float32 [T, J, 4], local unit quaternions
-    x y z w, or None where only points are known. ``motion[10:40]`` is those frames.
+    Shapes: ``positions`` float32 [T, J, 3]; ``rotations`` float32 [T, J, 4], local unit quaternions x y z w, or None
+    where only points are known. ``motion[10:40]`` is those frames.
     Units: metres, Z up; ``fps`` frames per second.
-    ``source`` says whose motion this is (None: unknown, so never published); ``name`` is what a
-    picture calls the dancer; ``notes`` is what a reader guessed or repaired, in words.
-    Errors: ValueError naming the field, and the frame and joint where a number is not finite.
-    Chapter: 1.
+    ``source`` says whose motion this is (None: unknown, so never published); ``name`` is what a picture calls the
+    dancer; ``notes`` is what a reader guessed or repaired, in words.
+    Errors: ValueError naming the field, and the frame and joint where a number is not finite. Chapter: 1.
     """
 
     positions: np.ndarray
@@ -179,8 +175,7 @@ class Duet:
     Shapes: ``positions`` [T, 2, J, 3], dancer a first (where both have the same joints).
     Units: metres, Z up. ``duet[10:40]`` is those frames of both. ``coupling`` is the ground truth of a synthetic duet
     (a `choreo_lib.body.coupling.Coupling`), and None for dancers who were recorded.
-    Errors: ValueError where the two differ in length or in frames per second.
-    Chapter: 1.
+    Errors: ValueError where the two differ in length or in frames per second. Chapter: 1.
     """
 
     a: Motion

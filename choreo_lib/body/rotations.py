@@ -53,19 +53,13 @@ def slerp(start: torch.Tensor, end: torch.Tensor, share: torch.Tensor) -> torch.
 
 
 def turn_angle(start: torch.Tensor, end: torch.Tensor) -> torch.Tensor:
-    """The angle of the turn from one rotation to another, the shorter way: 0 to half a turn.
-
-    Shapes: unit quaternions [..., 4] each -> [...]. Units: radians. Chapter: 6.
-    """
+    """The angle between rotations, the shorter way: unit quaternions [..., 4] each -> radians [...]. Chapter: 6."""
     return 2 * torch.acos((start * end).sum(-1).abs().clamp(max=1.0))
 
 
 @arrays_too
 def continuous(rotations: Numbers) -> Numbers:
-    """Choose of q and -q, frame by frame, the one nearer to the frame before, so that no sign jumps.
-
-    Shapes: quaternions [T, ..., 4] in and out. Chapter: 6.
-    """
+    """Of q and -q the one nearer to the frame before, so that no sign jumps: [T, ..., 4] in and out. Chapter: 6."""
     flips = torch.where((rotations[1:] * rotations[:-1]).sum(-1, keepdim=True) < 0, -1.0, 1.0)
     return torch.cat([rotations[:1], rotations[1:] * flips.cumprod(0)])
 
@@ -107,10 +101,7 @@ def rotate_points_z(angle: Numbers, points: Numbers) -> Numbers:
 
 
 def quaternions_to_matrices(rotations: torch.Tensor) -> torch.Tensor:
-    """Rotation matrices of unit quaternions, in two operations: every entry is a sum of products of two components.
-
-    Shapes: [..., 4] -> [..., 3, 3]. Chapter: 1.
-    """
+    """Rotation matrices of unit quaternions, [..., 4] -> [..., 3, 3], in two operations. Chapter: 1."""
     products = (rotations[..., :, None] * rotations[..., None, :]).flatten(-2)  # [..., 16]
     return product(products, _entries(rotations.dtype, rotations.device)).unflatten(-1, (3, 3))
 
@@ -141,10 +132,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 @arrays_too
 def axes_from(first: Numbers, second: Numbers) -> Numbers:
-    """Orthonormal axes as the columns of [..., 3, 3]: along the first vector, then as near to the second as can be.
-
-    Shapes: [..., 3] each. Chapter: 5. Gram-Schmidt.
-    """
+    """Orthonormal columns [..., 3, 3]: along the first vector [..., 3], then nearest to the second. Chapter: 5."""
     return roma.special_gramschmidt(torch.stack(torch.broadcast_tensors(first, second), -1), epsilon=1e-9)
 
 
@@ -167,10 +155,7 @@ def swing(vectors: Numbers, start: Numbers, end: Numbers) -> Numbers:
 
 @arrays_too
 def rotation_between(start: Numbers, end: Numbers) -> Numbers:
-    """The smallest rotation that takes one direction to another; half a turn about any axis where they are opposite.
-
-    Shapes: directions [..., 3] each -> matrices [..., 3, 3]. Chapter: 5.
-    """
+    """The smallest turn [..., 3, 3] of one direction [..., 3] to another; half a turn if opposite. Chapter: 5."""
     start, end = (x / x.norm(dim=-1, keepdim=True).clamp_min(1e-9) for x in torch.broadcast_tensors(start, end))
     basis = torch.eye(3, dtype=start.dtype, device=start.device)
     rows = swing(basis.expand(*start.shape, 3), start[..., None, :], end[..., None, :])  # [..., 3, 3], of R^T
@@ -195,9 +180,8 @@ def mean_rotation(matrices: Numbers, weights: Numbers = None) -> Numbers:
 def change_basis(matrix: Numbers, rotations: Numbers) -> Numbers:
     """Rotations as seen in another world: R' = C R C^T, so that the rest pose turns along.
 
-    Shapes: ``matrix`` [3, 3], orthogonal; quaternions [..., 4] in and out. A matrix that mirrors is taken too: the
-    axis of a rotation is a pseudovector, so it is turned by C times its determinant.
-    Chapter: 1.
+    Shapes: ``matrix`` [3, 3], orthogonal; quaternions [..., 4] in and out. A matrix that mirrors is taken too: the axis
+    of a rotation is a pseudovector, so it is turned by C times its determinant. Chapter: 1.
     """
     matrix = matrix.to(rotations.dtype)
     axes = rotations[..., :3] @ (matrix * torch.linalg.det(matrix)).mT

@@ -1,7 +1,4 @@
-"""The skeleton: which joint hangs from which, and where a bone ends when its joints turn.
-
-Taught in chapter 1, "Seeing a duet".
-"""
+"""The skeleton: which joint hangs from which, and where a bone ends when its joints turn. Taught in chapter 1."""
 
 from __future__ import annotations
 
@@ -30,13 +27,12 @@ def _end_site(value, axes):
 class Skeleton:
     """Names, parents and rest offsets of a body's joints.
 
-    Shapes: ``names`` J strings, all different; ``parents`` J indices, -1 for the one root, which comes first, and
-    every parent before its children; ``offsets`` float64 [J, 3], each joint seen from its parent in the rest pose,
-    or None for a body known only as points. ``end_sites`` are the tips of the last bones, as BVH has them: pairs
-    (joint index, offset [3]).
+    Shapes: ``names`` J strings, all different; ``parents`` J indices, -1 for the one root, which comes first, and every
+    parent before its children; ``offsets`` float64 [J, 3], each joint seen from its parent in the rest pose, or None
+    for a body known only as points. ``end_sites`` are the tips of the last bones, as BVH has them: pairs (joint index,
+    offset [3]).
     Units: metres, Z up.
-    Errors: ValueError, naming the joint, where a rule above is broken.
-    Chapter: 1.
+    Errors: ValueError, naming the joint, where a rule above is broken. Chapter: 1.
     """
 
     names: tuple[str, ...]
@@ -108,10 +104,7 @@ class Skeleton:
 
     @takes(names=text)
     def find(self, *names: str) -> int | None:
-        """The first joint that is one of these, however a program spells it, or None: "left_ankle", "head", "jaw".
-
-        The surer name comes first. Chapter: 1.
-        """
+        """The first joint that is one of these, however a program spells it, or None; surer names first. Chapter: 1."""
         if names[:1] == ("pelvis",):
             return self.pelvis
         return joint_names.find(self.names, tuple(stem for name in names for stem in joint_names.stems(name)))
@@ -179,7 +172,6 @@ HYBRIK_29 = Skeleton(
            "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar", "jaw",
            "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_thumb",
            "right_thumb", "head", "left_middle", "right_middle", "left_bigtoe", "right_bigtoe"),
-    parents=(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21, 15, 22, 23, 10, 11),
-)  # fmt: skip
+    parents=(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21, 15, 22, 23, 10, 11))
 """The 29 joints that HybrIK (Li et al., CVPR 2021) finds in a video, without bone lengths. The synthetic dancers use
 the same joints, so that what is learned on them can meet what a camera saw."""

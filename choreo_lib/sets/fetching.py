@@ -1,8 +1,7 @@
 """The files behind a name: from the package, the folder of CHOREO_DATA or the cache, or downloaded, and compared.
 
-No file is used before its fingerprint (SHA-256, or git's own id where only that is known) has been compared. A
-download takes so many bytes and seconds and no more, and is kept whole or not at all.
-Taught in chapter 1, "Seeing a duet".
+No file is used before its fingerprint (SHA-256, or git's own id where only that is known) has been compared. A download
+takes so many bytes and seconds and no more, and is kept whole or not at all. Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations
@@ -161,10 +160,7 @@ def _in_words(error: Exception) -> str:
 
 
 def matches(path: Path, file: dict) -> bool:
-    """Whether the content at a path has the fingerprint that the registry knows; True where it knows none.
-
-    Chapter: 1.
-    """
+    """Whether a file has the fingerprint that the registry knows; True where it knows none. Chapter: 1."""
     status = path.stat()
     return _compared(str(path), status.st_size, status.st_mtime_ns, file.get("sha256"), file.get("git_blob"))
 

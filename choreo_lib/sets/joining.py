@@ -1,7 +1,4 @@
-"""Takes joined into one long take: each fades into the next where both pairs stand most alike.
-
-Taught in chapter 5, "A partner".
-"""
+"""Takes joined into a long one: each fades into the next where both stand most alike. Taught in chapter 5."""
 
 from __future__ import annotations
 

@@ -68,10 +68,7 @@ class Particles:
     @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag, device=device)
     def batches(self, size: int, seed: int | None = None, epoch: int = 0, begin: int = 0, drop_last: bool = False,
                 augment: None = None, device=None) -> Iterator[Particles]:
-        """One epoch of batches, as `choreo_lib.sets.windows.Windows.batches` gives them.
-
-        Errors: ValueError to augment. Chapter: 8.
-        """
+        """One epoch of batches, as of `choreo_lib.sets.windows.Windows`. Errors: ValueError to augment. Chapter: 8."""
         if augment is not None:
             raise ValueError("simulations are not augmented; simulate more of them")
         for which in chunks(len(self), size, seed, epoch, drop_last)[begin:]:

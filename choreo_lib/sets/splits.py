@@ -70,10 +70,7 @@ def first_seed(split: str | int, trained: int = 1) -> int:
 
 
 def recorded_duets(name: str, split: str, mode: str = "full") -> list[Duet]:
-    """The takes of a recorded set that belong to a split; the same in every mode.
-
-    Errors: ValueError for another split. Chapter: 3.
-    """
+    """The takes of a recorded set in a split, the same in every mode. Errors: ValueError for another. Chapter: 3."""
     known = splits(name)
     if not isinstance(split, str) or split not in known:
         raise ValueError(f"split {split!r}: choose from {', '.join(known)}; {name} is recorded, so no seed makes more")
@@ -95,10 +92,7 @@ def synthetic_duets(kinds: Sequence[tuple[str, float]], split: str | int, mode: 
 
 
 def long_recorded_duets(name: str, split: str, minutes: float) -> list[Duet]:
-    """The takes of a split joined, one after another and again, into one of so many minutes.
-
-    Errors: as `recorded_duets` and `choreo_lib.sets.joining.join`. Chapter: 5.
-    """
+    """A split's takes joined into one of so many minutes. Errors: as `recorded_duets` and `join`. Chapter: 5."""
     takes = recorded_duets(name, split)
     return [join(takes, round(60 * minutes * takes[0].fps))]
 

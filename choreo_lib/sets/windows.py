@@ -87,10 +87,7 @@ class Windows:
         return replace(self, first=self.first[which], take=self.take[which], start=self.start[which])
 
     def summary(self) -> dict:
-        """What a card says of these windows: how many, of how many takes, and the fingerprint of their frames.
-
-        Chapter: 3.
-        """
+        """What a card says of these windows: how many, of how many takes, their frames' fingerprint. Chapter: 3."""
         frames = self.frames.contiguous().numpy().tobytes()
         return {"windows": len(self), "takes": len(self.take.unique()), "frames": len(self.frames),
                 "sha256": hashlib.sha256(frames).hexdigest()}  # fmt: skip
@@ -130,14 +127,13 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
         joints: Sequence[str] | None = None, rotations: bool = False) -> Windows:
     """Windows of ``length`` frames, one every ``stride`` frames; none crosses from one take into the next.
 
-    ``step`` takes every step-th frame inside a window; ``joints`` keeps these only, in the skeleton's order (each
-    then hangs from its nearest ancestor that is kept). ``rotations``: in place of positions each joint's transform, as
-    BVH and glTF keep it: translation relative to its parent (the root: in the world), and rotation relative to it, a
-    unit quaternion x y z w whose sign never jumps from one frame to the next. See `positions_of`.
+    ``step`` takes every step-th frame inside a window; ``joints`` keeps these only, in the skeleton's order (each then
+    hangs from its nearest ancestor that is kept). ``rotations``: in place of positions each joint's transform, as BVH
+    and glTF keep it: translation relative to its parent (the root: in the world), and rotation relative to it, a unit
+    quaternion x y z w whose sign never jumps from one frame to the next. See `positions_of`.
     Errors: ValueError naming the take that differs from the first in joints, dancers or fps, or that has no rotations,
     or, where no take is long enough, how long the longest is. Takes that are too short beside others are listed in
-    ``.skipped``.
-    Chapter: 3; rotations: 6.
+    ``.skipped``. Chapter: 3; rotations: 6.
     """
     if rotations and joints is not None:
         raise ValueError("a joint's rotation is relative to its parent, so none can be left out; leave joints= away")
@@ -225,10 +221,7 @@ def _select(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int]
 
 @takes(windows=a(Windows))
 def takes_of(windows: Windows) -> list[Duet]:
-    """The whole takes that windows of duets were cut from, with their ground truth if they were simulated.
-
-    With rotations where they were cut with them. Chapter: 5.
-    """
+    """The whole takes of duets that windows were cut from, with rotations where cut so, and truth. Chapter: 5."""
     duets = []
     for take in windows.take.unique().tolist():
         whole = windows.frames[slice(*windows.spans[take])].cpu()  # [T, D, J, 3 or 7]

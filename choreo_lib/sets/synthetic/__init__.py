@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...body.coupling import JOINT_INDEX, Coupling, Drive
+from ...body.kinematics import local_rotations
 from ...body.motion import Duet, Motion, dancer_index, other_dancer
 from ...body.rotations import rotation_between, unit
 from ...body.skeleton import Skeleton
@@ -22,9 +23,8 @@ from .body import Performance, body, perform, place_hand, rest_offsets
 from .score import Score
 
 KINDS = ("independent", "mirror", "canon", "counterbalance", "contact", "drives")
-SENDERS = tuple(
-    f"{side}_{part}" for side in ("left", "right") for part in ("elbow", "wrist", "middle", "knee", "ankle")
-) + ("head",)
+SENDERS = (*(f"{side}_{part}" for side in ("left", "right")
+             for part in ("elbow", "wrist", "middle", "knee", "ankle")), "head")
 
 
 @takes(kind=choice(*KINDS), frames=count(1, 100_000), seed=seed, fps=rate, lag=count(0), strength=share,
@@ -86,11 +86,8 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
         planted = draw_drives(rng, drives) if isinstance(drives, int) else tuple(drives)
         _plant(parts, planted)
     coupling = Coupling(kind, lag, float(strength) if kind != "drives" else 1.0, planted)
-    names = ("dancer a", "dancer b")
-    a, b = (
-        Motion.from_rotations(part.rotations()[early:], part.root[early:], fps, part.skeleton, source=OURS, name=name)
-        for part, name in zip(parts, names, strict=True)
-    )
+    a, b = (Motion.from_rotations(local_rotations(part.skeleton, part.world)[early:], part.root[early:], fps,
+                                  part.skeleton, source=OURS, name=f"dancer {who}") for who, part in zip("ab", parts))
     return Duet(a, b, coupling)
 
 
@@ -195,9 +192,5 @@ def _wobble(path: np.ndarray, radius: int = 30) -> np.ndarray:
 
 def _turn_limb(part: Performance, joint: int, old: np.ndarray, new: np.ndarray) -> None:
     """Turn one joint so that its bone goes from direction `old` to `new` [T, 3], and all that hangs from it too."""
-    moved = {joint}
-    for j, parent in enumerate(part.skeleton.parents):
-        if parent in moved:
-            moved.add(j)
-    turned = sorted(moved)
+    turned = [j for j in range(len(part.skeleton)) if joint in part.skeleton.chain(j)]
     part.world[:, turned] = rotation_between(old, new)[:, None] @ part.world[:, turned]

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...body.coupling import JOINT_INDEX
-from ...body.kinematics import local_rotations
 from ...body.rotations import axes_from, rotation_about, two_bone_ik
 from ...body.skeleton import HYBRIK_29, Skeleton
 from ...core.arguments import number, takes
@@ -29,33 +28,20 @@ def body(height: float = 1.70, legs: float = 1.0, arms: float = 1.0, shoulders: 
     """A 29-joint skeleton with the proportions you ask for, resting in a T-pose that looks along -Y.
 
     Units: ``height`` metres from sole to crown; the other three are factors on an average body.
-    Errors: ValueError for a height outside 1.2 to 2.2 m or a factor outside 0.7 to 1.4.
-    Chapter: 1. Thigh and shank are the shares of body height of Drillis and Contini (1966); the rest is
-    rounded to look right.
+    Errors: ValueError for a height outside 1.2 to 2.2 m or a factor outside 0.7 to 1.4. Chapter: 1. Thigh and shank are
+    the shares of body height of Drillis and Contini (1966); the rest is rounded to look right.
     """
     leg = 0.491 * legs  # hip to ankle, as a share of height
     trunk = (1 - 0.039 - 0.028 - leg) / (1 - 0.039 - 0.028 - 0.491)  # what is left for the spine and the head
-    arm, wide = arms, shoulders
     left_offsets = {
-        "pelvis": (0, 0, 0),
-        "spine1": (0, 0, 0.062 * trunk),
-        "spine2": (0, 0.004, 0.075 * trunk),
-        "spine3": (0, 0.004, 0.072 * trunk),
-        "neck": (0, 0.006, 0.130 * trunk),
-        "jaw": (0, -0.010, 0.051 * trunk),
-        "head": (0, -0.004, 0.080 * trunk),
-        "hip": (0.055, 0, -0.028),
-        "knee": (0, 0, -0.245 * legs),
-        "ankle": (0, 0, -0.246 * legs),
-        "foot": (0, -0.078, -0.030),
-        "bigtoe": (0, -0.040, -0.002),
-        "collar": (0.030 * wide, 0, 0.085 * trunk),
-        "shoulder": (0.085 * wide, 0, 0.010),
-        "elbow": (0.172 * arm, 0, 0),
-        "wrist": (0.152 * arm, 0, 0),
-        "thumb": (0.050 * arm, 0, 0),
-        "middle": (0.052 * arm, 0, 0),
-    }
+        "pelvis": (0, 0, 0), "spine1": (0, 0, 0.062 * trunk), "spine2": (0, 0.004, 0.075 * trunk),
+        "spine3": (0, 0.004, 0.072 * trunk), "neck": (0, 0.006, 0.130 * trunk),
+        "jaw": (0, -0.010, 0.051 * trunk), "head": (0, -0.004, 0.080 * trunk),
+        "hip": (0.055, 0, -0.028), "knee": (0, 0, -0.245 * legs), "ankle": (0, 0, -0.246 * legs),
+        "foot": (0, -0.078, -0.030), "bigtoe": (0, -0.040, -0.002),
+        "collar": (0.030 * shoulders, 0, 0.085 * trunk), "shoulder": (0.085 * shoulders, 0, 0.010),
+        "elbow": (0.172 * arms, 0, 0), "wrist": (0.152 * arms, 0, 0),
+        "thumb": (0.050 * arms, 0, 0), "middle": (0.052 * arms, 0, 0)}
     offsets = []
     for name in HYBRIK_29.names:
         side, _, part = name.rpartition("_")
@@ -73,10 +59,7 @@ def rest_offsets(skeleton: Skeleton) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Performance:
-    """What one dancer does with a score: world rotations [T, J, 3, 3] and the pelvis path [T, 3] in metres.
-
-    Chapter: 1.
-    """
+    """What one dancer does with a score: world rotations [T, J, 3, 3], pelvis path [T, 3] in metres. Chapter: 1."""
 
     skeleton: Skeleton
     world: np.ndarray
@@ -90,10 +73,6 @@ class Performance:
         for parent, j in self.skeleton.bones:
             placed[:, j] = placed[:, parent] + self.world[:, parent] @ offsets[j]
         return placed
-
-    def rotations(self) -> np.ndarray:
-        """Local unit quaternions x y z w, float64 [T, J, 4], without sign jumps from frame to frame. Chapter: 1."""
-        return local_rotations(self.skeleton, self.world)
 
 
 def arm_directions(angles: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:
@@ -201,10 +180,5 @@ def _smooth_below(bound: np.ndarray, radius: int = 9) -> np.ndarray:
     """A smooth curve that never passes above `bound` [T]: the lowest value around, then a kernel as wide."""
     padded = np.pad(bound, 2 * radius, mode="edge")
     lowest = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1).min(-1)
-    return np.convolve(lowest, _kernel(radius), mode="valid")
-
-
-def _kernel(radius: int) -> np.ndarray:
-    """Weights [2 radius + 1] that fall off like the fourth power of a cosine."""
     bump = np.cos(np.linspace(-np.pi / 2, np.pi / 2, 2 * radius + 3)[1:-1]) ** 4
-    return bump / bump.sum()
+    return np.convolve(lowest, bump / bump.sum(), mode="valid")

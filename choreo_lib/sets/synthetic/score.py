@@ -14,18 +14,8 @@ import numpy as np
 from ...body.blending import minimum_jerk
 
 # Arm poses as (elevation, azimuth, swivel, flexion) in degrees: low, front, side, round, overhead, bent, crossed, half.
-_POSES = np.deg2rad(
-    [
-        (15, 55, 45, 25),
-        (75, 20, 55, 35),
-        (85, 80, 60, 15),
-        (60, 35, 80, 70),
-        (150, 60, 40, 35),
-        (40, 70, 70, 100),
-        (55, 5, 85, 85),
-        (110, 50, 45, 60),
-    ]
-)
+_POSES = np.deg2rad([(15, 55, 45, 25), (75, 20, 55, 35), (85, 80, 60, 15), (60, 35, 80, 70),
+                     (150, 60, 40, 35), (40, 70, 70, 100), (55, 5, 85, 85), (110, 50, 45, 60)])
 _POSE_LOW = np.deg2rad((5, -5, 5, 8))
 _POSE_HIGH = np.deg2rad((160, 100, 95, 125))
 _PATTERN = np.array([0, 1, 0, -1, 1, 0, 1, -1])  # which foot steps on each of eight counts; -1 holds (as in salsa)
@@ -105,28 +95,17 @@ class Score:
 
     def mirrored(self) -> Score:
         """The score seen in a mirror: left and right exchanged. Chapter: 1."""
-        foot = np.where(self.foot < 0, -1, 1 - self.foot)
-        return replace(
-            self,
-            foot=foot,
-            steps=self.steps * (-1, 1),
-            turn=-self.turn,
-            arms=self.arms[:, ::-1],
-            wrists=self.wrists[:, ::-1],
-            spine=self.spine * (1, -1, -1),
-        )
+        return replace(self, foot=np.where(self.foot < 0, -1, 1 - self.foot), steps=self.steps * (-1, 1),
+                       turn=-self.turn, arms=self.arms[:, ::-1], wrists=self.wrists[:, ::-1],
+                       spine=self.spine * (1, -1, -1))
 
     def mixed(self, own: Score, strength: float) -> Score:
-        """This score followed with a strength of 0 to 1, the rest danced from another score on the same beats.
-
-        Chapter: 1.
-        """
+        """This score followed with a strength of 0 to 1, the rest danced from another on the same beats. Chapter: 1."""
         if strength == 1:
             return self
         rest = np.sqrt(1 - strength**2)
-        blend = {}
-        for name in ("steps", "wrists", "spine", "nod"):
-            blend[name] = strength * getattr(self, name) + rest * getattr(own, name)
+        blend = {name: strength * getattr(self, name) + rest * getattr(own, name)
+                 for name in ("steps", "wrists", "spine", "nod")}
         middle = _POSES.mean(0)
         arms = middle + strength * (self.arms - middle) + rest * (own.arms - middle)
         blend["spine"] = np.clip(blend["spine"], -_SPINE_LIMIT, _SPINE_LIMIT)
@@ -150,21 +129,10 @@ class Score:
         pelvis = _ease(pelvis) + back * at_times(self.lean)[:, None]
         sway = weight[:, 1] - weight[:, 0]
         pulse = (times - self.beats[0]) / period
-        return {
-            "feet": feet,
-            "foot_yaw": yaw,
-            "foot_pitch": pitch,
-            "pelvis": pelvis,
-            "heading": heading,
-            "bounce": 0.012 + 0.012 * np.cos(2 * np.pi * pulse),
-            "hip_roll": 0.09 * _ease(sway[:, None])[:, 0],
-            "hip_twist": 0.12 * _ease(sway[:, None])[:, 0],
-            "spine": at_times(self.spine),
-            "arms": at_times(self.arms),
-            "wrists": at_times(self.wrists),
-            "look": look,
-            "nod": at_times(self.nod),
-        }
+        read = {name: at_times(getattr(self, name)) for name in ("spine", "arms", "wrists", "nod")}
+        return read | {"feet": feet, "foot_yaw": yaw, "foot_pitch": pitch, "pelvis": pelvis, "heading": heading,
+                       "bounce": 0.012 + 0.012 * np.cos(2 * np.pi * pulse), "look": look,
+                       "hip_roll": 0.09 * _ease(sway), "hip_twist": 0.12 * _ease(sway)}
 
     def _footprints(self, places: np.ndarray, facing: np.ndarray, hips: float) -> tuple[np.ndarray, np.ndarray]:
         """Where each foot stands after each beat: [K, 2, 2] metres, and its yaw [K, 2]."""
@@ -177,7 +145,7 @@ class Score:
         for k in range(count):
             for i in (0, 1):
                 if k == 0 or self.foot[k] == i:
-                    step = self.steps[k] * (0 if k == 0 else 1)
+                    step = self.steps[k] * (k > 0)
                     low, high = (-0.5 * hips, np.inf) if i == 0 else (-np.inf, 0.5 * hips)  # feet do not cross
                     sideways = aside[i] + np.clip(step[0], low, high)
                     prints[k, i] = places[k] + left[k] * sideways + forward[k] * step[1]

@@ -1,7 +1,4 @@
-"""What this book adds to the published systems, one file a system: each addition is an option.
-
-`stream` is how a duet model dances on.
-"""
+"""What this book adds to the published systems, each an option; `stream` is how a duet model dances on."""
 
 from .dance_nri import CouplingNRI
 from .duet_vae import DuetForecaster

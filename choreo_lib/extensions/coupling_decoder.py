@@ -1,7 +1,4 @@
-"""The decoder of couplings: a joint's own autoregression, what its senders add some frames later, and a correction.
-
-Taught in chapter 9, "Invisible strings".
-"""
+"""The decoder of couplings: a joint's own autoregression, what its senders add, a correction. Taught in chapter 9."""
 
 from __future__ import annotations
 

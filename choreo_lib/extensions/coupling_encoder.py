@@ -1,7 +1,4 @@
-"""The encoder of couplings: evidence from lagged correlation, corrected by the published network.
-
-Taught in chapter 9, "Invisible strings".
-"""
+"""The encoder of couplings: lagged correlation, corrected by the published network. Taught in chapter 9."""
 
 from __future__ import annotations
 
@@ -29,10 +26,6 @@ class CouplingEncoder(nn.Module):
     Chapter: 9.
     """
 
-    prior: torch.Tensor
-    graph: torch.Tensor
-    innovation_scale: torch.Tensor
-
     def __init__(self, skeleton: Skeleton, lags: range, config: Any):
         super().__init__()
         s, joints, longest = config, len(skeleton), max(lags, default=0)
@@ -45,9 +38,9 @@ class CouplingEncoder(nn.Module):
         if s.frames < 2 * longest + ORDER + 3:
             raise ValueError(f"windows of {s.frames} frames are too short for lags of up to {longest}: "
                              f"{2 * longest + ORDER + 3} are needed, or a smaller max_lag")
-        self.register_buffer("graph", bone_graph(skeleton), persistent=False)
-        self.register_buffer("prior", prior_of(prior, s.types))
-        self.register_buffer("innovation_scale", torch.full((joints,), ROUNDING))  # of the training set
+        self.graph = nn.Buffer(bone_graph(skeleton), persistent=False)
+        self.prior = nn.Buffer(prior_of(prior, s.types))
+        self.innovation_scale = nn.Buffer(torch.full((joints,), ROUNDING))  # of the training set
         self.ar = nn.Parameter(torch.zeros(joints, ORDER), requires_grad=bool(lags))  # of the training set
         self.network = Encoder(6 * s.frames, s.hidden, s.types + (1 + len(lags) if lags else 0), s.dropout)
         if lags:
@@ -64,10 +57,7 @@ class CouplingEncoder(nn.Module):
     @torch.no_grad()
     @in_full_precision
     def fit_statistics(self, batches: Iterable[torch.Tensor]) -> None:
-        """Fit the joints' autoregression and base rates, and measure their innovations.
-
-        Shapes: ``batches`` of training windows [B, T, 2, J, 3]. Chapter: 9.
-        """
+        """Fit autoregression and base rates, measure innovations; of windows [B, T, 2, J, 3]. Chapter: 9."""
         weights, squares, evidence = [], [], []
         for batch in batches:
             moves = signals(self.skeleton, batch.to(self.prior.device))

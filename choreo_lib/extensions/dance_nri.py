@@ -60,15 +60,10 @@ class Config:
 
 
 ABLATIONS: dict[str, dict[str, object]] = {
-    "GCN-LSTM": {"memory": True},
-    "lags": {"max_lag": 0.0, "correlation": False},
-    "correlation": {"correlation": False},
-    "next window": {"next_window": False},
-    "window's autoregression": {"window_ar": False},
-    "edge bias": {"edge_bias": False},
-    "scale of errors": {"error_scale": False},
-    "KL warm-up": {"kl_warm_up": 0},
-}
+    "GCN-LSTM": {"memory": True}, "lags": {"max_lag": 0.0, "correlation": False},
+    "correlation": {"correlation": False}, "next window": {"next_window": False},
+    "window's autoregression": {"window_ar": False}, "edge bias": {"edge_bias": False},
+    "scale of errors": {"error_scale": False}, "KL warm-up": {"kl_warm_up": 0}}
 """What can be switched off, by name: the settings that do it; and the published memory, on. Chapter: 9."""
 
 
@@ -171,10 +166,7 @@ class CouplingNRI(System):
     @takes(batch=tensor("windows", "frames", 2, "joints", 3, finite=True), steps=count(1, 100_000),
            edges=tensor("windows", 2, "joints", "joints", "types"))
     def predict(self, batch: torch.Tensor, steps: int, edges: torch.Tensor | None = None) -> torch.Tensor:
-        """What follows windows [B, frames, 2, J, 3], each frame from the one before: [B, steps, 2, J, 3].
-
-        ``edges`` [B, 2, J, J, K] in place of those that the encoder finds. Chapter: 9.
-        """
+        """What follows windows [B, frames, 2, J, 3]: [B, steps, 2, J, 3]; by ``edges``, if given. Chapter: 9."""
         past = batch.to(self.prior.device)
         with eval_mode(self):
             posterior = self.encoder(past)

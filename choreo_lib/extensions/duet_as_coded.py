@@ -1,7 +1,4 @@
-"""The published duet prototype with its measured faults, mended one after another until it is the shelf's `DuetVAE`.
-
-Taught in chapter 5, "A partner".
-"""
+"""The published duet prototype, its faults mended one by one until it is the shelf's. Taught in chapter 5."""
 
 from __future__ import annotations
 
@@ -22,8 +19,7 @@ REPAIRS = {
     "causal": "no frame attends to a later one, so the target is not in the input",
     "probability": "a probability of 0.1 is 0.1: torch.rand, not torch.randn",
     "targets": "targets are normalised as inputs are",
-    "residual": "the network predicts the step from the last pose, not the pose",
-}
+    "residual": "the network predicts the step from the last pose, not the pose"}
 """What is mended, in the order in which the chapter does it: four faults, and the shelf's one repair beyond them."""
 
 
@@ -56,10 +52,7 @@ class DuetAsCoded(DuetVAE):
         self.input_mean, self.input_std = nn.Buffer(torch.zeros(width)), nn.Buffer(torch.ones(width))
 
     def fit_statistics(self, batches: Iterable[torch.Tensor]) -> None:
-        """As the shelf's; without "targets" outputs and losses are in metres, and only inputs are normalised.
-
-        Shapes: windows [B, T, 2, J, 3]. Chapter: 5.
-        """
+        """As the shelf's, of [B, T, 2, J, 3]; without "targets" only inputs are normalised. Chapter: 5."""
         super().fit_statistics(batches)
         self.input_mean.copy_(self.mean)
         self.input_std.copy_(self.std)

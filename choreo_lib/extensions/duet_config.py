@@ -62,19 +62,11 @@ class Config:
 
 
 ABLATIONS: dict[str, dict[str, object]] = {
-    "canonical_frame": {"canonical_frame": False},
-    "extrapolation": {"extrapolation": False},
-    "lag_experts": {"lag_experts": 0},
-    "scheduled_sampling": {"scheduled_sampling": 0.0},
-    "noise_injection": {"noise_injection": 0.0},
-    "distance_loss": {"distance": 0.0, "mse": 0.5},
-    "velocity_loss": {"velocity": 0.05},
-    "acceleration_loss": {"acceleration": 0.0},
-    "speed_loss": {"speed": 0.0},
-    "reconstruction_steps": {"no_input_prob": 0.0},
-    "pose_prior": {"pose_prior": 0.0},
-    "ridge": {"ridge_frames": 0},
-    "fix_foot_skate": {"fix_foot_skate": False},
-}
+    "canonical_frame": {"canonical_frame": False}, "extrapolation": {"extrapolation": False},
+    "lag_experts": {"lag_experts": 0}, "scheduled_sampling": {"scheduled_sampling": 0.0},
+    "noise_injection": {"noise_injection": 0.0}, "distance_loss": {"distance": 0.0, "mse": 0.5},
+    "velocity_loss": {"velocity": 0.05}, "acceleration_loss": {"acceleration": 0.0}, "speed_loss": {"speed": 0.0},
+    "reconstruction_steps": {"no_input_prob": 0.0}, "pose_prior": {"pose_prior": 0.0}, "ridge": {"ridge_frames": 0},
+    "fix_foot_skate": {"fix_foot_skate": False}}
 """Each addition, and the settings that switch it off; `Config` says what each is worth. The cache changes no number;
 guidance (None) and sampled residuals (temperature 0) are off unless asked for."""

@@ -1,7 +1,4 @@
-"""What `choreo_lib.extensions.DuetForecaster` is made of: a VAE with skips, a decoder with a cache, extrapolation.
-
-Taught in chapter 5, "A partner".
-"""
+"""What `DuetForecaster` is made of: a VAE with skips, a decoder with a cache, extrapolation. Taught in chapter 5."""
 
 from __future__ import annotations
 
@@ -91,10 +88,7 @@ class SkipSequenceVAE(SequenceVAE):
         return out[:, None], tuple(map(torch.stack, zip(*after)))
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
-        """The sequence that latent vectors stand for.
-
-        Shapes: [B, T, latent] -> [B, T, width]. Chapter: 5.
-        """
+        """The sequence that latent vectors stand for. Shapes: [B, T, latent] -> [B, T, width]. Chapter: 5."""
         h = self.decoder(z)[0].transpose(1, 2)  # [B, hidden, T]
         h = self.smoothing(pad(h, (2, 0), mode="replicate")).transpose(1, 2)  # [B, T, hidden]
         return self.to_pose(h).to(z)

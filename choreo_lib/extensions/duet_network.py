@@ -1,7 +1,4 @@
-"""The network of `choreo_lib.extensions.DuetForecaster`: what it looks at, its parts, and its forward pass.
-
-Taught in chapter 5, "A partner".
-"""
+"""The network of `DuetForecaster`: what it looks at, its parts, and its forward pass. Taught in chapter 5."""
 
 from __future__ import annotations
 
@@ -71,10 +68,7 @@ class DuetNetwork(System):
     @torch.no_grad()
     @in_full_precision
     def fit_statistics(self, batches: Iterable[torch.Tensor]) -> None:
-        """Before training, measure the training windows: means, standard deviations, and the linear extrapolation.
-
-        Shapes: windows [B, T, 2, J, 3], T at least past + ahead. Chapter: 5.
-        """
+        """Measure training windows [B, past + ahead or more, 2, J, 3], and fit the extrapolation. Chapter: 5."""
         batches = [batch[:, : self.past + self.ahead] for batch in batches]
         self.mean_poses.copy_(mean_poses(self.skeleton, batches))
         sums: dict[str, torch.Tensor] = {}
@@ -144,10 +138,7 @@ class DuetNetwork(System):
         return own_frame(frames).to_local(own).flatten(2), frames
 
     def partner_view(self, partner: torch.Tensor, frames: ReferenceFrame) -> torch.Tensor:
-        """A partner twice: from the own dancer's frame, where it is, and from its own, what it does there.
-
-        Shapes: [B, T, J, 3] -> [B, T, 2 * W]. Chapter: 5.
-        """
+        """A partner [B, T, J, 3] twice, from the own dancer's frame and from its own: [B, T, 2 * W]. Chapter: 5."""
         return frames.to_local(partner[:, None]).flatten(3).transpose(1, 2).flatten(2)
 
     def target(self, batch: torch.Tensor, own: torch.Tensor, frames: ReferenceFrame, who: str) -> torch.Tensor:

@@ -100,10 +100,7 @@ class DuetForecaster(DuetNetwork):
     @torch.no_grad()
     @in_full_precision
     def fit_residuals(self, batches: Iterable[torch.Tensor]) -> None:
-        """After training, the principal components of the residuals, of which `sample` and streams draw.
-
-        Shapes: windows [B, T, 2, J, 3], T at least past + ahead. Chapter: 5.
-        """
+        """After training, principal components of residuals for `sample` and streams, [B, T, 2, J, 3]. Chapter: 5."""
         with eval_mode(self):
             answers = (self.displacement(batch[:, : self.past + self.ahead], who) for batch in batches for who in "ab")
             residuals = torch.cat([(true - made).flatten(1) for made, _, true in answers])  # [N, F * W]
@@ -219,10 +216,7 @@ class DuetForecaster(DuetNetwork):
         return found if count > 1 else found[0]
 
     def starting_pose(self, leader: torch.Tensor, who: str) -> torch.Tensor:
-        """A leader's pose, with a partner in the mean pose at the usual place.
-
-        Shapes: [1, J, 3] -> [1, 2, J, 3]. Units: metres, world. Chapter: 5.
-        """
+        """A leader's pose [1, J, 3] with a partner in the mean pose at the usual place, [1, 2, J, 3]. Chapter: 5."""
         pair = leader[:, None, None].expand(-1, -1, 2, -1, -1)  # [1, 1, 2, J, 3]
         frame = reference_frame(pair.to(self.positions.device), 0, self.skeleton, of="a")
         own = frame.to_world(self.mean_poses[dancer_index(who)][None])  # [1, J, 3]

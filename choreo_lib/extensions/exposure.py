@@ -1,7 +1,4 @@
-"""Training on pasts as a rollout has them, which no dancer danced: scheduled sampling and injected noise.
-
-Taught in chapter 5, "A partner".
-"""
+"""Training on pasts as a rollout has them: scheduled sampling and injected noise. Taught in chapter 5."""
 
 from __future__ import annotations
 

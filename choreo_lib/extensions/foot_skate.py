@@ -1,7 +1,4 @@
-"""Feet that do not skate, in a stream of poses and in a whole take of rotations.
-
-Taught in chapter 5, "A partner", and chapter 6, "Translating a dancer".
-"""
+"""Feet that do not skate, in a stream of poses and in a whole take of rotations. Taught in chapters 5 and 6."""
 
 from __future__ import annotations
 
@@ -95,10 +92,9 @@ class Feet:
 def fix_foot_skate(motion: Motion) -> Motion:
     """The same take with its toes where `Feet` puts them, by hips and knees, as `place_toes`.
 
-    Both feet share a floor: where the lower of them is in a fifth of the take. A take without
-    rotations, one whose positions are not those of its rotations, or a body without two-bone legs by name comes back
-    as it is.
-    Chapter: 6. The two bones of a leg by the law of cosines, as in `choreo_lib.body.rotations.two_bone_ik`.
+    Both feet share a floor: where the lower of them is in a fifth of the take. A take without rotations, one whose
+    positions are not those of its rotations, or a body without two-bone legs by name comes back as it is. Chapter: 6.
+    The two bones of a leg by the law of cosines, as in `choreo_lib.body.rotations.two_bone_ik`.
     """
     skeleton = motion.skeleton
     try:

@@ -1,7 +1,4 @@
-"""What a partner did a lag ago, carried over to the own dancer: attention over lags and a mixture of linear experts.
-
-Taught in chapter 5, "A partner".
-"""
+"""What a partner did a lag ago, carried over: attention over lags, linear experts. Taught in chapter 5."""
 
 from __future__ import annotations
 

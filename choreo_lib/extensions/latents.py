@@ -1,7 +1,4 @@
-"""Latent spaces: interpolation between latents, and the principal components that linear latents are made of.
-
-Taught in chapter 4, "A dancer in 256 numbers".
-"""
+"""Latent spaces: interpolation, and the principal components that linear latents are made of. Taught in chapter 4."""
 
 from __future__ import annotations
 
@@ -35,10 +32,7 @@ def interpolate(start: torch.Tensor, end: torch.Tensor, steps: int) -> torch.Ten
 
 
 def subsample(windows: torch.Tensor, most: int = 30_000) -> torch.Tensor:
-    """At most ``most`` of the windows, the same ones every time.
-
-    Shapes: [N, ...] -> [at most ``most``, ...]. Chapter: 4.
-    """
+    """At most ``most`` of the windows, the same ones every time: [N, ...] -> [``most``, ...]. Chapter: 4."""
     chosen = torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))[:most]
     return windows[chosen.to(windows.device)]
 

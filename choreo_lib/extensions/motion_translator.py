@@ -1,7 +1,4 @@
-"""Takes of any length through a translation of windows: latent vectors that may be changed, feet that stand.
-
-Taught in chapter 6, "Translating a dancer".
-"""
+"""Takes of any length translated: latent vectors that may be changed, feet that stand. Taught in chapter 6."""
 
 from __future__ import annotations
 
@@ -44,10 +41,7 @@ class LatentSequence(NamedTuple):
 
     @takes(change=tensor(..., "latents", finite=True))
     def offset(self, change: torch.Tensor) -> LatentSequence:
-        """Add ``change`` [Z], or one a moment [M, Z], to the latents.
-
-        Errors: ValueError for another shape. Chapter: 6.
-        """
+        """Add ``change``, [Z] or one a moment [M, Z], to latents. Errors: ValueError for another shape. Chapter: 6."""
         change = change.to(self.latents)
         moments, size = int(self.moments.max()) + 1, self.latents.shape[-1]
         if change.shape not in ((size,), (moments, size)):
@@ -84,10 +78,7 @@ class LatentSequence(NamedTuple):
         return change.to(self.latents)
 
     def interpolate(self, other: LatentSequence, share: float) -> LatentSequence:
-        """Interpolate the latents towards those of another take; place and path stay this one's.
-
-        Errors: ValueError for a take with fewer windows. Chapter: 6.
-        """
+        """Draw latents, not place and path, to another take's. Errors: ValueError for a shorter one. Chapter: 6."""
         a(LatentSequence)("other", other), number(-10, 10)("share", share)
         if len(other.latents) < len(self.latents):
             raise ValueError(f"the other take has {len(other.latents)} windows and this one {len(self.latents)}")
@@ -137,10 +128,7 @@ class MotionTranslator(RotationModel, WindowTranslator):
 
     @torch.no_grad()
     def decode_windows(self, sequence: LatentSequence) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode the windows that `decode_motion` blends: rotations [N, T, J, 4] and root [N, T, 3] in the world.
-
-        Chapter: 6.
-        """
+        """Decode what `decode_motion` blends: rotations [N, T, J, 4] and root [N, T, 3] in the world. Chapter: 6."""
         with eval_mode(self):
             latents, origin = sequence.latents.to(self.bones), self.origin(sequence.root)
             return self.to_world(self.decode(latents, sequence.route[1], origin), sequence.frame)

@@ -54,8 +54,7 @@ class Config:
 ABLATIONS: dict[str, dict[str, object]] = {
     "relative features": {"relative": False},
     "law decoder": {"decoder": "mlp", "prediction_steps": 10, "decoder_hidden": 64},
-    "refinement": {"refine": 0},
-}
+    "refinement": {"refine": 0}}
 """What can be switched off, by name: the settings that do it. Chapter: 8."""
 
 
@@ -68,11 +67,10 @@ class RelativeEncoder(nn.Module):
     """
 
     FEATURES = 9
-    feature_scale: torch.Tensor
 
     def __init__(self, types: int, hidden: int):
         super().__init__()
-        self.register_buffer("feature_scale", torch.ones(self.FEATURES))
+        self.feature_scale = nn.Buffer(torch.ones(self.FEATURES))
         self.edge_mlp = nn.Sequential(nn.Linear(self.FEATURES, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
         self.edge_proj, self.self_proj, self.other_proj = (nn.Linear(hidden, hidden, bias=k == 0) for k in range(3))
         self.update = nn.Sequential(nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU())
@@ -125,10 +123,7 @@ class RelativeEncoder(nn.Module):
 
 
 class InferredEdges(NamedTuple):
-    """What a model infers from simulations.
-
-    ``edges`` int64 [B, N, N]; ``probability`` [B, N, N, K], always the encoder's. Diagonals mean nothing. Chapter: 8.
-    """
+    """``edges`` int64 [B, N, N]; ``probability`` [B, N, N, K], the encoder's; diagonals mean nothing. Chapter: 8."""
 
     edges: torch.Tensor
     probability: torch.Tensor

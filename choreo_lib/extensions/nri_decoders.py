@@ -28,15 +28,14 @@ class Decoder(nn.Module):
     """
 
     refines = True
-    state_scale: Tensor
-    step_scale: Tensor
+    PARTS = 1  # of a frame, in which `predict` goes on
 
     def __init__(self, types: int, no_edge: bool, hidden: int, interval: float):
         super().__init__()
         self.types, self.no_edge, self.interval = types, no_edge, interval
         self.networks = types - no_edge  # the type that carries nothing needs none
-        self.register_buffer("state_scale", torch.ones(4))
-        self.register_buffer("step_scale", torch.ones(4))  # of the change from one frame to the next
+        self.state_scale = nn.Buffer(torch.ones(4))
+        self.step_scale = nn.Buffer(torch.ones(4))  # of the change from one frame to the next
 
     def fit_statistics(self, states: Tensor) -> None:
         """Measure states [B, T, N, 4] of the training set. Chapter: 8."""
@@ -85,17 +84,16 @@ class Decoder(nn.Module):
     @in_full_precision
     def predict(self, states: Tensor, edges: Tensor, steps: int) -> Tensor:
         """The ``steps`` states after states [B, T, N, 4], one from the other: [B, steps, N, 4]. Chapter: 8."""
-        predicted = [states[:, -1:]]
+        predicted, state = [], states[:, -1:]
         for _ in range(steps):
-            predicted.append(self.step(predicted[-1], edges)[0])
-        return torch.cat(predicted[1:], 1)
+            for _ in range(self.PARTS):
+                state = self.step(state, edges, self.interval / self.PARTS)[0]
+            predicted.append(state)
+        return torch.cat(predicted, 1)
 
 
 class MLPDecoder(Decoder):
-    """The published networks on relative states, so that only the walls make one place different from another.
-
-    Chapter: 8. Kipf et al., equations 10 to 12.
-    """
+    """The published networks (Kipf et al., equations 10 to 12), on relative states. Chapter: 8."""
 
     def __init__(self, types: int, no_edge: bool, hidden: int, interval: float):
         super().__init__(types, no_edge, hidden, interval)
@@ -126,6 +124,7 @@ class LawDecoder(Decoder):
     forces by learned amounts, since close encounters cannot be predicted well. Chapter: 8.
     """
 
+    PARTS = 10  # a law holds for any interval
     LR_FACTOR = 10.0  # p and c are two numbers, and have to learn as fast as a network of hundreds
     NODES = ((0.5 - math.sqrt(0.15), 5 / 18), (0.5, 8 / 18), (0.5 + math.sqrt(0.15), 5 / 18))
 
@@ -196,27 +195,15 @@ class LawDecoder(Decoder):
         scale = (scale**2 + excess**2).sqrt()
         return (2 * (((state - truth) / scale) ** 2 / 3).log1p() + scale.log()).sum(-1)
 
-    @in_full_precision
-    def predict(self, states: Tensor, edges: Tensor, steps: int, parts: int = 10) -> Tensor:
-        """As `Decoder.predict`, in ``parts`` of a frame at a time: a law holds for any interval. Chapter: 8."""
-        predicted = [states[:, -1:]]
-        for _ in range(steps):
-            state = predicted[-1]
-            for _ in range(parts):
-                state = self.step(state, edges, self.interval / parts)[0]
-            predicted.append(state)
-        return torch.cat(predicted[1:], 1)
-
 
 class RecurrentDecoder(nri.RecurrentDecoder):
     """The recurrent decoder of the shelf, in full precision, on edges [B, N, N, K]. Chapter: 8."""
 
     refines = False
-    state_scale: Tensor
 
     def __init__(self, types: int, no_edge: bool, hidden: int, interval: float):
         super().__init__(nri.Config(types=types, no_edge=no_edge, hidden=hidden))
-        self.register_buffer("state_scale", torch.ones(4))
+        self.state_scale = nn.Buffer(torch.ones(4))
 
     def fit_statistics(self, states: Tensor) -> None:
         """Measure states [B, T, N, 4] of the training set. Chapter: 8."""

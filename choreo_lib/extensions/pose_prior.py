@@ -1,7 +1,4 @@
-"""A prior of poses: what a generated dancer has danced, drawn towards how dancers stand, so that errors do not add up.
-
-Taught in chapter 5, "A partner".
-"""
+"""A prior of poses: a generated dancer is drawn towards how dancers stand. Taught in chapter 5."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""The nearest frames of a forecast: a mean of ridge regression and of what a network predicts.
-
-Taught in chapter 5, "A partner".
-"""
+"""The nearest frames of a forecast: a mean of ridge regression and of the network's. Taught in chapter 5."""
 
 from __future__ import annotations
 
@@ -44,10 +41,7 @@ class RidgeBlend(nn.Module):
         return torch.einsum("bc,cfw->bfw", x, self.weights)
 
     def fit(self, weights: Mapping[int, torch.Tensor]) -> None:
-        """Take the weights of a `choreo_lib.evaluation.baselines.Ridge` of the own past, a horizon of frames each.
-
-        Shapes: [1 + past * W, W]. Chapter: 5.
-        """
+        """Take weights [1 + past * W, W] of a `baselines.Ridge` of the own past, one a horizon. Chapter: 5."""
         for frame, solved in weights.items():
             self.weights[:, frame - 1] = solved.to(self.weights)
 

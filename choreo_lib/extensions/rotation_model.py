@@ -1,7 +1,4 @@
-"""What models of joint rotations share: whose takes they read, and how a take that they made stands on its legs.
-
-Taught in chapter 6, "Translating a dancer", and chapter 7, "A deepfake of dancers".
-"""
+"""What models of rotations share: whose takes they read, how a made one stands. Taught in chapters 6 and 7."""
 
 from __future__ import annotations
 

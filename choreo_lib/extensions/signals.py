@@ -126,10 +126,7 @@ def local_displacements(skeleton: Skeleton, positions: torch.Tensor) -> torch.Te
 
 
 def next_pose(skeleton: Skeleton, pose: torch.Tensor, displacements: torch.Tensor) -> torch.Tensor:
-    """The next pose from a pose and local displacements, [..., J, 3] each: the inverse of `local_displacements`.
-
-    Units: metres. Chapter: 9.
-    """
+    """A pose after local displacements, [..., J, 3] metres each: undoes `local_displacements`. Chapter: 9."""
     bones = _bones(skeleton, pose)
     positions, rotated = [pose[..., 0, :] + displacements[..., 0, :]], [torch.zeros_like(pose[..., 0, :])]
     for j, parent in enumerate(skeleton.parents[1:], start=1):

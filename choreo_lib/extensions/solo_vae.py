@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..body.bones import project_bone_lengths
 from ..body.compatibility import require_fit
@@ -36,8 +37,7 @@ from .latents import components, subsample
 
 ABLATIONS: dict[str, dict[str, object]] = {
     "align_heading": {"align_heading": False}, "project_bones": {"project_bones": False},
-    "fitted_prior": {"fitted_prior": False}, "residual_rank": {"residual_rank": 0},
-}  # fmt: skip
+    "fitted_prior": {"fitted_prior": False}, "residual_rank": {"residual_rank": 0}}
 """Each option of `LinearVAE`, and the settings that switch it off."""
 
 
@@ -73,11 +73,6 @@ class LinearVAE(System):
     """
 
     Config = Config
-    mean_window: torch.Tensor
-    loadings: torch.Tensor
-    noise_std: torch.Tensor
-    latent_norms: torch.Tensor
-    residuals: torch.Tensor
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
@@ -86,11 +81,11 @@ class LinearVAE(System):
             raise ValueError(f"{s.frames} x {width} coordinates have no {s.latent} principal components; make latent "
                              "smaller")
         self.frames, self.fps = s.frames, s.fps
-        self.register_buffer("mean_window", torch.zeros(s.frames, width))
-        self.register_buffer("loadings", torch.zeros(s.latent, s.frames * width))  # W^T
-        self.register_buffer("noise_std", torch.ones(()))  # s, in metres
-        self.register_buffer("latent_norms", torch.full((101,), s.latent**0.5))  # quantiles 0, 0.01 ... 1
-        self.register_buffer("residuals", torch.zeros(s.residual_rank, s.frames * width))
+        self.mean_window = nn.Buffer(torch.zeros(s.frames, width))
+        self.loadings = nn.Buffer(torch.zeros(s.latent, s.frames * width))  # W^T
+        self.noise_std = nn.Buffer(torch.ones(()))  # s, in metres
+        self.latent_norms = nn.Buffer(torch.full((101,), s.latent**0.5))  # quantiles 0, 0.01 ... 1
+        self.residuals = nn.Buffer(torch.zeros(s.residual_rank, s.frames * width))
 
     @takes(batch=tensor("windows", "frames", 1, "joints", 3))
     def canonicalise(self, batch: torch.Tensor) -> tuple[torch.Tensor, ReferenceFrame]:
@@ -155,29 +150,20 @@ class LinearVAE(System):
         return mean, (variance / scale).log().expand_as(mean)
 
     def decode(self, z: torch.Tensor, project_bones: bool | None = None) -> torch.Tensor:
-        """Windows from latents; ``project_bones`` in place of the model's own setting.
-
-        Shapes: [B, Z] -> [B, T, J * 3]. Units: metres. Chapter: 4.
-        """
+        """Windows from latents; ``project_bones`` in place of the model's own setting. Chapter: 4."""
         x = self.mean_window + product(z, self.loadings).unflatten(1, self.mean_window.shape)  # mean + W z
         if not (self.config.project_bones if project_bones is None else project_bones):
             return x
         return project_bone_lengths(self.skeleton, x.unflatten(2, (-1, 3)), compliance=8).flatten(2)
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """The reconstruction of canonical windows by the posterior's mean, that mean, and the log-variance.
-
-        Shapes: [B, T, J * 3] -> [B, T, J * 3], [B, Z], [B, Z]. Units: metres. Chapter: 4.
-        """
+        """The reconstruction of canonical windows, and the posterior's mean and log-variance. Chapter: 4."""
         mean, log_variance = self.encode(x)
         return self.decode(mean), mean, log_variance
 
     @takes(count=count(1, 100_000), seed=seed)
     def sample_latents(self, count: int, seed: int = 0) -> torch.Tensor:
-        """Latents from the prior; with ``fitted_prior``, of any direction and of norms like the training set's.
-
-        Shapes: [count, Z]. Chapter: 4.
-        """
+        """Latents [count, Z] from the prior; with ``fitted_prior``, of norms like the training set's. Chapter: 4."""
         generator = torch.Generator().manual_seed(seed)
         z = torch.randn(count, self.config.latent, generator=generator)
         if not self.config.fitted_prior:
@@ -189,10 +175,7 @@ class LinearVAE(System):
 
     @takes(x=tensor("windows", "frames", "width", finite=True), seed=seed)
     def add_residual(self, x: torch.Tensor, seed: int = 0) -> torch.Tensor:
-        """Decoded windows with a sampled residual, of the size and directions of errors on training windows.
-
-        Shapes: [B, T, J * 3] -> [B, T, J * 3]. Units: metres. Chapter: 4.
-        """
+        """Decoded windows with a sampled residual, as errors on training windows are. Chapter: 4."""
         generator = torch.Generator().manual_seed(seed)
         generator.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))  # not the numbers of sample_latents
         weights = torch.randn(len(x), len(self.residuals), generator=generator)  # [B, K]

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 from torch.nn.functional import conv1d, pad
 
 from ..body.motion import Motion, dancer_index
@@ -58,17 +59,13 @@ class StyleTransport(RotationModel, System):
     """
 
     Config = Config
-    mean: torch.Tensor
-    transport: torch.Tensor
-    height: torch.Tensor
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
         width = 6 * (len(skeleton) - 1)
-        self.register_buffer("mean", torch.zeros(2, width))
-        self.register_buffer("transport", torch.eye(width))
-        self.register_buffer("height", torch.zeros(2))  # of the root, mean over frames, in lengths of a leg
-        self.register_buffer("bones", torch.zeros(2, len(skeleton), 3))  # mean bodies of the training set
+        self.mean, self.transport = nn.Buffer(torch.zeros(2, width)), nn.Buffer(torch.eye(width))
+        self.height = nn.Buffer(torch.zeros(2))  # of the root, mean over frames, in lengths of a leg
+        self.bones = nn.Buffer(torch.zeros(2, len(skeleton), 3))  # mean bodies of the training set
 
     @torch.no_grad()
     @in_full_precision

@@ -27,14 +27,9 @@ from ..systems.vae_rnn import VAERNN, Decoded
 FORMATS = {"quaternion": 4, "6d": 6}
 """Numbers a rotation: a quaternion, or two axes made perpendicular (`choreo_lib.body.rotations.quaternion_to_6d`)."""
 ABLATIONS: dict[str, dict[str, object]] = {
-    "rotations in 6d": {"rotation_format": "quaternion"},
-    "latents along the window": {"segments": 1},
-    "velocity loss": {"velocity": 0.0},
-    "position and velocity losses": {"position": 0.0, "velocity": 0.0},
-    "joint positions": {"show_positions": False},
-    "skip connection": {"skip": False},
-    "dropout": {"dropout": 0.0},
-}
+    "rotations in 6d": {"rotation_format": "quaternion"}, "latents along the window": {"segments": 1},
+    "velocity loss": {"velocity": 0.0}, "position and velocity losses": {"position": 0.0, "velocity": 0.0},
+    "joint positions": {"show_positions": False}, "skip connection": {"skip": False}, "dropout": {"dropout": 0.0}}
 """The settings that switch each addition off."""
 
 
@@ -106,7 +101,6 @@ class WindowTranslator(VAERNN):
 
     Config = Config
     bones: torch.Tensor
-    largest_turn: torch.Tensor
 
     def __init__(self, skeleton: Skeleton, config: Any = None, **changes: Any):
         super().__init__(skeleton, config, **changes)
@@ -115,9 +109,9 @@ class WindowTranslator(VAERNN):
         source_width = width + 3 * len(skeleton) * s.show_positions
         self.encoders = nn.ModuleDict({who: Encoder(source_width, s) for who in self.encoders})
         self.decoders = nn.ModuleDict({who: Decoder(width, s) for who in self.decoders})
-        self.register_buffer("bones", torch.zeros(2, len(skeleton), 3))  # mean bodies of the training set
+        self.bones = nn.Buffer(torch.zeros(2, len(skeleton), 3))  # mean bodies of the training set
         # the farthest that each joint of each dancer turned from one frame to the next, radians
-        self.register_buffer("largest_turn", torch.full((2, len(skeleton)), torch.pi))
+        self.largest_turn = nn.Buffer(torch.full((2, len(skeleton)), torch.pi))
         for side, people, size in (("source", self.encoders, source_width), ("target", self.decoders, width)):
             for who in people:
                 self.register_buffer(f"{side}_mean_{who}", torch.zeros(size))

@@ -106,8 +106,7 @@ def require_dancer(what: str, skeleton: Skeleton, positions: Any, size: float | 
     """Refuse a dancer who is many times too large or small, or who lies (or hangs head down) in nearly every frame.
 
     Floor work in a part of a take is dance. Shapes: ``positions`` [T, J, 3], an array or a tensor. Units: ``size``
-    metres from ankle to head along the bones, as `body_size` gives it; None: a usual adult's.
-    Errors: ValueError. Chapter: 5.
+    metres from ankle to head along the bones (`body_size`); None: a usual adult's. Errors: ValueError. Chapter: 5.
     """
     positions = np.asarray(positions.detach().cpu() if hasattr(positions, "detach") else positions, np.float64)
     here, usual, top = body_size(skeleton, positions), size or BODY_SIZE, skeleton.find("head")

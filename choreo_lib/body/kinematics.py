@@ -51,8 +51,7 @@ def joint_positions(skeleton: Skeleton, rotations: torch.Tensor, root: torch.Ten
                     offsets: Numbers = None) -> torch.Tensor:
     """The positions alone of `forward_kinematics`, of tensors, in few operations: what a training step computes.
 
-    Shapes: rotations [..., J, 4], root [..., 3], offsets [..., J, 3] -> [..., J, 3]. Units: metres. Errors: as there.
-    Chapter: 6.
+    Shapes: rotations [..., J, 4], root [..., 3], offsets [..., J, 3] -> [..., J, 3]. Errors: as there. Chapter: 6.
     """
     offsets = skeleton.offsets if offsets is None else offsets
     if offsets is None:

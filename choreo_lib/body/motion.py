@@ -141,8 +141,7 @@ class Motion:
 
         Positions are interpolated linearly, rotations by slerp along the shorter arc; where there are
         rotations and offsets, positions follow from them, so bones keep their length.
-        Errors: TypeError or ValueError for an ``fps`` that is none, or that would make more than a million frames.
-        Chapter: 1.
+        Errors: TypeError or ValueError for an ``fps`` that is none or makes more than a million frames. Chapter: 1.
         """
         if fps == self.fps:
             return self

@@ -52,8 +52,7 @@ def reference_frame(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = 
     dancer faces, at right angles to the line from the right hip and shoulder to the left ones.
     Shapes: ``batch`` [B, T, D, J, 3]; gives origin [B, 3] and heading [B]. Moving or turning the world moves and
     turns the frame with it, so what is seen from it stays the same.
-    Errors: ValueError for another ``of``, one dancer where two are needed, or joints without left and right.
-    Chapter: 3.
+    Errors: ValueError for another ``of``, one dancer for two, or joints without left and right. Chapter: 3.
     """
     if of not in ("duet", "a", "b") or (of != "a" and batch.shape[2] < 2):
         raise ValueError(f'there is no frame of {of!r} for {batch.shape[2]} dancer(s): use "a", or "b", "duet" for two')

@@ -1,8 +1,7 @@
 """Rotations: every identity that this book uses, once, on top of `roma`.
 
 A rotation is a unit quaternion x y z w, [..., 4], of which q and -q are the same rotation, or a matrix [..., 3, 3].
-Right-handed; angles in radians unless a name says degrees. Taught in chapter 1, "Seeing a duet", and chapter 6,
-"Translating a dancer".
+Right-handed; angles in radians unless a name says degrees. Taught in chapters 1 and 6.
 """
 
 from __future__ import annotations
@@ -191,8 +190,7 @@ def change_basis(matrix: Numbers, rotations: Numbers) -> Numbers:
 def euler_to_quaternions(degrees: np.ndarray, channels: Sequence[tuple[Sequence[int], Sequence[int]]]) -> np.ndarray:
     """Local quaternions from Euler angles, channel by channel: each turns about an axis already turned.
 
-    Shapes: ``degrees`` [T, C]; ``channels`` one pair (axes, columns) a joint, axes 0 to 2 for x to z -> [T, J, 4].
-    Units: degrees. Chapter: 1.
+    Shapes: ``degrees`` [T, C]; ``channels`` a pair (axes, columns) a joint, axes 0 to 2 -> [T, J, 4]. Chapter: 1.
     """
     angles = torch.from_numpy(np.radians(np.fmod(degrees, 720.0)))
     groups: dict[tuple[int, ...], list[int]] = {}

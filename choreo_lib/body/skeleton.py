@@ -83,8 +83,7 @@ class Skeleton:
         """The index of a joint, by the skeleton's own name or by one of `choreo_lib.body.joint_names.COMMON`.
 
         "left_toe" is the ball of the foot (ToeBase, HybrIK's left_foot), "left_ankle" the ankle (LeftFoot).
-        Errors: ValueError, listing the names there are, which begins with the name of the caller's ``argument``.
-        Chapter: 1.
+        Errors: ValueError, which begins with the caller's ``argument`` and lists the names there are. Chapter: 1.
         """
         if not isinstance(name, str):
             raise TypeError(f"{argument} must be the name of a joint; got {shown(name)}")

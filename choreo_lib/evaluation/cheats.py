@@ -105,8 +105,7 @@ def copy(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -> 
 def stranger(leader: Motion, known: Sequence[Duet], random: np.random.Generator) -> np.ndarray:
     """The partner of another, training, leader: a real dance, with somebody else. Shapes: [T, J, 3].
 
-    At the first frame it stands to this leader as it stood to its own. Errors: ValueError where no training dance is as
-    long. Chapter: 11.
+    At first it stands to this leader as to its own. Errors: ValueError for no training dance as long. Chapter: 11.
     """
     long_enough = [each for each in known if len(each) >= len(leader)]
     if not long_enough:

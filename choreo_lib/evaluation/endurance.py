@@ -35,8 +35,7 @@ def endurance(positions, leader: Motion, danced: Motion, seconds: float = MINUTE
     that was danced, on average. ``intersection_percent`` of the frames (`intersection_depth`),
     ``intersection_floor_percent`` as it was danced, and ``intersection_mm``, the mean depth in frames that have one.
     ``not_finite_percent`` of the frames; in such a frame the last good pose stands for it.
-    Shapes: ``positions`` [T, J, 3]. Units: metres in. Errors: ValueError for takes of unequal length, or shorter than
-    ``seconds``. Chapter: 5.
+    Shapes: ``positions`` [T, J, 3], metres. Errors: ValueError for unequal takes, or less than ``seconds``. Chapter: 5.
     """
     positions = np.array(positions, dtype=np.float32)
     frames = round(seconds * danced.fps)

@@ -85,8 +85,7 @@ def listening(model: Forecaster, windows: Windows, others: Windows | None = None
 def true_errors(model: Forecaster, windows: Windows, horizon: int = 30, delay: float = 0.5, joints=None) -> np.ndarray:
     """Each window's error with the true leader, the mean of both roles; their mean is ``error_mm`` of `listening`.
 
-    Shapes: [N], of the windows that `listening` scores. Units: millimetres; ``delay`` seconds. Errors: as `listening`.
-    Chapter: 11.
+    Shapes: [N], of the windows `listening` scores. Units: mm; ``delay`` seconds. Errors: as `listening`. Chapter: 11.
     """
     past, late = past_frames(windows, (horizon,)), scored(windows, delay)
     chosen = slice(None) if joints is None else windows.skeleton.indices(joints)

@@ -75,8 +75,7 @@ def evaluate_deepfake(model: StyleTransport | VAERNN, train: Windows, asked: Win
     for the other dancer's, before foot skating is fixed. ``speed_correlation``: between the joints' mean speed before
     and after; ``jerk_ratio``, ``speed_ratio``, ``foot_skate_ratio`` and ``out_of_range_percent`` as in
     `evaluate_translation`. Row "mean matching": `StyleTransport` without its optimal transport. Row "ground truth":
-    ``classifier_accuracy_percent``, how many real windows the classifier calls by their dancer, and how much of real
-    takes is out of range. Chapter: 7.
+    ``classifier_accuracy_percent``, of real windows, and how much of real takes is out of range. Chapter: 7.
     """
     rows: Rows = {}
     classifier, takes = IdentityClassifier(train), list(map(tuple, takes_of(asked)))

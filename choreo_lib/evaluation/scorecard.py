@@ -41,8 +41,7 @@ class Measured:
     """What `measure` finds in several dances.
 
     Shapes: ``features`` {"kinetic": [W, 51], "geometric": [W, 29], "cross": [W, 100], "poses": [W, 306]} of windows,
-    ``dance`` [W] which dance each is from; ``numbers`` {measure: [dances]}; ``kinds`` [dances], as they were given.
-    Chapter: 11.
+    ``dance`` [W] which dance each is from; ``numbers`` {measure: [dances]}; ``kinds`` [dances], as given. Chapter: 11.
     """
 
     features: dict[str, np.ndarray]

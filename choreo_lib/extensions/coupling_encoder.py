@@ -22,8 +22,7 @@ from .signals import NOISE_FLOOR, ORDER, ROUNDING, Signals, ar_coefficients, inn
 class CouplingEncoder(nn.Module):
     """Windows of a duet to the posterior of all edges, and to what the joints' own past predicts.
 
-    ``settings``: a `choreo_lib.extensions.dance_nri.Config`. Errors: ValueError for settings that cannot be.
-    Chapter: 9.
+    ``settings``: a `dance_nri.Config`. Errors: ValueError for settings that cannot be. Chapter: 9.
     """
 
     def __init__(self, skeleton: Skeleton, lags: range, config: Any):

@@ -208,8 +208,7 @@ class CouplingNRI(System):
     def gain(self, duet: Duet, hop: int | None = None, size: int = 32) -> torch.Tensor:
         """By how much the edges of the window before lower each window's negative log-likelihood: [W].
 
-        Below 0 where they mislead. Units: nats a frame. Errors: as `find`, for a duet shorter than two windows.
-        Chapter: 9.
+        Below 0 where they mislead. Units: nats a frame. Errors: as `find`, for less than two windows. Chapter: 9.
         """
         gains = []
         with eval_mode(self):

@@ -135,8 +135,7 @@ class LinearExtrapolation(nn.Module):
     def forward(self, own: torch.Tensor, h: torch.Tensor | None = None, at: slice = slice(None)) -> torch.Tensor:
         """Displacements from the last pose, for the frames ``at`` of those ahead.
 
-        Shapes: ``own`` [B, P, W]; ``h`` [B, f, features], which the gate looks at (None: at nothing); gives [B, f, W].
-        Chapter: 5.
+        Shapes: ``own`` [B, P, W]; ``h`` [B, f, features], for the gate, or None; gives [B, f, W]. Chapter: 5.
         """
         gate = self.gate_bias[at, None] if h is None else self.gate_bias[at, None] + self.gate(h)  # [(B,) f, 1]
         one, several = self._extrapolated(own, at)

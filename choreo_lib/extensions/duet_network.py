@@ -125,8 +125,7 @@ class DuetNetwork(System):
     def own_view(self, past: torch.Tensor, who: str) -> tuple[torch.Tensor, ReferenceFrame]:
         """The past of ``who`` in its canonical frame; and that frame and the partner's.
 
-        They stand at each pelvis and along each heading at the last known frame. Shapes: [B, P, 2, J, 3] -> [B, P, W],
-        frames [B, 2]. Chapter: 5.
+        At each pelvis, along each heading, at the last known frame: [B, P, 2, J, 3] -> [B, P, W], [B, 2]. Chapter: 5.
         """
         own, last = past[:, :, dancer_index(who)], past[:, -1]  # [B, P, J, 3], [B, 2, J, 3]
         if self.config.canonical_frame:

@@ -20,8 +20,7 @@ class Guidance:
     let go and pulled again each frame.
     ``distance`` between the pelvises along the floor, metres; None: as it comes. ``contact``: pairs (own joint, other
     dancer's joint) that should touch, by name. ``pull``: the share of the error that is removed each frame; in 10
-    frames 0.05 removes two fifths. Joints could tear at the body, so they attract within ``reach`` metres only.
-    Chapter: 5.
+    frames 0.05 removes two fifths. Lest joints tear at the body, they attract within ``reach`` metres. Chapter: 5.
     """
 
     distance: float | None = None

@@ -23,8 +23,7 @@ class LatentSequence(NamedTuple):
     """A take as a model has encoded it: windows that overlap by half, their latents, and what decoding them needs.
 
     Shapes: ``latents`` [N, C, Z], the posterior's means, which may be changed before they are decoded; ``frame``, from
-    where each window was seen; ``root`` [N, T, 3], the source's path from there; ``motion``, the source; ``route``,
-    source and target. Chapter: 6.
+    where windows were seen; ``root`` [N, T, 3], the source's path from there; its ``motion`` and ``route``. Chapter: 6.
     """
 
     latents: torch.Tensor

@@ -62,8 +62,7 @@ class RelativeEncoder(nn.Module):
     """Which type each pair has, from what it sees along and across its own line, so that a moved world has the same.
 
     One network serves all frames, which needs a tenth of the training of the published one, and any number of bodies.
-    Shapes: states [B, T, N, 4] -> logits [B, N, N, K], symmetric; the diagonal means nothing. Chapter: 8. Kipf et al.,
-    equations 5 to 8.
+    Shapes: [B, T, N, 4] -> logits [B, N, N, K], symmetric, no diagonal. Chapter: 8. Kipf et al., equations 5 to 8.
     """
 
     FEATURES = 9

@@ -50,8 +50,7 @@ class RidgeBlend(nn.Module):
 
         Over the farther half of the frames shares taper off: a last one of 0.3 would end in a jump, and was measured to
         make a forecast 1.6 to 1.8 times as jerky as the network's own, for an error 3 to 4 % smaller at that frame.
-        ``windows``: own pasts [B, P, W], what the network predicts and what was danced [B, f, W], of dances that it was
-        not trained on. Chapter: 5.
+        ``windows``: own pasts [B, P, W], and predicted and danced [B, f, W], of dances not trained on. Chapter: 5.
         """
         near = len(self.shares)
         own, predicted, danced = (torch.cat(each) for each in zip(*windows))

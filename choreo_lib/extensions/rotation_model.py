@@ -25,8 +25,7 @@ from .foot_skate import fix_foot_skate
 class RotationModel:
     """What a model of joint rotations knows of the two dancers of its training set: their mean ``bones`` [2, J, 3].
 
-    A mixin of `choreo_lib.extensions.MotionTranslator` and `choreo_lib.extensions.StyleTransport`. Units: metres.
-    Chapter: 6; 7.
+    A mixin of `MotionTranslator` and `StyleTransport`. Units: metres. Chapter: 6; 7.
     """
 
     rotations_matter = True  # so `choreo_lib.conform` brings rotations to this model's rest bones

@@ -190,8 +190,7 @@ class LinearVAE(System):
     def encode_motion(self, motions: Motion | list[Motion]) -> tuple[torch.Tensor, ReferenceFrame]:
         """The latents (posterior means) of one motion of ``frames`` frames or of several, and where each was danced.
 
-        Shapes: [B, Z]. Errors: ValueError for no motions, or another number of frames, frame rate or joints.
-        Chapter: 4.
+        Shapes: [B, Z]. Errors: ValueError for no motions, or of other frames, frame rate or joints. Chapter: 4.
         """
         motions = [motions] if isinstance(motions, Motion) else list(motions)
         if not motions:

@@ -95,8 +95,7 @@ class Augment:
     """Every augmentation in one: what `Windows.batches` applies to each batch.
 
     ``length`` frames come out of windows of ``required_length``, which a faster tempo uses up. ``turn``: by any angle;
-    ``mirror``, ``exchange``: the share of windows they befall; ``noise`` metres; ``tempo`` 0.15: from 0.85 to 1.15
-    times as fast. Chapter: 3.
+    ``mirror``, ``exchange``: shares of windows; ``noise`` metres; ``tempo`` 0.15: 0.85 to 1.15 times. Chapter: 3.
     """
 
     length: int = 64

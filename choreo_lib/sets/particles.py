@@ -32,8 +32,7 @@ class Particles:
     """Simulations and their truth.
 
     Shapes: ``positions`` and ``velocities`` float32 [B, T, N, 2]; ``edges`` int64 [B, N, N], symmetric, 0 on the
-    diagonal. Of springs an edge is 1 where there is a spring; of charges 1 where two repel and 0 where they attract.
-    Chapter: 8.
+    diagonal: 1 for a spring or two charges that repel, 0 for none or two that attract. Chapter: 8.
     """
 
     kind: str

@@ -64,8 +64,7 @@ def fetch(name: str) -> list[Path]:
 
     ``name`` as in ``load_duet``; a whole set ("salsa") gives all its takes but the challenge.
     Errors: DatasetError for an unknown name, a wrong fingerprint, no network, a full disk, a broken or endless
-    transfer (more bytes than the registry says, or ten minutes); none leaves a half file behind, and the next call
-    tries again. Chapter: 1.
+    transfer (too many bytes, or ten minutes); none leaves a half file, and the next call tries again. Chapter: 1.
     """
     return [get(file) for file in _files(name)]
 
@@ -126,8 +125,7 @@ def load_motion(name: str) -> Motion:
     """One dancer by name: "mariel-selected", "cmu-fbx/85_12", or one of a duet, "salsa/Easy_01/female".
 
     Shapes: positions [T, J, 3]. Units: metres, Z up. ``.source`` holds credit and terms.
-    Errors: DatasetError, as ``fetch``; where the name is a duet's or holds no motion, it says which verb to use.
-    Chapter: 1.
+    Errors: DatasetError, as ``fetch``; for a duet's name or no motion it says which verb to use. Chapter: 1.
     """
     set_name, entry, take, dancer = find(name)
     if entry["kind"] == "duet":
@@ -149,8 +147,7 @@ def load_duet(name: str = "synthetic") -> Duet:
     In salsa, dancer a is the file labelled male and dancer b the one labelled female: labels of files,
     which do not say who leads.
     Shapes: positions [T, 2, J, 3]. Units: metres, Z up. ``.source`` holds credit and terms.
-    Errors: DatasetError, as ``fetch``; where the name is a solo or holds no motion, it says which verb to use.
-    Chapter: 1.
+    Errors: DatasetError, as ``fetch``; for a solo's name or no motion it says which verb to use. Chapter: 1.
     """
     set_name, entry, take, dancer = find(name)
     if entry["kind"] == "detections":

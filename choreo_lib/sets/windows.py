@@ -37,8 +37,7 @@ class Windows:
     indices are whole numbers, a slice or a mask.
     Units: metres; ``fps`` counts the frames inside a window: a take at 30 fps cut with ``step`` 2 has 15.
     ``skipped`` says which takes were too short. Of each take, the short ones too: ``spans``, its first row of
-    ``frames`` and the one after its last (None where it is too short), and ``couplings``, what was planted in it.
-    Chapter: 3.
+    ``frames`` and the one after its last (None if too short), and ``couplings``, what was planted in it. Chapter: 3.
     """
 
     frames: torch.Tensor
@@ -105,8 +104,7 @@ class Windows:
         Batch number k of an epoch depends on seed, epoch and k only, its augmentation too, so training that stopped
         before batch k goes on with ``begin=k``. ``drop_last`` leaves out a last batch that is smaller than the others,
         unless it is the only one. ``augment`` is an `augmentation.Augment`.
-        Errors: ValueError for a size below 1, no windows, augmentation without a seed, or windows too short to augment.
-        Chapter: 3.
+        Errors: ValueError for no windows, augmentation without a seed, or windows too short to augment. Chapter: 3.
         """
         parts = chunks(len(self), size, seed, epoch, drop_last)
         if augment is not None and seed is None:

@@ -43,8 +43,7 @@ def load_model(name: str, folder: str | Path | None = None) -> torch.nn.Module:
     """A trained model in evaluation mode, with its ``.card``: recipe, data, seed, time, measures, terms.
 
     ``folder`` holds ``name.safetensors`` and ``name.json``; None: the weights that come with the library.
-    Errors: TrainingError for a name without weights, weights that are not those of the card, or another model's.
-    Chapter: 4.
+    Errors: TrainingError for a name without weights, or weights of another card or model. Chapter: 4.
     """
     folder = WEIGHTS if folder is None else Path(folder)
     path = folder / f"{name}.json"
@@ -60,8 +59,7 @@ def evaluate(name: str, split: str | int = "test") -> dict[str, dict[str, float]
     """A model's measures and every baseline's, on the same windows: {row: {metric: value}}.
 
     ``split``: "validation", "test" or "challenge" for real sets, an integer seed for generated ones.
-    Errors: TrainingError for an unknown name, a model without weights, or a card without a mode of training.
-    Chapter: 4.
+    Errors: TrainingError for an unknown name, no weights, or a card without a mode of training. Chapter: 4.
     """
     recipe, model = find_recipe(name), load_model(name)
     mode = model.card.get("mode")
@@ -210,8 +208,7 @@ def refit(name: str, folder: str | Path | None = None, out: str | Path | None = 
 def finish(model: Any, clean: Windows | Particles, valid: Windows | Particles) -> None:
     """What is left to do with a trained model, if any: fit its residuals, and blend it with ridge regression.
 
-    ``clean`` windows are those that it was trained on, ``valid`` those of validation. It ends on the CPU, in evaluation
-    mode. Chapter: 4.
+    ``clean`` windows it was trained on, ``valid`` are for validation. It ends on the CPU, to evaluate. Chapter: 4.
     """
     if hasattr(model, "fit_residuals"):
         model.fit_residuals(clean.batches(1024))

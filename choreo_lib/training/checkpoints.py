@@ -75,8 +75,7 @@ def save(path: Path, model, optimiser, scaler, identity: str, state: dict, rank:
 def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict:
     """The inverse of `save`; gives the state. Nothing is changed before all of the file has been looked at.
 
-    Errors: TrainingError for a truncated or foreign file, one without its parts, weights that are not finite, another
-    model, config or data. Chapter: 4.
+    Errors: TrainingError for a damaged or foreign file, weights not finite, another model, config or data. Chapter: 4.
     """
     tensors, meta = _read(Path(path))
     if meta.get("kind") != "choreo run":

@@ -23,8 +23,7 @@ frame does not pass."""
 def fingerprint(data: Windows | Particles) -> dict[str, Any]:
     """Windows or simulations in a few values that JSON takes; `changes` compares two.
 
-    Joints in their order, fps, SHA-256 of whole numbers and shapes, and weighted sums over blocks of the measured
-    numbers. Chapter: 4.
+    Joints in order, fps, SHA-256 of whole numbers and shapes, and weighted sums of the measured ones. Chapter: 4.
     """
     digest = hashlib.sha256()
     summary: dict[str, Any] = {"sums": []}

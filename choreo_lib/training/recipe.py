@@ -29,8 +29,7 @@ class Recipe:
     or, of generated data, an integer seed). ``model`` is a class, ``config[mode]`` its keyword arguments,
     ``training[mode]`` a `TrainConfig`. ``evaluate(model, train, asked)`` gives a table {row: {metric: value}}, with a
     row "model" and one a baseline. ``augmented_epochs``: how many epochs of augmented windows a model's statistics are
-    fitted to, beside the clean ones. ``long_takes(split, minutes)``, of models of duets: takes to dance along with for
-    minutes. Chapter: 4.
+    fitted to, beside clean ones. ``long_takes(split, minutes)``, of models of duets: takes for minutes. Chapter: 4.
     """
 
     what: str
@@ -69,8 +68,7 @@ def cut_windows(duets: Callable, length: int, strides: tuple[int, int, int], spl
     """Windows of the duets of a split, as long as the augmentation needs them.
 
     ``duets(split, mode)`` as in `choreo_lib.sets.splits`. ``strides``: of training windows in quick and in full mode,
-    and of all others; neighbours are nearly the same. ``step``: every step-th frame. ``solo``: a's and b's alike.
-    Chapter: 4.
+    and of all others, as neighbours are alike. ``step``: every step-th frame. ``solo``: a's and b's alike. Chapter: 4.
     """
     takes = duets(split, mode)
     takes = [motion for duet in takes for motion in duet] if solo else takes

@@ -131,8 +131,7 @@ def frechet_redrawn(x: np.ndarray, y: np.ndarray, times: np.ndarray, scaled: boo
     """`frechet_distance` of windows that are drawn again and again, each draw in a tenth of its time.
 
     A bootstrap changes nothing but how often each window counts: the real set is decomposed once.
-    Shapes: ``x`` [N, F], ``y`` [M, F], ``times`` [draws, N], how often each window is drawn -> [draws]. Units: none.
-    Chapter: 11.
+    Shapes: ``x`` [N, F], ``y`` [M, F], ``times`` [draws, N], how often windows are drawn -> [draws]. Chapter: 11.
     """
     x, y = (np.asarray(features, dtype=np.float64) for features in (x, y))
     x, y = standardised(y, x, y) if scaled else (x, y)
@@ -160,8 +159,7 @@ def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) 
     are closer to each other than two evenings would be. With ``groups``, the take of each window, halves are made of
     whole takes. A half has N / 2 windows: hold generated sets of that size against it.
     Shapes: ``features`` [N, F], ``groups`` [N] -> (mean, standard deviation) over ``splits`` random halves.
-    Errors: ValueError for values that are not finite, fewer than two groups, or a half of fewer than two windows.
-    Chapter: 3.
+    Errors: ValueError for values not finite, fewer than two groups, or a half of fewer than two windows. Chapter: 3.
     """
     features = np.asarray(features, dtype=np.float64)
     groups = np.arange(len(features)) if groups is None else np.asarray(groups)

@@ -46,8 +46,7 @@ def mean_speed(motion: Motion, joints=None) -> np.ndarray:
     """How fast a dancer moves at each frame: the mean speed over joints, in the world.
 
     By central differences, so that the value at frame t belongs to frame t. ``joints``: names as in
-    `choreo_lib.body.joint_names`, or indices (default: all). Shapes: [T]. Units: m/s. Errors: ValueError for one frame
-    or an unknown joint. Chapter: 3.
+    `joint_names`, or indices (default: all). Shapes: [T], m/s. Errors: ValueError for one frame, no joint. Chapter: 3.
     """
     if len(motion) < 2:
         raise ValueError("one frame has no speed; a motion needs at least two")
@@ -99,8 +98,7 @@ def movement_ratios(made: Motion, real: Motion) -> tuple[float, float, float]:
 def bone_variation(motion: Motion) -> np.ndarray:
     """How much each bone's length varies: standard deviation over mean; zero for a body, more for video estimates.
 
-    Shapes: [bones], in the order of ``motion.skeleton.bones``; nan for bones shorter than 2 cm, whose share says
-    little. Chapter: 3.
+    Shapes: [bones], in the order of ``motion.skeleton.bones``; nan for bones shorter than 2 cm. Chapter: 3.
     """
     parents, children = np.array(motion.skeleton.bones, dtype=int).reshape(-1, 2).T
     positions = motion.positions.astype(np.float64)

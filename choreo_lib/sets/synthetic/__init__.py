@@ -40,8 +40,7 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
     (single joints of one dancer move single joints of the other: a number of drives to draw, or a list of `Drive`).
     Units: ``frames`` at ``fps``; ``lag`` frames (default: half a second for a canon, else 0); ``strength`` 0 to 1;
     ``tempo`` beats per minute (default: drawn from 92 to 112). The same arguments give the same bytes.
-    Errors: ValueError for an unknown kind, a lag or strength out of range, or one that the kind does not have.
-    Chapter: 1.
+    Errors: ValueError for an unknown kind, or a lag or strength out of range or not of this kind. Chapter: 1.
     """
     lag = (round(fps / 2) if kind == "canon" else 0) if lag is None else lag
     if lag > 5 * fps:

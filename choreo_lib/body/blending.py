@@ -1,7 +1,5 @@
 """How one movement becomes another: windows joined, turns held back, a way eased, a gap closed. Taught in chapter 6."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Bones at their lengths where a network drew points, and rotations that follow them. Taught in chapters 4 and 10."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache

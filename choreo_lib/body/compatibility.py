@@ -3,8 +3,6 @@
 Every misfit is described in one way, with the function that mends it. Taught in chapter 5, "A partner".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

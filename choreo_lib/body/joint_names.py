@@ -4,8 +4,6 @@ Maya writes L_Foot, Blender Foot.L, Unreal foot_l, Biped "Bip01 L Foot", VRM J_B
 Daz lFoot: one reading for all, so that whatever asks for a side asks here. Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import os
 import re
 from functools import lru_cache

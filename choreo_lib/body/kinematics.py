@@ -5,8 +5,6 @@ that a body of 53 joints costs ten steps or so, and not 53. (Pointer jumping nee
 takes twice as long.)
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

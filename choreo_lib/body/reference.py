@@ -1,7 +1,5 @@
 """Frames of reference, a place and a heading of a dancer or of the pair; and velocities. Taught in chapter 3."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -4,8 +4,6 @@ A rotation is a unit quaternion x y z w, [..., 4], of which q and -q are the sam
 Right-handed; angles in radians unless a name says degrees. Taught in chapters 1 and 6.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any

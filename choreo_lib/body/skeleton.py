@@ -1,7 +1,5 @@
 """The skeleton: which joint hangs from which, and where a bone ends when its joints turn. Taught in chapter 1."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property

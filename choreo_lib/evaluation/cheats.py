@@ -4,8 +4,6 @@ None of them knows the true partner. They know the leader, as a model does, and 
 Taught in chapter 11, "Is it any good?".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import numpy as np

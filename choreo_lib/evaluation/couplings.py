@@ -1,7 +1,5 @@
 """How edges between dancers are evaluated: by ground truth, by pseudo-pairs, by predictions. Taught in chapter 9."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How a duet model is evaluated: its forecasts, its rollouts, what a shuffled partner costs. Taught in chapter 5."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Does a generated partner stay a dancer? Minute by minute, beside what was danced. Taught in chapter 5."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Which graphs are the same but for a renaming of their bodies, and splits that know it. Taught in chapter 11."""
 
-from __future__ import annotations
-
 from itertools import permutations
 
 import torch

@@ -1,7 +1,5 @@
 """Does a duet model listen? Its leader is swapped, frozen, delayed or turned into noise. Taught in chapter 11."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """How relational inference of particles is evaluated: the edges found, the motion predicted. Taught in chapter 8."""
 
-from __future__ import annotations
-
 import torch
 
 from ..extensions import ForceNRI

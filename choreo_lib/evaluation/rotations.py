@@ -1,7 +1,5 @@
 """How models of joint rotations are evaluated: a translated partner, and a deepfake. Taught in chapters 6 and 7."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

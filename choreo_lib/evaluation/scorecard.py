@@ -1,7 +1,5 @@
 """One card for every system: all measures on the same windows, with intervals over dances. Taught in chapter 11."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

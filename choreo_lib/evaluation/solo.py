@@ -1,7 +1,5 @@
 """How a VAE of solo phrases is evaluated: what it reconstructs, and what it samples. Taught in chapter 4."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

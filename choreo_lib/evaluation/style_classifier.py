@@ -1,7 +1,5 @@
 """A style classifier: which of two dancers dances, by how joints are held and moved. Taught in chapter 7."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits

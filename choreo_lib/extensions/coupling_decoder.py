@@ -1,7 +1,5 @@
 """The decoder of couplings: a joint's own autoregression, what its senders add, a correction. Taught in chapter 9."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

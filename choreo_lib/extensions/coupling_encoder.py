@@ -1,7 +1,5 @@
 """The encoder of couplings: lagged correlation, corrected by the published network. Taught in chapter 9."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

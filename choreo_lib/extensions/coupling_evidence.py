@@ -3,8 +3,6 @@
 No network is needed for it, and no labels. Taught in chapter 9, "Invisible strings".
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

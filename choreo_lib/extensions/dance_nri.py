@@ -3,8 +3,6 @@
 Taught in chapter 9, "Invisible strings". The published variant is `choreo_lib.systems.dance_nri`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple

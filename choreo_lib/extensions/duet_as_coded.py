@@ -1,7 +1,5 @@
 """The published duet prototype, its faults mended one by one until it is the shelf's. Taught in chapter 5."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from statistics import NormalDist

@@ -1,7 +1,5 @@
 """Settings of `choreo_lib.extensions.DuetForecaster`, and what each is worth. Taught in chapter 5, "A partner"."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ..systems.losses import Schedule

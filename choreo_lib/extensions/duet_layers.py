@@ -1,7 +1,5 @@
 """What `DuetForecaster` is made of: a VAE with skips, a decoder with a cache, extrapolation. Taught in chapter 5."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

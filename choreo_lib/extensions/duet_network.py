@@ -1,7 +1,5 @@
 """The network of `DuetForecaster`: what it looks at, its parts, and its forward pass. Taught in chapter 5."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

@@ -3,8 +3,6 @@
 After arXiv:2503.03954 as it stands in `choreo_lib.systems.duet_vae`. Taught in chapter 5, "A partner".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np

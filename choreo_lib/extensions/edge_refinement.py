@@ -4,8 +4,6 @@ Taught in chapter 8, "Invisible springs". After Kim, Wiseman, Miller, Sontag and
 autoencoders", ICML 2018: an encoder proposes, and optimisation of the same bound disposes.
 """
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Training on pasts as a rollout has them: scheduled sampling and injected noise. Taught in chapter 5."""
 
-from __future__ import annotations
-
 import torch
 
 from ..body.bones import project_bone_lengths

@@ -1,7 +1,5 @@
 """Feet that do not skate, in a stream of poses and in a whole take of rotations. Taught in chapters 5 and 6."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

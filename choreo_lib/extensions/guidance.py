@@ -1,7 +1,5 @@
 """What a choreographer asks of a partner while it dances. Taught in chapter 5, "A partner"."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

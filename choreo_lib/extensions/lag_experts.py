@@ -1,7 +1,5 @@
 """What a partner did a lag ago, carried over: attention over lags, linear experts. Taught in chapter 5."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -1,7 +1,5 @@
 """Latent spaces: interpolation, and the principal components that linear latents are made of. Taught in chapter 4."""
 
-from __future__ import annotations
-
 import torch
 
 from ..core.arguments import count, takes

@@ -3,8 +3,6 @@
 Taught in chapter 8, "Invisible springs". The published system is `choreo_lib.systems.nri`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any, ClassVar, NamedTuple

@@ -5,8 +5,6 @@ Taught in chapter 8, "Invisible springs". After Kipf et al., "Neural relational 
 Shapes: states [B, T, N, 4]; edges [B, N, N, K], receiver first, 0 on the diagonal; C frames are decoded at once.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """A prior of poses: a generated dancer is drawn towards how dancers stand. Taught in chapter 5."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The nearest frames of a forecast: a mean of ridge regression and of the network's. Taught in chapter 5."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import torch

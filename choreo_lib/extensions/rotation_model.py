@@ -1,7 +1,5 @@
 """What models of rotations share: whose takes they read, how a made one stands. Taught in chapters 6 and 7."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

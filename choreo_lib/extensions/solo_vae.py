@@ -12,8 +12,6 @@ LSTM-VAE, after eleven epochs on the same windows of salsa (benchmarks/solo_lstm
 73.7 mm; this model to 6.1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any

@@ -10,8 +10,6 @@ Source: Dowson and Landau, Journal of Multivariate Analysis 1982, for A. The dee
 compared with: `choreo_lib.systems.vae_rnn`. Taught in chapter 7, "A deepfake of dancers".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any

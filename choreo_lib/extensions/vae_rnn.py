@@ -4,8 +4,6 @@ Taught in chapter 6, "Translating a dancer". The published system, which this on
 Whole takes: `choreo_lib.extensions.motion_translator`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any

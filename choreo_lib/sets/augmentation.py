@@ -5,8 +5,6 @@ Every function takes a batch [B, T, D, J, 3] and gives a new one, and all but `n
 device. Only training data is augmented. Taught in chapter 3, "Before any network".
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ No file is used before its fingerprint (SHA-256, or git's own id where only that
 takes so many bytes and seconds and no more, and is kept whole or not at all. Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import os

@@ -1,7 +1,5 @@
 """Takes joined into a long one: each fades into the next where both stand most alike. Taught in chapter 5."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import cycle
 

@@ -4,8 +4,6 @@ A name is looked up in ``data/registry.json``; `choreo_lib.sets.fetching` finds 
 Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import difflib
 import functools
 import json

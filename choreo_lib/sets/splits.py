@@ -5,8 +5,6 @@ seeds. A gap, a whole take or a seed of its own keeps the answers of a test out 
 Taught in chapter 3, "Before any network".
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """On what terms a motion may be passed on, when all that says so is a file. Taught in chapter 1, "Seeing a duet"."""
 
-from __future__ import annotations
-
 import functools
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ A module of `choreo_lib.extensions` has a constant ``ABLATIONS``: for each optio
 Taught in chapter 4, "A dancer in 256 numbers".
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from dataclasses import replace

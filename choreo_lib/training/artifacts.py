@@ -1,7 +1,5 @@
 """Trained weights and their cards: made by a recipe, kept in data/weights, measured. Taught in chapter 4."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

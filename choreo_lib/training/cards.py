@@ -1,7 +1,5 @@
 """Cards: what stands beside weights, read with care, for anybody may have edited it. Taught in chapter 4."""
 
-from __future__ import annotations
-
 import hashlib
 import inspect
 import json

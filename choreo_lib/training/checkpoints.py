@@ -1,7 +1,5 @@
 """Runs and weights on disk: safetensors and JSON, whole or not at all, never a pickle. Taught in chapter 4."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import json

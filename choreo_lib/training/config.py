@@ -1,7 +1,5 @@
 """How to train: the hyper-parameters that do not depend on the model. Taught in chapter 4."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """On what a run trains, in which precision, and which of several processes it is. Taught in chapter 4."""
 
-from __future__ import annotations
-
 import os
 import platform
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a run was made of: config, model, data; so that it goes on with the same or not at all. Taught in chapter 4."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from dataclasses import asdict

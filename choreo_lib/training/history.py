@@ -1,7 +1,5 @@
 """What a training run tells of itself, a row an epoch. Taught in chapter 4, "A dancer in 256 numbers"."""
 
-from __future__ import annotations
-
 import csv
 import math
 from pathlib import Path

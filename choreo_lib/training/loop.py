@@ -4,8 +4,6 @@ A model is a `torch.nn.Module` with one more verb: ``model.loss(batch, step)`` g
 called "loss" to be made small. Everything else is here. Taught in chapter 4, "A dancer in 256 numbers".
 """
 
-from __future__ import annotations
-
 import math
 import time
 from contextlib import AbstractContextManager, nullcontext

@@ -1,7 +1,5 @@
 """What a recipe is: how one trained artifact of the book is made and evaluated. Taught in chapter 4."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain

@@ -4,8 +4,6 @@ Taught in chapter 4, "A dancer in 256 numbers"; those of duets in chapter 5, "A 
 6 and 7, "Translating a dancer" and "A deepfake of dancers"; those of graphs in chapters 8 and 9.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 from typing import Any

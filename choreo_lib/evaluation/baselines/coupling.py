@@ -7,8 +7,6 @@ root, and a receiver's relative to its parent (a hand that goes where its elbow 
 Taught in chapter 3.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

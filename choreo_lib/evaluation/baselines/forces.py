@@ -6,8 +6,6 @@ belongs to a pair. Given the law, the weights are a small least-squares problem 
 the law is one for all of them. In turns they find both. Taught in chapter 8, "Invisible springs".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """How many edges of a graph were found, up to a renaming of their types. Taught in chapter 8."""
 
-from __future__ import annotations
-
 from itertools import permutations
 from typing import NamedTuple
 

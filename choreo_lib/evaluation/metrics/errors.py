@@ -1,7 +1,5 @@
 """How far a prediction is from what was danced, and how sure that number is. Taught in chapter 3."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from scipy.stats import rankdata

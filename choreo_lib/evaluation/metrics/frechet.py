@@ -1,7 +1,5 @@
 """Do many generated windows look like many real ones? Features, and a distance of their sets. Taught in chapter 3."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np

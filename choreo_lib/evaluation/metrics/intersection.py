@@ -1,7 +1,5 @@
 """Do two bodies go through one another? Capsules around bones: how deep, how often. Taught in chapter 5."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ...body.motion import Duet

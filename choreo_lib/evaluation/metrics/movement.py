@@ -1,7 +1,5 @@
 """How one body moves: how fast, how smoothly, on which beats; how its feet and bones behave. Taught in chapter 3."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter1d

@@ -1,7 +1,5 @@
 """How two bodies belong together: how near, in touch or not, one an echo of the other or not. Taught in chapter 3."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

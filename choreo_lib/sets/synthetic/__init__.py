@@ -5,8 +5,6 @@ No recorded duet says what couples its dancers; these do, because the coupling w
 Taught in chapter 1, "Seeing a duet"; graded against in chapter 9.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

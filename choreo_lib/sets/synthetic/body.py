@@ -5,8 +5,6 @@ head and the arms turn inside joint limits. Everything is computed for all frame
 Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

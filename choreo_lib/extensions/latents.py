@@ -17,10 +17,7 @@ def interpolate(start: torch.Tensor, end: torch.Tensor, steps: int) -> torch.Ten
     """
     share = torch.linspace(0, 1, steps, device=start.device)[:, None]  # [steps, 1]
     norms = start.norm(), end.norm()
-    if min(norms) < 1e-6:
-        return torch.lerp(start, end, share)
-    angle = torch.arccos(torch.clamp(start @ end / (norms[0] * norms[1]), -1, 1))
-    if angle < 1e-4:
+    if min(norms) < 1e-6 or (angle := torch.arccos((start @ end / (norms[0] * norms[1])).clamp(-1, 1))) < 1e-4:
         return torch.lerp(start, end, share)
     if angle > 3.1415:
         raise ValueError("these latents are opposite, so there is no one way between them; go by a third")

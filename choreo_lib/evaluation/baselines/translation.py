@@ -30,12 +30,8 @@ class MeanPartner:
         folds = folds_of_takes(windows)
         if self.every and len(folds) < 2:
             raise ValueError("a penalty is chosen on takes that are held out, and there is one take")
-        parts = [self._sums(fold) for fold in folds]
-        if not self.every:
-            xx, xy, _, _ = (sum(each) for each in zip(*parts))
-            self.weights = xy[:, 0] / xx
-            return self
-        (self.penalty,), (self.weights,) = fit_ridge(parts, PENALTIES)
+        penalties = PENALTIES if self.every else (0.0,)  # which a constant does not pay
+        (self.penalty,), (self.weights,) = fit_ridge([self._sums(fold) for fold in folds], penalties)
         return self
 
     @takes(batch=tensor("windows", "frames", 2, "joints", 3, finite=True))

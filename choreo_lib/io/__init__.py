@@ -12,32 +12,30 @@ with the place (`MotionFormatError`). Taught in chapter 1, "Seeing a duet".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ..body.motion import Duet, Motion
 from ..core.arguments import path as any_path
 from ..core.arguments import shown
 from .arrays import PICKLES, refuse_pickle
-from .bvh import read_bvh, read_bvh_duet
+from .bvh import read_bvh
 from .bvh_write import write_bvh
 from .conventions import MotionFormatError, MotionGuessWarning, check_scale, check_up, fail
 from .detections import read_detections, refuse_folder
 from .estimators import Detections
-from .fbx import read_fbx, read_fbx_duet
+from .fbx import read_fbx
 from .gltf import write_glb
-from .markers import Markers, read_marker_duet, read_marker_motion, read_markers
+from .markers import Markers, read_marked_dancers, read_markers
 from .npz import read_npz, write_npz
 from .pairs import join, joint_weights, match_skeletons, per_file, read_pairs
 from .points import read_marker_json, read_npy_duet, read_npy_motion
 
-_ONE: dict[str, Callable[..., Motion | Duet]] = {
-    ".bvh": read_bvh, ".c3d": read_marker_motion, ".fbx": read_fbx, ".json": read_marker_json, ".npy": read_npy_motion,
-    ".npz": read_npz, ".trc": read_marker_motion}
-_TWO: dict[str, Callable[..., Iterable[Motion]]] = {
-    ".bvh": read_bvh_duet, ".c3d": read_marker_duet, ".fbx": read_fbx_duet, ".trc": read_marker_duet}
-_IN = tuple(_ONE)
-_OUT = (".bvh", ".glb", ".npz")
+_READERS: dict[str, Callable[..., list[Motion] | Duet]] = {
+    ".bvh": read_bvh, ".c3d": read_marked_dancers, ".fbx": read_fbx, ".json": read_marker_json,
+    ".npy": read_npy_motion, ".npz": read_npz, ".trc": read_marked_dancers}
+_ASKED = (".bvh", ".c3d", ".fbx", ".trc")  # may hold one dancer or more, and say so only when asked
+_IN, _OUT = tuple(_READERS), (".bvh", ".glb", ".npz")
 
 
 def read_motion(path, up: str | None = None, scale: float | None = None, fps: float | None = None,
@@ -53,10 +51,10 @@ def read_motion(path, up: str | None = None, scale: float | None = None, fps: fl
     Chapter: 1.
     """
     suffix = _suffix(path, _IN, "read")
-    motion = _ONE[suffix](path, up, scale, fps, **_take(path, suffix, take))
-    if isinstance(motion, Duet):
+    found = _READERS[suffix](path, up, scale, fps, **_take(path, suffix, take))
+    if isinstance(found, Duet):
         fail(path, "this file holds a duet; take read_duet, then duet.a or duet.b")
-    return motion
+    return found[0]
 
 
 def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None, layout: str | None = None,
@@ -87,13 +85,13 @@ def read_duet(path_a, path_b=None, up=None, scale=None, fps: float | None = None
         return read_npy_duet(path_a, up, scale, fps, layout)
     if layout is not None:
         fail(path_a, f"how rows lie is said of a .npy, not of a {suffix}; leave layout= away", "layout=")
-    if suffix in _TWO:
-        a, b = _TWO[suffix](path_a, up, scale, fps, **chosen)
-        return join(a, b, (path_a, path_a))
-    duet = _ONE[suffix](path_a, up, scale, fps)  # detections are refused there, with the way to clean them
-    if not isinstance(duet, Duet):
+    found = _READERS[suffix](path_a, up, scale, fps, **chosen, **({"dancers": 2} if suffix in _ASKED else {}))
+    if isinstance(found, Duet):
+        return found
+    if len(found) < 2:
         fail(path_a, f"a {suffix} file such as this holds one dancer; pass the second dancer's file as well")
-    return duet
+    a, b = found
+    return join(a, b, (path_a, path_a))
 
 
 def write_motion(motion: Motion | Duet | Sequence[Motion], path, up: str = "z", scale: float = 1.0) -> None:

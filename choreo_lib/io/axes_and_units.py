@@ -7,6 +7,8 @@ Shapes: ``positions`` [T, J, 3] in file units, any axes. Units: ``scale`` metres
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..body.skeleton import Skeleton
@@ -61,53 +63,36 @@ def nearest_unit(height: float) -> str:
 
 
 def doubts(skeleton: Skeleton, positions: np.ndarray, scale: float | None,
-           up: str | None = None) -> list[tuple[str, str]]:
-    """What is odd about a body, each with what to do about it.
+           up: str | None) -> Iterator[tuple[str, str]]:
+    """What is odd about a body, each with what to do about it: no human size, lying, left for right.
 
     ``scale`` and the ``up`` axis are as the file states them; None: it does not. Chapter: 1.
     """
     figure = upright.figure_of(skeleton, positions)
-    odd = [unlikely_height(figure.height, scale)] if figure and scale else []
-    odd += [lying(figure, up)] if figure and up else []
-    return [doubt for doubt in (*odd, mirrored(skeleton, positions)) if doubt]
+    if figure and scale and 0 < (height := figure.height) < np.inf and not SHORTEST <= height * scale <= TALLEST:
+        fits = UNITS[nearest_unit(height)]
+        fits = fits if SHORTEST <= height * fits <= TALLEST else float(f"{1.7 / height:.2g}")
+        yield (f"a body {height * scale:.3g} m tall, one unit being {scale:g} m",
+               f"pass scale={fits:g} if it should be {height * fits:.3g} m tall")
+    if figure and up and (danced := upright.stands_along(figure, up)):
+        yield (f"the dancer stands along {danced}, and the file says that {up} is up, so the body lies",
+               f"pass up='{danced}' if it should stand")
+    if mirrored(skeleton, positions):
+        yield ("the toes point against the facing, so left and right are exchanged: the file was exported mirrored "
+               "(left-handed), or its names are on the wrong sides",
+               "export it from a right-handed scene, or multiply one coordinate of its positions by -1")
 
 
-def unlikely_height(height: float, scale: float) -> tuple[str, str] | None:
-    """A body of no human size, and the scale that would make it one; ``height`` in file units. Chapter: 1."""
-    if SHORTEST <= height * scale <= TALLEST or not 0 < height < np.inf:
-        return None
-    fits = UNITS[nearest_unit(height)]
-    fits = fits if SHORTEST <= height * fits <= TALLEST else float(f"{1.7 / height:.2g}")
-    return (f"a body {height * scale:.3g} m tall, one unit being {scale:g} m",
-            f"pass scale={fits:g} if it should be {height * fits:.3g} m tall")
-
-
-def lying(figure: upright.Figure, up: str) -> tuple[str, str] | None:
-    """A body that stands on a floor, and not on the one across the axis that is stated. Chapter: 1."""
-    danced = upright.stands_along(figure, up)
-    if danced is None:
-        return None
-    return (f"the dancer stands along {danced}, and the file says that {up} is up, so the body lies",
-            f"pass up='{danced}' if it should stand")
-
-
-def mirrored(skeleton: Skeleton, positions: np.ndarray) -> tuple[str, str] | None:
-    """A body whose toes point backwards, by its left and right: exported left-handed, or with sides exchanged.
-
-    Chapter: 1.
-    """
+def mirrored(skeleton: Skeleton, positions: np.ndarray) -> bool:
+    """Whether a body's toes point backwards, by its left and right. Chapter: 1."""
     parts = [skeleton.find(f"{side}_{part}") for part in ("hip", "shoulder", "ankle", "toe")
              for side in ("left", "right")]
     if None in parts or len(set(parts)) < 8:
-        return None
+        return False
     left_hip, right_hip, left_arm, right_arm, *feet = np.moveaxis(upright.sample(positions)[:, parts], 1, 0)  # [T, 3]
     leftward = left_hip - right_hip + left_arm - right_arm
     ahead = np.cross(leftward, left_arm + right_arm - left_hip - right_hip)
     with np.errstate(all="ignore"):
         cosines = [(toe * ahead).sum(-1) / np.linalg.norm(toe, axis=-1) / np.linalg.norm(ahead, axis=-1)
                    for toe in (feet[2] - feet[0], feet[3] - feet[1])]
-    if min(np.mean(cosine < -0.3) for cosine in cosines) < 0.8:
-        return None
-    return ("the toes point against the facing, so left and right are exchanged: the file was exported mirrored "
-            "(left-handed), or its names are on the wrong sides",
-            "export it from a right-handed scene, or multiply one coordinate of its positions by -1")
+    return bool(min(np.mean(cosine < -0.3) for cosine in cosines) >= 0.8)

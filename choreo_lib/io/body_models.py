@@ -36,8 +36,7 @@ _PARTS = {  # where the parts of a pose lie in its row of numbers, by smplx's na
 _JOINTS_OF = {"smpl": 24, "smplh": 52, "smplx": 55}
 
 
-def read_foreign_npz(path, arrays: dict, up: str | None = None, scale: float | None = None,
-                     fps: float | None = None) -> Motion | Duet:
+def read_foreign_npz(path, arrays: dict, up=None, scale=None, fps=None) -> list[Motion] | Duet:
     """The joints of an NPZ that we did not write, a Duet where it holds two people.
 
     Shapes: an array named as in `JOINTS`, [T, J, 3], or [T, 2, J, 3]; what is no array of numbers is None.
@@ -52,7 +51,7 @@ def read_foreign_npz(path, arrays: dict, up: str | None = None, scale: float | N
         _refuse(path, arrays, plain)
     points, where = plain[found], f"array {found!r}"
     if points.ndim == 3:
-        return build_motion(_recording(path, finite(path, points, f"{where}, "), plain), up, scale, fps)
+        return [build_motion(_recording(path, finite(path, points, f"{where}, "), plain), up, scale, fps)]
     if points.shape[1] != 2:
         fail(path, f"expected [frames, joints, 3] or two people as [frames, 2, joints, 3]; got {points.shape}", where)
     both = stacked(path, finite(path, points, f"{where}, "))

@@ -21,43 +21,29 @@ from .record import Recording, build_motion
 from .sidecar import checked, read_sidecar
 
 
-def read_bvh(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Motion:
-    """Read one dancer from a BVH file.
+def read_bvh(path, up=None, scale=None, fps=None, dancers: int = 1) -> list[Motion]:
+    """Read one dancer from a BVH file, or two from one with two ROOTs.
 
     Shapes: positions [T, J, 3] and rotations [T, J, 4], joints in the order of the file.
-    Units: ``scale`` metres per file unit, ``up`` the file's up axis, ``fps`` in place of the stated
-    frame time; None takes the file's word where we wrote it, else a guess that is reported.
-    Errors: MotionFormatError, naming the line. Chapter: 1.
+    Units: as for `choreo_lib.read_motion`; None takes the file's word where we wrote it, else a guess that is reported.
+    Errors: MotionFormatError, naming the line, also where there are not as many dancers. Chapter: 1.
     """
-    dancers = _dancers(path, fps)
-    if len(dancers) > 1:
-        second = dancers[1][0]
-        fail(path, f"a second ROOT; this file holds {len(dancers)} skeletons, a dancer each. "
-                   + ("Take read_duet(path), then duet.a or duet.b" if len(dancers) == 2 else "Split the file"),
-             f"line {second.line}")
-    return _build(dancers[0][1], up, scale, fps)
-
-
-def read_bvh_duet(path, up: str | None = None, scale: float | None = None,
-                  fps: float | None = None) -> tuple[Motion, Motion]:
-    """Read two dancers from a BVH file with two ROOTs.
-
-    Errors: MotionFormatError where there are not two. Chapter: 1.
-    """
-    dancers = _dancers(path, fps)
-    if len(dancers) != 2:
+    found = _dancers(path, fps)
+    if dancers == 1 and len(found) > 1:
+        fail(path, f"a second ROOT; this file holds {len(found)} skeletons, a dancer each. "
+                   + ("Take read_duet(path), then duet.a or duet.b" if len(found) == 2 else "Split the file"),
+             f"line {found[1][0].line}")
+    if len(found) != dancers:
         fail(path, "a .bvh file with one ROOT holds one dancer; pass the second dancer's file as well"
-             if len(dancers) == 1 else f"this file holds {len(dancers)} skeletons, and a duet has two. Split the file")
-    a, b = (_build(record, up, scale, fps) for _, record in dancers)
-    return replace(a, name=f"{a.name} a"), replace(b, name=f"{b.name} b")
-
-
-def _build(record: Recording, up, scale, fps) -> Motion:
-    unknown = up is None and record.up is None or scale is None and record.unit is None
-    if unknown and len(record.names) > 1 and not (np.any(record.offsets) or np.any(record.translations[:, 1:])):
-        fail(record.path, "every OFFSET is 0 0 0: bones without length, so there is no body to see. Export the take "
-                          "again with its rest pose, or pass up= and scale= to read it as it is")
-    return build_motion(record, up, scale, fps)
+             if len(found) == 1 else f"this file holds {len(found)} skeletons, and a duet has two. Split the file")
+    motions = []
+    for _, record in found:
+        unknown = up is None and record.up is None or scale is None and record.unit is None
+        if unknown and len(record.names) > 1 and not (np.any(record.offsets) or np.any(record.translations[:, 1:])):
+            fail(path, "every OFFSET is 0 0 0: bones without length, so there is no body to see. Export the take "
+                       "again with its rest pose, or pass up= and scale= to read it as it is")
+        motions.append(build_motion(record, up, scale, fps))
+    return motions if dancers == 1 else [replace(m, name=f"{m.name} {who}") for m, who in zip(motions, "ab")]
 
 
 def _dancers(path, fps) -> list[tuple[Tree, Recording]]:

@@ -7,7 +7,6 @@ them, the others put them in its place; so such a joint's OFFSET is zero, and th
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from dataclasses import replace
@@ -22,7 +21,7 @@ from .bvh_tree import MAX_HEAD
 from .conventions import MAX_BYTES, atomic_write, fail, unique_names
 from .local_rotations import turnable
 from .record import Recording, check_writable, recording_of, steady_bones
-from .sidecar import check_free, sidecar_text
+from .sidecar import check_free, fingerprint, sidecar_text
 
 
 def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
@@ -51,13 +50,18 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
         stated["names"] = record.names
     if order != sorted(order):
         stated["order"] = order
-    beside = check_free(path)
+    table, beside = np.concatenate(columns, axis=1), check_free(path)
     # a stop between the two renames leaves a side-car that is not believed of the BVH beside it
     with atomic_write(beside) as half_sidecar, atomic_write(path) as half:
-        with open(half, "wb") as file:
-            sha256 = _write_lines(path, file, head, np.concatenate(columns, axis=1))
+        with open(half, "wb") as half_file:
+            half_file.write(head.encode())
+            np.savetxt(half_file, table, "%.6f")
+        if (size := half.stat().st_size) > MAX_BYTES:
+            most = len(table) * (MAX_BYTES - len(head)) // size
+            fail(path, f"{len(table):,} frames of {table.shape[1]:,} numbers fill more than the {MAX_BYTES:,} bytes "
+                       f"that are read back; write it in parts, motion[:{most}] first, or as .npz")
         with open(half_sidecar, "wb") as file:
-            file.write(sidecar_text(path, motion, sha256, **stated).encode())
+            file.write(sidecar_text(path, motion, fingerprint(half.read_bytes()), **stated).encode())
             file.flush()
             os.fsync(file.fileno())  # both are on the disk before the first takes its name
 
@@ -100,17 +104,3 @@ def _hierarchy(record: Recording, steady: np.ndarray) -> tuple[list[int], str]:
             lines += [pad + "End Site", pad + "{", f"{pad}\tOFFSET {triple(tip)}", pad + "}"]
         todo += [(None, depth), *((child, depth + 1) for child in reversed(children.get(joint, ())))]
     return order, "\n".join(lines) + "\n"
-
-
-def _write_lines(path, file, head: str, table: np.ndarray) -> str:
-    """Write the head and a line a frame, six decimals a number; gives the SHA-256 of it all."""
-    digest, written, row = hashlib.sha256(), 0, " ".join(["%.6f"] * table.shape[1]) + "\n"
-    for k in range(-1000, len(table), 1000):
-        piece = (head if k < 0 else "".join(row % tuple(numbers) for numbers in table[k:k + 1000])).encode()
-        written += len(piece)
-        if written > MAX_BYTES:
-            fail(path, f"{len(table):,} frames of {table.shape[1]:,} numbers fill more than the {MAX_BYTES:,} bytes "
-                       f"that are read back; write it in parts, motion[:{max(k, 1)}] first, or as .npz")
-        digest.update(piece)
-        file.write(piece)
-    return digest.hexdigest()

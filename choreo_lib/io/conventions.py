@@ -72,12 +72,9 @@ def load_bytes(path, limit: int = MAX_BYTES) -> bytes:
             fail(path, f"expected a file, and {path} is a folder or a device")
         if (size := path.stat().st_size) > limit:
             fail(path, f"{size:,} bytes are more than the {limit:,} this reader takes; cut the take shorter")
-        data = path.read_bytes()
-    except MotionFormatError:
-        raise
-    except (OSError, ValueError) as error:
+        return path.read_bytes() or fail(path, "the file is empty")
+    except OSError as error:
         fail(path, f"the file could not be opened: {error}")
-    return data or fail(path, "the file is empty")
 
 
 def check_fps(path, fps, where: str = "fps") -> float:

@@ -23,55 +23,40 @@ _SAMPLES = 2_000_000  # frames x nodes; each costs a call into ufbx
 _LOOKS = 33  # times at which a stack is looked at, to see whether it moves
 
 
-def read_fbx(path, up: str | None = None, scale: float | None = None, fps: float | None = None,
-             take: str | int | None = None) -> Motion:
-    """Read the dancer of an FBX file, sampled at its own frame rate or at ``fps``.
+def read_fbx(path, up=None, scale=None, fps=None, take: str | int | None = None, dancers: int = 1) -> list[Motion]:
+    """Read the dancer of an FBX file, or two on one clock, sampled at its own frame rate or at ``fps``.
 
+    Where it has more dancers, those are read who move.
     Shapes: positions [T, J, 3], rotations [T, J, 4] over the bone nodes, parents first.
     Units: axes and unit are the file's own unless ``up`` or ``scale`` say otherwise. ``take`` is the animation stack,
     by name or number from 0; None: the longest in which somebody moves.
-    Errors: MotionFormatError, also where the file holds several dancers; ImportError where ufbx is not installed.
+    Errors: MotionFormatError, also where there are not as many dancers; ImportError where ufbx is not installed.
     Chapter: 1.
     """
-    return build_motion(_recordings(path, 1, fps, take)[0], up, scale)
-
-
-def read_fbx_duet(path, up: str | None = None, scale: float | None = None, fps: float | None = None,
-                  take: str | int | None = None) -> tuple[Motion, Motion]:
-    """Read the two dancers of an FBX file, in its order, on one clock.
-
-    Errors: MotionFormatError where there are not two. Chapter: 1.
-    """
-    a, b = (build_motion(record, up, scale) for record in _recordings(path, 2, fps, take))
-    return a, b
-
-
-def _recordings(path, wanted: int, fps, take) -> list[Recording]:
-    """As many dancers of a file as are wanted: where it has more, those who move."""
     data = load_bytes(path)
     with Scene(path, data) as scene:
-        dancers, others, notes = find_bodies(path, scene.nodes)
-        if len(dancers) < wanted:
+        bodies, others, notes = find_bodies(path, scene.nodes)
+        if len(bodies) < dancers:
             fail(path, "this .fbx file holds one dancer; pass the second dancer's file as well")
-        take, span = _choose_take(path, scene, dancers, take, notes)
-        if len(dancers) > wanted:
-            moving = [body for body in dancers if _moves(scene, take, span, body.nodes)]
-            if len(moving) != wanted:
-                remedy = ("take read_duet(path), then duet.a or duet.b" if len(dancers) == 2 else
+        take, span = _choose_take(path, scene, bodies, take, notes)
+        if len(bodies) > dancers:
+            moving = [body for body in bodies if _moves(scene, take, span, body.nodes)]
+            if len(moving) != dancers:
+                remedy = ("take read_duet(path), then duet.a or duet.b" if len(bodies) == 2 else
                           "read_duet takes two. Export the two that you want, or each to a file of its own")
-                fail(path, f"{len(dancers)} dancers in this file ({_roots(dancers)}); {remedy}")
-            others += [body for body in dancers if body not in moving]
-            dancers = moving
+                fail(path, f"{len(bodies)} dancers in this file ({_roots(bodies)}); {remedy}")
+            others += [body for body in bodies if body not in moving]
+            bodies = moving
         if others:
-            notes.append(f"{len(others) + wanted} skeletons in the file; read: {_roots(dancers)}, and not "
+            notes.append(f"{len(others) + dancers} skeletons in the file; read: {_roots(bodies)}, and not "
                          f"{_roots(others)}")
         rate = check_fps(path, scene.fps if fps is None else fps)
-        sampled = _sample(path, scene, dancers, take, span, rate, len(data))
-    records = [_recording(path, scene, body, notes, matrices, rate) for body, matrices in zip(dancers, sampled)]
-    if wanted > 1:
-        for record, body in zip(records, dancers):
+        sampled = _sample(path, scene, bodies, take, span, rate, len(data))
+    records = [_recording(path, scene, body, notes, matrices, rate) for body, matrices in zip(bodies, sampled)]
+    if dancers > 1:
+        for record, body in zip(records, bodies):
             record.name = f"{Path(path).stem} {body.label}"
-    return records
+    return [build_motion(record, up, scale) for record in records]
 
 
 def _roots(bodies: list[Body]) -> str:

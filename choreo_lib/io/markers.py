@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..body.motion import Duet, Motion
+from ..body.motion import Motion
 from ..body.skeleton import Skeleton
 from ..core.arguments import path, takes
 from . import marker_labels
@@ -174,38 +174,25 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
     return Markers(tuple(labels), points, fps, first_frame, Path(path).stem, tuple(record.notes))
 
 
-def read_marker_motion(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Motion:
-    """Read the markers of one person as a Motion.
+def read_marked_dancers(path, up=None, scale=None, fps=None, dancers: int = 1) -> list[Motion]:
+    """Read the markers of one person as a Motion, or those of two, known by the prefix of their labels.
 
-    Errors: MotionFormatError where there are gaps or several people, with the way on. Chapter: 1.
+    Errors: MotionFormatError where there are gaps, or not as many people, with the way on. Chapter: 1.
     """
     markers = read_markers(path, up, scale, fps)
     subjects = markers.subjects
-    if len(subjects) > 1:
+    if dancers == 1 and len(subjects) > 1:
         fail(path, f"markers of {', '.join(subjects)}; take read_duet(path) for two of them, or "
                    f"choreo_lib.read_markers(path).subject({subjects[0]!r}).motion()")
-    _refuse_gaps(path, markers, "markers.motion()")
-    alone = subjects and all(map(subject_of, with_subjects(markers.labels)))
-    return (markers.subject(subjects[0]) if alone else markers).motion()
-
-
-def read_marker_duet(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Duet:
-    """Read the markers of two people, known by the prefix of their labels.
-
-    Errors: MotionFormatError where there are gaps, or not two people, with the way on. Chapter: 1.
-    """
-    markers = read_markers(path, up, scale, fps)
-    subjects = markers.subjects
-    if len(subjects) != 2:
+    if dancers == 2 and len(subjects) != 2:
         fail(path, f"markers of {len(subjects) or 1} people ({', '.join(subjects) or 'no label has a prefix'}), and a "
                    "duet has two; " + ("choreo_lib.read_markers(path).subject(name) gives one" if len(subjects) > 2
                                        else "pass the second dancer's file as well"))
-    _refuse_gaps(path, markers, "choreo_lib.Duet of markers.subject(name).motion() for each")
-    a, b = (markers.subject(subject).motion() for subject in subjects)
-    return Duet(a, replace(b, skeleton=a.skeleton) if a.skeleton.names == b.skeleton.names else b)
-
-
-def _refuse_gaps(path, markers: Markers, then: str) -> None:
     if markers.gaps:
+        then = ("markers.motion()", "choreo_lib.Duet of markers.subject(name).motion() for each")[dancers - 1]
         fail(path, f"{describe_gaps(markers.gaps)}; {_NO_GAPS}. Read it with markers = choreo_lib.read_markers(path)"
                    f".filled(max_gap_seconds), then {then}")
+    if not subjects or not all(map(subject_of, with_subjects(markers.labels))) and dancers == 1:
+        return [markers.motion()]
+    a, *others = (markers.subject(subject).motion() for subject in subjects)
+    return [a, *(replace(b, skeleton=a.skeleton) if a.skeleton.names == b.skeleton.names else b for b in others)]

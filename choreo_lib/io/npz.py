@@ -24,7 +24,7 @@ from .record import Recording, build_motion, check_writable
 FORMAT, VERSION = "choreo_lib", 1
 
 
-def read_npz(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Motion | Duet:
+def read_npz(path, up=None, scale=None, fps=None) -> list[Motion] | Duet:
     """Read what `write_npz` wrote: a Motion or a Duet, bit for bit; or the joints in another's NPZ.
 
     Units: metres, Z up; ``up``, ``scale`` and ``fps`` are for files of others.
@@ -40,7 +40,7 @@ def read_npz(path, up: str | None = None, scale: float | None = None, fps: float
     a, *others = [build_motion(_recording(path, fields, who, arrays))
                   for fields, who in zip(_header(path, arrays)["dancers"], "ab")]
     if not others:
-        return a
+        return [a]
     known: dict[str, Any] = {key.removeprefix("coupling_"): arrays[key] for key in arrays
                              if key.startswith("coupling_")}
     try:

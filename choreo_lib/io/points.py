@@ -23,7 +23,7 @@ from .record import Recording, build_motion
 LAYOUTS = {"interleaved": "row 0 a, row 1 b, row 2 a, ...", "stacked": "all rows of a, then all rows of b"}
 
 
-def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
+def read_marker_json(path, up=None, scale=None, fps=None) -> list[Motion]:
     """Read one dancer from a JSON list, joints x frames x 3 (or frames x joints x 3).
 
     Units: metres by ``scale``. Errors: MotionFormatError, naming the joint and frame.
@@ -31,7 +31,7 @@ def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
     """
     lists = read_json(path)
     if is_detections(lists):
-        return read_dancer(path, lists, up, scale, fps)
+        return [read_dancer(path, lists, up, scale, fps)]
     if not isinstance(lists, list) or not lists:
         fail(path, "expected a list: joints x frames x 3")
     if isinstance(lists[0], list):
@@ -48,7 +48,7 @@ def read_marker_json(path, up=None, scale=None, fps=None) -> Motion:
     points, notes = np.array(lists, np.float64), list[str]()
     if len(lists) < len(lists[0]):
         points = frames_first(points, notes)
-    return build_motion(points_recording(path, points, notes), up, scale, fps)
+    return [build_motion(points_recording(path, points, notes), up, scale, fps)]
 
 
 def read_npy(path) -> np.ndarray:
@@ -65,7 +65,7 @@ def read_npy(path) -> np.ndarray:
     return finite(path, array)
 
 
-def read_npy_motion(path, up: str | None = None, scale: float | None = None, fps: float | None = None) -> Motion:
+def read_npy_motion(path, up=None, scale=None, fps=None) -> list[Motion]:
     """Read one dancer from an array [T, J, 3], or [J, T, 3] where that is plain from the sizes.
 
     Units, errors: as for `choreo_lib.read_motion`. Chapter: 1.
@@ -84,11 +84,10 @@ def read_npy_motion(path, up: str | None = None, scale: float | None = None, fps
               "if all rows of a come before all rows of b, take read_duet")
     if array.shape[0] <= 200 < array.shape[1]:
         array = frames_first(array, notes)
-    return build_motion(points_recording(path, array, notes), up, scale, fps)
+    return [build_motion(points_recording(path, array, notes), up, scale, fps)]
 
 
-def read_npy_duet(path, up: str | None = None, scale: float | None = None, fps: float | None = None,
-                  layout: str | None = None) -> Duet:
+def read_npy_duet(path, up=None, scale=None, fps=None, layout: str | None = None) -> Duet:
     """Read two dancers from [T, 2, J, 3], or [2T, J, 3] whose rows lie as ``layout`` says (see `LAYOUTS`).
 
     Units, errors: as for `choreo_lib.read_duet`. Chapter: 1.

@@ -21,18 +21,7 @@ from ..body.skeleton import Skeleton
 from ..body.source import Source
 from ..core.deferred import roma
 from .axes_and_units import resolve_axes_and_units
-from .conventions import (
-    MAX_CELLS,
-    MAX_DISTANCE,
-    MAX_FRAMES,
-    MAX_JOINTS,
-    TO_Z_UP,
-    MotionFormatError,
-    check_counts,
-    check_fps,
-    fail,
-    guess,
-)
+from .conventions import MAX_CELLS, MAX_DISTANCE, MAX_FRAMES, MAX_JOINTS, TO_Z_UP, check_counts, check_fps, fail, guess
 
 DEFAULT_FPS = 30.0
 
@@ -81,7 +70,7 @@ class Recording:
         try:
             return Skeleton(self.names, self.parents, self.offsets, self.end_sites)
         except (ValueError, TypeError) as error:
-            raise MotionFormatError(f"{Path(self.path).name}: {error}") from error
+            fail(self.path, str(error))
 
 
 def build_motion(record: Recording, up: str | None = None, scale: float | None = None,
@@ -92,25 +81,25 @@ def build_motion(record: Recording, up: str | None = None, scale: float | None =
     Errors: MotionFormatError, naming the frame and joint of a number that cannot be.
     Chapter: 1.
     """
-    path = record.path
-    rotations, positions = record.rotations, record.positions
+    path, rotations, positions = record.path, record.rotations, record.positions
     check_counts(path, len(record.translations if positions is None else positions), len(record.names))
     skeleton = record.skeleton
     stated_by = "its frame rate" if fps is None else "fps="
     fps = record.fps if fps is None else fps
     if fps is None:
         fps = DEFAULT_FPS
-        guess(path, record.notes, f"frames per second guessed: {fps:g}",
-              f"pass fps={fps:g} to say so, or what it is")
+        guess(path, record.notes, f"frames per second guessed: {fps:g}", f"pass fps={fps:g} to say so, or what it is")
     fps = check_fps(path, fps, stated_by)
     if positions is None:
-        positions, _ = forward_kinematics(skeleton, rotations, record.translations[:, 0], record.translations)
-        record.positions = positions
+        record.positions = positions = forward_kinematics(skeleton, rotations, record.translations[:, 0],
+                                                          record.translations)[0]
     if not record.ours:
         with np.errstate(all="ignore"):
             matrix, scale = resolve_axes_and_units(record, up, scale)
             positions = positions @ matrix.T * scale
-            skeleton = _converted(record, skeleton, matrix, scale)
+            offsets = None if skeleton.offsets is None else skeleton.offsets @ matrix.T * scale
+            end_sites = [(j, matrix @ np.array(tip) * scale) for j, tip in skeleton.end_sites]
+            skeleton = replace(record, offsets=offsets, end_sites=end_sites).skeleton
             rotations = None if rotations is None else change_basis(matrix, rotations)
     if len(bad := np.argwhere(~(np.abs(positions) <= MAX_DISTANCE))):
         fail(path, f"expected finite positions within {MAX_DISTANCE:g} m of the origin; got "
@@ -121,16 +110,7 @@ def build_motion(record: Recording, up: str | None = None, scale: float | None =
     try:
         return Motion(positions, fps, skeleton, rotations, record.source, name, tuple(record.notes))
     except (ValueError, TypeError) as error:
-        raise MotionFormatError(f"{Path(path).name}: {error}") from error
-
-
-def _converted(record: Recording, skeleton: Skeleton, matrix: np.ndarray, scale: float) -> Skeleton:
-    """The skeleton in metres, Z up."""
-    if skeleton.offsets is None and not skeleton.end_sites:
-        return skeleton
-    offsets = None if skeleton.offsets is None else skeleton.offsets @ matrix.T * scale
-    end_sites = [(j, matrix @ np.array(tip) * scale) for j, tip in skeleton.end_sites]
-    return replace(record, offsets=offsets, end_sites=end_sites).skeleton
+        fail(path, str(error))
 
 
 def place_of(index, skeleton: Skeleton) -> str:
@@ -138,17 +118,16 @@ def place_of(index, skeleton: Skeleton) -> str:
     return f"frame {index[0]}, joint {index[1]} ({skeleton.names[index[1]]!r})"
 
 
-def recording_of(path, motion: Motion, up: str = "z", scale: float = 1.0, who: str = "",
-                 margin: float = 0.0) -> Recording:
+def recording_of(path, motion: Motion, up: str = "z", scale: float = 1.0, margin: float = 0.0) -> Recording:
     """Make the recording that a writer writes: local rotations and translations in the file's axes and units.
 
     Shapes: every field but ``positions`` and ``basis`` is filled; a body known only as points gets the identity for
     every rotation and its mean translations for offsets.
-    Errors: as `check_writable`, which explains ``who`` and ``margin``. Chapter: 1.
+    Errors: as `check_writable`, which explains ``margin``. Chapter: 1.
     """
-    check_writable(path, motion, who, margin)
+    check_writable(path, motion, margin=margin)
     to_file, skeleton = np.array(TO_Z_UP[up], np.float64).T, motion.skeleton
-    rotations, translations = local_transforms(motion)
+    rotations, translations = _local_transforms(motion)
     offsets = translations.mean(axis=0) if skeleton.offsets is None else skeleton.offsets
     return Recording(path, skeleton.names, skeleton.parents, None, motion.fps, change_basis(to_file, rotations),
                      translations @ to_file.T / scale, offsets @ to_file.T / scale,
@@ -163,24 +142,19 @@ def steady_bones(record: Recording) -> np.ndarray:
     return steady
 
 
-def local_transforms(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
-    """Local rotations [T, J, 4], and each joint seen from its parent's frame (the root from the world) [T, J, 3].
-
-    A body known only as points gets the identity for every rotation. Units: metres. Chapter: 1.
-    """
+def _local_transforms(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    """Local rotations [T, J, 4], and each joint seen from its parent's frame (the root from the world) [T, J, 3]."""
     skeleton, positions = motion.skeleton, motion.positions.astype(np.float64)
     parents = np.maximum(skeleton.parents, 0)
     local = positions - positions[:, parents]  # [T, J, 3], in the world's axes so far
     local[:, 0] = positions[:, 0]
     if motion.rotations is None:
-        rotations = np.zeros((*positions.shape[:2], 4))
-        rotations[..., 3] = 1.0
-    else:
-        rotations = motion.rotations.astype(np.float64)
-        rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
-        none = np.zeros_like(positions)
-        world = torch.from_numpy(forward_kinematics(skeleton, rotations, none[:, 0], none)[1])[:, parents[1:]]
-        local[:, 1:] = roma.quat_action(roma.quat_conjugation(world), torch.from_numpy(local[:, 1:])).numpy()
+        return np.tile([0.0, 0.0, 0.0, 1.0], (*positions.shape[:2], 1)), local
+    rotations = motion.rotations.astype(np.float64)
+    rotations /= np.linalg.norm(rotations, axis=-1, keepdims=True)
+    none = np.zeros_like(positions)
+    world = torch.from_numpy(forward_kinematics(skeleton, rotations, none[:, 0], none)[1])[:, parents[1:]]
+    local[:, 1:] = roma.quat_action(roma.quat_conjugation(world), torch.from_numpy(local[:, 1:])).numpy()
     return rotations, local
 
 

@@ -185,7 +185,7 @@ def test_c3d_without_ezc3d_says_what_to_install(tmp_path, monkeypatch):
     (lambda data: b"HTML" + data[4:], "second byte")])
 def test_a_c3d_that_claims_more_than_it_has_is_refused_before_it_is_opened(spoiled, words, tmp_path, monkeypatch):
     pytest.importorskip("ezc3d")
-    from choreo_lib.io import c3d as reader
+    from choreo_lib.io import marker_files as reader
     monkeypatch.setattr(reader, "_ask", lambda *a: pytest.fail("asked ezc3d"))
     refused(lambda: read_markers(saved(tmp_path / "x.c3d", spoiled(c3d(person())))), "x.c3d")
     with pytest.raises(MotionFormatError, match="joints" if words == "markers" else words):
@@ -195,7 +195,7 @@ def test_a_c3d_that_claims_more_than_it_has_is_refused_before_it_is_opened(spoil
 def test_a_residual_of_minus_one_is_a_gap_whatever_its_coordinates(tmp_path, monkeypatch):
     """ezc3d 1.7.2 gives NaN there; a version that gave the stored place would change nothing."""
     pytest.importorskip("ezc3d")
-    from choreo_lib.io import c3d as reader
+    from choreo_lib.io import marker_files as reader
     whole = reader._ask
 
     def told(*given):

@@ -51,7 +51,10 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     """
     path: str | os.PathLike = "detections"
     placement, first, every, stated = None, 0, 1, up
-    _check(smoothing, up, focal, image_size)
+    check_smoothing(smoothing)  # arguments that are none are refused by name, also where nothing asks for them
+    check_lens(focal, image_size)
+    if up is not None:
+        check_up("detections", up)
     if isinstance(detections, (str, os.PathLike)):
         path = detections
         detections = read_detections(path, image_size)
@@ -114,14 +117,6 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     a, b = (Motion(dancer, fps, skeleton, source=source, name=f"dancer {name}", notes=notes)
             for dancer, name in zip(dancers, "ab"))
     return Duet(a, b), report
-
-
-def _check(smoothing, up, focal, image_size) -> None:
-    """Refuse arguments that are none, by name, also where nothing asks for them."""
-    check_smoothing(smoothing)
-    check_lens(focal, image_size)
-    if up is not None:
-        check_up("detections", up)
 
 
 def _numbering(path, frame: np.ndarray, joints: int) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 from ..core.arguments import count, each, number, shown, takes
 from ..core.shapes import array
 from ..io.conventions import MAX_DISTANCE, check_fps, fail
+from ..io.steadiness import differences
 
 SMOOTHING = 0.1  # chosen on salsa's training takes, where it leaves the jerk of the result nearest to that of the dance
 _TENSION = 1.0  # seconds: over a longer stretch a path would be drawn straight rather than swung wide
@@ -48,7 +49,8 @@ def smooth(positions, fps: float, smoothing: float = SMOOTHING) -> tuple[np.ndar
     for start, stop in zip(edges[::2], edges[1::2]):
         if stop - start > _LONG * fps:
             tension[max(start - 1, 0) : stop] = max(loose, max(_TAUT * fps, 1) ** -4)
-    penalty = _differences(frames, 3) + _differences(frames, 1, tension)
+    penalty = differences(frames, 3)
+    penalty[:2] += differences(frames, 1, tension)
 
     def solve(stiffness, columns):
         band = stiffness * penalty
@@ -144,13 +146,3 @@ def _numbers(positions) -> np.ndarray:
         fail("positions", f"expected metres, and NaN where nobody was seen; got {positions[tuple(place)]:g}",
              f"frame {place[0]}")
     return positions
-
-
-def _differences(frames: int, order: int, weight=1.0) -> np.ndarray:
-    """D'WD for the matrix D of weighted differences of one order, as the lower bands [4, T] that SciPy solves with."""
-    weights = np.diff(np.eye(order + 1), order, axis=0)[0]
-    bands = np.zeros((4, frames))
-    for k in range(order + 1):
-        for i in range(order + 1 - k):
-            bands[k, i : i + frames - order] += weights[i] * weights[i + k] * weight
-    return bands

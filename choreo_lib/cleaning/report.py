@@ -5,16 +5,17 @@ Taught in chapter 2, "From video to a duet".
 
 from __future__ import annotations
 
-import html
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..core.arguments import takes
-from ..core.tables import format_table
+from ..core.tables import Table, format_table
 from ..show import palette
 from ..show.drawable import AXES
 from .camera import Placement
+
+_HEAD = ("what", "how many", "where (frames)", "what was done")
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +99,7 @@ class RepairReport:
         return table
 
     def __repr__(self) -> str:
-        return format_table(("what", "how many", "where (frames)", "what was done"), self.rows, widest=1000)
+        return format_table(_HEAD, self.rows, widest=1000)
 
     @takes(ax=AXES)
     def timeline(self, ax=None):
@@ -131,9 +132,7 @@ class RepairReport:
         return figure
 
     def _repr_html_(self) -> str:
-        row = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"  # noqa: E731
-        head = row(("what", "how many", "where (frames)", "what was done"), "th")
-        return f"<table><thead>{head}</thead><tbody>{''.join(row(cells, 'td') for cells in self.rows)}</tbody></table>"
+        return Table(_HEAD, tuple(self.rows))._repr_html_()
 
 
 def _bars(ax, where, fps, level, **style):
@@ -142,9 +141,9 @@ def _bars(ax, where, fps, level, **style):
                    linewidth=0.6 if "hatch" in style else 0, **style)
 
 
-def _runs(where: np.ndarray) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], where.astype(int), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist()))
+def _runs(where: np.ndarray) -> list[list[int]]:
+    """Where runs of True start and stop."""
+    return np.flatnonzero(np.diff(where, prepend=False, append=False)).reshape(-1, 2).tolist()
 
 
 def _spans(where: np.ndarray, first: int, every: int, most: int = 6) -> str:

@@ -109,10 +109,7 @@ def read_json(path) -> Any:
 
 
 def refuse_pickle(path) -> NoReturn:
-    """Say of a pickle, which runs code as it is opened and so is not, what turns it into a file that can be read.
-
-    Errors: MotionFormatError, always. Chapter: 2.
-    """
+    """Refuse a pickle, which runs code as it is opened, with the way to numbers (a MotionFormatError). Chapter: 2."""
     data = load_bytes(path)
     try:  # joblib packs with zlib; names of keys stand in the first stretch, and nothing is run by looking
         data = zlib.decompressobj().decompress(data, 4_000_000)
@@ -140,10 +137,7 @@ def pickle_advice(path) -> str:
 
 
 def flat_advice(shape) -> str:
-    """What a table [frames, width] of a known data set is, and how to take its joints out; "" where it is unknown.
-
-    Chapter: 1.
-    """
+    """What a table [frames, width] of a known data set is, and how to take its joints out, or "". Chapter: 1."""
     if len(shape) != 2:
         return ""
     if shape[1] in (262, 192, 312):

@@ -37,10 +37,7 @@ class Block(NamedTuple):
 
 def read_numbers(path, data: bytes, motion_at: re.Match, trees: list[Tree], notes: list[str],
                  timed: bool = True) -> Block:
-    """Read the MOTION block. ``timed`` False: a Frame Time that makes no sense is passed over.
-
-    Errors: MotionFormatError, naming the line. Chapter: 1.
-    """
+    """Read the MOTION block; where ``timed`` is False, a Frame Time may make no sense. Chapter: 1."""
     width, joints = sum(len(tree.channels) for tree in trees), sum(len(tree.names) for tree in trees)
     line, at = data.count(b"\n", 0, motion_at.end()) + 1, motion_at.end()
     stated = []

@@ -21,7 +21,12 @@ _CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for ki
 
 def load_text(path) -> tuple[bytes, re.Match]:
     """The file as UTF-8 with line feeds, and where its line MOTION stands. Errors: MotionFormatError. Chapter: 1."""
-    data = _utf8(path, load_bytes(path))
+    data = load_bytes(path)
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # Windows tools write it, with a mark at the front
+        try:
+            data = data.decode("utf-16").encode()
+        except UnicodeError:
+            fail(path, "begins as text in UTF-16 and does not go on so; save it as UTF-8")
     if b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     motion_at = re.search(rb"^[ \t]*MOTION[ \t\r]*(?:(?:#|//)[^\n]*)?$", data, re.M | re.I)
@@ -30,16 +35,6 @@ def load_text(path) -> tuple[bytes, re.Match]:
     if motion_at.start() > MAX_HEAD:
         fail(path, "the skeleton alone fills megabytes; expected some hundred lines before MOTION")
     return data, motion_at
-
-
-def _utf8(path, data: bytes) -> bytes:
-    """Windows tools write UTF-16, with a mark at the front."""
-    if not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data
-    try:
-        return data.decode("utf-16").encode()
-    except UnicodeError:
-        fail(path, "begins as text in UTF-16 and does not go on so; save it as UTF-8")
 
 
 def text_of(data: bytes) -> str:
@@ -51,10 +46,7 @@ def text_of(data: bytes) -> str:
 
 
 def without_comment(line: str) -> str:
-    """A line up to its comment (# or //). A joint's name may hold a #, so there a comment begins with "# ".
-
-    Chapter: 1.
-    """
+    """A line up to its comment, # or //; a joint's name may hold a #, so there it begins with "# ". Chapter: 1."""
     named = line.split(maxsplit=1)[:1] in (["ROOT"], ["JOINT"])
     return re.sub(r"(?:^|(?<=\s))(?:#\s.*|#$|//.*)" if named else r"(?:^|(?<=\s))(?:#|//).*", "", line)
 
@@ -93,28 +85,21 @@ class _Node:
 
 
 def read_trees(path, head: bytes) -> list[Tree]:
-    """Read the trees of the HIERARCHY block: one a ROOT, one a dancer.
-
-    Errors: MotionFormatError, naming the line. Chapter: 1.
-    """
+    """Read the HIERARCHY block: a tree for each ROOT, which is a dancer. Errors: MotionFormatError. Chapter: 1."""
     trees: list[Tree] = []
     nodes: list[list[_Node]] = []  # of each tree
     opened: list[_Node] = []  # whose brace is open
     opening: _Node | None = None  # whose brace is to come
-    begun = False
-    for number, line in enumerate(text_of(head).split("\n"), start=1):
-        where, bare = f"line {number}", without_comment(line).strip()
-        words = bare.split()
-        if not words:
-            continue
+    lines = [(number, bare) for number, line in enumerate(text_of(head).split("\n"), start=1)
+             if (bare := without_comment(line).strip())]
+    if lines and (word := lines[0][1].split()[0]).upper() != "HIERARCHY":
+        fail(path, f"expected HIERARCHY, the first word of every BVH; got {word[:40]!r}", f"line {lines[0][0]}")
+    for number, bare in lines[1:]:
+        where, words = f"line {number}", bare.split()
         key = words[0].upper()
-        if not begun and key != "HIERARCHY":
-            fail(path, f"expected HIERARCHY, the first word of every BVH; got {words[0][:40]!r}", where)
         if opening is not None and key != "{":
             fail(path, f"expected {{ after the line above; got {bare[:40]!r}", where)
-        if not begun:
-            begun = True
-        elif key in ("ROOT", "JOINT", "END"):
+        if key in ("ROOT", "JOINT", "END"):
             if key == "ROOT" and opened:
                 fail(path, "a second ROOT inside of the first; a closing brace is missing above, or this is a JOINT",
                      where)

@@ -82,12 +82,6 @@ def plain_names(names) -> list[str]:
 def _hierarchy(record: Recording, steady: np.ndarray) -> tuple[list[int], str]:
     """The joints in the order of the file, limb by limb, and the HIERARCHY block."""
     triple = lambda numbers: " ".join(f"{x:.9g}" for x in numbers)  # noqa: E731
-    children: dict[int, list[int]] = {}
-    sites: dict[int, list] = {}
-    for child, parent in enumerate(record.parents):
-        children.setdefault(parent, []).append(child)
-    for joint, tip in record.end_sites:
-        sites.setdefault(joint, []).append(tip)
     lines, order = ["HIERARCHY"], []
     todo: list[tuple[int | None, int]] = [(0, 0)]
     while todo:  # a stack in place of recursion: a chain of 500 joints is a tree too
@@ -100,7 +94,8 @@ def _hierarchy(record: Recording, steady: np.ndarray) -> tuple[list[int], str]:
         channels = "CHANNELS 3 " if steady[joint] else "CHANNELS 6 Xposition Yposition Zposition "
         lines += ["\t" * depth + ("JOINT " if depth else "ROOT ") + record.names[joint], "\t" * depth + "{",
                   f"{pad}OFFSET {triple(record.offsets[joint])}", f"{pad}{channels}Zrotation Yrotation Xrotation"]
-        for tip in sites.get(joint, ()):
+        for tip in (tip for j, tip in record.end_sites if j == joint):
             lines += [pad + "End Site", pad + "{", f"{pad}\tOFFSET {triple(tip)}", pad + "}"]
-        todo += [(None, depth), *((child, depth + 1) for child in reversed(children.get(joint, ())))]
+        children = [child for child, parent in enumerate(record.parents) if parent == joint]
+        todo += [(None, depth), *((child, depth + 1) for child in reversed(children))]
     return order, "\n".join(lines) + "\n"

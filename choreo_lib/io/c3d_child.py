@@ -1,8 +1,8 @@
 """Reads one C3D with ezc3d, in a process of its own: its C++ may end it, or ask for more memory than there is.
 
-`c3d.read_c3d` starts it; nothing of the library is imported. In: a line of JSON, [folder of ezc3d, folder of NumPy,
-path]. Out: a line of JSON, and the points [T, M, 4] as doubles: x, y, z, residual. A line that holds a string is an
-error. Taught in chapter 1, "Seeing a duet".
+`marker_files.read_c3d` starts it; nothing of the library is imported. In: a line of JSON, [folder of ezc3d, folder of
+NumPy, path]. Out: a line of JSON, and the points [T, M, 4] as doubles: x, y, z, residual. A line that holds a string is
+an error. Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations

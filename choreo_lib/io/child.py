@@ -5,6 +5,7 @@ Taught in chapter 1, "Seeing a duet".
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -16,7 +17,7 @@ from typing import IO, Any, NoReturn, cast
 
 import numpy as np
 
-from .conventions import MAX_BYTES, MotionFormatError, fail
+from .conventions import MAX_BYTES, fail
 
 
 class Child:
@@ -34,8 +35,7 @@ class Child:
                 [sys.executable, "-I", "-S", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
         except OSError as error:
-            raise MotionFormatError(f"{Path(path).name}: {kind} is read in a process of its own, and {sys.executable} "
-                                    f"could not be started: {error}") from error
+            fail(path, f"{kind} is read in a process of its own, and {sys.executable} could not be started: {error}")
         self._in, self._out = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
         self._timer = threading.Timer(patience, self._process.kill)
         self._timer.daemon = True
@@ -51,12 +51,8 @@ class Child:
         """Let the process go."""
         self._timer.cancel()
         self._process.kill()
-        for pipe in (self._in, self._out):
-            try:
-                pipe.close()
-            except OSError:  # the process is gone, with what it had not read
-                pass
-        self._process.wait()
+        with contextlib.suppress(OSError), self._process:  # closes its pipes and waits; what it had not read is gone
+            pass
 
     def ask(self, request: list, data: bytes = b"") -> Any:
         """The answer to a request, as JSON; where there is none, the process is let go."""
@@ -89,6 +85,5 @@ class Child:
         except subprocess.TimeoutExpired:
             code = None
         self.close()
-        raise MotionFormatError(
-            f"{Path(self.path).name}: {self._reader}, which reads {self._kind.split()[-1]} files, broke off at this "
-            f"one (exit {code}); it is damaged or of a kind unknown to {self._reader}. Export it again")
+        fail(self.path, f"{self._reader}, which reads {self._kind.split()[-1]} files, broke off at this one "
+                        f"(exit {code}); it is damaged or of a kind unknown to {self._reader}. Export it again")

@@ -12,9 +12,11 @@ origin. What a file claims is weighed against its size before memory is asked fo
 from __future__ import annotations
 
 import functools
+import importlib
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn
 
 from ..body.source import Source
@@ -31,10 +33,7 @@ TO_Z_UP = {  # rows: where our x, y and z come from; every matrix is a proper ro
 
 
 class MotionFormatError(ValueError):
-    """A motion file that cannot be read or written: names the file, the place, and what was expected.
-
-    Chapter: 1.
-    """
+    """A motion file that cannot be read or written: names file, place, and what was expected. Chapter: 1."""
 
 
 atomic_write = functools.partial(files.atomic_write, error=MotionFormatError)
@@ -42,10 +41,7 @@ atomic_write = functools.partial(files.atomic_write, error=MotionFormatError)
 
 
 class MotionGuessWarning(UserWarning):
-    """Something a file does not state was guessed; the warning says what, and how to state it.
-
-    Chapter: 1.
-    """
+    """Something a file does not state was guessed; the warning says what, and how to state it. Chapter: 1."""
 
 
 def fail(path, message: str, where: str = "", kind: type[MotionFormatError] = MotionFormatError) -> NoReturn:
@@ -57,6 +53,15 @@ def guess(path, notes: list[str], message: str, remedy: str) -> None:
     """Note what was guessed, and warn with the way to state it. Chapter: 1."""
     notes.append(message)
     warnings.warn(f"{Path(path).name}: {message}; {remedy}", MotionGuessWarning, stacklevel=2)
+
+
+def optional(package: str, what: str, extra: str) -> ModuleType:
+    """A package that reads or writes one format. Errors: ImportError, with the line that installs it. Chapter: 1."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise ImportError(f"{what} through {package}, which is not installed; run: pip install 'choreo-lib[{extra}]'"
+                          ) from error
 
 
 def load_bytes(path, limit: int = MAX_BYTES) -> bytes:
@@ -129,10 +134,7 @@ def source_to_dict(source: Source | None) -> dict[str, Any] | None:
 
 
 def source_from_dict(stated) -> Source | None:
-    """The source back from a file: its own word, not verified. What is no proper source is None, never published.
-
-    Chapter: 1.
-    """
+    """The source back from a file, not verified; what is no proper source is None, never published. Chapter: 1."""
     if not isinstance(stated, dict) or not isinstance(stated.get("name"), str):
         return None
     texts = {key: stated[key] for key in ("credit", "terms", "url") if isinstance(stated.get(key), str)}

@@ -10,6 +10,8 @@ Taught in chapter 2, "From video to a duet".
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,19 +19,10 @@ import numpy as np
 from ..body.motion import Motion
 from ..core.arguments import a, takes
 from ..core.arguments import path as any_path
-from . import landmarks
+from . import estimators, landmarks
 from .arrays import PICKLES, read_json, refuse_pickle
 from .conventions import MAX_FRAMES, MotionFormatError, fail
-from .estimators import (
-    Detections,
-    frame_number,
-    read_mediapipe,
-    read_mmpose,
-    read_openpose,
-    read_phalp,
-    read_records,
-    refuse_flat,
-)
+from .estimators import Detections, frame_number, refuse_flat
 from .record import Recording, build_motion
 
 _HYBRIK, _PHALP = "AlphaPose/HybrIK", "4DHumans/PHALP"
@@ -82,22 +75,17 @@ def is_detections(tree) -> bool:
 
 
 def detections_of(path, tree, image_size=None) -> Detections:
-    """The detections in parsed JSON, whoever wrote it.
-
-    Errors: MotionFormatError: the tool, what its file lacks, and the way on. Chapter: 2.
-    """
+    """The detections in parsed JSON, whoever wrote it; as `read_detections`, with its errors. Chapter: 2."""
     if tree in ([], {}) or not isinstance(tree, (list, dict)):
         fail(path, f"expected a list with at least one detection, or a file of another tool: {_READ}")
     tool, frames = recognise(path, tree)
+    readers: dict[str, Callable[..., Detections]] = {
+        _HYBRIK: estimators.read_records, "OpenPose": estimators.read_openpose, _PHALP: estimators.read_phalp,
+        "MediaPipe": partial(estimators.read_mediapipe, image_size=image_size),
+        "MMPose": partial(estimators.read_mmpose, tree=tree)}
     try:
-        if tool == _HYBRIK:
-            return read_records(path, frames)
-        if tool == "MediaPipe":
-            return read_mediapipe(path, frames, image_size)
-        if tool == "MMPose":
-            return read_mmpose(path, frames, tree)
-        if tool in ("OpenPose", _PHALP):
-            return (read_openpose if tool == "OpenPose" else read_phalp)(path, frames)
+        if tool in readers:
+            return readers[tool](path, frames)
         refuse_flat(path, tool, frames)
     except MotionFormatError:
         raise
@@ -106,10 +94,7 @@ def detections_of(path, tree, image_size=None) -> Detections:
 
 
 def recognise(path, tree: list | dict) -> tuple[str, list]:
-    """The tool's name, and pairs (name or number of the frame, its people); for AlphaPose/HybrIK its records.
-
-    Chapter: 2.
-    """
+    """The tool's name, and pairs (name or number of the frame, its people); of HybrIK its records. Chapter: 2."""
     if isinstance(tree, dict):
         tree = _unboxed(tree)
     if isinstance(tree, dict):
@@ -157,10 +142,7 @@ def read_folder(path) -> list | dict:
 
 
 def refuse_folder(path) -> None:
-    """Refuse a folder where a motion file is wanted; where it holds detections, name their tool and the way on.
-
-    Errors: MotionFormatError, always. Chapter: 2.
-    """
+    """Refuse a folder where a file is wanted; one of detections with their tool and the way on. Chapter: 2."""
     if not any(each.suffix.lower() == ".json" for each in Path(path).iterdir()):
         fail(path, f"expected a file, and {path} is a folder")
     found = detections_of(path, read_folder(path))

@@ -114,10 +114,7 @@ def read_mmpose(path, frames: list, tree) -> Detections:
 
 
 def read_openpose(path, frames: list) -> Detections:
-    """What several calibrated cameras saw, x, y, z, whether found: in the unit and axes of their calibration.
-
-    Who was not seen whole is left out. Chapter: 2.
-    """
+    """What calibrated cameras saw, in their unit and axes; who was not seen whole is left out. Chapter: 2."""
     rows = [(frame_number(path, t), k, flat) for t, frame in frames for k, person in enumerate(frame["people"], 1)
             if (flat := person.get("pose_keypoints_3d"))]
     if not rows:
@@ -186,10 +183,7 @@ def frame_number(path, name, where: str = "the frame's name") -> int:
 
 
 def _person(path, person, where: str, place: int) -> int:
-    """The tracker's number, or ``place`` where there is none.
-
-    A pose that was merged of several lists all of theirs; the first is the one that stayed.
-    """
+    """The tracker's number (of a pose merged of several the first, which stayed), or ``place`` where there is none."""
     while isinstance(person, list) and person:
         person = person[0]
     if person is None or person == []:

@@ -14,7 +14,7 @@ import numpy as np
 from ..body.skeleton import Skeleton
 from . import upright
 from .child import Child
-from .conventions import check_counts, fail, unique_names
+from .conventions import check_counts, fail, optional, unique_names
 
 _PATIENCE = 300.0  # seconds for one file; an hour of dance takes some fifty
 FEWEST = 10  # joints of a body; a prop, a camera rig or a facial bone has fewer
@@ -40,13 +40,9 @@ class Scene(Child):
     """
 
     def __init__(self, path, data: bytes):
-        try:
-            import ufbx
-        except ImportError as error:
-            raise ImportError("FBX files are read through ufbx, which is not installed; "
-                              "run: pip install 'choreo-lib[fbx]'") from error
+        ufbx = optional("ufbx", "FBX files are read", "fbx")
         super().__init__(path, Path(__file__).with_name("fbx_child.py"), "an FBX", "ufbx", _PATIENCE)
-        about = self.ask([str(Path(ufbx.__file__).parents[1]), len(data)], data)
+        about = self.ask([str(Path(str(ufbx.__file__)).parents[1]), len(data)], data)
         self.nodes: list[tuple[str, int, str]] = about["nodes"]
         self.stacks = [Stack(*stack) for stack in about["stacks"]]
         self.fps, self.unit, self.axes = about["fps"], about["unit"], about["axes"]
@@ -80,10 +76,7 @@ class Body:
 
 
 def find_bodies(path, nodes: list[tuple[str, int, str]]) -> tuple[list[Body], list[Body], list[str]]:
-    """Dancers and other skeletons (props) in the file's order, and notes.
-
-    Errors: MotionFormatError where there is none. Chapter: 1.
-    """
+    """Dancers and other skeletons (props), in the file's order, and notes. Errors: MotionFormatError. Chapter: 1."""
     joints, notes = [kind == "bone" for _, _, kind in nodes], []
     if not any(joints):
         joints = [kind == "empty" for _, _, kind in nodes]

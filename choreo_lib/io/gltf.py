@@ -15,7 +15,7 @@ from ..body.compatibility import same_rate
 from ..body.motion import Duet, Motion
 from ..body.rotations import continuous
 from ..body.source import Source
-from .conventions import atomic_write, fail, source_to_dict
+from .conventions import atomic_write, fail, optional, source_to_dict
 from .local_rotations import turnable
 from .record import Recording, check_writable, recording_of, steady_bones
 
@@ -37,11 +37,7 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
     Errors: ImportError where pygltflib is not installed; MotionFormatError where the file cannot be written, or dancers
     differ in frames or in frames a second. Chapter: 1; several: 6.
     """
-    try:
-        import pygltflib as gl
-    except ImportError as error:
-        raise ImportError("GLB files are written through pygltflib, which is not installed; "
-                          "run: pip install 'choreo-lib[gltf]'") from error
+    gl: Any = optional("pygltflib", "GLB files are written", "gltf")
     dancers = [motion] if isinstance(motion, Motion) else list(motion)
     if not dancers:
         fail(path, "a scene needs a dancer at least")
@@ -83,10 +79,7 @@ class _Scene:
         self.animation = gl.Animation(name="dance", samplers=[], channels=[])
 
     def add_dancer(self, record: Recording, turning: bool, i: int, notes: Sequence[str] = ()) -> int:
-        """Append one dancer's nodes, skin and channels; gives the number of the node that holds them.
-
-        ``turning``: there are rotations; else joints move by translations alone.
-        """
+        """Append a dancer's nodes, skin, channels; gives the number of the top node. ``turning``: by rotations too."""
         gl, doc, base, bones = self.gl, self.doc, len(self.doc.nodes) + 1, record.skeleton.bones
         rotations, local, steady = record.rotations, record.translations, steady_bones(record)
         rotations = continuous(rotations)  # viewers blend numbers, so neighbours must be alike
@@ -180,10 +173,7 @@ def _bind_pose(bones, rest: np.ndarray, turning: bool) -> np.ndarray:
 
 
 def _octahedron(tip: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eight triangles [8, 3, 3] from a joint to the tip of its bone, widest near the joint.
-
-    And how far along the bone each corner is [8, 3], from 0 to 1.
-    """
+    """Eight triangles [8, 3, 3] from joint to tip, widest near the joint; how far along each corner is [8, 3]."""
     length = np.linalg.norm(tip)
     along = tip / length
     aside = np.cross(along, np.eye(3)[np.abs(along).argmin()])

@@ -10,22 +10,11 @@ import re
 import numpy as np
 
 from .conventions import first_few, unique_names
-from .record import Recording
 
-UNITS = {"mm": 0.001, "cm": 0.01, "m": 1.0, "in": 0.0254, "ft": 0.3048, "millimeters": 0.001, "millimetres": 0.001,
-         "centimeters": 0.01, "centimetres": 0.01, "meters": 1.0, "metres": 1.0, "meter": 1.0, "metre": 1.0,
-         "inches": 0.0254}
 _HIGH = re.compile(r"([LR]?[FB]HD|C7|T10|CLAV|STRN|[LR]SHO|HEAD|ARIEL|.*(head|acromi|shoulder|clavicle))", re.I)
 _LOW = re.compile(r"([LR](TOE|HEE|ANK|MT[15]|5TH|1ST)|.*(toe|heel|ankle|calc|malleol))", re.I)
 _UNNAMED = re.compile(r"(\*\d*|U\d+|uname\*?\d*|unlabel.*|)", re.I)
 _SIDES = {"l", "r", "left", "right", "lt", "rt"}
-
-
-def marker_recording(path, labels: list[str], points: np.ndarray, fps: float | None, unit: str,
-                     notes: list[str]) -> Recording:
-    """The recording of markers [T, M, 3], which hang from nothing: all but the first from the first. Chapter: 1."""
-    parents = [-1] + [0] * (len(labels) - 1)
-    return Recording(path, labels, parents, points, fps, unit=UNITS.get(unit.lower()), notes=notes)
 
 
 def describe_gaps(gaps) -> str:

@@ -18,6 +18,7 @@ from . import marker_labels
 from .axes_and_units import SHORTEST, TALLEST, resolve_axes_and_units
 from .conventions import MAX_DISTANCE, MotionFormatError, check_counts, check_fps, fail, first_few, guess
 from .joint_sets import guess_tree
+from .marker_files import read_c3d, read_trc
 from .marker_labels import describe_gaps, subject_of, with_subjects
 
 _NO_GAPS = "a Motion has none"
@@ -129,14 +130,10 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
     Errors: MotionFormatError; ImportError for C3D without ezc3d, with the line that installs it.
     Chapter: 1.
     """
-    suffix = Path(path).suffix.lower() if isinstance(path, str | Path) else ""
-    if suffix == ".c3d":
-        from .c3d import read_c3d as read
-    elif suffix == ".trc":
-        from .trc import read_trc as read
-    else:
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".c3d", ".trc"):
         fail(path, f"markers are read from .c3d and .trc; got {suffix or 'no suffix'!r}")
-    record, first_frame = read(path)
+    record, first_frame = (read_c3d if suffix == ".c3d" else read_trc)(path)
     notes = record.notes
     labels, chosen = marker_labels.tidy(record.names, notes)
     points = np.array(record.positions, np.float64)[:, chosen]

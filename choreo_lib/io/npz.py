@@ -8,7 +8,6 @@ planted truth of a synthetic duet.
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from typing import Any
@@ -54,10 +53,7 @@ def read_npz(path, up=None, scale=None, fps=None) -> list[Motion] | Duet:
 
 
 def write_npz(motion: Motion | Duet, path) -> None:
-    """Write a Motion or a Duet without loss.
-
-    Errors: MotionFormatError where it cannot be written, or would not be read back. Chapter: 1.
-    """
+    """Write a Motion or a Duet without loss. Errors: MotionFormatError where it could not be read back. Chapter: 1."""
     dancers: list[dict[str, Any]] = []
     arrays: dict[str, np.ndarray] = {}
     ones = (motion,) if isinstance(motion, Motion) else tuple(motion)
@@ -88,9 +84,8 @@ def write_npz(motion: Motion | Duet, path) -> None:
                 # a fixed date, so that the same motion gives the same bytes, which np.savez does not promise
                 info = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))
                 info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-                buffer = io.BytesIO()
-                np.lib.format.write_array(buffer, value, allow_pickle=False)
-                archive.writestr(info, buffer.getvalue())
+                with archive.open(info, "w") as member:
+                    np.lib.format.write_array(member, value, allow_pickle=False)
         if (size := temporary.stat().st_size) > MAX_BYTES:
             fail(path, f"its {size:,} bytes are more than the {MAX_BYTES:,} that are read back; {shorter}")
 

@@ -52,10 +52,7 @@ def read_marker_json(path, up=None, scale=None, fps=None) -> list[Motion]:
 
 
 def read_npy(path) -> np.ndarray:
-    """Read a plain array of finite numbers from an NPY file, [N, J, 3] or [N, M, J, 3].
-
-    Errors: MotionFormatError, naming the entry; pickled objects are refused. Chapter: 1.
-    """
+    """Finite numbers [N, J, 3] or [N, M, J, 3] of an NPY. Errors: MotionFormatError, naming the entry. Chapter: 1."""
     array = load_array(path, load_bytes(path))
     if array.dtype.kind not in "fiu" or array.ndim not in (3, 4) or array.shape[-1] != 3 or 0 in array.shape:
         fail(path, f"expected numbers [frames, joints, 3] or [frames, 2, joints, 3]; got {array.dtype} {array.shape}"
@@ -66,10 +63,7 @@ def read_npy(path) -> np.ndarray:
 
 
 def read_npy_motion(path, up=None, scale=None, fps=None) -> list[Motion]:
-    """Read one dancer from an array [T, J, 3], or [J, T, 3] where that is plain from the sizes.
-
-    Units, errors: as for `choreo_lib.read_motion`. Chapter: 1.
-    """
+    """Read one dancer of [T, J, 3], or of [J, T, 3] where its sizes say so, as `choreo_lib.read_motion`. Chapter: 1."""
     array = read_npy(path)
     if array.ndim == 4:
         fail(path, f"shape {array.shape} holds one dancer in an axis too many; save array[{'0' * (array.shape[0] == 1)}"
@@ -88,10 +82,7 @@ def read_npy_motion(path, up=None, scale=None, fps=None) -> list[Motion]:
 
 
 def read_npy_duet(path, up=None, scale=None, fps=None, layout: str | None = None) -> Duet:
-    """Read two dancers from [T, 2, J, 3], or [2T, J, 3] whose rows lie as ``layout`` says (see `LAYOUTS`).
-
-    Units, errors: as for `choreo_lib.read_duet`. Chapter: 1.
-    """
+    """Read two of [T, 2, J, 3], or [2T, J, 3] with a ``layout`` (`LAYOUTS`), as `choreo_lib.read_duet`. Chapter: 1."""
     array = read_npy(path)
     if array.ndim == 4 and array.shape[1] != 2:
         fail(path, f"expected two dancers [frames, 2, joints, 3]; got {array.shape}"
@@ -104,10 +95,7 @@ def read_npy_duet(path, up=None, scale=None, fps=None, layout: str | None = None
 
 
 def stacked(path, array: np.ndarray) -> np.ndarray:
-    """Both dancers' rows one behind the other, [T, 2, J, 3] -> [2T, J, 3]: one guess for both, who share a world.
-
-    Chapter: 1.
-    """
+    """Both dancers' rows one behind the other, who share one guess: [T, 2, J, 3] -> [2T, J, 3]. Chapter: 1."""
     check_counts(path, len(array), array.shape[2])
     return array.swapaxes(0, 1).reshape(-1, *array.shape[2:])
 
@@ -130,10 +118,7 @@ def frames_first(points: np.ndarray, notes: list[str]) -> np.ndarray:
 
 
 def points_recording(path, points: np.ndarray, notes=(), fps: float | None = None) -> Recording:
-    """The recording of points [T, J, 3]: of a body that is known by its number of joints, else of an inferred tree.
-
-    Chapter: 1.
-    """
+    """The recording of points [T, J, 3]: a body known by its number of joints, or a tree inferred. Chapter: 1."""
     check_counts(path, *points.shape[:2])
     notes, skeleton = [*notes], {29: HYBRIK_29, 24: SMPL_24}.get(points.shape[1])
     if skeleton is None:
@@ -183,9 +168,6 @@ def two_dancers(path, points: np.ndarray, layout: str | None) -> np.ndarray:
 
 
 def split_duet(both: Motion) -> Duet:
-    """Two dancers whose rows stand one behind the other, [2T, J, 3]: read at once, since one world has one up axis.
-
-    Chapter: 1.
-    """
+    """Two dancers who stand one behind the other [2T, J, 3], since one world has one up axis. Chapter: 1."""
     frames = len(both) // 2
     return Duet(*(replace(both[k * frames:(k + 1) * frames], name=f"{both.name} {who}") for k, who in enumerate("ab")))

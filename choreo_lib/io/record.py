@@ -63,10 +63,7 @@ class Recording:
 
     @property
     def skeleton(self) -> Skeleton:
-        """The skeleton, in the file's axes and units.
-
-        Errors: MotionFormatError where it does not hold together. Chapter: 1.
-        """
+        """The skeleton, in the file's axes and units. Errors: MotionFormatError where it does not hold together."""
         try:
             return Skeleton(self.names, self.parents, self.offsets, self.end_sites)
         except (ValueError, TypeError) as error:

@@ -31,10 +31,7 @@ def shares_of(lengths: np.ndarray) -> np.ndarray:
 
 
 class Segments:
-    """What a skeleton with rest bones needs to be turned by points: main bones, hinges, the line of the trunk.
-
-    Chapter: 5.
-    """
+    """What a body needs to be turned by points: main bones, hinges, the line of the trunk. Chapter: 5."""
 
     def __init__(self, skeleton: Skeleton, roles: dict[str, int]):
         assert skeleton.offsets is not None

@@ -43,10 +43,7 @@ def sidecar_text(path, motion: Motion, sha256: str, **stated) -> str:
 
 
 def check_free(path) -> Path:
-    """The side-car's path, if no other file stands there.
-
-    Errors: MotionFormatError where one does, which is left alone. Chapter: 1.
-    """
+    """The side-car's path. Errors: MotionFormatError where another file stands there, which is left. Chapter: 1."""
     beside = sidecar_path(path)
     if beside.exists() and _load(beside) is None:
         fail(path, f"{beside.name} stands beside it, is no side-car of this library, and would be overwritten; "
@@ -55,10 +52,7 @@ def check_free(path) -> Path:
 
 
 def read_sidecar(path, data: bytes, notes: list[str]) -> dict[str, Any]:
-    """What the side-car states of these bytes, or {} where there is none; one that is not believed is noted.
-
-    Chapter: 1.
-    """
+    """What the side-car states of these bytes, or {}; one that is not believed is noted. Chapter: 1."""
     beside = sidecar_path(path)
     if not beside.is_file():
         return {}
@@ -72,10 +66,7 @@ def read_sidecar(path, data: bytes, notes: list[str]) -> dict[str, Any]:
 
 
 def checked(stated: dict[str, Any], joints: int) -> dict[str, Any]:
-    """What a side-car states, each part only where it makes sense.
-
-    Chapter: 1.
-    """
+    """What a side-car states, each part only where it makes sense. Chapter: 1."""
     number = lambda low, high: lambda x: type(x) in (int, float) and low <= x <= high  # noqa: E731 (a bool is none)
     texts = lambda x: isinstance(x, list) and all(isinstance(name, str) for name in x)  # noqa: E731
     places = lambda x: isinstance(x, list) and all(type(j) is int for j in x)  # noqa: E731

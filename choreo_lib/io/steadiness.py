@@ -30,13 +30,20 @@ def steady(values: np.ndarray, weights: np.ndarray, stiffness: float) -> np.ndar
     if frames < 3:
         return values
     from scipy.linalg import solveh_banded
-    bands = np.zeros((3, frames))  # the upper diagonals of W + stiffness * D^T D, D the second differences
-    for shift, products in enumerate((((0, 1), (1, 4), (2, 1)), ((0, -2), (1, -2)), ((0, 1),))):
-        for first, number in products:
-            bands[2 - shift, first + shift : first + shift + frames - 2] += stiffness * number
-    bands[2] += weights
+    bands = stiffness * differences(frames, 2)
+    bands[0] += weights
     flat = values.reshape(frames, -1)
-    return solveh_banded(bands, weights[:, None] * flat).reshape(values.shape)
+    return solveh_banded(bands, weights[:, None] * flat, lower=True).reshape(values.shape)
+
+
+def differences(frames: int, order: int, weight=1.0) -> np.ndarray:
+    """D'WD for the differences D of one order, weighted: lower bands [order + 1, T], as SciPy solves. Chapter: 2."""
+    weights = np.diff(np.eye(order + 1), order, axis=0)[0]
+    bands = np.zeros((order + 1, frames))
+    for k in range(order + 1):
+        for i in range(order + 1 - k):
+            bands[k, i : i + frames - order] += weights[i] * weights[i + k] * weight
+    return bands
 
 
 def steady_hinges(upper: np.ndarray, lower: np.ndarray, carried: np.ndarray, fps: float = 30.0

@@ -7,6 +7,7 @@ guess, says `choreo_lib.io.axes_and_units`. Taught in chapter 1, "Seeing a duet"
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
@@ -47,10 +48,7 @@ def named_landmarks(skeleton: Skeleton) -> tuple[int, list[int]] | None:
 
 
 def landmarks(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:
-    """Head and feet: by name, else by the shape of the tree; (None, []) where neither shows them.
-
-    Shapes: ``bones`` [J], see `bone_lengths`. Chapter: 1.
-    """
+    """Head and feet by name, else by the shape of the tree and its bones' lengths, else (None, []). Chapter: 1."""
     return named_landmarks(skeleton) or _by_shape(skeleton, bones)
 
 
@@ -82,19 +80,14 @@ def figure_of(skeleton: Skeleton, positions: np.ndarray) -> Figure | None:
     if head is None:
         return None
     between = set(skeleton.chain(head)) ^ set(skeleton.chain(feet[0]))  # by way of the joint where the limbs meet
-    upward = None
-    if skeleton.offsets is not None:
-        rest = rest_positions(skeleton)
-        upward = rest[head] - rest[feet].mean(axis=0)
+    rest = None if skeleton.offsets is None else rest_positions(skeleton)
+    upward = None if rest is None else rest[head] - rest[feet].mean(axis=0)
     spine = points[:, head] - points[:, feet].mean(axis=1)  # [T, 3]
     return Figure(points, feet, spine, float(bones[list(between)].sum()), upward)
 
 
 def height(skeleton: Skeleton, positions: np.ndarray) -> float:
-    """How tall a body is, in the units of its positions [T, J, 3]: along its bones, else its largest extent.
-
-    Chapter: 1.
-    """
+    """How tall a body is, in the units of its positions [T, J, 3]: along its bones, else its extent. Chapter: 1."""
     figure = figure_of(skeleton, positions)
     return figure.height if figure else float(np.median(np.ptp(sample(positions), axis=1).max(axis=-1)))
 
@@ -113,11 +106,10 @@ def _by_shape(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[i
         limb[j] = [j, *longest]
     pairs = []
     for joint, hanging in enumerate(children):
-        for k, c in enumerate(hanging):
-            for d in hanging[k + 1:]:
-                one, other = bones[limb[c][1:]], bones[limb[d][1:]]
-                if min(len(one), len(other)) >= 2 and abs(one.sum() - other.sum()) < 0.1 * max(one.sum(), other.sum()):
-                    pairs.append((np.sort(one)[-2:].sum() + np.sort(other)[-2:].sum(), joint, c, d))
+        for c, d in itertools.combinations(hanging, 2):
+            one, other = bones[limb[c][1:]], bones[limb[d][1:]]
+            if min(len(one), len(other)) >= 2 and abs(one.sum() - other.sum()) < 0.1 * max(one.sum(), other.sum()):
+                pairs.append((np.sort(one)[-2:].sum() + np.sort(other)[-2:].sum(), joint, c, d))
     pairs.sort(reverse=True)
     if not pairs:
         return None, []
@@ -225,7 +217,7 @@ def _evidence(heights: np.ndarray, points: np.ndarray) -> float:
 
 def _of_points(points: np.ndarray) -> str | None:
     """The vertical of points without names and of no shape we know: a body is tallest along it and has a floor."""
-    extent = np.median(points.max(axis=1) - points.min(axis=1), axis=0)
+    extent = np.median(np.ptp(points, axis=1), axis=0)
     axis = "xyz"[int(extent.argmax())]
     if points.shape[1] < 4 or extent.max() < 1.25 * np.sort(extent)[1]:
         return None

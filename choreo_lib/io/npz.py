@@ -84,8 +84,8 @@ def write_npz(motion: Motion | Duet, path) -> None:
                 # a fixed date, so that the same motion gives the same bytes, which np.savez does not promise
                 info = zipfile.ZipInfo(f"{key}.npy", (1980, 1, 1, 0, 0, 0))
                 info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-                with archive.open(info, "w") as member:
-                    np.lib.format.write_array(member, value, allow_pickle=False)
+                with archive.open(info, "w") as half:
+                    np.lib.format.write_array(half, value, allow_pickle=False)
         if (size := temporary.stat().st_size) > MAX_BYTES:
             fail(path, f"its {size:,} bytes are more than the {MAX_BYTES:,} that are read back; {shorter}")
 

@@ -85,8 +85,7 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
     seen = focal * placed[..., :2] / placed[..., 2:]
     residual = np.sqrt(((seen - off) ** 2).sum(axis=2).mean(axis=1))
     upright = lambda x: np.stack([x[..., 0], x[..., 2], -x[..., 1]], axis=-1)  # noqa: E731
-    return Placement(upright(placed), np.abs(upright(uncertainty)), residual, focal,
-                     (int(wide), int(high)), assumed)
+    return Placement(upright(placed), np.abs(upright(uncertainty)), residual, focal, (int(wide), int(high)), assumed)
 
 
 def check_lens(focal, image_size) -> None:

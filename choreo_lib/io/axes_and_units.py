@@ -43,8 +43,9 @@ def resolve_axes_and_units(record, up: str | None = None, scale: float | None = 
         guess(path, notes, f"up axis guessed: {up}", f"pass up='{up}' to say so, or the axis it should be")
         if warning:
             guess(path, notes, warning, "look at it with choreo_lib.play, and pass up= if it is otherwise")
+    figure = upright.figure_of(skeleton, positions)
     if scale is None:
-        height = upright.height(skeleton, positions)
+        height = figure.height if figure else np.median(np.ptp(upright.sample(positions), axis=1).max(axis=-1))
         unit = nearest_unit(height)
         scale = UNITS[unit]
         if not 1 / 1.45 < height * scale / 1.7 < 1.45:
@@ -52,8 +53,12 @@ def resolve_axes_and_units(record, up: str | None = None, scale: float | None = 
                        "pass scale= (metres per file unit)")
         guess(path, notes, f"unit guessed: {unit} ({scale:g} m)", f"pass scale={scale:g} to say so, or what it is")
     with np.errstate(all="ignore"):
-        for doubt, remedy in doubts(skeleton, positions, doubted_scale, doubted_up):
+        for doubt, remedy in doubts(figure, doubted_scale, doubted_up):
             guess(path, notes, doubt, remedy)
+        if mirrored(skeleton, positions):
+            guess(path, notes, "the toes point against the facing, so left and right are exchanged: the file was "
+                  "exported mirrored (left-handed), or its names are on the wrong sides",
+                  "export it from a right-handed scene, or multiply one coordinate of its positions by -1")
     return np.array(TO_Z_UP[up], np.float64) if basis is None else basis, scale
 
 
@@ -62,13 +67,8 @@ def nearest_unit(height: float) -> str:
     return min(UNITS, key=lambda unit: abs(np.log(max(height, 1e-12) * UNITS[unit] / 1.7)))
 
 
-def doubts(skeleton: Skeleton, positions: np.ndarray, scale: float | None,
-           up: str | None) -> Iterator[tuple[str, str]]:
-    """What is odd about a body, each with what to do about it: no human size, lying, left for right.
-
-    ``scale`` and the ``up`` axis are as the file states them; None: it does not. Chapter: 1.
-    """
-    figure = upright.figure_of(skeleton, positions)
+def doubts(figure: upright.Figure | None, scale: float | None, up: str | None) -> Iterator[tuple[str, str]]:
+    """What is odd about a body of the scale and up axis that a file states, and what to do about it. Chapter: 1."""
     if figure and scale and 0 < (height := figure.height) < np.inf and not SHORTEST <= height * scale <= TALLEST:
         fits = UNITS[nearest_unit(height)]
         fits = fits if SHORTEST <= height * fits <= TALLEST else float(f"{1.7 / height:.2g}")
@@ -77,10 +77,6 @@ def doubts(skeleton: Skeleton, positions: np.ndarray, scale: float | None,
     if figure and up and (danced := upright.stands_along(figure, up)):
         yield (f"the dancer stands along {danced}, and the file says that {up} is up, so the body lies",
                f"pass up='{danced}' if it should stand")
-    if mirrored(skeleton, positions):
-        yield ("the toes point against the facing, so left and right are exchanged: the file was exported mirrored "
-               "(left-handed), or its names are on the wrong sides",
-               "export it from a right-handed scene, or multiply one coordinate of its positions by -1")
 
 
 def mirrored(skeleton: Skeleton, positions: np.ndarray) -> bool:

@@ -71,8 +71,7 @@ class Body:
     @property
     def is_person(self) -> bool:
         """Whether the names are those of a person: a head and feet, and joints between them."""
-        return len(self.names) >= FEWEST and upright.named_landmarks(
-            Skeleton(self.names, self.parents)) is not None
+        return len(self.names) >= FEWEST and upright.named_landmarks(Skeleton(self.names, self.parents)) is not None
 
 
 def find_bodies(path, nodes: list[tuple[str, int, str]]) -> tuple[list[Body], list[Body], list[str]]:

@@ -86,17 +86,14 @@ def mirrored(points: np.ndarray, skeleton: Skeleton) -> bool:
     Shapes: ``points`` [N, J, 3], Z up. Legs that never bend say nothing, and a mirror image is assumed, for MMPose's
     writers make one of every result.
     """
+    parts = ("hip", "knee", "foot" if "left_foot" in skeleton.names else "ankle")
     try:
-        hips, knees = ([skeleton.index(f"{side}_{part}") for side in ("left", "right")] for part in ("hip", "knee"))
-        end_sites = [j for name in ("foot", "ankle") if (f"left_{name}" in skeleton.names)
-                for j in (skeleton.index(f"left_{name}"), skeleton.index(f"right_{name}"))][:2]  # fmt: skip
-        apart = points[:, hips[0]] - points[:, hips[1]]
-        forward = np.cross(apart, (0.0, 0.0, 1.0))  # [N, 3]
-        bent = sum(points[:, knee] - (points[:, hip] + points[:, end]) / 2
-                   for hip, knee, end in zip(hips, knees, end_sites, strict=True))  # fmt: skip
-        return bool((bent * forward).sum() <= 0)
-    except (KeyError, ValueError):
+        hips, knees, ends = ([skeleton.index(f"{side}_{part}") for side in ("left", "right")] for part in parts)
+    except ValueError:
         return False
+    forward = np.cross(points[:, hips[0]] - points[:, hips[1]], (0.0, 0.0, 1.0))  # [N, 3]
+    bent = (points[:, knees] - (points[:, hips] + points[:, ends]) / 2).sum(axis=1)
+    return bool((bent * forward).sum() <= 0)
 
 
 def bone_costs(points: np.ndarray, joint: int) -> np.ndarray:

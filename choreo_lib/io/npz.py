@@ -126,8 +126,7 @@ def _recording(path, fields, who: str, arrays: dict) -> Recording:
             fail(path, f"header field {key!r} is missing or malformed; got {str(fields.get(key))[:60]!r}", where)
     own = {key: arrays.get(f"{who}_{key}") for key in _ARRAYS}
     for key, (dtype, axes, width) in _ARRAYS.items():
-        if (array := own[key]) is not None and (array.dtype, array.ndim, array.shape[-1:]) != (
-                dtype, axes, (width,)):
+        if (array := own[key]) is not None and (array.dtype, array.ndim, array.shape[-1:]) != (dtype, axes, (width,)):
             fail(path, f"expected {np.dtype(dtype)} [..., {width}]; got {array.dtype} {array.shape}",
                  f"array '{who}_{key}'")
     if own["positions"] is None:

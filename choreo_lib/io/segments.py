@@ -107,8 +107,7 @@ class Segments:
                 rest_side, side = ((1 - u) * unit(x[0]) + u * unit(x[1]) for x in (rest_across, across))
                 world[:, j], evidence[:, j] = axes_from(now, side) @ axes_from(bone, rest_side).T, 1.0
             elif j in self.hinges:
-                world[:, j], evidence[:, j] = self._by_hinge(j, points, bone, now, carried, forward, hinges,
-                                                                   fps)
+                world[:, j], evidence[:, j] = self._by_hinge(j, points, bone, now, carried, forward, hinges, fps)
             elif j in self.thumbs and known[self.thumbs[j]]:  # a hand shows its turn by where its thumb is
                 thumb = self.thumbs[j]
                 rest_axes = axes_from(bone, self.offsets[thumb])

@@ -32,10 +32,7 @@ def bone_lengths(skeleton: Skeleton, positions: np.ndarray) -> np.ndarray:
 def rest_positions(skeleton: Skeleton) -> np.ndarray:
     """Where each joint is in the rest pose, seen from the root [J, 3]. Chapter: 1."""
     assert skeleton.offsets is not None
-    rest = np.zeros((len(skeleton), 3))
-    for parent, child in skeleton.bones:
-        rest[child] = rest[parent] + skeleton.offsets[child]
-    return rest
+    return np.array([skeleton.offsets[skeleton.chain(j)[-2::-1]].sum(axis=0) for j in range(len(skeleton))])
 
 
 def named_landmarks(skeleton: Skeleton) -> tuple[int, list[int]] | None:
@@ -86,20 +83,12 @@ def figure_of(skeleton: Skeleton, positions: np.ndarray) -> Figure | None:
     return Figure(points, feet, spine, float(bones[list(between)].sum()), upward)
 
 
-def height(skeleton: Skeleton, positions: np.ndarray) -> float:
-    """How tall a body is, in the units of its positions [T, J, 3]: along its bones, else its extent. Chapter: 1."""
-    figure = figure_of(skeleton, positions)
-    return figure.height if figure else float(np.median(np.ptp(sample(positions), axis=1).max(axis=-1)))
-
-
 def _by_shape(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:
     """Head and feet of a body whose names say nothing.
 
     Legs are the twin limbs of the longest bones, arms the next, and the head is what else grows where the arms meet.
     """
-    children: list[list[int]] = [[] for _ in skeleton.names]
-    for parent, child in skeleton.bones:
-        children[parent].append(child)
+    children = [[child for child, parent in enumerate(skeleton.parents) if parent == j] for j in range(len(skeleton))]
     limb: dict[int, list[int]] = {}  # joint -> the joints of the longest chain that hangs from it, itself first
     for j in reversed(range(len(skeleton))):
         longest: list[int] = max((limb[c] for c in children[j]), key=lambda chain: bones[chain].sum(), default=[])

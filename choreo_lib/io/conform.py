@@ -18,7 +18,7 @@ from ..body.rotations import mean_rotation
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, takes
 from ..core.deferred import roma
-from .joint_map import JointMap, rest_body
+from .joint_map import JointMap, leg, rest_body
 from .local_rotations import world_rotations
 from .upright import bone_lengths
 
@@ -167,7 +167,7 @@ def _conform(motion: Motion, target: _Target, scale: float | None = None,
     lengths = target.lengths if skeleton.offsets is None else np.linalg.norm(skeleton.offsets, axis=-1)
     joint_map = JointMap(motion, skeleton, target.shares if lengths is None else lengths)
     if scale is None:
-        scale = 1.0 if lengths is None else joint_map.target_leg(lengths) / joint_map.source_leg()
+        scale = 1.0 if lengths is None else leg(skeleton, joint_map.roles, lengths) / joint_map.source_leg
     pelvis, local = [skeleton.pelvis], None
     matrices: dict[tuple[str, str], np.ndarray] = {}
     if skeleton.offsets is None:

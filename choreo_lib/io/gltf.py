@@ -39,8 +39,6 @@ def write_glb(motion: Motion | Duet | Sequence[Motion], path) -> None:
     """
     gl: Any = optional("pygltflib", "GLB files are written", "gltf")
     dancers = [motion] if isinstance(motion, Motion) else list(motion)
-    if not dancers:
-        fail(path, "a scene needs a dancer at least")
     for i, dancer in enumerate(dancers):
         check_writable(path, dancer, _label(i) if len(dancers) > 1 else "")
     dancers = list(map(turnable, dancers))

@@ -43,6 +43,7 @@ class JointMap:
         for j, s in self.direct.items():
             self.points[:, j], self.known[j] = positions[:, s], True
         self.source_lengths = bone_lengths(source, positions)
+        self.source_leg = leg(source, self.source_roles, self.source_lengths)
         carriers = set(target.chain(self.roles["pelvis"])[1:])
         inserted = [j for j in range(len(target))
                     if not self.known[j] and j not in carriers and self._insert(j, positions)]
@@ -89,7 +90,7 @@ class JointMap:
 
         ``lengths`` [J]: the same directions, with bones that long; None: as the motion shows them.
         """
-        places, size = self.points.copy(), self.source_leg() / LEG
+        places, size = self.points.copy(), self.source_leg / LEG
         carriers, pelvis = self.target.chain(self.roles["pelvis"]), [self.target.pelvis]
         assert body.offsets is not None
         for child, parent in zip(carriers, carriers[1:]):  # what carries the pelvis is where the pelvis is
@@ -105,14 +106,6 @@ class JointMap:
             length = np.linalg.norm(bone, axis=-1, keepdims=True)
             made[:, j] = made[:, parent] + bone * (lengths[j] / np.maximum(length, 1e-6))
         return made - made[:, pelvis] + places[:, pelvis]
-
-    def target_leg(self, lengths: np.ndarray) -> float:
-        """Metres from hip to ankle along the target's bones, whose lengths are given [J]; both sides' mean."""
-        return _leg(self.target, self.roles, lengths)
-
-    def source_leg(self) -> float:
-        """Metres from hip to ankle along the motion's own bones; both sides' mean."""
-        return _leg(self.source, self.source_roles, self.source_lengths)
 
     def lowest_foot(self, before: np.ndarray, after: np.ndarray) -> list[np.ndarray]:
         """How high the lowest joint of the feet that both bodies have is, before and after: [T] each, metres."""
@@ -162,7 +155,8 @@ def _chain_between(skeleton: Skeleton, above: int, below: int) -> list[int]:
     return chain[: chain.index(above) + 1][::-1] if above in chain else [above, below]
 
 
-def _leg(skeleton: Skeleton, roles: dict[str, int], lengths: np.ndarray) -> float:
+def leg(skeleton: Skeleton, roles: dict[str, int], lengths: np.ndarray) -> float:
+    """Metres from hip to ankle along bones of the lengths [J], both sides' mean. Chapter: 5."""
     chains = [_chain_between(skeleton, roles[f"{side}_hip"], roles[f"{side}_ankle"]) for side in SIDES]
     return float(np.mean([lengths[chain[1:]].sum() for chain in chains]))
 

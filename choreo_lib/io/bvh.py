@@ -53,10 +53,10 @@ def _dancers(path, fps) -> list[tuple[Tree, Recording]]:
     trees = read_trees(path, data[:motion_at.start()])
     stated = checked(read_sidecar(path, data, notes), len(trees[0].names)) if len(trees) == 1 else {}
     fps = stated.get("fps") if fps is None else fps
-    block = read_numbers(path, data, motion_at, trees, notes, timed=fps is None)
-    columns = np.split(block.values, np.cumsum([len(tree.channels) for tree in trees])[:-1], axis=1)
-    fps = block.fps if fps is None else fps
-    return [(tree, _as_written(_recording(path, tree, values, fps, block.resolution, stated, notes), stated))
+    numbers, timed, resolution = read_numbers(path, data, motion_at, trees, notes, timed=fps is None)
+    columns = np.split(numbers, np.cumsum([len(tree.channels) for tree in trees])[:-1], axis=1)
+    fps = timed if fps is None else fps
+    return [(tree, _as_written(_recording(path, tree, values, fps, resolution, stated, notes), stated))
             for tree, values in zip(trees, columns)]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import warnings
 from decimal import Decimal, InvalidOperation
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -23,21 +23,12 @@ _BROADCAST = (24000 / 1001, 30000 / 1001, 60000 / 1001, 120000 / 1001, 23.976, 2
 _COMMENT = re.compile(rb"(?:#|//)[^\n]*")
 
 
-class Block(NamedTuple):
-    """The MOTION block. Shapes: ``values`` [T, channels].
-
-    Units: ``fps`` frames per second, None where it was not asked for; ``resolution``: the worth of the last digit that
-    was printed, below which differences mean nothing. Chapter: 1.
-    """
-
-    values: np.ndarray
-    fps: float | None
-    resolution: float
-
-
 def read_numbers(path, data: bytes, motion_at: re.Match, trees: list[Tree], notes: list[str],
-                 timed: bool = True) -> Block:
-    """Read the MOTION block; where ``timed`` is False, a Frame Time may make no sense. Chapter: 1."""
+                 timed: bool) -> tuple[np.ndarray, float | None, float]:
+    """Read the MOTION block: its numbers [T, channels], frames per second (None where not ``timed``), resolution.
+
+    The resolution is the worth of the last digit that was printed, below which differences mean nothing. Chapter: 1.
+    """
     width, joints = sum(len(tree.channels) for tree in trees), sum(len(tree.names) for tree in trees)
     line, at = data.count(b"\n", 0, motion_at.end()) + 1, motion_at.end()
     stated = []
@@ -107,7 +98,7 @@ def read_numbers(path, data: bytes, motion_at: re.Match, trees: list[Tree], note
     # as many numbers as words, or "1.0.5" would pass for two
     if len(values) != frames * width or not (np.abs(values) <= LARGEST).all():
         _blame(path, text, line)
-    return Block(values.reshape(frames, width), fps, _resolution(text.split(maxsplit=width)[:width]))
+    return values.reshape(frames, width), fps, _resolution(text.split(maxsplit=width)[:width])
 
 
 def _starts(text: bytes) -> np.ndarray:

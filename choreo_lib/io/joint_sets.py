@@ -50,8 +50,7 @@ _HANDS = tuple(f"{side}_{joint}" for side in ("left", "right") for joint in _FIN
 
 def _hand_parents(first: int) -> list[int]:
     """Fifteen joints a hand, the left one's first, in chains of three from the wrist."""
-    return [wrist if k % 3 == 0 else start + k - 1
-            for wrist, start in ((20, first), (21, first + 15)) for k in range(15)]
+    return [first + k - 1 if k % 3 else 20 + k // 15 for k in range(30)]
 
 
 _COCO = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",

@@ -5,6 +5,7 @@ Taught in chapter 1, "Seeing a duet". Every error names the line it was found on
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from decimal import Decimal, InvalidOperation
@@ -89,12 +90,9 @@ def read_numbers(path, data: bytes, motion_at: re.Match, trees: list[Tree], note
         guess(path, notes, f"{lost}Frames says {claim} and {frames:,} lines of numbers follow; {frames:,} frames were "
                            "read", "export the take again if some are missing")
     values = np.empty(0)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", DeprecationWarning)  # how older numpy says "not a number"
-            values = np.fromstring(text, sep=" ")
-    except (ValueError, DeprecationWarning):
-        pass
+    with warnings.catch_warnings(), contextlib.suppress(ValueError, DeprecationWarning):
+        warnings.simplefilter("error", DeprecationWarning)  # how older numpy says "not a number"
+        values = np.fromstring(text, sep=" ")
     # as many numbers as words, or "1.0.5" would pass for two
     if len(values) != frames * width or not (np.abs(values) <= LARGEST).all():
         _blame(path, text, line)

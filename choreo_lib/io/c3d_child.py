@@ -7,6 +7,7 @@ an error. Taught in chapter 1, "Seeing a duet".
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 
@@ -17,11 +18,9 @@ def main(source, sink) -> None:
     """Read the file, describe it, and give its points."""
     *folders, path = json.loads(source.readline())
     sys.path += folders
-    try:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # no such thing on Windows
         import resource
         resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    except (ImportError, ValueError, OSError):  # no such thing on Windows
-        pass
     import ezc3d
     import numpy as np
     points = np.empty(0)

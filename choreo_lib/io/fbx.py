@@ -164,9 +164,7 @@ def _basis(axes: list[int]) -> tuple[np.ndarray, str | None]:
     """The matrix to right, back, up as x, y, z, and the up axis; a left-handed file is unmirrored by it."""
     right, up, front = axes
     rows = [right, front ^ 1, up]  # ufbx numbers them +x -x +y -y +z -z
-    matrix = np.zeros((3, 3))
     if not all(0 <= row < 6 for row in rows):
         return np.eye(3), None
-    for i, row in enumerate(rows):
-        matrix[i, row // 2] = -1.0 if row % 2 else 1.0
+    matrix = np.stack([np.eye(3), -np.eye(3)], axis=1).reshape(6, 3)[rows] + 0.0  # no minus before a zero
     return matrix, "-" * (up % 2) + "xyz"[up // 2] if abs(np.linalg.det(matrix)) > 0.5 else None

@@ -68,8 +68,6 @@ BODIES = {
 
 def tree_of_links(meta, joints: int) -> Skeleton | None:
     """The skeleton that MMPose's ``meta_info`` states, if its links are a tree from joint 0, parents first."""
-    if not isinstance(meta, dict):
-        return None
     try:
         name_of: Any = meta["keypoint_id2name"]
         names = tuple(str(name_of[str(j)] if str(j) in name_of else name_of[j]) for j in range(joints))

@@ -141,10 +141,10 @@ def _cut(text: bytes, counts: np.ndarray, width: int) -> bool:
 
 def _refuse_words(path, text: bytes, line: int) -> None:
     """Refuse what is no number, as what it is."""
-    found = re.search(rb"[^\d+\-.eE\s]", text)
-    if found is None:
+    odd = text.translate(None, b"0123456789+-.eE \t\r\n\v\f")
+    if not odd:
         return
-    at = found.start()
+    at = text.index(odd[:1])
     where = "line {}".format(line + text.count(b"\n", 0, at))
     before, after = text[max(0, at - 40):at], text[at:at + 40]
     word = text_of(re.split(rb"\s", before)[-1] + re.split(rb"\s", after)[0])

@@ -6,8 +6,6 @@ For choreographers: ``partner my_dance.bvh --out partner.bvh`` and the other ver
 Exit statuses: 0 done, 1 could not (a line on stderr says why), 2 wrong words, 130 stopped by Ctrl-C.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

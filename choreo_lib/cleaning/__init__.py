@@ -4,8 +4,6 @@
 `as_prototyped` are there to measure with. Taught in chapter 2, "From video to a duet".
 """
 
-from __future__ import annotations
-
 import os
 
 import numpy as np

@@ -3,8 +3,6 @@
 Taught in chapter 2, "From video to a duet".
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -3,8 +3,6 @@
 A frame in which a dancer was not seen holds NaN. Taught in chapter 2, "From video to a duet".
 """
 
-from __future__ import annotations
-
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 

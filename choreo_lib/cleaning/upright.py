@@ -3,8 +3,6 @@
 Taught in chapter 2, "From video to a duet".
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..body.skeleton import Skeleton

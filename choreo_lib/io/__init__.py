@@ -10,8 +10,6 @@ What a file does not state is guessed aloud (`MotionGuessWarning`, ``motion.note
 with the place (`MotionFormatError`). Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 

@@ -5,8 +5,6 @@ whose toes point backwards. Taught in chapter 1, "Seeing a duet".
 Shapes: ``positions`` [T, J, 3] in file units, any axes. Units: ``scale`` metres per file unit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

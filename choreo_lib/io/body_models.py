@@ -4,8 +4,6 @@ Taught in chapter 1, "Seeing a duet". AMASS (Mahmood et al., ICCV 2019), SMPL-X 
 InterHuman (Liang et al., IJCV 2024). Nothing pickled is opened: it may run foreign code.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import NoReturn

@@ -6,8 +6,6 @@ frames that is off by some gives way to the lines there are, and a Frame Time of
 printed from. Refused with the line: everything else that does not add up.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

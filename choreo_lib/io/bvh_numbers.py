@@ -3,8 +3,6 @@
 Taught in chapter 1, "Seeing a duet". Every error names the line it was found on.
 """
 
-from __future__ import annotations
-
 import contextlib
 import re
 import warnings

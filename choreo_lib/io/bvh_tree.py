@@ -3,8 +3,6 @@
 Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import codecs
 import math
 import re

@@ -5,8 +5,6 @@ its own, a root at offset zero. Readers differ where a joint has position channe
 them, the others put them in its place; so such a joint's OFFSET is zero, and they agree.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import replace

@@ -5,8 +5,6 @@ NumPy, path]. Out: a line of JSON, and the points [T, M, 4] as doubles: x, y, z,
 an error. Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import sys

@@ -3,8 +3,6 @@
 Taught in chapter 5, "A partner". In animation this is retargeting.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 

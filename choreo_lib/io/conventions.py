@@ -9,8 +9,6 @@ Limits, so that a broken or hostile file costs neither minutes nor gigabytes: 12
 origin. What a file claims is weighed against its size before memory is asked for.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib
 import warnings

@@ -7,8 +7,6 @@ layouts are those of the tools' own writers: AlphaPose `alphapose/utils/pPose_nm
 Taught in chapter 2, "From video to a duet".
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from functools import partial

@@ -4,8 +4,6 @@ Taught in chapter 1, "Seeing a duet". FBX is read here and not written: BVH and 
 A file may hold several animation stacks (takes) and several skeletons; which were read stands in ``motion.notes``.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

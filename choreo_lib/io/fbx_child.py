@@ -9,8 +9,6 @@ and that many times as doubles. Out: a line of JSON about the scene, then for ea
 matrices as doubles, 12 a node and time. A line that holds a string is an error.
 """
 
-from __future__ import annotations
-
 import array
 import json
 import os

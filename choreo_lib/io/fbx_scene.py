@@ -3,8 +3,6 @@
 Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple

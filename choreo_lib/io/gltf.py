@@ -3,8 +3,6 @@
 Taught in chapter 1, "Seeing a duet". Y up and metres, as glTF wants it. Through pygltflib.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from string import ascii_lowercase
 from typing import Any

@@ -3,8 +3,6 @@
 Taught in chapter 5, "A partner".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ Mixamo, CMU (BVH and ASF), Xsens, Rokoko, Unreal, Biped (3ds Max), VRM, SMPL, Hy
 book's own sets. Taught in chapter 5, "A partner".
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..body.joint_names import PARTS, sided_names

@@ -3,8 +3,6 @@
 Taught in chapters 1 and 2.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

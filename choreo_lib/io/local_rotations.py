@@ -5,8 +5,6 @@ by its neighbours: hips and shoulders for the trunk, the hinge of elbow and knee
 bone that shows nothing goes along with the one before. Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

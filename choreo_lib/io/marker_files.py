@@ -4,8 +4,6 @@ Taught in chapter 1, "Seeing a duet". C3D is read through ezc3d in a process of 
 user guide (Motion Lab Systems). A TRC is five lines, then a row a frame.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from pathlib import Path

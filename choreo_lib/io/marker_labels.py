@@ -3,8 +3,6 @@
 Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import re
 
 import numpy as np

@@ -6,8 +6,6 @@ kind, and per dancer fps, name, notes, source, names, parents, ends), then ``a_p
 planted truth of a synthetic duet.
 """
 
-from __future__ import annotations
-
 import json
 import zipfile
 from typing import Any

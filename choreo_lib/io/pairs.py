@@ -3,8 +3,6 @@
 What is changed is noted in ``motion.notes`` of the dancer who was changed. Taught in chapters 1 and 6.
 """
 
-from __future__ import annotations
-
 import re
 import warnings
 from dataclasses import replace

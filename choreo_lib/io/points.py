@@ -5,8 +5,6 @@ Taught in chapter 1, "Seeing a duet"; detections are cleaned in chapter 2. Repai
 gets the tree of short bones that change length least (a minimum spanning tree, see `infer_skeleton`).
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

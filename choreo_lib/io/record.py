@@ -5,8 +5,6 @@ and numbers are checked here; `axes_and_units` says what is up and how long a un
 gives a writer the same record, or refuses the motion while the take can still be cut.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any

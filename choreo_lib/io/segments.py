@@ -4,8 +4,6 @@ The part that a joint carries is its segment. Hips and shoulders show how a trun
 knee how a limb is; where a limb is straight nothing does, and it turns with the part before. Taught in chapter 5.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..body.rotations import axes_from, rotation_between, unit

@@ -5,8 +5,6 @@ up axis, unit, exact rate, joint names and their order, the dancer's name, notes
 side-car is believed for the very bytes it was written for, and for no others. Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

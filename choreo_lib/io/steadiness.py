@@ -5,8 +5,6 @@ plane of a nearly straight limb round. So the hinge of a whole take is found at 
 far as it shows anything, and otherwise as little bent in time as can be. Taught in chapter 10, "The studio".
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..body.rotations import rotation_between, unit

@@ -5,8 +5,6 @@ where it stands on a floor; floor work is left to the rest pose. Whose word coun
 guess, says `choreo_lib.io.axes_and_units`. Taught in chapter 1, "Seeing a duet".
 """
 
-from __future__ import annotations
-
 import itertools
 from typing import NamedTuple
 

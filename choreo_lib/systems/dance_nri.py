@@ -20,8 +20,6 @@ Shapes: B windows, T frames, 2 dancers, J joints, K edge types, H hidden units; 
 sends, 1: b sends), sender, receiver.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any

@@ -16,8 +16,6 @@ convolution runs along time. The one repair beyond the description is the residu
 Taught in chapter 5, "A partner".
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple

@@ -5,8 +5,6 @@ chapter 8, "Invisible springs".
 Shapes: B of the batch, N nodes (bodies or joints), E = N (N - 1) ordered pairs, K edge types.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import permutations
 

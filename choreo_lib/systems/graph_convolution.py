@@ -5,8 +5,6 @@ sequence modeling with graph convolutional recurrent networks", ICONIP 2018. Tau
 Shapes: B of the batch, T frames, J joints, F features, H hidden units.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -3,8 +3,6 @@
 Taught in chapter 4, "A dancer in 256 numbers", and chapter 5, "A partner".
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -3,8 +3,6 @@
 Taught in chapter 4, "A dancer in 256 numbers"; rotations in chapter 6, "Translating a dancer".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -5,8 +5,6 @@ numbered as there. Taught in chapter 8, "Invisible springs".
 Shapes: B simulations, T frames, N bodies, K edge types, E = N (N - 1) ordered pairs of bodies, H hidden units.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar

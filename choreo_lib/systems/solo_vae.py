@@ -13,8 +13,6 @@ convolution, not reshaped (their values were scrambled), and the convolution rep
 adding zeros. What this book adds to the system is in `choreo_lib.extensions.solo_vae`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any

@@ -12,8 +12,6 @@ dancer has their own bones; the root's path is predicted, too.
 Taught in chapter 6, "Translating a dancer", and chapter 7, "A deepfake of dancers".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 

@@ -42,6 +42,19 @@ def twists(motion):
     return found
 
 
+def spins(motion):
+    """How fast each joint turns about its first bone, [T - 1, J], radians a frame.
+
+    An angle of twist says nothing where a bone points back against its rest pose: there it turns over at once.
+    """
+    body, found = motion.skeleton, np.zeros((len(motion) - 1, len(motion.skeleton)))
+    for joint, child in {parent: child for parent, child in reversed(body.bones)}.items():
+        before, after = (R.from_quat(motion.rotations[part, joint]) for part in (slice(-1), slice(1, None)))
+        bone = body.offsets[child] / np.linalg.norm(body.offsets[child])
+        found[:, joint] = (before.inv() * after).as_rotvec() @ bone
+    return found
+
+
 def bent(frames=120, twist=0.0):
     """An upper and a lower bone that bends and stretches, and the axis about which it does, [T, 3] each."""
     time = np.linspace(0, 4, frames)
@@ -151,6 +164,8 @@ def test_a_made_salsa_partner_turns_as_a_danced_one(tmp_path):
     found = recover_rotations(made)
     assert np.quantile(off_mm(found, made), 0.999, axis=0).max() < 5, "every joint is where its point was"
     assert steps(found).max() < 30
+    jerk = [np.abs(np.diff(spins(each)[24:], 2, axis=0)).mean() for each in (found, duet.b)]
+    assert jerk[0] < jerk[1], "twist is steadier than danced"
     cl.write_motion(made, tmp_path / "made.bvh")
     back = cl.read_motion(tmp_path / "made.bvh")
     np.testing.assert_allclose(back.positions, made.positions, atol=1e-5)

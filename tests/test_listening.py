@@ -1,5 +1,6 @@
 """Whether a duet model listens: forecasters that hear nothing, or one thing only, have rows known beforehand."""
 
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from choreo_lib import evaluation
 from choreo_lib.body.reference import reference_frame
+from choreo_lib.body.skeleton import Skeleton
 from choreo_lib.evaluation import baselines
 from choreo_lib.evaluation.listening import LEADERS, neighbours, phase_randomised
 from choreo_lib.sets import synthetic, windows
@@ -161,5 +163,8 @@ def test_what_cannot_be_asked_is_said(asked):
         evaluation.listening(repeat, asked, delay=60.0)
     with pytest.raises(ValueError, match="alike"):
         evaluation.listening(repeat, asked, windows.cut(synthetic.duet("mirror", 100, seed=9), 60))
+    turned = replace(asked, skeleton=Skeleton(asked.skeleton.names[::-1], asked.skeleton.parents))
+    with pytest.raises(ValueError, match="another order"):
+        evaluation.listening(repeat, asked, turned)
     with pytest.raises(TypeError, match="forecaster"):
         evaluation.listening(baselines.ZeroVelocity, asked)

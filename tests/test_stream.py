@@ -31,6 +31,14 @@ def model(duet):
     return model.eval()
 
 
+def test_a_lost_frame_is_answered_in_the_shape_of_a_good_one(duet, model):
+    past = torch.from_numpy(duet.positions[:PAST])
+    for given, shape in ((past, (29, 3)), (past[None], (1, 29, 3)), (torch.stack([past, past]), (2, 29, 3))):
+        stream = model.stream(given)
+        frame = torch.from_numpy(duet.a.positions[PAST]).expand(shape)
+        assert stream(frame).shape == stream(None).shape == shape
+
+
 def on_feet(motion, positions, friction=0.0):
     x = torch.from_numpy(positions)[None]
     parents, children = zip(*motion.skeleton.bones)

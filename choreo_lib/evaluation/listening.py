@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ..body.compatibility import skeleton_mismatch
 from ..body.motion import dancer_index, other_dancer
 from ..body.reference import placed
 from ..core.arguments import a, count, each, seconds, seed, shown, takes, text
@@ -140,7 +141,7 @@ def phase_randomised(motion: torch.Tensor, random: torch.Generator) -> torch.Ten
     """
     count = motion.shape[1]
     along = torch.linspace(0, 1, count, dtype=torch.float64).view(1, -1, 1, 1)
-    x = motion.double()
+    x = motion.double().cpu()  # where the generator draws
     line = x[:, :1] + along * (x[:, -1:] - x[:, :1])
     spectrum = torch.fft.rfft(x - line, dim=1)
     phase = 2 * torch.pi * torch.rand(len(x), spectrum.shape[1], 1, 1, generator=random, dtype=torch.float64)
@@ -150,9 +151,10 @@ def phase_randomised(motion: torch.Tensor, random: torch.Generator) -> torch.Ten
 
 def _other_takes(windows: Windows, others: Windows, seed: int) -> torch.Tensor:
     """For each window one of another take, [N, T, 2, J, 3]."""
-    if others.length != windows.length or len(others.skeleton) != len(windows.skeleton):
-        raise ValueError(f"others are windows of {others.length} frames and {len(others.skeleton)} joints, and the "
-                         f"windows have {windows.length} and {len(windows.skeleton)}; cut both alike")
+    differs = skeleton_mismatch(others.skeleton, windows.skeleton)
+    if others.length != windows.length or differs:
+        raise ValueError(f"others are windows of {others.length} frames, and the windows have {windows.length}"
+                         f"{'; of their skeleton: ' * bool(differs)}{differs}; cut both alike")
     same_set = others.frames is windows.frames
     if same_set and len(others.take.unique()) < 2:
         raise ValueError("a swapped leader dances in another take, and here is one; give others=, such as windows of "

@@ -52,7 +52,8 @@ class Stream:
                  seed: int = 0, guidance: Guidance | None = None):
         past = _numbers("past", past).to(model.positions)
         given = list(past.shape)
-        past = past[None] if past.ndim == 4 else past
+        self.alone = past.ndim == 4  # one dancer, whose frames have no axis of dances
+        past = past[None] if self.alone else past
         joints = len(model.skeleton)
         if past.ndim != 5 or past.shape[2:] != (2, joints, 3) or not len(past):
             raise ValueError(f"past must be both dancers' frames, [frames, 2, {joints}, 3] or [several, frames, 2, "
@@ -88,7 +89,7 @@ class Stream:
 
         Shapes: [J, 3] -> [J, 3]; for several at once [B, J, 3] -> [B, J, 3]. Chapter: 5.
         """
-        lost = self.last_pose[0] if len(self.last_pose) == 1 else self.last_pose
+        lost = self.last_pose[0] if self.alone else self.last_pose
         frame = torch.full_like(lost, torch.nan) if frame is None else _numbers("frame", frame)
         alone = frame.ndim == 2
         made = self.rollout(frame[None, None] if alone else frame[:, None] if frame.ndim else frame)

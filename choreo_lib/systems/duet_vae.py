@@ -212,12 +212,13 @@ class DuetVAE(System):
         The partner is known up to each step. Shapes: ``past`` [B, P, 2, J, 3], ``partner`` [B, F, J, 3], F at least the
         largest of ``horizons`` (frames after the past, from 1); gives [B, H, J, 3]. Units: metres. Chapter: 5.
         """
-        own, window, made = dancer_index(who), past.to(self.mean), []
+        own, window, made = dancer_index(who), past.to(self.mean)[:, -self.config.frames :], []
         with eval_mode(self), plain_attention():
             for t in range(max(horizons)):
-                made.append(self._following(window[:, -self.config.frames :], own)[:, -1])  # [B, J, 3]
+                made.append(self._following(window, own)[:, -1])  # [B, J, 3]
                 pair = partner[:, t].to(window), made[t]
-                window = torch.cat([window, torch.stack(pair if own else pair[::-1], 1)[:, None]], 1)
+                following = torch.stack(pair if own else pair[::-1], 1)[:, None]  # [B, 1, 2, J, 3]
+                window = torch.cat([window, following], 1)[:, -self.config.frames :]
         return torch.stack([made[h - 1] for h in horizons], 1).to(past)
 
     def rollout(self, leader: Motion, seed: Motion, steps: int | None = None) -> Motion:

@@ -215,7 +215,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, monkeypatch, capsys):
     def stopped(*given, **named):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("choreo_lib.io.bvh_write._write_lines", stopped)
+    monkeypatch.setattr("choreo_lib.io.bvh_write.np.savetxt", stopped)
     assert main(["partner", "synthetic/canon/a", "--out", str(tmp_path / "p.bvh"), "--model", "duet-synthetic",
                  "--seconds", "1"]) == 130  # fmt: skip
     assert not list(tmp_path.iterdir()) and "stopped" in capsys.readouterr().err

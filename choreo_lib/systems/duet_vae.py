@@ -95,7 +95,8 @@ class SequenceVAE(nn.Module):
         """Output [B, T, width] and KL, nats a latent unit [latent]; under ``eval()`` z is the mean. Chapter: 5."""
         mean, log_variance = self.encode(x, positions, mask)
         z = reparameterise(mean, log_variance) if self.training else mean
-        return self.decode(z), kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
+        kl = kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))
+        return self.decode(z), kl
 
 
 class Prediction(NamedTuple):

@@ -21,7 +21,7 @@ from choreo_lib.io import sidecar
 from choreo_lib.io.bvh_numbers import rate_of
 from choreo_lib.io.bvh_tree import without_comment
 from choreo_lib.io.points import layout_of
-from choreo_lib.io.upright import guess_up
+from choreo_lib.io.up_axis import guess_up
 
 
 def case(name):

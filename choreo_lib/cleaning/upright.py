@@ -9,7 +9,7 @@ from ..body.skeleton import Skeleton
 from ..core.arguments import a, each, takes
 from ..core.shapes import array
 from ..io.conventions import TO_Z_UP, fail
-from ..io.upright import bone_lengths, landmarks
+from ..io.up_axis import bone_lengths, landmarks
 
 _SURE = 0.7  # mean share of the way from feet to head that has to lie along one axis
 _TALL = 1.25  # times: how much taller than wide a body without names has to be

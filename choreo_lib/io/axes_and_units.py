@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..body.skeleton import Skeleton
-from . import upright
+from . import up_axis
 from .conventions import TO_Z_UP, check_scale, check_up, fail, guess
 
 SHORTEST, TALLEST = 0.5, 2.6  # metres; from a small child to nobody
@@ -34,16 +34,16 @@ def resolve_axes_and_units(record, up: str | None = None, scale: float | None = 
     basis = record.basis if up is None and record.up is not None else None
     up, scale = up or record.up, scale or record.unit
     if up is None:
-        up, warning = upright.guess_up(skeleton, positions)
+        up, warning = up_axis.guess_up(skeleton, positions)
         if up is None:
             fail(path, "the file does not say which axis points up, and the body does not show it; "
                        "pass up='y', 'z', '-y' or another axis")
         guess(path, notes, f"up axis guessed: {up}", f"pass up='{up}' to say so, or the axis it should be")
         if warning:
             guess(path, notes, warning, "look at it with choreo_lib.play, and pass up= if it is otherwise")
-    figure = upright.figure_of(skeleton, positions)
+    figure = up_axis.figure_of(skeleton, positions)
     if scale is None:
-        height = figure.height if figure else np.median(np.ptp(upright.sample(positions), axis=1).max(axis=-1))
+        height = figure.height if figure else np.median(np.ptp(up_axis.sample(positions), axis=1).max(axis=-1))
         unit = nearest_unit(height)
         scale = UNITS[unit]
         if not 1 / 1.45 < height * scale / 1.7 < 1.45:
@@ -65,14 +65,14 @@ def nearest_unit(height: float) -> str:
     return min(UNITS, key=lambda unit: abs(np.log(max(height, 1e-12) * UNITS[unit] / 1.7)))
 
 
-def doubts(figure: upright.Figure | None, scale: float | None, up: str | None) -> Iterator[tuple[str, str]]:
+def doubts(figure: up_axis.Figure | None, scale: float | None, up: str | None) -> Iterator[tuple[str, str]]:
     """What is odd about a body of the scale and up axis that a file states, and what to do about it. Chapter: 1."""
     if figure and scale and 0 < (height := figure.height) < np.inf and not SHORTEST <= height * scale <= TALLEST:
         fits = UNITS[nearest_unit(height)]
         fits = fits if SHORTEST <= height * fits <= TALLEST else float(f"{1.7 / height:.2g}")
         yield (f"a body {height * scale:.3g} m tall, one unit being {scale:g} m",
                f"pass scale={fits:g} if it should be {height * fits:.3g} m tall")
-    if figure and up and (danced := upright.stands_along(figure, up)):
+    if figure and up and (danced := up_axis.stands_along(figure, up)):
         yield (f"the dancer stands along {danced}, and the file says that {up} is up, so the body lies",
                f"pass up='{danced}' if it should stand")
 
@@ -83,7 +83,7 @@ def mirrored(skeleton: Skeleton, positions: np.ndarray) -> bool:
              for side in ("left", "right")]
     if None in parts or len(set(parts)) < 8:
         return False
-    left_hip, right_hip, left_arm, right_arm, *feet = np.moveaxis(upright.sample(positions)[:, parts], 1, 0)  # [T, 3]
+    left_hip, right_hip, left_arm, right_arm, *feet = np.moveaxis(up_axis.sample(positions)[:, parts], 1, 0)  # [T, 3]
     leftward = left_hip - right_hip + left_arm - right_arm
     ahead = np.cross(leftward, left_arm + right_arm - left_hip - right_hip)
     with np.errstate(all="ignore"):

@@ -18,7 +18,7 @@ from ..core.arguments import a, takes
 from ..core.deferred import roma
 from .joint_map import JointMap, leg, rest_body
 from .local_rotations import world_rotations
-from .upright import bone_lengths
+from .up_axis import bone_lengths
 
 FLOOR = 0.05  # of the frames: in so many a foot is at its lowest, which is where the floor is
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..body.skeleton import Skeleton
-from . import upright
+from . import up_axis
 from .child import Child
 from .conventions import check_counts, fail, optional, unique_names
 
@@ -69,7 +69,7 @@ class Body:
     @property
     def is_person(self) -> bool:
         """Whether the names are those of a person: a head and feet, and joints between them."""
-        return len(self.names) >= FEWEST and upright.named_landmarks(Skeleton(self.names, self.parents)) is not None
+        return len(self.names) >= FEWEST and up_axis.named_landmarks(Skeleton(self.names, self.parents)) is not None
 
 
 def find_bodies(path, nodes: list[tuple[str, int, str]]) -> tuple[list[Body], list[Body], list[str]]:

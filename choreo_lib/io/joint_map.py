@@ -12,7 +12,7 @@ from ..body.motion import Motion
 from ..body.skeleton import Skeleton
 from .joint_roles import MAIN, SIDES, T_POSE, joint_roles, t_pose, with_sides
 from .segments import point_along, shares_of
-from .upright import bone_lengths
+from .up_axis import bone_lengths
 
 LEG = sum(float(np.linalg.norm(np.subtract(T_POSE[one], T_POSE[other]))) for one, other in
           (("hip", "knee"), ("knee", "ankle")))

@@ -21,7 +21,7 @@ from ..core.deferred import roma
 from .joint_map import JointMap, rest_body
 from .joint_roles import SIDES, chest, joint_roles
 from .segments import Segments
-from .upright import bone_lengths
+from .up_axis import bone_lengths
 
 LIMBS = (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist"))
 FASTEST = np.radians(1500)  # radians a second: no joint of a dancer turns faster; points that pass through others may

@@ -16,7 +16,7 @@ from ..body.joint_names import sided_names
 from ..body.motion import Duet, Motion
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, each, path, takes, text
-from . import upright
+from . import up_axis
 from .arrays import read_json
 from .conventions import MotionFormatError, MotionGuessWarning, check_fps, fail
 
@@ -118,12 +118,12 @@ def _on_one_clock(a: Motion, b: Motion, names: tuple[str, str]) -> Duet:
 
 def _posture(motion: Motion) -> tuple[str | None, float | None]:
     """How a body is through most of its frames, and its height; None where its joints do not show it."""
-    figure = upright.figure_of(motion.skeleton, motion.positions)
+    figure = up_axis.figure_of(motion.skeleton, motion.positions)
     if figure is None:
         return None, None
     raised = figure.spine[:, 2] / np.maximum(np.linalg.norm(figure.spine, axis=-1), 1e-9)
-    shares = {"stands": np.mean(raised > upright.STANDS), "lies": np.mean(abs(raised) < 0.4),
-              "stands on its head": np.mean(raised < -upright.STANDS)}
+    shares = {"stands": np.mean(raised > up_axis.STANDS), "lies": np.mean(abs(raised) < 0.4),
+              "stands on its head": np.mean(raised < -up_axis.STANDS)}
     return next((posture for posture, share in shares.items() if share >= 0.8), None), figure.height
 
 

@@ -10,7 +10,7 @@ from ..body.rotations import axes_from, rotation_between, unit
 from ..body.skeleton import Skeleton
 from .joint_roles import MAIN, SIDES, chest, with_sides
 from .steadiness import steady_across, steady_hinges
-from .upright import rest_positions
+from .up_axis import rest_positions
 
 
 def point_along(line: np.ndarray, shares: np.ndarray, share: float) -> np.ndarray:

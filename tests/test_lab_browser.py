@@ -25,6 +25,13 @@ RUN = """async () => {
   await jupyterapp.commands.execute('notebook:run-all-cells'); }"""
 
 
+# Cells out of sight are not laid out, and those above may still grow: looked at in the moment in which it is in sight.
+SEEN = """() => {
+  const fold = document.querySelector('.jp-MarkdownOutput details'), [summary, body] = fold.children;
+  fold.scrollIntoView();
+  return summary.innerText && [summary.innerText, body.checkVisibility()]; }"""
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """A JupyterLab of its own on this machine, with a copy of a chapter and a panel; its address and its folder."""
@@ -58,12 +65,10 @@ def test_hints_and_solutions_fold_in_jupyterlab(lab):
     with chromium() as browser, visit(browser, url=f"{lab[0]}/lab/tree/chapter.ipynb?token=choreo") as seen:
         found = seen.page.locator(".jp-MarkdownOutput details").first
         found.wait_for(state="attached")
-        found.evaluate("fold => fold.scrollIntoView()")  # cells out of sight are not laid out
-        summary, body = found.locator("summary"), found.locator(":scope > :not(summary)").first
-        summary.wait_for(state="visible")
-        assert summary.inner_text() in ("Hint", "Solution") and not body.is_visible()
-        summary.click()
-        body.wait_for(state="visible")
+        name, open_ = seen.page.wait_for_function(SEEN).json_value()
+        assert name in ("Hint", "Solution") and not open_
+        found.locator("summary").click()
+        found.locator(":scope > :not(summary)").first.wait_for(state="visible")
 
 
 def test_the_panel_in_jupyterlab_from_a_file_to_files(lab):

@@ -186,7 +186,7 @@ CUT_OFF = """() => {
 }"""
 
 
-ON_WHITE = """() => {
+IN_THE_DARK = """() => {
   const wrong = [], style = e => getComputedStyle(e);
   for (const img of document.querySelectorAll('.cell_output img')) {
     const dot = new OffscreenCanvas(1, 1).getContext('2d');  // a figure's corner is its paper
@@ -194,6 +194,7 @@ ON_WHITE = """() => {
     const [r, g, b, alpha] = dot.getImageData(0, 0, 1, 1).data;
     if (alpha < 255 || r + g + b < 600) wrong.push('no paper: ' + img.alt.slice(0, 40));
     if (style(img).padding !== '0px') wrong.push('a rim: ' + img.alt.slice(0, 40));
+    if (!style(img).filter.includes('invert')) wrong.push('white in the dark: ' + img.alt.slice(0, 40));
   }
   for (const table of document.querySelectorAll('.cell_output table'))
     if (style(table.closest('.output')).backgroundColor !== 'rgba(0, 0, 0, 0)') wrong.push('a table on white');
@@ -201,14 +202,14 @@ ON_WHITE = """() => {
 }"""
 
 
-def test_in_the_dark_figures_keep_their_paper_and_tables_take_the_page_s(browser, address):
+def test_in_the_dark_figures_are_turned_round_and_tables_take_the_page_s(browser, address):
     if address.startswith("file"):
         pytest.skip("a file may not look into its pictures")
     for page in CHAPTERS:
         with visit(browser, url=f"{address}/{page}", color_scheme="dark") as seen:
             seen.page.evaluate("document.querySelectorAll('img[loading=lazy]').forEach(i => i.loading = 'eager')")
             seen.page.wait_for_function(SETTLED)
-            assert seen.page.evaluate(ON_WHITE) == [], page
+            assert seen.page.evaluate(IN_THE_DARK) == [], page
 
 
 AXE = Path(__file__).parent / "node" / "node_modules" / "axe-core" / "axe.min.js"

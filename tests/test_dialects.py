@@ -254,6 +254,14 @@ def test_mmpose_3d_is_read_and_its_mirror_image_turned_back(tmp_path, mirror, me
     assert any("mirror" in note for note in duet.a.notes) == mirror
 
 
+@pytest.mark.parametrize("mirror", [True, False])
+def test_a_mirror_image_is_known_by_joints_in_any_spelling(tmp_path, mirror):
+    spelt = {j: name.title().replace("_", "") for j, name in META["keypoint_id2name"].items()}
+    found = read_detections(saved(tmp_path, mmpose(lifted(mirror), META | {"keypoint_id2name": spelt})))
+    assert "LeftFoot" in found.skeleton.names and any("mirror" in note for note in found.notes) == mirror
+    np.testing.assert_allclose(found.pred_xyz_jts, lifted(False).reshape(-1, 17, 3))
+
+
 def test_mmpose_leaves_nobody_a_place_and_that_is_told(tmp_path):
     with pytest.raises(cl.MotionFormatError, match="one and the same place.*AlphaPose/HybrIK"):
         cl.clean(saved(tmp_path, mmpose(lifted(hips=True))), 30)

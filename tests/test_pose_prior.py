@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+import choreo_lib as cl
+from choreo_lib.body.bones import project_bone_lengths
 from choreo_lib.body.reference import reference_frame
 from choreo_lib.evaluation import metrics
 from choreo_lib.extensions import DuetForecaster
@@ -13,6 +15,8 @@ from choreo_lib.extensions.exposure import scheduled_sample
 from choreo_lib.extensions.pose_prior import PosePrior
 from choreo_lib.extensions.stream import Stream
 from choreo_lib.sets import synthetic, windows
+from choreo_lib.sets.registry import DatasetError
+from choreo_lib.sets.splits import recorded_duets
 
 PAST = 12
 
@@ -113,6 +117,54 @@ def test_nobody_is_farther_from_the_partner_or_nearer_than_dancers_are(train, ap
     want = 0.5 * ((apart or 0.0) - limit) * between / danced  # [B, 3]
     assert apart is None or (apart - limit) * step > 0
     torch.testing.assert_close(moved, want[:, None, None].expand_as(moved), atol=2e-3, rtol=0)
+
+
+def far_from_danced(prior, poses):
+    """How far poses [B, T, J, 3] are from the components, as a share of what danced ones are at most, [B * T]."""
+    return prior._split(next(iter(prior._views([poses[:, :, None]]))) - prior.mean)[1].norm(dim=-1) / prior.residual_limit
+
+
+def test_what_was_danced_is_within_the_limits_and_what_nobody_danced_is_brought_there(train):
+    prior = PosePrior(train.skeleton, 0.3)
+    own = train[::5][:, :PAST, 1]
+    lengths = lengths_of(own, train.skeleton)
+    torch.testing.assert_close(prior.limit(own, lengths), own, atol=1e-4, rtol=0)  # before `fit` nothing moves
+    prior.fit(list(train.batches(64)))
+    assert off(prior.limit(own, lengths), own).median() < 1e-4 and off(prior(own, lengths), own).median() > 1e-4
+    torch.manual_seed(0)
+    strange = own + 0.1 * torch.randn(own.shape)
+    assert far_from_danced(prior, strange).min() > 2
+    assert far_from_danced(prior, prior.limit(strange, lengths)).median() < 1.2  # bones have the last word
+    one_way = own.clone()
+    one_way[..., 2] *= 0.5  # nobody lies so flat: along the components this time
+    assert off(prior.limit(one_way, lengths), own).max() < off(one_way, own).max()
+
+
+def test_no_frame_of_a_rollout_is_a_pose_that_nobody_danced(train, duet, monkeypatch):
+    """A network that bends a body out of shape, more with every frame."""
+    model = small(train, fix_foot_skate=False)
+    with torch.no_grad():
+        torch.manual_seed(0)
+        model.output_proj.bias.copy_(0.05 * torch.randn(len(train.skeleton) * 3) / model.horizon_scale[-1])
+
+    def far():
+        made = torch.tensor(model.rollout(duet.a[:200], duet.b[:PAST]).positions[PAST:])[None]
+        return far_from_danced(model.pose_prior, made).quantile(0.9)
+
+    kept = far()
+    monkeypatch.setattr(PosePrior, "limit", lambda self, own, lengths: project_bone_lengths(self.skeleton, own, lengths))
+    assert kept < 2.5 and far() > 2 * kept
+
+
+def test_shoulders_of_a_made_partner_never_meet():
+    """In fast turns, where a network is unsure which way a chest faces, they were 5 cm apart, danced 28 at least."""
+    try:
+        dance = recorded_duets("salsa", "train")[5]
+    except DatasetError:
+        pytest.skip("the salsa set is not here")
+    made = cl.load_model("duet-salsa").rollout(dance.a[:240], dance.b[:60])
+    left, right = (made.skeleton.index(f"{side}_shoulder") for side in ("left", "right"))
+    assert np.linalg.norm(made.positions[:, left] - made.positions[:, right], axis=-1).min() > 0.15
 
 
 def sinking(train, **more):

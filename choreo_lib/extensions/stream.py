@@ -127,7 +127,8 @@ class Stream:
         if self.temperature:
             step = step + self.noise[:, self.made : self.made + frames.shape[1]]
         pose = own_frame(self.frames).to_world((self.own[:, -1:] + step).unflatten(2, (-1, 3)))  # [B, f, J, 3]
-        pose = project_bone_lengths(model.skeleton, pose, self.lengths, iterations=3)
+        pose = project_bone_lengths(model.skeleton, pose, self.lengths, iterations=3) if model.pose_prior is None \
+            else model.pose_prior.limit(pose, self.lengths)
         both = (frames, pose) if self.who == "b" else (pose, frames)
         self.past = torch.cat([self.past, torch.stack(both, 2)], 1)
         self.made += frames.shape[1]

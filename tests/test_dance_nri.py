@@ -10,8 +10,8 @@ from choreo_lib.evaluation import evaluate_couplings
 from choreo_lib.evaluation.couplings import finder_of, grade, planted, untrained
 from choreo_lib.extensions import CouplingNRI
 from choreo_lib.extensions.coupling_evidence import CouplingEvidence, competition
-from choreo_lib.extensions.dance_nri import ABLATIONS
-from choreo_lib.extensions.signals import (
+from choreo_lib.extensions.coupling_nri import ABLATIONS
+from choreo_lib.extensions.coupling_signals import (
     ar_coefficients,
     damped,
     innovations,

@@ -8,7 +8,7 @@ import torch
 from test_duet_vae import AHEAD, PAST, small
 
 from choreo_lib.extensions import DuetForecaster
-from choreo_lib.extensions.duet_vae import ABLATIONS
+from choreo_lib.extensions.duet_forecaster import ABLATIONS
 from choreo_lib.extensions.exposure import scheduled_sample
 from choreo_lib.sets import synthetic, windows
 

@@ -10,8 +10,8 @@ from choreo_lib.evaluation import evaluate_particles
 from choreo_lib.evaluation.metrics import edge_accuracy
 from choreo_lib.extensions import ForceNRI
 from choreo_lib.extensions.edge_refinement import refine_edges, refine_pairs
-from choreo_lib.extensions.nri import ABLATIONS
-from choreo_lib.extensions.nri_decoders import LawDecoder
+from choreo_lib.extensions.force_decoders import LawDecoder
+from choreo_lib.extensions.force_nri import ABLATIONS
 from choreo_lib.sets.particles import simulate
 from choreo_lib.training import recipes
 

@@ -31,8 +31,8 @@ from choreo_lib.extensions import (
     MotionTranslator,
     StyleTransport,
     coupling_encoder,
-    nri_decoders,
-    signals,
+    coupling_signals,
+    force_decoders,
 )
 from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
 from choreo_lib.extensions.edge_refinement import refine_pairs
@@ -376,11 +376,11 @@ def test_components_are_no_network_and_lose_no_digit(duets):
 
 
 def test_what_a_joint_is_used_to_and_resembles_loses_no_digit(strings):
-    heard = signals.signals(strings.skeleton, strings[:])
+    heard = coupling_signals.signals(strings.skeleton, strings[:])
     for made in (
-        lambda: signals.ar_coefficients(heard.local),
-        lambda: signals.damped(1.1 * signals.ar_coefficients(heard.local)),
-        lambda: signals.lagged_correlation(heard.root_relative, heard.local, range(3)),
+        lambda: coupling_signals.ar_coefficients(heard.local),
+        lambda: coupling_signals.damped(1.1 * coupling_signals.ar_coefficients(heard.local)),
+        lambda: coupling_signals.lagged_correlation(heard.root_relative, heard.local, range(3)),
     ):
         near(made, 0.0, 0.0)
 
@@ -465,7 +465,7 @@ def test_no_step_mixes_devices(name, monkeypatch):
         model.config = replace(model.config, **SOMEWHERE[name])
     batch = gpu_check.batches_of(name, config, 2, 1)[0].to("meta")
     # two places that ask for a number, of which there is none: whether anybody is beyond a wall, or the two stand close
-    monkeypatch.setattr(nri_decoders, "walls", lambda place, pace: (place, pace))
+    monkeypatch.setattr(force_decoders, "walls", lambda place, pace: (place, pace))
     monkeypatch.setattr(coupling_encoder, "reference_frame", partial(reference_frame, of="a"))
     model.to("meta").train()
     loss = model.loss(batch, 0)["loss"]

@@ -10,7 +10,7 @@ from sklearn.decomposition import PCA
 
 import choreo_lib as cl
 from choreo_lib.evaluation import evaluate_solo
-from choreo_lib.extensions import LinearVAE, solo_vae
+from choreo_lib.extensions import LinearVAE, linear_vae
 from choreo_lib.extensions.latents import components, interpolate
 from choreo_lib.sets import augmentation, synthetic, windows
 
@@ -95,7 +95,7 @@ def test_more_units_than_coordinates_are_refused(train):
         small(train).canonicalise(train[:2].expand(-1, -1, 2, -1, -1))
 
 
-@pytest.mark.parametrize("option", solo_vae.ABLATIONS)
+@pytest.mark.parametrize("option", linear_vae.ABLATIONS)
 def test_every_option_can_be_switched_off_and_changes_something(train, option):
     """Samples differ from those of the model with all options."""
     def sampled(**changes):
@@ -103,7 +103,7 @@ def test_every_option_can_be_switched_off_and_changes_something(train, option):
         model.fit_residuals(train.batches(256))
         return model.decode_motion(model.sample_latents(2), residual_seed=0)
 
-    with_it, without = sampled(), sampled(**solo_vae.ABLATIONS[option])
+    with_it, without = sampled(), sampled(**linear_vae.ABLATIONS[option])
     assert max(np.abs(one.positions - other.positions).max() for one, other in zip(with_it, without)) > 1e-4
 
 

@@ -5,9 +5,9 @@ import ast
 import pytest
 
 from choreo_lib.core.tables import source_of
-from choreo_lib.extensions.nri_decoders import LawDecoder
+from choreo_lib.extensions.force_decoders import LawDecoder
 from choreo_lib.extensions.style_transport import StyleTransport, gaussian_ot_map
-from choreo_lib.extensions.vae_rnn import Decoder
+from choreo_lib.extensions.window_translator import Decoder
 from choreo_lib.systems import VAERNN, dance_nri, duet_vae, nri, solo_vae, vae_rnn
 
 SHOWN = (solo_vae.Encoder, dance_nri.MessagePassing.forward, duet_vae.SequenceVAE,

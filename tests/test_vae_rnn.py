@@ -15,7 +15,7 @@ from choreo_lib.body.kinematics import positions_of
 from choreo_lib.body.rotations import slerp, turn_angle
 from choreo_lib.extensions import MotionTranslator
 from choreo_lib.extensions.motion_translator import ABLATIONS
-from choreo_lib.extensions.vae_rnn import Config
+from choreo_lib.extensions.window_translator import Config
 from choreo_lib.sets import windows
 from choreo_lib.systems import losses
 from choreo_lib.systems.losses import Schedule

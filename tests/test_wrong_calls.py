@@ -113,7 +113,7 @@ LEFT_OUT = {  # of the reference's pages, by the beginning of their names, with 
     "core.files": "how a file is put in place", "training.fingerprints": "what data is",
     "training.cards": "what a model says of itself",
     "core.precision": "how a network computes, which its layers ask",
-    **dict.fromkeys(("extensions.signals", "systems.edges", "systems.graph_convolution", "systems.layers"),
+    **dict.fromkeys(("extensions.coupling_signals", "systems.edges", "systems.graph_convolution", "systems.layers"),
                     "steps inside a network, on tensors that it made"),
     "extensions.": "a network's parts and the steps of its training, which the loop calls; its verbs are tried",
     "training.checkpoints": "files, of which test_training tries the wrong ones",

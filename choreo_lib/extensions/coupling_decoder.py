@@ -10,7 +10,7 @@ from ..body.skeleton import Skeleton
 from ..core.precision import full_precision
 from ..systems.dance_nri import MessagePassing
 from ..systems.graph_convolution import GCN, GCNLSTM, State
-from .signals import ORDER, Signals, ar_prediction, innovations, signals
+from .coupling_signals import ORDER, Signals, ar_prediction, innovations, signals
 
 WARM_UP = 8
 """Frames that the cells read before their first prediction counts."""

@@ -14,13 +14,13 @@ from ..systems.edges import prior_of
 from ..systems.graph_convolution import bone_graph
 from .coupling_decoder import Posterior
 from .coupling_evidence import CouplingEvidence
-from .signals import NOISE_FLOOR, ORDER, ROUNDING, Signals, ar_coefficients, innovations, signals
+from .coupling_signals import NOISE_FLOOR, ORDER, ROUNDING, Signals, ar_coefficients, innovations, signals
 
 
 class CouplingEncoder(nn.Module):
     """Windows of a duet to the posterior of all edges, and to what the joints' own past predicts.
 
-    ``settings``: a `dance_nri.Config`. Errors: ValueError for settings that cannot be. Chapter: 9.
+    ``settings``: a `coupling_nri.Config`. Errors: ValueError for settings that cannot be. Chapter: 9.
     """
 
     def __init__(self, skeleton: Skeleton, lags: range, config: Any):

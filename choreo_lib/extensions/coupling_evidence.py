@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from .signals import lagged_correlation
+from .coupling_signals import lagged_correlation
 
 ITERATIONS = 20
 """Of expectation-maximisation; average precision on validation clips rises no more after that."""

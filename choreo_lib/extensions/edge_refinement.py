@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.precision import in_full_precision
-from .nri_decoders import Decoder
+from .force_decoders import Decoder
 
 LR = 0.2
 SOFTENED = 0.1
@@ -22,7 +22,7 @@ def refine_edges(states: Tensor, logits: Tensor, decoder: Decoder, iterations: i
 
     ``iterations`` of descent change all edges at once, as weights; then `refine_pairs` makes ``sweeps`` through them.
     Where numbers are noisier than those that the decoder was trained on, errors may be as much larger
-    (`choreo_lib.extensions.nri_decoders.Decoder.excess_scale`).
+    (`choreo_lib.extensions.force_decoders.Decoder.excess_scale`).
     Shapes: [B, T, N, 4] and [B, N, N, K] -> int64 [B, N, N], symmetric. Chapter: 8.
     """
     with torch.no_grad():

@@ -14,7 +14,7 @@ from ..core.arguments import a, count, flag, number, seed, share, takes, text
 from ..core.shapes import tensor
 from ..systems.layers import eval_mode
 from .rotation_model import RotationModel, leg_length
-from .vae_rnn import ABLATIONS, WindowTranslator
+from .window_translator import ABLATIONS, WindowTranslator
 
 __all__ = ["ABLATIONS", "LatentSequence", "MotionTranslator"]
 
@@ -88,7 +88,7 @@ class LatentSequence(NamedTuple):
 class MotionTranslator(RotationModel, WindowTranslator):
     """A take of one dancer as a take of the partner, with what this book adds to the VAE-RNN.
 
-    Its options: `choreo_lib.extensions.vae_rnn.Config`. Units: metres, world coordinates. Chapter: 6.
+    Its options: `choreo_lib.extensions.window_translator.Config`. Units: metres, world coordinates. Chapter: 6.
     """
 
     @torch.no_grad()

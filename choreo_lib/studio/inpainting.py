@@ -14,7 +14,7 @@ from ..body.motion import Motion
 from ..body.source import Source
 from ..core.arguments import a, count, number, seconds, seed, takes, text
 from ..extensions import DuetForecaster
-from ..extensions.solo_vae import LinearVAE
+from ..extensions.linear_vae import LinearVAE
 from ..training.artifacts import load_model
 from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, replant, while_stepping, wrapped
 from .wish import TIME, Met, Wish, frames_at

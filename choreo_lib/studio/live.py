@@ -21,7 +21,7 @@ import torch
 
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, takes
-from ..extensions.duet_vae import DuetForecaster
+from ..extensions.duet_forecaster import DuetForecaster
 from ..io import read_motion
 from ..io.conform import conform
 from ..sets.registry import load_motion

@@ -16,7 +16,7 @@ from ..body.motion import other_dancer
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, choice, number, takes
 from ..core.arguments import seed as any_seed
-from ..extensions.duet_vae import DuetForecaster
+from ..extensions.duet_forecaster import DuetForecaster
 from ..extensions.stream import Stream
 from .osc_messages import Body, Ignored, Joints
 

@@ -43,7 +43,7 @@ class Found:
 
     ``edges``: a row for each that is probable in some window, the surest first, {"from", "to" (a dancer and a joint),
     "probability" (the highest), "lag_seconds", "seconds" (the middles of the windows in which it is probable)}.
-    ``probability`` [W, 2, J, J] and ``time`` [W] as `choreo_lib.extensions.dance_nri.FoundEdges`. Chapter: 10.
+    ``probability`` [W, 2, J, J] and ``time`` [W] as `choreo_lib.extensions.coupling_nri.FoundEdges`. Chapter: 10.
     """
 
     duet: Duet

@@ -10,7 +10,7 @@ and variational choreography via machine learning", ICCC 2019; the loss is that 
 variational Bayes", ICLR 2014. Trained there with Adam, learning rate 1e-3 halved at epochs 200 and 300, batches of 256;
 1,000 epochs for sequences, 500 for static poses. What is repaired: time and channels are transposed before the
 convolution, not reshaped (their values were scrambled), and the convolution repeats the first and last frame instead of
-adding zeros. What this book adds to the system is in `choreo_lib.extensions.solo_vae`.
+adding zeros. What this book adds to the system is in `choreo_lib.extensions.linear_vae`.
 """
 
 from collections.abc import Iterable

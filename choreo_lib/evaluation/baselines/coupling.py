@@ -3,8 +3,8 @@
 What chapter 9's network has to beat. Each method has the same two signals: a sender's displacements relative to the
 root, and a receiver's relative to its parent (a hand that goes where its elbow goes has received nothing). With
 ``local``, a receiver's are local displacements, without what the bone above swings along
-(`choreo_lib.extensions.signals.local_displacements`), and correlation has a noise floor, as in chapter 9's network.
-Taught in chapter 3.
+(`choreo_lib.extensions.coupling_signals.local_displacements`), and correlation has a noise floor, as in chapter 9's
+network. Taught in chapter 3.
 """
 
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import torch
 from ...body.compatibility import same_rate
 from ...body.motion import Duet, Motion
 from ...core.arguments import a, count, each, flag, function, number, seconds, seed, takes
-from ...extensions.signals import NOISE_FLOOR, ROUNDING, ar_coefficients, innovations, local_displacements
+from ...extensions.coupling_signals import NOISE_FLOOR, ROUNDING, ar_coefficients, innovations, local_displacements
 from ..metrics.errors import auc
 
 

@@ -22,7 +22,7 @@ from .duet_config import ABLATIONS, Config
 from .duet_network import DuetNetwork, own_frame
 from .exposure import inject_noise, scheduled_sample
 from .guidance import Guidance
-from .solo_vae import components
+from .latents import components
 from .stream import CHUNK, Stream
 
 __all__ = ["ABLATIONS", "Config", "DuetForecaster"]

@@ -19,7 +19,7 @@ from ..systems import nri
 from ..systems.edges import dense_edges, kl_per_edge
 from ..systems.layers import eval_mode
 from .edge_refinement import refine_edges
-from .nri_decoders import DECODERS
+from .force_decoders import DECODERS
 
 
 @dataclass(frozen=True)

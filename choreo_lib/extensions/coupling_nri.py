@@ -22,7 +22,7 @@ from ..systems.layers import System, eval_mode
 from ..systems.losses import Schedule
 from .coupling_decoder import CouplingDecoder, Posterior
 from .coupling_encoder import CouplingEncoder
-from .signals import ORDER, ROUNDING, Signals, damped, next_pose, signals
+from .coupling_signals import ORDER, ROUNDING, Signals, damped, next_pose, signals
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from choreo_lib.sets import splits, windows
 from choreo_lib.systems import SoloVAE
 from choreo_lib.systems.losses import Schedule
 from choreo_lib.training import artifacts, devices, recipes
-from choreo_lib.training.config import TrainConfig
+from choreo_lib.training.train_config import TrainConfig
 
 
 @pytest.fixture(scope="module")

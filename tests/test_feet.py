@@ -8,7 +8,7 @@ import torch
 
 import choreo_lib as cl
 from choreo_lib.evaluation import metrics
-from choreo_lib.extensions.foot_skate import fix_foot_skate
+from choreo_lib.extensions.foot_contact import fix_foot_skate
 from choreo_lib.sets import synthetic
 from choreo_lib.systems.losses import rotation_difference
 

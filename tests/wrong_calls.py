@@ -21,7 +21,7 @@ from choreo_lib.body.reference import reference_frame, velocities
 from choreo_lib.body.rotations import rotate_z, slerp
 from choreo_lib.cleaning.upright import find_up
 from choreo_lib.evaluation import baselines, metrics
-from choreo_lib.extensions import foot_skate, latents
+from choreo_lib.extensions import foot_contact, latents
 from choreo_lib.io.landmarks import records
 from choreo_lib.io.local_rotations import recover_rotations
 from choreo_lib.sets import augmentation, joining, particles, registry, splits, synthetic, windows
@@ -212,7 +212,7 @@ def verbs() -> dict:
     add(
         training.TrainConfig,
         latents.interpolate,
-        foot_skate.fix_foot_skate,
+        foot_contact.fix_foot_skate,
         blending.overlap_add,
         blending.overlapping_windows,
         extensions.Guidance,

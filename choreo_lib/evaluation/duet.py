@@ -12,7 +12,7 @@ from ..extensions import DuetForecaster
 from ..sets.windows import Windows, takes_of
 from ..systems import DuetVAE
 from . import baselines, metrics
-from .metrics.movement import movement_ratios
+from .metrics.movement_ratios import movement_ratios
 
 
 @torch.no_grad()

@@ -13,7 +13,7 @@ from ..core.shapes import array
 from ..extensions import DuetForecaster
 from . import metrics
 from .metrics.frechet import seen_poses
-from .metrics.movement import movement_ratios
+from .metrics.movement_ratios import movement_ratios
 
 EVERY = 6  # frames from one pose to the next whose features are compared; neighbours are nearly the same
 MINUTE = 60.0

@@ -18,7 +18,7 @@ from ..systems.vae_rnn import VAERNN
 from . import metrics
 from .baselines import MeanPartner, RidgeTranslation
 from .duet import mean_of, shuffled_partners
-from .metrics.movement import movement_ratios
+from .metrics.movement_ratios import movement_ratios
 from .style_classifier import IdentityClassifier
 
 Rows = dict[str, dict[str, float]]

@@ -112,7 +112,7 @@ class MotionTranslator(RotationModel, WindowTranslator):
         """Decode a take as the target of its route: windows blended, no turn faster than in training (`limit_turns`).
 
         ``body``: whose bones to use (None: the target's mean ones); the root is raised as the legs are longer.
-        ``feet``: foot skating is fixed (`choreo_lib.extensions.foot_skate`).
+        ``feet``: foot skating is fixed (`choreo_lib.extensions.foot_contact`).
         Errors: ValueError for a body of other joints. Chapter: 6.
         """
         source, target = sequence.route[0], sequence.route[1]

@@ -17,7 +17,7 @@ from ..body.compatibility import (
 from ..body.motion import Motion, dancer_index
 from ..body.skeleton import Skeleton
 from ..body.source import OURS, Source
-from .foot_skate import fix_foot_skate
+from .foot_contact import fix_foot_skate
 
 
 class RotationModel:
@@ -73,7 +73,7 @@ class RotationModel:
                     feet: bool) -> Motion:
         """A take made of ``danced`` as dancer ``who``: rotations [F, J, 4] and root [F, 3], cut to its length.
 
-        ``feet``: foot skating is fixed (`choreo_lib.extensions.foot_skate`).
+        ``feet``: foot skating is fixed (`choreo_lib.extensions.foot_contact`).
         """
         last = len(danced)
         made = Motion.from_rotations(rotations[:last].cpu(), root[:last].cpu(), self.config.fps, body,

@@ -18,7 +18,7 @@ from ..core.precision import product
 from ..core.shapes import array
 from ..systems.layers import eval_mode
 from .duet_network import DuetNetwork, own_frame
-from .foot_skate import Feet
+from .foot_contact import Feet
 from .guidance import Guidance
 
 CHUNK = 10  # frames after which a rollout's window moves on

@@ -112,7 +112,7 @@ class StyleTransport(RotationModel, System):
 
         ``body``: whose bones to use (None: the target's mean ones). ``style_weight``: 1 is the target's style, 0 the
         source's own, and between them each joint is turned a part of the way. ``feet``: foot skating is fixed
-        (`choreo_lib.extensions.foot_skate`).
+        (`choreo_lib.extensions.foot_contact`).
         Errors: ValueError for joints, rest bones or frames a second that are not the model's, a motion without
         rotations, or a route that this model does not have. Chapter: 7.
         """

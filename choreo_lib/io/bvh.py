@@ -12,6 +12,7 @@ import numpy as np
 
 from ..body.motion import Motion
 from ..body.rotations import euler_to_quaternions
+from .bvh_euler_order import euler_orders
 from .bvh_numbers import read_numbers
 from .bvh_tree import Tree, load_text, read_trees
 from .conventions import fail, stretching_note, unique_names
@@ -69,12 +70,9 @@ def _recording(path, tree: Tree, values: np.ndarray, fps: float, resolution: flo
     # (our own writer gives position channels to nothing else)
     longest = float(np.linalg.norm(offsets[1:], axis=-1).max(initial=0.0))
     noise = 0.0 if stated else max(min(4 * resolution, 1e-3 * longest), 2e-5 * longest)
-    turns: list[tuple[list[int], list[int]]] = [([], []) for _ in tree.names]  # a joint's rotation axes and columns
     stretching: dict[str, None] = {}
     for column, (joint, kind, axis) in enumerate(tree.channels):
         if kind == "rotation":
-            turns[joint][0].append(axis)
-            turns[joint][1].append(column)
             continue
         track = values[:, column]
         low, high = track.min(), track.max()
@@ -88,8 +86,9 @@ def _recording(path, tree: Tree, values: np.ndarray, fps: float, resolution: flo
     offsets[0] = 0.0  # where the root stands is the motion's business, not the skeleton's
     if stretching:
         notes.append(stretching_note([*stretching], " have position channels that vary"))
-    return Recording(path, names, tree.parents, None, fps, euler_to_quaternions(values, turns), translations, offsets,
-                     tree.end_sites, stated.get("up"), stated.get("unit"), notes=notes, source=stated.get("source"),
+    rotations = euler_to_quaternions(values, euler_orders(tree.channels, len(tree.names)))
+    return Recording(path, names, tree.parents, None, fps, rotations, translations, offsets, tree.end_sites,
+                     stated.get("up"), stated.get("unit"), notes=notes, source=stated.get("source"),
                      name=stated.get("name"))
 
 

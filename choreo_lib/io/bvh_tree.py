@@ -8,13 +8,13 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from .bvh_euler_order import Channel, read_channels
 from .conventions import MAX_JOINTS, fail, load_bytes
 
 LARGEST = 1e12
 MAX_HEAD = 4_000_000  # bytes of skeleton
 _DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+|[-+]?\d+,\d*")
 Offset = tuple[float, float, float]
-_CHANNELS = {f"{axis}{kind}": (kind, "xyz".index(axis)) for axis in "xyz" for kind in ("position", "rotation")}
 
 
 def load_text(path) -> tuple[bytes, re.Match]:
@@ -68,7 +68,7 @@ class Tree:
     parents: list[int] = field(default_factory=list)
     offsets: list[Offset] = field(default_factory=list)
     end_sites: list[tuple[int, Offset]] = field(default_factory=list)
-    channels: list[tuple[int, str, int]] = field(default_factory=list)
+    channels: list[Channel] = field(default_factory=list)
     line: int = 1
 
 
@@ -129,7 +129,8 @@ def read_trees(path, head: bytes) -> list[Tree]:
                 fail(path, "a second OFFSET between the same braces", where)
             opened[-1].offset = _offset(path, words, where)
         elif key == "CHANNELS" and not opened[-1].is_tip:
-            trees[-1].channels += _channels(path, words, opened[-1].joint, trees[-1], where)
+            tree, joint = trees[-1], opened[-1].joint
+            tree.channels += read_channels(path, words, joint, tree.names[joint], tree.channels, where)
         elif key == "CHANNELS" and words[1:] != ["0"]:  # some writers count to nought where nothing moves
             fail(path, "an End Site is a tip and does not move; expected no CHANNELS, or CHANNELS 0", where)
         elif key == "HIERARCHY":
@@ -171,15 +172,3 @@ def _offset(path, words: list[str], where: str) -> Offset:
     if not all(abs(number) <= LARGEST for number in (x, y, z)):
         fail(path, f"expected OFFSET and three finite numbers; got {' '.join(words)[:60]!r}", where)
     return x, y, z
-
-
-def _channels(path, words: list[str], joint: int, tree: Tree, where: str) -> list[tuple[int, str, int]]:
-    listed = [_CHANNELS.get(word.lower()) for word in words[2:]]
-    if None in listed:
-        unknown = words[2 + listed.index(None)]
-        fail(path, f"no channel is called {unknown[:40]!r}; expected Xposition ... Zrotation", where)
-    if len(words) < 2 or words[1] != str(len(listed)):
-        fail(path, f"CHANNELS says {words[1][:20] if len(words) > 1 else 'nothing'} and names {len(listed)}", where)
-    if len(set(listed)) != len(listed) or any(joint == j for j, _, _ in tree.channels):
-        fail(path, f"joint {tree.names[joint]!r} names a channel twice", where)
-    return [(joint, *channel) for channel in listed if channel]

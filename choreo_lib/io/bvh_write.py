@@ -15,6 +15,7 @@ import torch
 
 from ..body.motion import Motion
 from ..core.deferred import roma
+from .bvh_euler_order import WRITTEN_CHANNELS, WRITTEN_ORDER
 from .bvh_tree import MAX_HEAD
 from .conventions import MAX_BYTES, atomic_write, fail, unique_names
 from .local_rotations import turnable
@@ -36,7 +37,8 @@ def write_bvh(motion: Motion, path, up: str = "z", scale: float = 1.0) -> None:
     motion = turnable(motion)
     record = recording_of(path, motion, up, scale, margin=10.0)
     steady, names = steady_bones(record), plain_names(record.names)
-    angles = roma.unitquat_to_euler("ZYX", torch.from_numpy(record.rotations), degrees=True, as_tuple=False).numpy()
+    rotations = torch.from_numpy(record.rotations)
+    angles = roma.unitquat_to_euler(WRITTEN_ORDER, rotations, degrees=True, as_tuple=False).numpy()
     order, head = _hierarchy(replace(record, names=names, offsets=record.offsets * steady[:, None]), steady)
     if (size := len(head.encode())) > MAX_HEAD:
         fail(path, f"its skeleton fills {size:,} bytes, more than the {MAX_HEAD:,} that are read back; it has "
@@ -91,7 +93,7 @@ def _hierarchy(record: Recording, steady: np.ndarray) -> tuple[list[int], str]:
         pad = "\t" * (depth + 1)
         channels = "CHANNELS 3 " if steady[joint] else "CHANNELS 6 Xposition Yposition Zposition "
         lines += ["\t" * depth + ("JOINT " if depth else "ROOT ") + record.names[joint], "\t" * depth + "{",
-                  f"{pad}OFFSET {triple(record.offsets[joint])}", f"{pad}{channels}Zrotation Yrotation Xrotation"]
+                  f"{pad}OFFSET {triple(record.offsets[joint])}", f"{pad}{channels}{WRITTEN_CHANNELS}"]
         for tip in (tip for j, tip in record.end_sites if j == joint):
             lines += [pad + "End Site", pad + "{", f"{pad}\tOFFSET {triple(tip)}", pad + "}"]
         children = [child for child, parent in enumerate(record.parents) if parent == joint]

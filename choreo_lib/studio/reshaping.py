@@ -20,7 +20,7 @@ from ..body.rotations import rotate_points_z, rotate_z
 from ..body.skeleton import Skeleton
 from ..core.arguments import a, count, takes
 from ..core.shapes import array
-from ..extensions.foot_skate import place_toes
+from ..extensions.foot_contact import place_toes
 
 STILL, LOW = 0.12, 0.05  # m/s and metres above its floor: what a toe does half of whose weight counts as standing
 RIGID, FOLLOW, SMOOTH = 1000.0, 1e-2, 3.0  # how firmly a standing foot stays, follows its body, moves smoothly

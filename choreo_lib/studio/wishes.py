@@ -16,7 +16,7 @@ from ..body.bones import carry_rotations, place_limb
 from ..body.motion import Motion
 from ..body.source import Source
 from ..core.arguments import a, each, flag, number, seconds, takes, text
-from ..extensions.foot_skate import place_toes
+from ..extensions.foot_contact import place_toes
 from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, swayless, way_to, while_stepping, wrapped
 from .wish import TIME, Met, Wish, frames_at
 

@@ -3,10 +3,10 @@
 from importlib import import_module
 
 from .checkpoints import TrainingError
-from .config import TrainConfig, lr_factor
 from .devices import choose_device, choose_precision
 from .history import History
 from .loop import fit, validate
+from .train_config import TrainConfig, lr_factor
 
 __all__ = ["History", "TrainConfig", "TrainingError", "choose_device", "choose_precision", "fit", "lr_factor",
            "validate"]

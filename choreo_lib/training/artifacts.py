@@ -22,11 +22,11 @@ from ..sets.windows import Windows, takes_of
 from ..show.export import animate
 from . import cards, checkpoints
 from .checkpoints import TrainingError
-from .config import TrainConfig
 from .devices import choose_device, choose_precision, machine, processes, runs_folder
 from .loop import fit, one_run
 from .recipe import MODES, Recipe
 from .recipes import RECIPES
+from .train_config import TrainConfig
 
 WEIGHTS = DATA / "weights"
 
@@ -100,8 +100,8 @@ def train(name: str, mode: str = "quick", out: str | Path | None = None, resume:
     ``out``: a folder (None: `choreo_lib.training.devices.runs_folder`), where the run's checkpoints and history are
     kept too, a plot of the losses, and of a model of rotations the first ten seconds of a validation take, danced and
     made, as BVH and GIF. Gives the card's path. ``precision`` and ``epochs``: in place of the recipe's (see
-    `choreo_lib.training.config.TrainConfig`). ``weights``: a file to begin from instead of random weights, with what
-    that model measured of its training windows (mean poses, components); the card names it. ``keep_every``: as in
+    `choreo_lib.training.train_config.TrainConfig`). ``weights``: a file to begin from instead of random weights, with
+    what that model measured of its training windows (mean poses, components); the card names it. ``keep_every``: as in
     `choreo_lib.training.loop.fit`.
     Errors: as `choreo_lib.training.loop.fit`; TrainingError for an unknown name or mode, or for ``weights`` where a run
     is to be resumed, which has its own. Chapter: 4.

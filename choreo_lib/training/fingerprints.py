@@ -10,7 +10,7 @@ from torch import nn
 
 from ..sets.particles import Particles
 from ..sets.windows import Windows
-from .config import TrainConfig
+from .train_config import TrainConfig
 
 BLOCKS, TOLERANCE = 4096, 5e-5
 """Sums that are kept of a tensor of measured numbers, and by how much one may differ. Another processor's sine differs

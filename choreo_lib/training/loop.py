@@ -23,10 +23,10 @@ from ..sets.particles import Particles
 from ..sets.windows import Windows
 from . import checkpoints
 from .checkpoints import TrainingError
-from .config import TrainConfig, lr_factor
 from .devices import choose_device, choose_precision, processes
 from .fingerprints import identity
 from .history import History
+from .train_config import TrainConfig, lr_factor
 
 READ_EVERY = {"cpu": 1}  # steps between two readings of the losses; 20 on a GPU, which each reading waits for
 

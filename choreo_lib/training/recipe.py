@@ -12,7 +12,7 @@ from ..body.motion import Duet
 from ..sets.augmentation import Augment
 from ..sets.particles import Particles
 from ..sets.windows import Windows, cut
-from .config import TrainConfig
+from .train_config import TrainConfig
 
 MODES = ("quick", "full")
 STATISTICS_BATCH = 512  # windows a batch, while a model measures them

@@ -14,8 +14,8 @@ from ..sets import splits
 from ..sets.augmentation import Augment
 from ..systems import VAERNN, DuetVAE, SoloVAE
 from ..systems.losses import Schedule
-from .config import TrainConfig
 from .recipe import MODES, Recipe, cut_windows
+from .train_config import TrainConfig
 
 SALSA = partial(splits.recorded_duets, "salsa")
 SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",

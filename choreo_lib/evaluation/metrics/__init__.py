@@ -1,12 +1,14 @@
 """Metrics: how far a prediction is from the ground truth, how a body moves, how two bodies belong together.
 
 Every function gives SI units (metres, m/s, m/s^3); tables turn them into millimetres. `errors` compares a prediction
-with the ground truth, `movement` measures one dancer, `pairs` two, `intersection` whether they go through one another,
-`frechet` many windows at once, and `edges` a graph. Taught in chapter 3.
+with the ground truth, `movement` measures one dancer, `foot_skating` its feet on the floor, `pairs` two dancers,
+`intersection` whether they go through one another, `frechet` many windows at once, and `edge_score` a graph. Taught in
+chapter 3.
 """
 
-from .edges import EdgeScore, edge_accuracy
+from .edge_score import EdgeScore, edge_accuracy
 from .errors import auc, average_precision, best_of, block_bootstrap, diversity, mpjpe
+from .foot_skating import foot_skate
 from .frechet import (
     cross_distance_features,
     frechet_distance,
@@ -15,7 +17,7 @@ from .frechet import (
     split_half_distance,
 )
 from .intersection import intersection_depth
-from .movement import beats, bone_variation, foot_skate, jerk, mean_speed, speed, velocity
+from .movement import beats, bone_variation, jerk, mean_speed, speed, velocity
 from .pairs import CrossCorrelation, beat_echo, contact, coupling, cross_correlation, nearest, pelvis_distance
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""How one body moves: how fast, how smoothly, on which beats; how its feet and bones behave. Taught in chapter 3."""
+"""How one body moves: how fast, how smoothly, on which beats; and how its bones vary. Taught in chapter 3."""
 
 import numpy as np
 import torch
@@ -8,8 +8,6 @@ from scipy.signal import find_peaks
 from ...body.motion import Motion
 from ...core.arguments import a, count, each, number, rate, takes, text
 from ...core.shapes import array
-
-FLOOR_PERCENTILE = 5.0
 
 
 @takes(positions=array("frames", ...), fps=rate)
@@ -63,33 +61,6 @@ def beats(motion: Motion, smooth: float = 1 / 6) -> np.ndarray:
     Chapter: 3. Kinematic beats: Li et al., "AI Choreographer", ICCV 2021.
     """
     return find_peaks(-gaussian_filter1d(mean_speed(motion), smooth * motion.fps))[0]
-
-
-@takes(motion=a(Motion), height=number(0, 10))
-def foot_skate(motion: Motion, height: float = 0.01) -> float:
-    """Foot skating: the mean horizontal speed of both toe joints while they are on the floor.
-
-    A toe is on the floor from one frame to the next if in both it is within ``height`` of that foot's own floor,
-    the 5th percentile of its height over the motion: give a whole take, since a foot that never comes down within
-    a short window would count as standing. The percentile forgives a floor that is off by some centimetres and a
-    few frames of noise. Definitions vary: Zhang et al. (SIGGRAPH 2018) weight speeds by height up to 2.5 cm;
-    Karunratanakul et al. (ICCV 2023) count frames below 5 cm in which a foot slides; compare numbers of one
-    definition only. Salsa skims the floor: its toes are below 5 cm in 98 % of all frames, so 5 cm would measure steps
-    (0.44 m/s) and not slides; below 1 cm, in 71 %, they do 0.04 m/s. That, not zero, is the value to meet.
-    Units: m/s, ``height`` metres; nan where no toe is on the floor twice in a row.
-    Errors: ValueError where the skeleton has no feet by name. Chapter: 3.
-    """
-    toes = motion.positions[:, motion.skeleton.indices(("left_toe", "right_toe"))].astype(np.float64)
-    down = toes[..., 2] < np.percentile(toes[..., 2], FLOOR_PERCENTILE, axis=0) + height
-    slides = speed(toes[..., :2], motion.fps)[down[1:] & down[:-1]]
-    return float(slides.mean()) if len(slides) else float("nan")
-
-
-def movement_ratios(made: Motion, real: Motion) -> tuple[float, float, float]:
-    """A take's mean jerk, its mean speed and its foot skating, over those of another. Chapter: 5."""
-    jerks, speeds = ([float(measure(each.positions, each.fps).mean()) for each in (made, real)]
-                     for measure in (jerk, speed))
-    return jerks[0] / jerks[1], speeds[0] / speeds[1], foot_skate(made) / foot_skate(real)
 
 
 @takes(motion=a(Motion))

@@ -1,4 +1,4 @@
-"""Feet that do not skate, in a stream of poses and in a whole take of rotations. Taught in chapters 5 and 6."""
+"""Foot contact without skating, in a stream of poses and in a whole take of rotations. Taught in chapters 5 and 6."""
 
 import math
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from test_duet_vae import AHEAD, PAST, small
+from test_duet_forecaster import AHEAD, PAST, small
 
 from choreo_lib.extensions import DuetForecaster
 from choreo_lib.extensions.duet_forecaster import ABLATIONS

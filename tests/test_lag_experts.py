@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from test_duet_vae import AHEAD, PAST, small
+from test_duet_forecaster import AHEAD, PAST, small
 
 from choreo_lib.extensions.exposure import inject_noise
 from choreo_lib.extensions.lag_experts import SCALE, LagExperts, PrincipalComponents

@@ -13,7 +13,7 @@ from choreo_lib.evaluation import metrics
 from choreo_lib.extensions import DuetForecaster
 from choreo_lib.extensions.exposure import scheduled_sample
 from choreo_lib.extensions.pose_prior import PosePrior
-from choreo_lib.extensions.stream import Stream
+from choreo_lib.extensions.rollout import Stream
 from choreo_lib.sets import synthetic, windows
 from choreo_lib.sets.registry import DatasetError
 from choreo_lib.sets.splits import recorded_duets

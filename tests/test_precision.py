@@ -36,7 +36,7 @@ from choreo_lib.extensions import (
 )
 from choreo_lib.extensions.duet_as_coded import REPAIRS, DuetAsCoded
 from choreo_lib.extensions.edge_refinement import refine_pairs
-from choreo_lib.extensions.stream import Guidance
+from choreo_lib.extensions.rollout import Guidance
 from choreo_lib.sets import windows
 from choreo_lib.sets.particles import simulate
 from choreo_lib.systems import SoloVAE

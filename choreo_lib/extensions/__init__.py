@@ -1,4 +1,4 @@
-"""What this book adds to the published systems, each an option; `stream` is how a duet model dances on."""
+"""What this book adds to the published systems, each an option; `rollout` is how a duet model dances on."""
 
 from .coupling_nri import CouplingNRI
 from .duet_forecaster import DuetForecaster

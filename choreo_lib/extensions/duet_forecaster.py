@@ -23,7 +23,7 @@ from .duet_network import DuetNetwork, own_frame
 from .exposure import inject_noise, scheduled_sample
 from .guidance import Guidance
 from .latents import components
-from .stream import CHUNK, Stream
+from .rollout import CHUNK, Stream
 
 __all__ = ["ABLATIONS", "Config", "DuetForecaster"]
 

@@ -6,7 +6,7 @@ from ..body.bones import project_bone_lengths
 from ..body.motion import dancer_index, other_dancer
 from ..body.reference import reference_frame
 from .duet_network import DuetNetwork
-from .stream import CHUNK, Stream
+from .rollout import CHUNK, Stream
 
 
 @torch.no_grad()

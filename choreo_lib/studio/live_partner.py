@@ -17,7 +17,7 @@ from ..body.skeleton import Skeleton
 from ..core.arguments import a, choice, number, takes
 from ..core.arguments import seed as any_seed
 from ..extensions.duet_forecaster import DuetForecaster
-from ..extensions.stream import Stream
+from ..extensions.rollout import Stream
 from .osc_messages import Body, Ignored, Joints
 
 MISSED = 2.5  # frames of the model after which one that has not come is missed

@@ -15,7 +15,7 @@ from ..body.bones import project_bone_lengths
 from ..body.motion import Duet, Motion, dancer_index, other_dancer
 from ..core.arguments import a, choice, count, function, number, seconds, seed, share, takes, text
 from ..extensions import CouplingNRI, DuetForecaster, Guidance, LinearVAE, MotionTranslator, StyleTransport
-from ..extensions.stream import CHUNK
+from ..extensions.rollout import CHUNK
 from ..io.conform import conform
 from ..training.artifacts import list_models, load_model
 from ..training.recipes import RECIPES

@@ -11,7 +11,7 @@ from choreo_lib.body.skeleton import Skeleton
 from choreo_lib.evaluation import metrics
 from choreo_lib.extensions import DuetForecaster, Guidance
 from choreo_lib.extensions.exposure import scheduled_sample
-from choreo_lib.extensions.stream import Feet
+from choreo_lib.extensions.rollout import Feet
 from choreo_lib.sets import synthetic, windows
 
 PAST = 12

@@ -67,9 +67,8 @@ def atomic_write(path, error: type[Exception] = OSError):
 
 def _in_words(problem: Exception, path: Path) -> str:
     """The trouble in words; of a full disk, what to do."""
-    number = getattr(problem, "errno", None)
     text = getattr(problem, "strerror", None) or str(problem)
-    if number in FULL:
+    if getattr(problem, "errno", None) in FULL:
         return f"the disk that holds {path.parent} is full ({text}). Make room there, or choose another folder"
     return text
 
@@ -85,15 +84,10 @@ def _clear(target: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime < STALE_AFTER:
                 continue
-            if fcntl is None:
+            with left.open("r+b") if fcntl else contextlib.nullcontext() as file:
+                if file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 left.unlink()
-                continue
-            held = os.open(left, os.O_WRONLY)
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                left.unlink()
-            finally:
-                os.close(held)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -106,7 +100,7 @@ def _sync_folder(folder: Path) -> None:
             os.close(held)
 
 
-_mine = threading.local()  # folders that this thread holds: a run inside a run, such as fit in train, is the same run
+_held: set[tuple[int, Path]] = set()  # by this thread: a run inside a run, such as fit in train, is the same run
 
 
 @contextlib.contextmanager
@@ -123,10 +117,8 @@ def folder_lock(folder, error: type[Exception] = OSError):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path = Path(os.path.realpath(folder)) / ".lock"
-        held = getattr(_mine, "held", None)
-        if held is None:
-            held = _mine.held = set()
-        if path in held:
+        mine = threading.get_ident(), path
+        if mine in _held:
             yield
             return
         handle, other = _take(path)
@@ -136,11 +128,11 @@ def folder_lock(folder, error: type[Exception] = OSError):
         raise error(f"{folder} is in use by process {other.get('pid', '?')} on {other.get('host', 'another machine')}; "
                     "two runs in one folder would undo each other. Wait for it, stop it, or choose another folder"
                     + other.get("unsure", ""))
-    held.add(path)
+    _held.add(mine)
     try:
         yield
     finally:
-        held.discard(path)
+        _held.discard(mine)
         with contextlib.suppress(OSError):
             path.unlink()  # before the lock is given back, so that nobody takes a file that is about to go
         os.close(handle)
@@ -151,27 +143,22 @@ def folder_lock(folder, error: type[Exception] = OSError):
 def _take(path: Path) -> tuple[int | None, dict]:
     """(a handle that holds the lock, {}), or (None, whose it is)."""
     while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            free = _lock(handle)
-            other = _holder(handle)
+        with contextlib.ExitStack() as unless_taken:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            unless_taken.callback(os.close, handle)
+            free, other = _lock(handle), _holder(handle)
             if free is None:  # no locks here: is the process that the file names alive?
                 free = not (other.get("host") == socket.gethostname() and _alive(other.get("pid")))
                 other |= {"unsure": f"; if that process is something else, delete {path}"}
             if not free:
-                os.close(handle)
                 return None, other
             if not os.path.exists(path) or not os.path.samestat(os.fstat(handle), os.stat(path)):
-                os.close(handle)  # its owner was leaving, and took the file along: ours is nobody's
-                continue
+                continue  # its owner was leaving, and took the file along: ours is nobody's
             os.ftruncate(handle, 0)
             os.lseek(handle, 0, os.SEEK_SET)
             os.write(handle, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
+            unless_taken.pop_all()
             return handle, {}
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.close(handle)
-            raise
 
 
 def _lock(handle: int) -> bool | None:

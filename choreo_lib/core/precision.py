@@ -25,13 +25,6 @@ def full_precision(device: torch.device | str) -> Iterator[None]:
         yield
 
 
-def is_full(device: torch.device) -> bool:
-    """Whether products on that device are as exact already, so that nothing need be switched: 20 us. Chapter: 4."""
-    kind = device.type
-    rounds = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    return not rounds and torch.get_float32_matmul_precision() == "highest"
-
-
 def in_full_precision(function: Callable) -> Callable:
     """The same function under `full_precision`; tensors in half precision that it is given come as float32.
 
@@ -40,8 +33,10 @@ def in_full_precision(function: Callable) -> Callable:
     """
     @wraps(function)
     def exact(*given, **named):
-        device = _device(given, named)
-        with nullcontext() if is_full(device) else full_precision(device):
+        kind = _device(given, named).type
+        rounds = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+        exact_already = not rounds and torch.get_float32_matmul_precision() == "highest"  # asked in 20 us
+        with nullcontext() if exact_already else full_precision(kind):
             return function(*map(_to_float32, given), **{name: _to_float32(value) for name, value in named.items()})
 
     return exact
@@ -53,7 +48,7 @@ def tensor_cores(device: torch.device | str) -> Iterator[None]:
 
     On other devices nothing changes. Chapter: 4.
     """
-    with matmul_precision("high" if torch.device(device).type == "cuda" else None):
+    with matmul_precision("high") if torch.device(device).type == "cuda" else nullcontext():
         yield
 
 
@@ -83,12 +78,9 @@ class GRUCell(nn.GRUCell):
 
 
 @contextmanager
-def matmul_precision(wanted: str | None) -> Iterator[None]:
-    """`torch.set_float32_matmul_precision` for as long as this lasts; None changes nothing. Chapter: 4."""
+def matmul_precision(wanted: str) -> Iterator[None]:
+    """`torch.set_float32_matmul_precision` for as long as this lasts. Chapter: 4."""
     before = torch.get_float32_matmul_precision()
-    if wanted in (None, before):
-        yield
-        return
     torch.set_float32_matmul_precision(wanted)
     try:
         yield

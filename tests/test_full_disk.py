@@ -43,7 +43,7 @@ def checkpoint(path):
     optimiser = torch.optim.AdamW(model.parameters())
     model.net(torch.ones(1, 300)).sum().backward()
     optimiser.step()
-    checkpoints.save(path, model, optimiser, torch.amp.GradScaler("cpu", enabled=False), "{}", {"epoch": 1}, 0)
+    checkpoints.save(path, model, optimiser, torch.amp.GradScaler("cpu", enabled=False), "{}", {"epoch": 1})
 
 
 def history(path):

@@ -65,7 +65,6 @@ HARMS = {
     "random state of floats": (lambda t, m: t.update({"random/cpu": t["random/cpu"].float()}), "random/cpu"),
     "scaler gone": (lambda t, m: m.pop("scaler"), "its scaler is not there"),
     "scaler of another": (lambda t, m: m.update(scaler='{"scale": 2.0}'), "gradient scaler"),
-    "rank gone": (lambda t, m: m.pop("rank"), "rank"),
     "state gone": (lambda t, m: m.pop("state"), "its state is not there"),
     "state no JSON": (lambda t, m: m.update(state="{"), "its state is not there or cannot be read"),
     "state without epoch": (worded("state", lambda s: s.pop("epoch") and None), "epoch, where the run stood"),

@@ -6,17 +6,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..core.arguments import Rule, Wrong, a, count, each, share, takes, text
+from ..core.arguments import Rule, a, count, each, need, share, takes, text
 from .skeleton import HYBRIK_29
 
 JOINT_INDEX = {name: j for j, name in enumerate(HYBRIK_29.names)}  # of the synthetic body
 
 
 def _joint(value, axes):
-    if not isinstance(value, list | tuple) or len(value) != 2 or not all(isinstance(part, str) for part in value):
-        raise Wrong(TypeError)
-    if value[0] not in ("a", "b") or value[1] not in JOINT_INDEX:
-        raise Wrong(ValueError)
+    need(isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(part, str) for part in value))
+    need(value[0] in ("a", "b") and value[1] in JOINT_INDEX, ValueError)
     return tuple(value)
 
 
@@ -67,12 +65,10 @@ class Coupling:
 
     def matrix(self) -> np.ndarray:
         """Strength of every drive, float [58, 58]: row sends, column receives; a's 29 joints, then b's. Chapter: 9."""
-        joints = len(JOINT_INDEX)
-        truth = np.zeros((2 * joints, 2 * joints))
+        joints = [(dancer, joint) for dancer in "ab" for joint in JOINT_INDEX]
+        truth = np.zeros((len(joints), len(joints)))
         for drive in self.drives:
-            row, column = (JOINT_INDEX[joint] + joints * (dancer == "b")
-                           for dancer, joint in (drive.source, drive.target))
-            truth[row, column] = drive.strength
+            truth[joints.index(drive.source), joints.index(drive.target)] = drive.strength
         return truth
 
     def to_arrays(self) -> dict[str, np.ndarray]:

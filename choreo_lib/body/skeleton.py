@@ -6,15 +6,14 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core.arguments import Rule, Wrong, count, each, printable, shown, takes, text
+from ..core.arguments import Rule, count, each, need, printable, shown, takes, text
 from ..core.shapes import array
 from . import joint_names
 from .joint_names import COMMON
 
 
 def _end_site(value, axes):
-    if not isinstance(value, list | tuple) or len(value) != 2:
-        raise Wrong(TypeError)
+    need(isinstance(value, list | tuple) and len(value) == 2)
     count(0).test(value[0], axes), array(3).test(value[1], axes)
     return value
 
@@ -47,7 +46,7 @@ class Skeleton:
             raise ValueError(f"a skeleton needs one parent a name; got {len(self.names)} names and "
                              f"{len(self.parents)} parents")
         if len(set(self.names)) != len(self.names):
-            twice = next(n for i, n in enumerate(self.names) if n in self.names[:i])
+            twice = next(name for name in self.names if self.names.count(name) > 1)
             raise ValueError(f"joint name {twice!r} stands twice; every joint needs a name of its own")
         for j, parent in enumerate(self.parents):
             if (parent != -1) if j == 0 else not 0 <= parent < j:

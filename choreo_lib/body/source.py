@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from ..core.arguments import a, flag, printable, takes, text
+from ..core.arguments import a, flag, nothing, printable, takes, text
 
 
 @takes(name=text, credit=text, terms=text, redistribute=flag, url=text)
@@ -33,15 +33,11 @@ class Source:
     @staticmethod
     def join(*sources: Source | None) -> Source | None:
         """One source for what was made from several: free only if every part is. Chapter: 1."""
-        for one in sources:
-            if one is not None:
-                a(Source)("sources", one)
-        parts = list(dict.fromkeys(sources))
+        parts = [(a(Source) | nothing)("sources", one) for one in dict.fromkeys(sources)]
+        known = [s for s in parts if s is not None]
         verified = all(s.verified for s in sources if s is not None)  # what is equal may yet be one's own word only
         if len(parts) < 2:
-            only = next(iter(parts), None)
-            return only and replace(only, verified=verified)
-        known = [s for s in parts if s is not None]
+            return replace(known[0], verified=verified) if known else None
 
         def joined(words: list[str], by: str) -> str:
             return by.join(dict.fromkeys(word for several in words for word in several.split(by) if word))

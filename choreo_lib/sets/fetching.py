@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from tqdm.auto import tqdm
 
-from ..core.files import FULL, atomic_write
+from ..core.files import atomic_write
 
 RETRIES = 2
 DEADLINE = 600.0
@@ -90,11 +90,8 @@ def get(file: dict) -> Path:
                 raise DatasetError(f"{name} could not be fetched: {error}. Check the network and try again; nothing "
                                    f"was kept of this attempt. {by_hand}") from error
         except OSError as error:
-            if not {error.errno, getattr(error.__cause__, "errno", None)}.isdisjoint(FULL):
-                raise DatasetError(f"{name} could not be kept: the disk that holds {folder} is full. Make room, or set "
-                                   "CHOREO_CACHE to a folder on another disk, and try again") from error
-            raise DatasetError(f"{name} could not be written into {folder}: {error.strerror or error}. Set "
-                               "CHOREO_CACHE to a folder you may write to, and try again") from error
+            raise DatasetError(f"{name} could not be written into {folder}: {error}. CHOREO_CACHE may name another "
+                               "folder, which you may write to, on a disk with room; then try again") from error
         time.sleep(min(2**attempt, max(until - time.monotonic(), 0)))
         attempt += 1
 

@@ -145,27 +145,27 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     skeleton = lead.skeleton if alike else Skeleton(lead.skeleton.names, lead.skeleton.parents)
     keep, skeleton = _select(skeleton, joints)
     span = (length - 1) * step + 1
-    frames, first, take_of, start, skipped, row = [], [], [], [], [], 0
+    frames, places, skipped, row = [], [], [], 0
     spans: list[tuple[int, int] | None] = []
     for k, group in enumerate(dancers):
         total = len(group[0])
+        spans.append((row, row + total) if total >= span else None)
         if total < span:
             skipped.append(f"take {k}: {total} frames, and a window spans {span}")
-            spans.append(None)
             continue
-        frames.append(np.stack([_transforms(m) if rotations else m.positions[:, keep] for m in group], 1))
-        starts = torch.arange(0, total - span + 1, stride)
-        first.append(row + starts)
-        take_of.append(torch.full_like(starts, k))
-        start.append(starts)
-        spans.append((row, row + total))
+        frames.append(np.stack([m.transforms() if rotations else m.positions[:, keep] for m in group], 1))
+        if rotations:
+            frames[-1][..., 3:] = continuous(frames[-1][..., 3:])
+        start = torch.arange(0, total - span + 1, stride)
+        places.append((row + start, torch.full_like(start, k), start))
         row += total
     if not frames:
         raise ValueError(f"a window spans {span} frames and the longest take has {max(len(g[0]) for g in dancers)}; "
                          "use a shorter window")
+    first, take_of, start = map(torch.cat, zip(*places))
     return Windows(
         torch.from_numpy(np.concatenate(frames)),  # [F, D, J, 3 or 7]
-        torch.cat(first), torch.cat(take_of), torch.cat(start), length, step, lead.fps / step, skeleton,
+        first, take_of, start, length, step, lead.fps / step, skeleton,
         Source.join(*(motion.source for group in dancers for motion in group)), tuple(skipped), tuple(spans),
         tuple(take.coupling if isinstance(take, Duet) else None for take in all_takes))
 
@@ -188,15 +188,7 @@ def _check_alike(dancers: list[tuple[Motion, ...]], rotations: bool) -> None:
                     "the same joints in every take, and of rotations the same rest bones; choreo_lib.conform(motion, "
                     "skeleton) brings them together")
             if rotations and (motion.rotations is None or motion.skeleton.offsets is None):
-                raise ValueError(f"take {k} has no joint rotations, only points; read it from BVH or FBX, or leave "
-                                 "rotations= away")
-
-
-def _transforms(motion: Motion) -> np.ndarray:
-    """As `Motion.transforms`, with quaternions whose sign never jumps."""
-    transforms = motion.transforms()
-    transforms[..., 3:] = continuous(transforms[..., 3:])
-    return transforms
+                raise ValueError(f"take {k} has no joint rotations, only points; leave rotations= away")
 
 
 def _select(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int] | slice, Skeleton]:
@@ -208,13 +200,8 @@ def _select(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int]
         raise ValueError(f"joints (by their names) must be some of {', '.join(skeleton.names)}, the first among them"
                          + (f"; there is no {', '.join(unknown)}" if unknown else f"; {skeleton.names[0]} is missing"))
     keep = [j for j, name in enumerate(skeleton.names) if name in joints]
-    parents = []
-    for j in keep:
-        parent = skeleton.parents[j]
-        while parent not in keep and parent >= 0:
-            parent = skeleton.parents[parent]
-        parents.append(keep.index(parent) if parent >= 0 else -1)
-    return keep, Skeleton(tuple(skeleton.names[j] for j in keep), tuple(parents))
+    parents = tuple(next((keep.index(up) for up in skeleton.chain(j)[1:] if up in keep), -1) for j in keep)
+    return keep, Skeleton(tuple(skeleton.names[j] for j in keep), parents)
 
 
 @takes(windows=a(Windows))

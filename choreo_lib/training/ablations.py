@@ -64,8 +64,7 @@ def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | P
         rows = read_rows(target)  # as it stands now: another run may have added to it meanwhile
         rows.setdefault(rows_of, {})[option] = row
         target.parent.mkdir(parents=True, exist_ok=True)
-        with checkpoints.atomic_write(target) as temporary:
-            temporary.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        checkpoints.write_json(target, rows)
     found = read_rows(target)[rows_of]
     return {option: found[option] for option in options}
 

@@ -1,7 +1,6 @@
 """Trained weights and their cards: made by a recipe, kept in data/weights, measured. Taught in chapter 4."""
 
 import hashlib
-import json
 import os
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -152,7 +151,7 @@ def _train(recipe: Recipe, name: str, mode: str, config: TrainConfig, out: Path,
         "versions": {package: version(package) for package in ("torch", "numpy", "choreo-lib")},
         "made": datetime.now(UTC).date().isoformat(),
         "measures": {split: recipe.evaluate(model, clean, part) for split, part in splits.items()}}
-    _write_card(path, card)
+    checkpoints.write_json(path, card)
     if len(history):
         with checkpoints.atomic_write(out / "history.png") as temporary:
             history.plot().savefig(temporary, format="png", dpi=150)
@@ -170,11 +169,6 @@ def _store(path: Path, model: Any) -> dict[str, Any]:
     checkpoints.read_weights(stored, model)
     return {"config": model.config_dict(), "weights_sha256": hashlib.sha256(stored.read_bytes()).hexdigest(),
             "stored_as": "float16" if half else "float32"}  # fmt: skip
-
-
-def _write_card(path: Path, card: dict[str, Any]) -> None:
-    with checkpoints.atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 @takes(name=text, folder=path, out=path)
@@ -198,7 +192,7 @@ def refit(name: str, folder: str | Path | None = None, out: str | Path | None = 
     _blend(model, clean, recipe.windows("validation", None, mode))
     made = (runs_folder(name) if out is None else Path(out)) / f"{name}.json"
     made.parent.mkdir(parents=True, exist_ok=True)
-    _write_card(made, card | _store(made, model) | {"measures": {
+    checkpoints.write_json(made, card | _store(made, model) | {"measures": {
         split: recipe.evaluate(model, clean, recipe.windows(split, None, mode)) for split in card["measures"]}})
     return made
 

@@ -24,6 +24,12 @@ atomic_write = functools.partial(files.atomic_write, error=TrainingError)
 """A temporary path beside the one given, moved over it when all went well; see `choreo_lib.core.files.atomic_write`."""
 
 
+def write_json(path: Path, content: dict) -> None:
+    """A card or a table as JSON, whole or not at all. Errors: as `write_weights`. Chapter: 4."""
+    with atomic_write(path) as half:
+        half.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
 def write_weights(path: Path, model: nn.Module, half: bool = False) -> None:
     """A model's weights as safetensors, with its configuration; ``half``: in float16, at half the size.
 
@@ -36,7 +42,7 @@ def write_weights(path: Path, model: nn.Module, half: bool = False) -> None:
                  for name in getattr(module, "stored_in_full", ())}
         tensors = {name: t.half() if t.is_floating_point() and name not in whole else t for name, t in tensors.items()}
     config = fingerprints.configuration(model)
-    _write(Path(path), tensors, {} if config is None else {"config": json.dumps(config)})
+    _write(path, tensors, {} if config is None else {"config": json.dumps(config)})
 
 
 def read_weights(path: Path, model: nn.Module, partly: bool = False) -> None:
@@ -45,7 +51,7 @@ def read_weights(path: Path, model: nn.Module, partly: bool = False) -> None:
     Errors: TrainingError for a file that is none, whose weights are another model's or of other joints, not finite, or
     whole numbers where the model has real ones. Chapter: 4.
     """
-    tensors, meta = _read(Path(path))
+    tensors, meta = _read(path)
     tensors = model.state_dict() | tensors if partly else tensors
     _compare(path, tensors, model)
     mine = fingerprints.configuration(model)
@@ -57,7 +63,7 @@ def read_weights(path: Path, model: nn.Module, partly: bool = False) -> None:
     model.load_state_dict(tensors)
 
 
-def save(path: Path, model, optimiser, scaler, identity: str, state: dict, rank: int) -> None:
+def save(path: Path, model, optimiser, scaler, identity: str, state: dict) -> None:
     """Everything that a run needs to go on as if nothing had happened. Errors: as `write_weights`. Chapter: 4."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     for number, slots in optimiser.state_dict()["state"].items():
@@ -65,9 +71,9 @@ def save(path: Path, model, optimiser, scaler, identity: str, state: dict, rank:
     tensors["random/cpu"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()
-    _write(Path(path), tensors, {
+    _write(path, tensors, {
         "kind": "choreo run", "identity": identity, "state": json.dumps(state),
-        "scaler": json.dumps(scaler.state_dict()), "rank": str(rank), "parts": json.dumps(sorted(tensors))})
+        "scaler": json.dumps(scaler.state_dict()), "parts": json.dumps(sorted(tensors))})
 
 
 def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict:
@@ -75,7 +81,7 @@ def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict
 
     Errors: TrainingError for a damaged or foreign file, weights not finite, another model, config or data. Chapter: 4.
     """
-    tensors, meta = _read(Path(path))
+    tensors, meta = _read(path)
     if meta.get("kind") != "choreo run":
         raise TrainingError(f"{path} is no run of this library (it may be weights alone); choose the last.safetensors "
                             "that training wrote")
@@ -96,8 +102,6 @@ def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict
     state, scale = _state(path, meta), _json(path, meta, "scaler", dict)
     if scale.keys() != scaler.state_dict().keys() or not all(map(_number, scale.values())):
         raise _damaged(path, "the state of its gradient scaler is not there, or another precision's")
-    if not re.fullmatch(r"\d{1,6}", meta.get("rank", "")):
-        raise _damaged(path, "the number of its process (rank) is not there")
     random = {"cpu": _tensor(path, tensors, "random/cpu", torch.get_rng_state())}
     if "random/cuda" in tensors and torch.cuda.is_available():
         random["cuda"] = _tensor(path, tensors, "random/cuda", torch.cuda.get_rng_state())
@@ -105,7 +109,7 @@ def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict
     optimiser.load_state_dict({"state": slots, "param_groups": optimiser.state_dict()["param_groups"]})
     if scale:
         scaler.load_state_dict(scale)
-    if rank == int(meta["rank"]):  # the other processes keep noise of their own
+    if not rank:  # the first process wrote it, and the others keep noise of their own
         torch.set_rng_state(random["cpu"])
         if "cuda" in random:
             torch.cuda.set_rng_state(random["cuda"])
@@ -194,9 +198,7 @@ def _state(path, meta: dict[str, str]) -> dict:
     state = _json(path, meta, "state", dict)
     kinds = {"epoch": _count, "step": _count, "stale_epochs": _count, "seconds": _number,
              "best": lambda x: type(x) is float and not math.isnan(x),
-             "sums": lambda x: isinstance(x, dict) and all(type(each) in (int, float) for each in x.values()),
-             "rows": lambda x: isinstance(x, list) and all(isinstance(row, dict) and all(
-                 type(each) in (int, float) for each in row.values()) for row in x)}
+             "sums": _numbers, "rows": lambda x: isinstance(x, list) and all(map(_numbers, x))}
     for name, fits in kinds.items():
         if name not in state or not fits(state[name]):
             raise _damaged(path, f"{name}, where the run stood, is not there or {str(state.get(name))[:40]!r}")
@@ -219,6 +221,10 @@ def _count(x) -> bool:
 
 def _number(x) -> bool:
     return type(x) in (int, float) and abs(x) < 1e300
+
+
+def _numbers(x) -> bool:
+    return isinstance(x, dict) and all(type(each) in (int, float) for each in x.values())
 
 
 def _damaged(path, what: str) -> TrainingError:

@@ -213,7 +213,7 @@ class _Run:
         self.saved = time.monotonic()
         self.state |= {"seconds": self.saved - self.started, "rows": self.history.rows}
         if not self.rank:
-            checkpoints.save(self.last, self.stored, self.optimiser, self.scaler, self.identity, self.state, self.rank)
+            checkpoints.save(self.last, self.stored, self.optimiser, self.scaler, self.identity, self.state)
 
 
 @torch.no_grad()

@@ -23,9 +23,7 @@ SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
               for part in ("Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase")))  # fmt: skip
 """The joints over which forecasts on salsa are compared: no collar bones, no ends of the head, hands and feet."""
 
-# Chapter 4. Left out in turn, the training takes of salsa are rebuilt from components of augmented windows to 10.3 mm
-# on average, from those of the bare windows to 10.5: about the same where a dance is known, and 3 to 6 % better
-# elsewhere.
+# Chapter 4. Components of augmented windows rebuild a dance that is not known 3 to 6 % better than those of bare ones.
 SOLO_KINDS = (("canon", 1.0), ("mirror", 1.0), ("independent", 1.0))
 SOLO = {"quick": {"latent": 64, "residual_rank": 64}, "full": {"latent": 256, "residual_rank": 256}}
 SOLO_TRAINING = {
@@ -33,34 +31,27 @@ SOLO_TRAINING = {
     "full": TrainConfig(epochs=0, augment=Augment(length=64, turn=False, exchange=0.0)),  # its frame undoes a turn
 }  # fmt: skip
 
-# Chapter 5. The published best sizes (features, hidden 64, heads 8, dropout 0.1, a window of 64) are the defaults.
-# With training takes of salsa left out in turn (`benchmarks/duet_choices.py`), distances are as good as their squares,
-# and are what is measured; a velocity loss of 4 instead of 0.05 takes the jitter away (2.2 times the danced third
-# differences to 1.0), and 3 % of the error at one second; half the heads cost a third less; dropout costs a quarter,
-# and takes left out did not say clearly that it helps. A past of 16 frames would be cheaper still, and hides what a
-# canon half a second behind is: one frame of the follower's past would repeat one of the leader's.
+# Chapter 5. The published best sizes are the defaults; `benchmarks/duet_choices.py` measures what is chosen otherwise.
+# A past of 16 frames would be cheaper, and hides a canon half a second behind.
 DUET_KINDS = (("mirror", 1.0), ("counterbalance", 1.0), *(("canon", k / 2) for k in range(3)))
 DUET_BASE = {"past": 24, "heads": 4, "dropout": 0.0, "mse": 0.0, "distance": 0.5, "velocity": 4.0}
 DUET = {"quick": DUET_BASE | {"residual_components": 32},
         "full": DUET_BASE | {"features": 128, "hidden": 128, "noise_injection": 0.5, "speed": 2.0}}
-# Synthetic dancers move more smoothly than recorded ones: frame by frame the network's own noise was 1.6 times their
-# jerk within a window (1.0 of salsa's), and 2.1 times in a minute's rollout. And their feet stand where salsa's skim.
+# Synthetic dancers move more smoothly than recorded ones, and their feet stand where salsa's skim.
 # Shipped weights had 60 epochs without the acceleration loss, then 6 with it, begun from those (--weights, --epochs 6).
 DUET_SYNTHETIC = {"quick": DUET["quick"] | {"foot_friction": 1.0},
                   "full": DUET["full"] | {"foot_friction": 1.0, "acceleration": 24.0, "speed": 6.0}}
 # Chapter 11 measures what a seed of training changes with three of these: small enough to lie beside the book.
 DUET_SMALL = {"features": 32, "hidden": 32, "latent": 16, "layers": 1, "residual_components": 1, "ridge_frames": 0}
-# 24 frames of past and 30 ahead. Noise of 2 mm would drown how smooth movement is, of which the next tenth of a second
-# is made: linear extrapolation is off by 15.8 mm then, instead of 9.3.
+# 24 frames of past and 30 ahead. Noise of 2 mm would drown how smooth movement is, of which the next frames are made.
 DUET_AUGMENT = Augment(length=54, turn=False, noise=0.0002, tempo=0.3)
 DUET_TRAINING = {
     "quick": TrainConfig(epochs=6, batch_size=64, lr=2e-3, warmup=20, augment=DUET_AUGMENT),
     "full": TrainConfig(epochs=60, batch_size=32, lr=2e-3, warmup=100, weight_decay=0.01, augment=DUET_AUGMENT)}
 DUET_TRAINING_SALSA = DUET_TRAINING | {"full": replace(DUET_TRAINING["full"], epochs=30)}  # one kind of dance, not five
 
-# Chapter 6. The published sizes (latent 32 for the whole window, hidden 256, dense 512, quaternions) and weights of the
-# losses are the model's defaults. A latent for each eighth of the window instead of one for the whole takes 26 % of the
-# error on a take left out, dropout and twice the size another 6.
+# Chapter 6. The published sizes and weights of the losses are the model's defaults. A latent for each eighth of the
+# window instead of one for the whole takes 26 % of the error on a take left out, dropout another 6.
 TRANSLATION = {"rotation_format": "6d", "hidden": 128, "dense": 256, "dropout": 0.5, "position": 5.0, "velocity": 5.0,
                "segments": 8, "kl": Schedule(1e-4)}  # fmt: skip
 TEMPO_AUGMENT = Augment(length=64, turn=False, exchange=0.0, noise=0.0, tempo=0.2)
@@ -69,9 +60,7 @@ TRANSLATION_TRAINING = {
     "full": TrainConfig(epochs=30, batch_size=32, lr=2e-3, warmup=100, weight_decay=0.01, ema_decay=0.995,
                         augment=TEMPO_AUGMENT)}
 
-# Chapter 7. Nothing is trained. With mirrored windows among those measured, the style classifier takes a's dance in b's
-# style for b's in 96 and 85 of 100 windows of the validation and the test take; without them in 97 and 84, with 6
-# and 12 % more jerk.
+# Chapter 7. Nothing is trained; mirrored windows among those measured make what is danced less jerky.
 STYLE_TRAINING = {"quick": TrainConfig(epochs=0), "full": TrainConfig(epochs=0, augment=TEMPO_AUGMENT)}
 
 # Chapter 8.
@@ -80,10 +69,9 @@ MLP_DECODER = {"decoder": "mlp", "prediction_steps": 10}
 BOTH_FORCES = {"no_edge": False}  # charges repel or attract: no type of edge means that there is no force
 PARTICLE_TRAINING = TrainConfig(epochs=8, batch_size=64, lr=5e-3, warmup=100)
 
-# Chapter 9. After ten epochs the network predicts a hair better, 85.6 mm at 333 ms instead of 87.4, and ranks edges a
-# hair worse: AP 0.85 on validation clips instead of 0.87.
+# Chapter 9. After ten epochs the network would predict a hair better and rank edges a hair worse.
 COUPLING_TRAINING = TrainConfig(epochs=5, batch_size=32, lr=8e-3, warmup=50)
-EDGE_DROPOUT = {"dropout": 0.5}  # with a tenth, an earlier form of the encoder overfitted its 2,000 clips
+EDGE_DROPOUT = {"dropout": 0.5}
 AS_DESCRIBED = {"memory": True, "max_lag": 0.0, "correlation": False, "next_window": False, "types": 4,
                 "prior": (0.35, 0.25, 0.15, 0.25), "hidden": 64}  # fmt: skip
 

@@ -15,15 +15,13 @@ class TrainConfig:
     """How to train: what does not depend on the model.
 
     ``epochs`` at most (0: the model is fitted by its statistics and not trained); ``patience`` epochs without a lower
-    validation loss end it (None: never). ``batch_size`` windows
-    a step, over all processes. ``lr`` is reached after ``warmup`` steps and falls along a cosine to a hundredth;
-    ``clip`` bounds the gradient's norm; ``weight_decay`` is AdamW's. ``ema_decay``: what is validated and kept is an
-    exponential moving average of the weights with this decay (0: the weights themselves; early in a run, when all are
-    new, with less). ``precision``: "float32", "bfloat16", "float16"; "auto" is float32 on every device, with TF32
-    products on CUDA while a step is taken. In the others linear layers, convolutions and attention are in half
-    precision, by autocast; recurrent layers and all that measures stay in float32 (`choreo_lib.core.precision`). At
-    these sizes bfloat16 is slower (an H200: 193 ms a step of translation against 148, since autocast starts more
-    kernels; ``python tools/gpu_check.py --bench`` says it of yours).
+    validation loss end it (None: never). ``batch_size`` windows a step, over all processes. ``lr`` is reached after
+    ``warmup`` steps and falls along a cosine to a hundredth; ``clip`` bounds the gradient's norm; ``weight_decay`` is
+    AdamW's. ``ema_decay``: what is validated and kept is an exponential moving average of the weights with this decay
+    (0: the weights themselves; early in a run, when all are new, with less). ``precision``: "float32", "bfloat16",
+    "float16"; "auto" is float32 on every device, with TF32 products on CUDA while a step is taken. In the others, which
+    are slower at these sizes, autocast computes linear layers, convolutions and attention in half precision; recurrent
+    layers and all that measures stay in float32 (`choreo_lib.core.precision`).
     ``save_every`` seconds a checkpoint is written, and at the end of every epoch. Chapter: 4.
     """
 

@@ -21,8 +21,8 @@ from .body import Performance, body, perform, place_hand, rest_offsets
 from .score import Score
 
 KINDS = ("independent", "mirror", "canon", "counterbalance", "contact", "drives")
-SENDERS = (*(f"{side}_{part}" for side in ("left", "right")
-             for part in ("elbow", "wrist", "middle", "knee", "ankle")), "head")
+_ARM = ("elbow", "wrist", "middle")
+SENDERS = (*(f"{side}_{part}" for side in ("left", "right") for part in (*_ARM, "knee", "ankle")), "head")
 
 
 @takes(kind=choice(*KINDS), frames=count(1, 100_000), seed=seed, fps=rate, lag=count(0), strength=share,
@@ -56,10 +56,9 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
     score_a = Score.compose(rng, seconds, tempo)
     shared_beat = kind != "independent" if shared_beat is None else shared_beat
     tempo_b, phase_b = (tempo, 0) if shared_beat else (rng.uniform(92, 112), rng.uniform(0, 1))
-    score_b = own = Score.compose(rng, seconds, tempo_b, phase_b)
+    score_b = Score.compose(rng, seconds, tempo_b, phase_b)
     if follows:
-        followed = score_a.mirrored() if kind == "mirror" else score_a
-        score_b = followed.mixed(own, strength)
+        score_b = (score_a.mirrored() if kind == "mirror" else score_a).mixed(score_b, strength)
     if kind in ("counterbalance", "contact"):
         score_a, score_b = _held(score_a, rng, kind), _held(score_b, rng, kind)
         if kind == "counterbalance":
@@ -88,30 +87,28 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
     return Duet(a, b, coupling)
 
 
-@takes(rng=a(np.random.Generator), count=count(0, 6), lags=each(count(0), size=2), strengths=each(share, size=2))
-def draw_drives(rng: np.random.Generator, count: int, lags=(3, 12), strengths=(0.5, 0.9)) -> tuple[Drive, ...]:
+@takes(rng=a(np.random.Generator), count=count(0, 6))
+def draw_drives(rng: np.random.Generator, count: int) -> tuple[Drive, ...]:
     """Joint-to-joint drives at random: at most one receiver a limb, and no limb both sends and receives.
 
-    Units: ``lags`` in frames, both ends included; ``strengths`` 0 to 1. Errors: ValueError for more than 6 drives,
-    since there are six limbs that can receive. Chapter: 1.
+    3 to 12 frames late, with a strength of 0.5 to 0.9. Errors: ValueError for more than 6 drives, since there are six
+    limbs that can receive. Chapter: 1.
     """
     limbs = [(dancer, limb) for dancer in "ab" for limb in ("left", "right", "jaw")]
     chosen = [limbs[i] for i in rng.permutation(len(limbs))[:count]]
     drives = []
     for dancer, limb in chosen:
         other = other_dancer(dancer)
-        target = limb if limb == "jaw" else f"{limb}_{rng.choice(('elbow', 'wrist', 'middle'))}"
+        target = limb if limb == "jaw" else f"{limb}_{rng.choice(_ARM)}"
         senders = [s for s in SENDERS if not any(d == other and _in_limb(s, taken) for d, taken in chosen)]
         source = str(rng.choice(senders))
-        lag, strength = int(rng.integers(lags[0], lags[1] + 1)), float(np.round(rng.uniform(*strengths), 3))
+        lag, strength = int(rng.integers(3, 13)), float(np.round(rng.uniform(0.5, 0.9), 3))
         drives.append(Drive((other, source), (dancer, target), lag, strength))
     return tuple(drives)
 
 
 def _in_limb(joint: str, limb: str) -> bool:
-    if limb == "jaw":
-        return joint in ("jaw", "head")
-    return joint.startswith(limb) and joint.endswith(("elbow", "wrist", "middle"))
+    return joint in ("jaw", "head") if limb == "jaw" else joint.startswith(limb) and joint.endswith(_ARM)
 
 
 class _Formation:
@@ -147,7 +144,7 @@ def _hold_hands(parts: list[Performance], pairs, rng, times, free: float) -> Non
     """Let a's hand and b's hand meet at a point between them that wanders by `free` metres."""
     chests = [part.positions()[:, JOINT_INDEX["spine3"]] for part in parts]
     across = unit((chests[1] - chests[0]) * (1, 1, 0))
-    left = np.cross(across, (0.0, 0.0, 1.0)) * -1
+    left = np.cross((0.0, 0.0, 1.0), across)
     for hand_a, hand_b in pairs:
         sign = 1 if hand_a == 0 else -1
         wave = np.stack([np.sin(times[:, None] * rng.uniform(0.8, 2.6, 3) + rng.uniform(0, 6, 3)).sum(-1) / 3

@@ -43,8 +43,7 @@ class Score:
     nod: np.ndarray
 
     @staticmethod
-    def compose(rng: np.random.Generator, seconds: float, tempo: float, phase: float = 0.0,
-                energy: float = 1.0) -> Score:
+    def compose(rng: np.random.Generator, seconds: float, tempo: float, phase: float = 0.0) -> Score:
         """Write a score: phrases of eight counts, each a motif that comes back varied.
 
         Units: ``seconds``; ``tempo`` beats per minute; ``phase`` beats. Chapter: 1.
@@ -73,9 +72,9 @@ class Score:
             picked[both, 1] = picked[both, 0]
             return np.clip(picked + rng.normal(0, 0.16, shape), _POSE_LOW, _POSE_HIGH)
 
-        steps = keys((2,), lambda s: np.clip(rng.normal(0, (0.07, 0.11), s), -0.2, 0.2)) * energy
+        steps = keys((2,), lambda s: np.clip(rng.normal(0, (0.07, 0.11), s), -0.2, 0.2))
         rest = poses((1, 2, 4))[0]
-        arms = rest + (keys((2, 4), poses) - rest) * min(energy, 1.0)
+        arms = rest + (keys((2, 4), poses) - rest)
         stays = rng.random(count) < 0.25  # an arm that rests on a count makes the next one readable
         for k in range(1, count):
             if stays[k]:
@@ -87,8 +86,7 @@ class Score:
                 turn[start : start + 8] += eighths * np.pi / 4
                 turn[start + 8 :] = turn[min(start + 7, count - 1)]
                 foot[start : start + 8] = np.resize((0, 1), len(eighths))
-        spine = keys((3,), lambda s: rng.normal(0, (0.10, 0.09, 0.22), s))
-        spine = np.clip(spine, -_SPINE_LIMIT, _SPINE_LIMIT) * energy
+        spine = np.clip(keys((3,), lambda s: rng.normal(0, (0.10, 0.09, 0.22), s)), -_SPINE_LIMIT, _SPINE_LIMIT)
         wrists = keys((2,), lambda s: np.clip(rng.normal(0, 0.3, s), -0.7, 0.7))
         nod = keys((), lambda s: rng.normal(0, 0.12, s))
         return Score(beats, foot, steps, turn, arms, wrists, spine, np.zeros(count), nod)
@@ -106,9 +104,9 @@ class Score:
         rest = np.sqrt(1 - strength**2)
         blend = {name: strength * getattr(self, name) + rest * getattr(own, name)
                  for name in ("steps", "wrists", "spine", "nod")}
+        blend["spine"] = np.clip(blend["spine"], -_SPINE_LIMIT, _SPINE_LIMIT)
         middle = _POSES.mean(0)
         arms = middle + strength * (self.arms - middle) + rest * (own.arms - middle)
-        blend["spine"] = np.clip(blend["spine"], -_SPINE_LIMIT, _SPINE_LIMIT)
         led = self if strength > 0.5 else own  # steps and turns cannot be half taken
         return replace(self, arms=np.clip(arms, _POSE_LOW, _POSE_HIGH), turn=led.turn, foot=led.foot, **blend)
 

@@ -27,24 +27,20 @@ def main(words: list[str] | None = None) -> int:
     evaluate = verbs.add_parser("evaluate", help="a model's metrics, and every baseline's, as a table")
     for verb in (train, ablate, evaluate):
         verb.add_argument("name", help="such as solo-synthetic; `list` says which there are")
+        verb.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
     evaluate.add_argument("--split", default="test", help="validation, test (the default), or an integer seed")
     evaluate.add_argument("--long", action="store_true", help="of a duet model: dancing along for ten minutes")
-    evaluate.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
     for verb in (train, ablate):
         verb.add_argument("--mode", choices=("quick", "full"), default="quick", help="quick: minutes on a CPU")
-        verb.add_argument("--data", help="where the real sets lie (as CHOREO_DATA)")
         verb.add_argument("--device", help="cpu, cuda (default: a GPU if there is one)")
+        verb.add_argument("--epochs", type=_from(1), help="how many, in place of the recipe's")
     ablate.add_argument("--only", metavar="OPTION", help="this option alone ('all on': the model as it is)")
     ablate.add_argument("--out", help="folder for NAME.json (default: data/ablations)")
-    ablate.add_argument("--epochs", type=_from(1), help="how many, in place of the recipe's: rows of their own")
     train.add_argument("--out", help="folder for checkpoints, history, weights and card (default: runs/NAME, "
                                       "on Colab on a mounted Google Drive)")
     train.add_argument("--resume", action="store_true", help="go on with a run that was broken off")
-    train.add_argument("--weights", help="a file of weights to begin from, instead of random ones")
-    train.add_argument("--epochs", type=_from(1),
-                       help="how many, in place of the recipe's; with --weights a few will do")
-    train.add_argument("--keep-every", type=_from(0), default=0, metavar="N",
-                       help="keep the weights of every Nth epoch")
+    train.add_argument("--weights", help="a file of weights to begin from, instead of random ones; few epochs will do")
+    train.add_argument("--keep-every", type=_from(0), default=0, metavar="N", help="keep every Nth epoch's weights")
     train.add_argument("--precision", choices=("float32", "bfloat16", "float16"),
                        help="default: float32 (on CUDA with TF32 products), which is fastest on a GPU at these sizes; "
                             "float16 is for CUDA only")

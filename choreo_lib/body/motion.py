@@ -19,10 +19,10 @@ from .skeleton import Skeleton
 from .source import Source
 
 _FPS = number(above=0, high=1e6, what="a number of frames per second")
-_NUMBERS = array(finite=False, empty=True, plain=True)
+_PLACES, _TURNS = (array("frames", None, width, finite=False, empty=True, plain=True) for width in (3, 4))
 
 
-@takes(positions=_NUMBERS, fps=_FPS, skeleton=a(Skeleton), rotations=_NUMBERS, source=a(Source), name=text | nothing,
+@takes(positions=_PLACES, fps=_FPS, skeleton=a(Skeleton), rotations=_TURNS, source=a(Source), name=text | nothing,
        notes=each(text) | nothing)
 @dataclass(frozen=True, eq=False)
 class Motion:
@@ -49,12 +49,9 @@ class Motion:
         put("fps", float(self.fps))
         put("name", printable(self.name or ""))
         put("notes", tuple(map(printable, self.notes or ())))
-        put("positions", self._array("positions", 3))
+        put("positions", self._array("positions"))
         if self.rotations is not None:
-            rotations = self._array("rotations", 4)
-            if rotations.shape[0] != len(self.positions):
-                raise ValueError(f"rotations have {rotations.shape[0]} frames and positions {len(self.positions)}; "
-                                 "they must be equal")
+            rotations = self._array("rotations")
             length = np.sqrt(np.einsum("tjk,tjk->tj", rotations, rotations))[..., None]  # [T, J, 1]
             if (length < 1e-6).any():
                 frame, joint = (int(i) for i in np.argwhere(length[..., 0] < 1e-6)[0])
@@ -63,12 +60,11 @@ class Motion:
             # unit already: keep the bits, so that a file read back is the file
             put("rotations", rotations / length if np.abs(length - 1).max() > 1e-6 else rotations)
 
-    def _array(self, name: str, width: int) -> np.ndarray:
+    def _array(self, name: str) -> np.ndarray:
         # a copy: what the caller does with the array afterwards happens to the caller's array only
         value = np.array(getattr(self, name), dtype=np.float32, order="C")
-        if value.ndim != 3 or value.shape[1:] != (len(self.skeleton), width):
-            raise ValueError(f"{name} must have shape (frames, {len(self.skeleton)} joints, {width}); got "
-                             f"{value.shape}")
+        if value.shape[1] != len(self.skeleton):
+            raise ValueError(f"{name} must be of {len(self.skeleton)} joints, as the skeleton; got shape {value.shape}")
         if len(value) == 0:
             raise ValueError(f"{name} hold no frames; a motion needs at least one")
         if not np.isfinite(value).all():
@@ -194,7 +190,7 @@ class Duet:
 
     def __getitem__(self, frames: slice) -> Duet:
         a, b = self.a[frames], self.b[frames]
-        return Duet(a, b, None if self.coupling is None else self.coupling.sliced(frames, len(self)))
+        return Duet(a, b, None if self.coupling is None else self.coupling.sliced(frames))
 
     def __iter__(self) -> Iterator[Motion]:
         return iter((self.a, self.b))

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 class Deferred(ModuleType):
     """A stand-in for a module, which is imported when an attribute of it is first asked for.
 
-    It does not stand in ``sys.modules`` as `importlib.util.LazyLoader`'s does: whoever looks through all modules, as
-    notebooks do, would load it half, and two threads at once would find it empty (Python 3.11).
+    Not `importlib.util.LazyLoader`'s, which whoever looks through all modules, as notebooks do, would load half.
     Errors: ImportError, at once, where there is no such module. Chapter: 1.
     """
 

@@ -64,8 +64,7 @@ def product(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
 class LSTM(nn.LSTM):
     """`torch.nn.LSTM` in float32, under autocast too: what is remembered over a window adds its roundings up.
 
-    And on CUDA bfloat16 would not be what it says: there autocast runs cuDNN's LSTM, GRU and RNN in float16 (seen:
-    torch 2.11, cuDNN 9.19), whose small gradients vanish, since nobody scales them. Chapter: 4.
+    And on CUDA autocast to bfloat16 runs it in float16, whose small gradients vanish unscaled. Chapter: 4.
     """
 
     forward = in_full_precision(nn.LSTM.forward)

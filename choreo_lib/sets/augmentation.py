@@ -66,10 +66,8 @@ def noisy(batch: torch.Tensor, sigma: float, generator: torch.Generator) -> torc
 def time_warp(batch: torch.Tensor, factor: torch.Tensor, length: int) -> torch.Tensor:
     """The first ``length`` frames of each window danced ``factor`` times as fast, by cubic interpolation in time.
 
-    Straight lines between frames would do for poses, but not for what is made of their differences: at 30 frames a
-    second they put kinks of millimetres into a movement that is smooth to a tenth of that (Catmull and Rom, 1974).
-
-    Shapes: ``factor`` [B]; [B, T, ...] in, [B, length, ...] out.
+    Straight lines between frames would put kinks of millimetres into what is smooth to a tenth of that.
+    Source: Catmull and Rom, 1974. Shapes: ``factor`` [B]; [B, T, ...] in, [B, length, ...] out.
     Errors: ValueError where a window is too short to be danced so fast. Chapter: 3.
     """
     last = batch.shape[1] - 1

@@ -23,7 +23,7 @@ SPEED = 0.5  # of every body at the beginning
 STIFFNESS, CHARGE = 0.1, 1.0  # how strongly a spring pulls a unit of length, two charges at a unit of distance
 SPREAD = {"springs": 0.5, "charged": 1.0}  # how far from the middle bodies begin
 MOST = 50_000_000  # positions that are simulated at once
-CACHED = 20_000  # pairs whose forces stay in a processor's cache: of more, a step takes longer
+AT_ONCE, CACHED = 2000, 20_000  # simulations, and pairs whose forces, that stay in a processor's cache
 STRONGEST = 0.1 / STEP  # a force along an axis is no stronger, since no step could follow it
 
 
@@ -76,14 +76,12 @@ class Particles:
 
 
 @takes(kind=choice(*KINDS), count=count(1, 1_000_000), bodies=count(2, 200), frames=count(1, 100_000), seed=seed,
-       noise=number(0), chunk=count())
-def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int = 0, noise: float = 0.0,
-             chunk: int = 2000) -> Particles:
+       noise=number(0))
+def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int = 0, noise: float = 0.0) -> Particles:
     """Simulations of springs or charges, each with connections of its own; the same arguments give the same world.
 
     Each pair is connected with probability one half; each charge is positive with probability one half. ``noise`` is
-    the standard deviation of what is added to every number that is given, not to the movement. ``chunk`` simulations
-    at a time at most, so that they stay in the processor's cache; it changes nothing else.
+    the standard deviation of what is added to every number that is given, not to the movement.
     Errors: ValueError for another kind, fewer than two bodies, or less than one simulation or frame. Chapter: 8.
     """
     if count * frames * bodies > MOST:
@@ -99,7 +97,7 @@ def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int
     x = SPREAD[kind] * torch.randn(count, bodies, 2, generator=generator, dtype=torch.float64)
     v = torch.randn(count, bodies, 2, generator=generator, dtype=torch.float64)
     v = SPEED * v / v.norm(dim=-1, keepdim=True)
-    chunk = min(chunk, max(2 * CACHED // (bodies * (bodies - 1)), 1))
+    chunk = min(AT_ONCE, max(2 * CACHED // (bodies * (bodies - 1)), 1))  # how many are moved together changes no path
     move = _springs if kind == "springs" else _charges
     paths = [move(*parts, frames) for parts in zip(x.split(chunk), v.split(chunk), edges.split(chunk))]
     positions, velocities = (torch.cat(each) for each in zip(*paths))  # [B, T, N, 2]

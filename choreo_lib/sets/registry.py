@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from ..body.motion import Duet, Motion, dancer_index
+from ..body.motion import Duet, Motion
 from ..body.source import OURS, Source
 from ..core.arguments import takes, text
 from ..core.tables import Table
@@ -46,6 +46,7 @@ def find(name: str) -> tuple[str, dict, str, str]:
         takes, dancers = entry["takes"], entry.get("dancers", [])
         take = rest.pop(0) if rest and rest[0] in takes else ""
         dancer = rest.pop(0) if rest and rest[0] in (*dancers, "a", "b") and dancers else ""
+        dancer = dict(zip("ab", dancers)).get(dancer, dancer)
         take = take or entry.get("default", next(iter(takes), ""))
         if not rest and take in takes:
             return set_name, entry, take, dancer
@@ -80,7 +81,7 @@ def data_path(name: str) -> Path:
     if not dancer:
         raise DatasetError(f"{name!r} stands for {len(files)} files; choose one, as in "
                            f"{name}/{entry['dancers'][0]}, or take them all with fetch({name!r})")
-    return get(files[_file_index(entry, dancer)])
+    return get(files[entry["dancers"].index(dancer)])
 
 
 @takes(name=text)
@@ -96,10 +97,6 @@ def _files(name: str) -> list[dict]:
     if name == set_name:
         wanted = [each for each in entry["takes"].values() if each.get("role") != "challenge"]
     return [file for each in wanted for file in each["files"]]
-
-
-def _file_index(entry: dict, dancer: str) -> int:
-    return dancer_index(dancer) if dancer in ("a", "b") else entry["dancers"].index(dancer)
 
 
 @takes(name=text)
@@ -127,11 +124,11 @@ def load_motion(name: str) -> Motion:
     """
     set_name, entry, take, dancer = find(name)
     if entry["kind"] == "duet":
+        duet = "/".join(filter(None, (set_name, take)))
         if not dancer:
-            one = "/".join(part for part in (set_name, take, entry["dancers"][0]) if part)
-            raise DatasetError(f"{name!r} is a duet: use load_duet({name!r}), or choose a dancer, as in {one!r}")
-        duet = load_duet("/".join(part for part in (set_name, take) if part))
-        return (duet.a, duet.b)[_file_index(entry, dancer)]
+            raise DatasetError(f"{name!r} is a duet: use load_duet({name!r}), or choose a dancer, as in "
+                               f"'{duet}/{entry['dancers'][0]}'")
+        return tuple(load_duet(duet))[entry["dancers"].index(dancer)]
     if entry["kind"] != "motion":
         raise DatasetError(_not_motion(set_name))
     motion = read_motion(data_path(name), up=entry.get("up"), scale=entry.get("scale"), fps=entry.get("fps"))

@@ -40,8 +40,8 @@ def ablate(name: str, mode: str = "quick", only: str | None = None, out: str | P
     """
     recipe = find_recipe(name)
     config = find_config(recipe, mode)
+    config = replace(config, epochs=epochs or config.epochs)
     rows_of = mode if epochs is None else f"{mode}, {epochs} epochs"
-    config = config if epochs is None else replace(config, epochs=epochs)
     options = _options(recipe, only)
     target = (FOLDER if out is None else Path(out)) / f"{name}.json"
     runs = Path("runs", "ablations") if runs is None else Path(runs)
@@ -86,10 +86,10 @@ def read_rows(file: Path) -> dict[str, dict[str, dict[str, Any]]]:
         return {}
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(rows, dict):
+            raise ValueError("it holds no table of ablations")
     except ValueError as error:
         raise TrainingError(f"{file} cannot be read as JSON: {error}; remove it, and train again") from error
-    if not isinstance(rows, dict):
-        raise TrainingError(f"{file} holds no table of ablations; remove it, and train again")
     return rows
 
 

@@ -86,10 +86,6 @@ def load(path: Path, model, optimiser, scaler, identity: str, rank: int) -> dict
         raise TrainingError(f"{path} is no run of this library (it may be weights alone); choose the last.safetensors "
                             "that training wrote")
     mine, theirs = json.loads(identity), _json(path, meta, "identity", dict)
-    if "data" not in theirs:
-        raise TrainingError(f"{path} was written by an older version, which kept no fingerprint of its data, so nobody "
-                            "can tell whether these are the same. Start in another folder; --weights and its "
-                            "best.safetensors begin from what it has learned")
     parts = _json(path, meta, "parts", list)
     if missing := [str(name) for name in parts if not isinstance(name, str) or name not in tensors]:
         raise _damaged(path, f"{', '.join(missing[:3])}{' and others are' if missing[3:] else ' is'} not there")

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from ..core import arguments, files
-from ..core.arguments import a, count, flag, path, shown, takes
+from ..core.arguments import a, count, flag, path, takes
 from ..core.precision import tensor_cores
 from ..sets.particles import Particles
 from ..sets.windows import Windows
@@ -31,8 +31,11 @@ from .train_config import TrainConfig, lr_factor
 READ_EVERY = {"cpu": 1}  # steps between two readings of the losses; 20 on a GPU, which each reading waits for
 
 
-@takes(model=a(nn.Module), config=a(TrainConfig), out=path, resume=flag, progress=flag, keep_every=count(0),
-       device=arguments.device)
+_DATA = a(Windows, Particles)
+
+
+@takes(model=a(nn.Module), train=_DATA, config=a(TrainConfig), out=path, valid=_DATA, resume=flag, progress=flag,
+       keep_every=count(0), device=arguments.device)
 def fit(model: nn.Module, train: Windows | Particles, config: TrainConfig, out: str | Path,
         valid: Windows | Particles | None = None, device: str | None = None, resume: bool = False,
         progress: bool = True, keep_every: int = 0) -> History:
@@ -68,9 +71,6 @@ class _Run:
                  dtype: torch.dtype, resume: bool, progress: bool):
         self.rank, self.world = processes()
         self.last = out / "last.safetensors"
-        for name, windows in (("train", train), ("valid", valid)):
-            if not callable(getattr(windows, "batches", None)) and (windows is not None or name == "train"):
-                raise TypeError(f"{name} must be windows, or Particles; got {shown(windows)}")
         if self.last.exists() and not resume:
             raise TrainingError(f"{out} holds a run already; go on with resume=True (--resume), or choose another "
                                 "folder")

@@ -18,13 +18,14 @@ from .recipe import MODES, Recipe, cut_windows
 from .train_config import TrainConfig
 
 SALSA = partial(splits.recorded_duets, "salsa")
+SALSA_ROTATIONS = partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True)
 SALSA_19 = ("Hips", "Spine", "Spine3", "Neck", "Head",
             *(side + part for side in ("Left", "Right")
               for part in ("Arm", "ForeArm", "Hand", "UpLeg", "Leg", "Foot", "ToeBase")))  # fmt: skip
 """The joints over which forecasts on salsa are compared: no collar bones, no ends of the head, hands and feet."""
 
 # Chapter 4. Components of augmented windows rebuild a dance that is not known 3 to 6 % better than those of bare ones.
-SOLO_KINDS = (("canon", 1.0), ("mirror", 1.0), ("independent", 1.0))
+SOLO_DUETS = partial(splits.synthetic_duets, (("canon", 1.0), ("mirror", 1.0), ("independent", 1.0)))
 SOLO = {"quick": {"latent": 64, "residual_rank": 64}, "full": {"latent": 256, "residual_rank": 256}}
 SOLO_TRAINING = {
     "quick": TrainConfig(epochs=0),  # a linear VAE is fitted in closed form
@@ -106,14 +107,11 @@ def _couplings(what: str, settings: dict[str, Any], fixed: bool = False, seed: i
 
 
 RECIPES = {
-    "solo-synthetic": Recipe(
-        "linear VAE of 64-frame phrases, synthetic dancers", ("synthetic",),
-        partial(cut_windows, partial(splits.synthetic_duets, SOLO_KINDS), 64, (8, 2, 4), solo=True),
-        LinearVAE, SOLO, SOLO_TRAINING, evaluation.evaluate_solo, augmented_epochs=2),
-    "solo-salsa": Recipe(
-        "linear VAE of 64-frame phrases, salsa dancers", ("salsa",),
-        partial(cut_windows, SALSA, 64, (8, 2, 4), solo=True),
-        LinearVAE, SOLO, SOLO_TRAINING, evaluation.evaluate_solo, augmented_epochs=2),
+    **{f"solo-{data}": Recipe(
+        f"linear VAE of 64-frame phrases, {data} dancers", (data,),
+        partial(cut_windows, duets, 64, (8, 2, 4), solo=True),
+        LinearVAE, SOLO, SOLO_TRAINING, evaluation.evaluate_solo, augmented_epochs=2)
+       for data, duets in (("synthetic", SOLO_DUETS), ("salsa", SALSA))},
     "duet-synthetic": Recipe(
         "duet VAE, synthetic dancers, canons of three strengths among them", ("synthetic",),
         partial(cut_windows, partial(splits.synthetic_duets, DUET_KINDS, seeds=24), 54, (8, 16, 32)),
@@ -124,14 +122,12 @@ RECIPES = {
         DuetForecaster, DUET, DUET_TRAINING_SALSA, partial(evaluation.evaluate_duet, joints=SALSA_19),
         long_takes=partial(splits.long_recorded_duets, "salsa")),
     "translate-salsa": Recipe(
-        "VAE-RNN on rotations, the one dancer of salsa into the other", ("salsa",),
-        partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),
+        "VAE-RNN on rotations, the one dancer of salsa into the other", ("salsa",), SALSA_ROTATIONS,
         MotionTranslator, {"quick": TRANSLATION | {"hidden": 32, "dense": 64}, "full": TRANSLATION},
         TRANSLATION_TRAINING, evaluation.evaluate_translation, augmented_epochs=1),
     "deepfake-salsa": Recipe(
         "mean matching and optimal transport of poses, either salsa dancer in the other's style", ("salsa",),
-        partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),
-        StyleTransport, _both({}), STYLE_TRAINING, evaluation.evaluate_deepfake, augmented_epochs=1),
+        SALSA_ROTATIONS, StyleTransport, _both({}), STYLE_TRAINING, evaluation.evaluate_deepfake, augmented_epochs=1),
     "springs5": _particles("springs, a law of forces", "springs", 5, 50_000, LAW_DECODER),
     "springs10": _particles("springs, a law of forces", "springs", 10, 12_000, LAW_DECODER, lr=2e-3),
     "charged5": _particles("charges, a law of forces", "charged", 5, 50_000, LAW_DECODER, epochs=10),
@@ -162,7 +158,7 @@ RECIPES = {
     "strings-correlated": _couplings("begun from correlation, one window only", EDGE_DROPOUT | {"next_window": False}),
     "shelf-solo-synthetic": Recipe(
         "the published LSTM-VAE, synthetic dancers", ("synthetic",),
-        partial(cut_windows, partial(splits.synthetic_duets, SOLO_KINDS), 64, (8, 8, 4), solo=True),
+        partial(cut_windows, SOLO_DUETS, 64, (8, 8, 4), solo=True),
         SoloVAE, _both({"hidden": 128}), SHELF_TRAINING_SYNTHETIC, evaluation.evaluate_reconstruction),
     "shelf-solo-salsa": Recipe(
         "the published LSTM-VAE, salsa dancers", ("salsa",),
@@ -177,8 +173,7 @@ RECIPES = {
         partial(cut_windows, SALSA, 65, (8, 4, 4)),
         DuetVAE, _both({}), SHELF_TRAINING, partial(evaluation.evaluate_forecasts, joints=SALSA_19)),
     **{f"shelf-{task}-salsa": Recipe(
-        f"the published VAE-RNN, {what}", ("salsa",),
-        partial(cut_windows, SALSA, 64, (16, 4, 8), rotations=True),
+        f"the published VAE-RNN, {what}", ("salsa",), SALSA_ROTATIONS,
         VAERNN, {mode: {"routes": routes, **settings} for mode, settings in SHELF_ROTATIONS.items()}, SHELF_TRAINING,
         evaluate)
        for task, what, routes, evaluate in (

@@ -5,7 +5,7 @@ No recorded duet says what couples its dancers; these do, because the coupling w
 Taught in chapter 1, "Seeing a duet"; graded against in chapter 9.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,8 @@ from ...core.arguments import a, choice, count, each, flag, number, rate, seed, 
 from .body import Performance, body, perform, place_hand, rest_offsets
 from .score import Score
 
-KINDS = ("independent", "mirror", "canon", "counterbalance", "contact", "drives")
+_APART = {"independent": 1.7, "mirror": 1.65, "canon": 1.7, "counterbalance": 0.9, "contact": 1.05, "drives": 1.7}
+KINDS = tuple(_APART)
 _ARM = ("elbow", "wrist", "middle")
 SENDERS = (*(f"{side}_{part}" for side in ("left", "right") for part in (*_ARM, "knee", "ankle")), "head")
 
@@ -63,15 +64,14 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
         score_a, score_b = _held(score_a, rng, kind), _held(score_b, rng, kind)
         if kind == "counterbalance":
             score_b = replace(score_b, lean=strength * score_a.lean)
-    formation = _Formation(rng, kind, seconds)
+    formation = _formation(rng, kind)
     parts = []
     for who, (score, skeleton) in enumerate(zip((score_a, score_b), bodies, strict=True)):
         late = lag / fps if who == 1 and follows else 0.0
-        place, _ = formation.at(times, who)
-        partner, _ = formation.at(times, 1 - who)
-        look = np.arctan2((partner - place)[:, 0], -(partner - place)[:, 1])
+        x, y = (formation(times, 1 - who)[0] - formation(times, who)[0]).T  # to the partner
+        look = np.arctan2(x, -y)
         hips = 1.25 * abs(rest_offsets(skeleton)[JOINT_INDEX["left_hip"], 0])
-        moves = score.at(times - late, lambda t, w=who, d=late: formation.at(t + d, w), look, hips)
+        moves = score.at(times - late, lambda t, w=who, d=late: formation(t + d, w), look, hips)
         parts.append(perform(skeleton, moves))
     planted: tuple[Drive, ...] = ()
     if kind == "counterbalance":
@@ -111,32 +111,27 @@ def _in_limb(joint: str, limb: str) -> bool:
     return joint in ("jaw", "head") if limb == "jaw" else joint.startswith(limb) and joint.endswith(_ARM)
 
 
-class _Formation:
+def _formation(rng: np.random.Generator, kind: str) -> Callable:
     """Where the two stand and which way they face: a couple that drifts and circles slowly."""
+    start, rate = rng.uniform(0, 2 * np.pi), rng.choice((-1, 1)) * rng.uniform(0.05, 0.14)
+    phase, speed = rng.uniform(0, 2 * np.pi, (2, 2)), rng.uniform(0.12, 0.3, (2, 2))
 
-    APART = {"independent": 1.7, "mirror": 1.65, "canon": 1.7, "counterbalance": 0.9, "contact": 1.05, "drives": 1.7}
-
-    def __init__(self, rng, kind, seconds):
-        self.side_by_side = kind == "canon"
-        self.apart = self.APART[kind]
-        self.start, self.rate = rng.uniform(0, 2 * np.pi), rng.choice((-1, 1)) * rng.uniform(0.05, 0.14)
-        self.waves = rng.uniform(0, 2 * np.pi, (2, 2)), rng.uniform(0.12, 0.3, (2, 2))
-
-    def at(self, times, who):
+    def at(times: np.ndarray, who: int) -> tuple[np.ndarray, np.ndarray]:
         """Place [T, 2] and facing [T] (0 looks along -Y) of dancer 0 or 1."""
-        angle = self.start + self.rate * times
-        phase, speed = self.waves
+        angle = start + rate * times
         centre = 0.25 * np.sin(times[:, None, None] * speed + phase).sum(-1)
-        apart = self.apart * (1 + 0.04 * np.sin(0.4 * times + phase[0, 0]))
+        apart = _APART[kind] * (1 + 0.04 * np.sin(0.4 * times + phase[0, 0]))
         away = np.stack([np.cos(angle), np.sin(angle)], -1) * (1 - 2 * who)
-        facing = angle if self.side_by_side else angle - np.pi / 2 + np.pi * who
+        facing = angle if kind == "canon" else angle - np.pi / 2 + np.pi * who  # a canon is danced side by side
         return centre + away * apart[:, None] / 2, facing
+
+    return at
 
 
 def _held(score: Score, rng, kind: str) -> Score:
     """A score for two who hold each other: no turns, small steps, and a lean that comes and goes if they hang back."""
     lean = np.repeat(rng.uniform(0.02, 0.14, -(-len(score.beats) // 2)), 2)[: len(score.beats)]
-    lean = lean if kind == "counterbalance" else np.zeros(len(score.beats))
+    lean = lean * (kind == "counterbalance")
     return replace(score, turn=np.zeros_like(score.turn), steps=score.steps * 0.5, spine=score.spine * 0.6, lean=lean)
 
 

@@ -91,18 +91,19 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
     """
     offsets = rest_offsets(skeleton)
     length = np.linalg.norm(offsets, axis=-1)
-    feet, foot_yaw, foot_pitch = moves["feet"], moves["foot_yaw"], moves["foot_pitch"]
+    feet, foot_yaw = moves["feet"], moves["foot_yaw"]
     world = np.empty((len(feet), len(skeleton), 3, 3))
     heading = rotation_about("z", moves["heading"])
     world[:, 0] = heading @ rotation_about("z", moves["hip_twist"]) @ rotation_about("y", moves["hip_roll"])
     root = np.concatenate([moves["pelvis"], np.zeros((len(feet), 1))], axis=-1)
     sole = np.array([0.0, 0.0, -offsets[JOINT_INDEX["left_foot"], 2] - offsets[JOINT_INDEX["left_bigtoe"], 2]])
     ankles = feet + sole
-    root[:, 2] = _pelvis_height(skeleton, world[:, 0], root, ankles, moves["bounce"])
+    root[:, 2] = _pelvis_height(offsets, length, world[:, 0], root, ankles) - moves["bounce"]
     for i, (side, _) in enumerate(SIDES):
         hip, knee, ankle = (JOINT_INDEX[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
-        foot = rotation_about("z", foot_yaw[:, i]) @ rotation_about("x", foot_pitch[:, i])
-        forward = -(world[:, 0, :, 1] + rotation_about("z", foot_yaw[:, i])[..., 1])
+        turn = rotation_about("z", foot_yaw[:, i])
+        foot = turn @ rotation_about("x", moves["foot_pitch"][:, i])
+        forward = -(world[:, 0, :, 1] + turn[..., 1])
         start = root + world[:, 0] @ offsets[hip]
         thigh, shin = two_bone_ik(start, ankles[:, i], length[knee], length[ankle], forward, KNEE_LIMIT)
         for j, bone in ((hip, thigh), (knee, shin)):  # rest legs hang along -Z, so the bone is minus the z column
@@ -115,8 +116,8 @@ def perform(skeleton: Skeleton, moves: dict[str, np.ndarray]) -> Performance:
     for joint, parent in (("spine1", "pelvis"), ("spine2", "spine1"), ("spine3", "spine2")):
         world[:, JOINT_INDEX[joint]] = world[:, JOINT_INDEX[parent]] @ third
     chest = world[:, JOINT_INDEX["spine3"]]
-    look = moves["look"] - moves["heading"] - twist
-    look = HEAD_TURN_LIMIT * np.sin(look)  # towards the partner, and back to the front when the partner is behind
+    # towards the partner, and back to the front when the partner is behind
+    look = HEAD_TURN_LIMIT * np.sin(moves["look"] - moves["heading"] - twist)
     nod = rotation_about("x", moves["nod"] - 0.4 * bend)
     world[:, JOINT_INDEX["neck"]] = chest @ rotation_about("z", 0.4 * look)
     head = world[:, JOINT_INDEX["neck"]] @ rotation_about("z", 0.6 * look) @ nod
@@ -161,17 +162,15 @@ def place_hand(performance: Performance, i: int, goal: np.ndarray) -> None:
     place_arm(performance, i, arm, forearm, np.zeros(len(goal)))
 
 
-def _pelvis_height(skeleton, pelvis, root, ankles, bounce) -> np.ndarray:
-    """As high as both legs allow, less the bounce: a smoothed lower envelope, so no leg is ever too short."""
-    offsets = rest_offsets(skeleton)
-    length = np.linalg.norm(offsets, axis=-1)
+def _pelvis_height(offsets, length, pelvis, root, ankles) -> np.ndarray:
+    """As high as both legs allow: a smoothed lower envelope, so no leg is ever too short."""
     bounds = []
     for i, (side, _) in enumerate(SIDES):
         leg = length[JOINT_INDEX[f"{side}_knee"]] + length[JOINT_INDEX[f"{side}_ankle"]]
         hip = pelvis @ offsets[JOINT_INDEX[f"{side}_hip"]]
         across = np.linalg.norm((root + hip - ankles[:, i])[:, :2], axis=-1)
         bounds.append(ankles[:, i, 2] + np.sqrt(np.maximum((0.985 * leg) ** 2 - across**2, 0.01)) - hip[:, 2])
-    return _smooth_below(np.minimum(*bounds)) - bounce
+    return _smooth_below(np.minimum(*bounds))
 
 
 def _smooth_below(bound: np.ndarray, radius: int = 9) -> np.ndarray:

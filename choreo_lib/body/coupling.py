@@ -56,6 +56,7 @@ class Coupling:
         later = f", {self.lag} frames later" if self.lag else ""
         return self.kind + later + (f", strength {self.strength:g}" if self.strength != 1 else "")
 
+    @takes(frames=a(slice))
     def sliced(self, frames: slice) -> Coupling:
         """The same coupling for every n-th frame: lags count the frames that are left. Chapter: 1."""
         step = frames.step or 1

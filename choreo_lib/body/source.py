@@ -33,7 +33,7 @@ class Source:
     @staticmethod
     def join(*sources: Source | None) -> Source | None:
         """One source for what was made from several: free only if every part is. Chapter: 1."""
-        parts = [(a(Source) | nothing)("sources", one) for one in dict.fromkeys(sources)]
+        parts = list(dict.fromkeys([(a(Source) | nothing)("sources", one) for one in sources]))
         known = [s for s in parts if s is not None]
         verified = all(s.verified for s in sources if s is not None)  # what is equal may yet be one's own word only
         if len(parts) < 2:

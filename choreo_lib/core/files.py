@@ -62,7 +62,12 @@ def atomic_write(path, error: type[Exception] = OSError):
             os.close(held)
         with contextlib.suppress(OSError):
             half.unlink(missing_ok=True)
-    _sync_folder(target.parent)
+    with contextlib.suppress(OSError):  # the new name, too; where a system cannot, only a power cut can lose it
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _in_words(problem: Exception, path: Path) -> str:
@@ -88,16 +93,6 @@ def _clear(target: Path) -> None:
                 if file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 left.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """The new name on the disk too; where a system cannot, it lasts all the same unless the power fails just now."""
-    with contextlib.suppress(OSError):
-        held = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(held)
-        finally:
-            os.close(held)
 
 
 _held: set[tuple[int, Path]] = set()  # by this thread: a run inside a run, such as fit in train, is the same run

@@ -94,8 +94,6 @@ def _to_float32(value):
 
 
 def _device(given: tuple, named: dict) -> torch.device:
-    for value in (*given, *named.values()):
-        if isinstance(value, torch.Tensor):
-            return value.device
-    model = next(value for value in given if isinstance(value, nn.Module))
-    return next(iter((*model.parameters(), *model.buffers()))).device
+    tensors = [value for value in (*given, *named.values()) if isinstance(value, torch.Tensor)]
+    models = (value for value in given if isinstance(value, nn.Module))
+    return (tensors or [tensor for model in models for tensor in (*model.parameters(), *model.buffers())])[0].device

@@ -27,9 +27,11 @@ def array(*shape, finite: bool = True, empty: bool = False, plain: bool = False)
         if shape:
             _fits(value, shape, axes)
         need(empty or 0 not in value.shape, ValueError)
-        if finite and not _is_finite(value):
+        is_tensor = torch.is_tensor(value)
+        asked = finite and not (is_tensor and (value.requires_grad or value.device.type != "cpu"))
+        if asked and not (value.isfinite() if is_tensor else np.isfinite(value)).all():
             raise Wrong(ValueError, f"{shown(value)}, with numbers that are not finite")
-        if not plain or not torch.is_tensor(value):
+        if not plain or not is_tensor:
             return value
         value = value.detach().cpu()
         return (value.float() if value.dtype == torch.bfloat16 else value).numpy()  # NumPy knows no bfloat16
@@ -109,10 +111,3 @@ def _fits(value, shape, axes) -> None:
         if isinstance(one, str) and length != axes.setdefault(one, length):
             raise Wrong(ValueError, f"{shown(value)}, where the same {one} are {axes[one]}")
         need(one is None or isinstance(one, str) or length in (one if isinstance(one, tuple) else (one,)), ValueError)
-
-
-def _is_finite(value) -> bool:
-    """Whether no number is NaN or infinite, where that can be seen without waiting."""
-    if not torch.is_tensor(value):
-        return bool(np.isfinite(value).all())
-    return value.requires_grad or value.device.type != "cpu" or bool(value.isfinite().all())

@@ -492,7 +492,7 @@ def test_a_precision_that_cannot_be_is_refused_before_anything_starts(tmp_path, 
         training.choose_precision("half", CPU)
     tiny = nn.Linear(1, 1)
     with pytest.raises(cl.TrainingError, match="float16 is for CUDA"):
-        training.fit(tiny, None, training.TrainConfig(precision="float16"), out, device="cpu")
+        training.fit(tiny, simulate("springs", 2), training.TrainConfig(precision="float16"), out, device="cpu")
     assert not out.exists()
 
 

@@ -164,7 +164,7 @@ def test_a_twin_is_filmed_with_as_much_noise_as_asked():
 
 def test_a_model_rolls_out_several_dances_as_it_does_one():
     model = cl.load_model("duet-synthetic")
-    duets = [synthetic.duet("canon", 70, seed=seed) for seed in (600, 601)]
+    duets = [synthetic.duet("canon", 50, seed=seed) for seed in (600, 601)]
     made = scorecard.danced_along(model, duets)
     alone = model.rollout(duets[1].a, duets[1].b[: model.past])
     np.testing.assert_allclose(made[1].b.positions, alone.positions, atol=1e-4)

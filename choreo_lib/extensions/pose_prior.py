@@ -117,7 +117,8 @@ class PosePrior(nn.Module):
     def limit(self, own: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """A dancer's poses, each no farther along the components, nor from them, than 99.9 % of danced ones.
 
-        A danced pose stays as it is. Shapes: as `forward`. Units: metres, world. Chapter: 5.
+        A danced pose stays as it is. Bones, or all links, are at their ``lengths``. Shapes: [B, T, J, 3] and
+        [B, 1, J - 1] or [B, 1, L] -> [B, T, J, 3]. Units: metres, world. Chapter: 5.
         """
         return self._moved(own, lengths, self._limited)
 

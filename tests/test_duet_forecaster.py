@@ -178,8 +178,10 @@ def test_it_learns_one_batch_by_heart(train):
     assert curve[-1] < 0.6 * curve[0]
 
 
-def test_a_stream_is_a_rollout_frame_by_frame(train, duets):
-    model, duet = small(train), duets[0][:40]  # rounding grows along a rollout
+@pytest.mark.parametrize(("share", "frames"), [(0.0, 50), (0.3, 32)])
+def test_a_stream_is_a_rollout_frame_by_frame(train, duets, share, frames):
+    """Rounding grows along a rollout, and faster where a pose that nobody danced is brought back."""
+    model, duet = small(train, pose_prior=share), duets[0][:frames]
     made = model.rollout(duet.a, duet.b[:20], every=5)
     assert len(made) == len(duet.a)
     np.testing.assert_array_equal(made.positions[:20], duet.b.positions[:20])

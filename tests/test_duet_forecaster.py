@@ -178,16 +178,18 @@ def test_it_learns_one_batch_by_heart(train):
     assert curve[-1] < 0.6 * curve[0]
 
 
-@pytest.mark.parametrize(("share", "frames"), [(0.0, 50), (0.3, 32)])
-def test_a_stream_is_a_rollout_frame_by_frame(train, duets, share, frames):
-    """Rounding grows along a rollout, and faster where a pose that nobody danced is brought back."""
-    model, duet = small(train, pose_prior=share), duets[0][:frames]
+@pytest.mark.parametrize("share", [0.0, 0.3])
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float64, 1e-6), (torch.float32, 1e-4)])
+def test_a_stream_is_a_rollout_frame_by_frame(train, duets, share, dtype, atol):
+    """In float32 for as long as what is fed back does not enlarge roundings, which the pose prior's limits soon do."""
+    frames = 80 if dtype is torch.float64 else 32 if share else 50
+    model, duet = small(train, pose_prior=share).to(dtype), duets[0][:frames]
     made = model.rollout(duet.a, duet.b[:20], every=5)
     assert len(made) == len(duet.a)
     np.testing.assert_array_equal(made.positions[:20], duet.b.positions[:20])
     stream = model.stream(duet.positions[20 - PAST : 20], every=5)
     along = np.stack([stream(frame).numpy() for frame in duet.a.positions[20:]])
-    np.testing.assert_allclose(along, made.positions[20:], atol=1e-4)
+    np.testing.assert_allclose(along, made.positions[20:], atol=atol)
 
 
 @pytest.mark.parametrize("parts", [(AHEAD,), (1,) * AHEAD, (3, 5)])

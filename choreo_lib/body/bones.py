@@ -34,18 +34,19 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
     itself its bones shrink and turn round, and projected to their length they would whirl: with ``compliance``, a bone
     drawn at a share of its length is brought back only by that share to the power of ``compliance``.
     ``inverse_mass``: how willingly each joint moves; None: all alike; one near 0 is held, and the others make room.
-    Shapes: ``positions`` [..., T, J, 3], a tensor, float32 out; ``lengths`` [..., 1 or T, J - 1] in the order of
-    ``skeleton.bones``, or with struts [..., 1 or T, L] in the order of ``skeleton.links``, which keep a pelvis and a
-    chest in shape; None: each bone's own mean over the T frames; ``inverse_mass`` [J]. Units: metres.
+    Shapes: ``positions`` [..., T, J, 3], a tensor, float32 out, or float64 for such; ``lengths`` [..., 1 or T, J - 1]
+    in the order of ``skeleton.bones``, or with struts [..., 1 or T, L] in the order of ``skeleton.links``, which keep a
+    pelvis and a chest in shape; None: each bone's own mean over the T frames; ``inverse_mass`` [J]. Units: metres.
     Errors: ValueError for lengths of another shape.
     Chapter: 4. Matrix form of SHAKE: Ryckaert, Ciccotti and Berendsen, Journal of Computational Physics 1977.
     """
     links = skeleton.links if lengths is not None and lengths.shape[-1:] == (len(skeleton.links),) else skeleton.bones
-    ends, damping = _ends(links, len(skeleton), positions.device)  # [K, J], [K, K]
+    positions = positions if positions.dtype == torch.float64 else positions.float()
+    ends, damping = _ends(links, len(skeleton), positions.device, positions.dtype)  # [K, J], [K, K]
     moves = ends.mT if inverse_mass is None else inverse_mass.to(ends)[:, None] * ends.mT  # [J, K]
     shared = ends @ moves  # [K, K]: which bones meet at a joint
     shape, (count, joints) = positions.shape, ends.shape
-    positions = positions.float().reshape(-1, joints, 3)  # [N, J, 3]; few large operators, since each costs in a stream
+    positions = positions.reshape(-1, joints, 3)  # [N, J, 3]; few large operators, since each costs in a stream
     ends, moves = ends.expand(len(positions), -1, -1), moves.expand(len(positions), -1, -1)
     for iteration in range(iterations):
         bones = torch.bmm(ends, positions)  # [N, K, 3]
@@ -70,11 +71,12 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
 
 
 @lru_cache(maxsize=64)
-def _ends(links: tuple[tuple[int, int], ...], joints: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _ends(links: tuple[tuple[int, int], ...], joints: int, device: torch.device, dtype: torch.dtype
+          ) -> tuple[torch.Tensor, torch.Tensor]:
     """The matrix [K, J] that makes links of joints, child less parent, and one [K, K] that is next to nothing."""
     parents, children = torch.tensor(links).T
-    each = torch.eye(joints)
-    damping = torch.full((len(links),), 1e-6)  # a bone without length has no direction to move in
+    each = torch.eye(joints, dtype=dtype)
+    damping = torch.full((len(links),), 1e-6, dtype=dtype)  # a bone without length has no direction to move in
     damping[joints - 1 :] = 0.01  # of struts, since in a pelvis that is flat some distance nearly follows from others
     damping = damping.diag()
     return (each[children] - each[parents]).to(device), damping.to(device)

@@ -8,6 +8,7 @@ from torch.nn.functional import pad
 
 from ..body.bones import project_bone_lengths
 from ..body.reference import ReferenceFrame, reference_frame
+from ..body.rotations import rotate_points_z
 from ..body.skeleton import Skeleton
 from ..core.precision import in_full_precision, product
 
@@ -124,17 +125,22 @@ class PosePrior(nn.Module):
 
     def _drawn(self, x: torch.Tensor) -> torch.Tensor:
         coefficients = product(x, self.components.T).clamp(self.limits[0], self.limits[1])  # [N, K]
-        return torch.lerp(x, product(coefficients, self.components), self.weight)
+        return self.weight * (product(coefficients, self.components) - x)
 
     def _limited(self, x: torch.Tensor) -> torch.Tensor:
         coefficients, residual = self._split(x)
+        beyond = coefficients - coefficients.clamp(self.limits[0], self.limits[1])
         share = (self.residual_limit / residual.norm(dim=-1, keepdim=True).clamp_min(1e-6)).clamp(max=1)  # [N, 1]
-        return product(coefficients.clamp(self.limits[0], self.limits[1]), self.components) + share * residual
+        return (share - 1) * residual - product(beyond, self.components)
 
-    def _moved(self, own: torch.Tensor, lengths: torch.Tensor, move: Callable[[torch.Tensor], torch.Tensor]
+    def _moved(self, own: torch.Tensor, lengths: torch.Tensor, change: Callable[[torch.Tensor], torch.Tensor]
                ) -> torch.Tensor:
-        """Poses [B, T, J, 3] of which ``move`` has had what is off the mean, [N, W]; a body again."""
+        """Poses [B, T, J, 3] by the ``change`` of what is off the mean, [N, W]; a body again.
+
+        The change is added, and no pose made anew: what a rollout feeds back is rounded where something moves alone.
+        """
         local, frame = self._local(own)
         size = lengths[..., : len(self.skeleton) - 1].sum(-1).expand(own.shape[:2]).reshape(-1, 1)  # [N, 1], metres
-        moved = frame.to_world((size * (self.mean + move(local / size - self.mean))).unflatten(1, (-1, 3)))
-        return project_bone_lengths(self.skeleton, moved.view_as(own), lengths, iterations=3)
+        step = (size * change(local / size - self.mean)).unflatten(1, (-1, 3))  # [N, J, 3]
+        moved = own + rotate_points_z(frame.heading[:, None], step).view_as(own)
+        return project_bone_lengths(self.skeleton, moved, lengths, iterations=3)

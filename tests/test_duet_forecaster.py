@@ -181,9 +181,9 @@ def test_it_learns_one_batch_by_heart(train):
 @pytest.mark.parametrize("share", [0.0, 0.3])
 @pytest.mark.parametrize(("dtype", "atol"), [(torch.float64, 1e-6), (torch.float32, 1e-4)])
 def test_a_stream_is_a_rollout_frame_by_frame(train, duets, share, dtype, atol):
-    """In float32 for as long as what is fed back does not enlarge roundings, which the pose prior's limits soon do."""
-    frames = 80 if dtype is torch.float64 else 32 if share else 50
-    model, duet = small(train, pose_prior=share).to(dtype), duets[0][:frames]
+    """For as long as what is fed back does not enlarge roundings: where nothing holds a body it soon flies apart."""
+    frames = {(torch.float64, 0.3): 80, (torch.float64, 0.0): 60, (torch.float32, 0.3): 32, (torch.float32, 0.0): 50}
+    model, duet = small(train, pose_prior=share).to(dtype), duets[0][: frames[dtype, share]]
     made = model.rollout(duet.a, duet.b[:20], every=5)
     assert len(made) == len(duet.a)
     np.testing.assert_array_equal(made.positions[:20], duet.b.positions[:20])

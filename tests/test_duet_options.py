@@ -44,7 +44,7 @@ def test_velocity_and_acceleration_losses_are_the_first_two_differences_of_the_e
         losses = model.loss(batch, None)
         found = {"velocity": [], "acceleration": []}
         for who in "ab":
-            made, _, true = model.displacement(batch, who)
+            made, _, true, _ = model.displacement(batch, who)
             error = (made - true).numpy()
             before = np.zeros_like(error[:, :1])  # up to the last known frame there is none
             once = np.diff(np.concatenate([before, error], 1), axis=1)

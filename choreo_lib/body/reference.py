@@ -57,13 +57,13 @@ def reference_frame(batch: torch.Tensor, at: int, skeleton: Skeleton, of: str = 
     pose = batch[:, at]  # [B, D, J, 3]
     if of != "duet":
         who = dancer_index(of)
-        middle, ahead = pose[:, who, skeleton.pelvis], _facing(pose[:, who], skeleton)
+        middle, ahead = pose[:, who, skeleton.pelvis], facing(pose[:, who], skeleton)
     else:
         pelvis = pose[:, :, skeleton.pelvis]  # [B, D, 3]
         middle, ahead = pelvis.mean(1), (pelvis[:, 1] - pelvis[:, 0])[:, :2]
         close = ahead.norm(dim=-1, keepdim=True) < 0.01
         if close.any():
-            ahead = torch.where(close, _facing(pose[:, 0], skeleton), ahead)
+            ahead = torch.where(close, facing(pose[:, 0], skeleton), ahead)
     return ReferenceFrame(middle * middle.new_tensor([1.0, 1.0, 0.0]), torch.atan2(ahead[:, 1], ahead[:, 0]))
 
 
@@ -77,8 +77,11 @@ def placed(x: torch.Tensor, like: torch.Tensor, true: torch.Tensor, at: int, ske
     return here.to_world(there.to_local(x))
 
 
-def _facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
-    """The horizontal direction [B, 2] in which a body faces, from joints [B, J, 3]."""
+def facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
+    """The horizontal direction in which a body faces, from hips and shoulders, as long as these are apart.
+
+    Shapes: [B, J, 3] -> [B, 2]. Units: metres. Errors: ValueError for joints without left and right. Chapter: 3.
+    """
     found = [skeleton.find(f"{side}_{part}") for part in ("hip", "shoulder") for side in ("left", "right")]
     if None in found:
         raise ValueError("no left and right hip and shoulder among the joints, so nobody knows where this body faces")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch.nn.functional import pad
+from torch.nn.functional import l1_loss, pad
 
 from ..body.compatibility import body_size, require_dancer, require_fit
 from ..body.motion import Motion, dancer_index, other_dancer
@@ -60,13 +60,14 @@ class DuetForecaster(DuetNetwork):
         else:
             a, b = (self._prediction_losses(window, each, noise=0.0) for each in "ab")
             losses = {name: (a[name] + b[name]) / 2 for name in a}
-        weights = {name: getattr(c, name) for name in ("mse", "distance", "velocity", "acceleration", "speed")}
+        weights = {name: getattr(c, name) for name in ("mse", "distance", "velocity", "acceleration", "speed",
+                                                       "distance_matrix")}
         weights["kl_nats"] = c.kl.at(step)
         total = sum(weight * losses[name] for name, weight in weights.items() if weight)
         return {"loss": total, **losses}
 
     def _prediction_losses(self, window: torch.Tensor, who: str, noise: float) -> dict[str, torch.Tensor]:
-        made, kl, true = self.displacement(window, who, noise)
+        made, kl, true, own = self.displacement(window, who, noise)
         error = made - true  # [B, F, W]
         off = error.unflatten(2, (-1, 3)).norm(dim=-1)  # [B, F, J], metres
         scaled = off / self.horizon_scale[:, None]
@@ -75,10 +76,16 @@ class DuetForecaster(DuetNetwork):
         made_far, true_far = (  # [B, F + 1 - chunk, J], metres: how far each joint goes in a chunk of a rollout
             (x[:, chunk:] - x[:, :-chunk]).unflatten(2, (-1, 3)).norm(dim=-1)
             for x in (pad(each, (0, 0, 1, 0)) for each in (made, true)))
-        return {"mse": scaled.square().mean() / 3,  # a coordinate
-                "distance": scaled.mean(), "velocity": changes.norm(dim=2).mean(),
-                "acceleration": bends.norm(dim=2).mean(), "speed": (made_far - true_far).abs().mean(),
-                "kl_nats": kl.sum(), "error_m": off.detach().mean()}
+        losses = {"mse": scaled.square().mean() / 3,  # a coordinate
+                  "distance": scaled.mean(), "velocity": changes.norm(dim=2).mean(),
+                  "acceleration": bends.norm(dim=2).mean(), "speed": (made_far - true_far).abs().mean(),
+                  "kl_nats": kl.sum(), "error_m": off.detach().mean()}
+        if self.config.distance_matrix:
+            one, other = torch.triu_indices(len(self.skeleton), len(self.skeleton), 1, device=made.device)
+            bodies = (own[:, -1:] + torch.stack([made, true])).unflatten(3, (-1, 3))  # [2, B, F, J, 3]
+            apart = (bodies[..., one, :] - bodies[..., other, :]).norm(dim=-1)  # [2, B, F, J (J - 1) / 2]
+            losses["distance_matrix"] = l1_loss(*apart)
+        return losses
 
     def _reconstruction_loss(self, window: torch.Tensor, who: str, kl_weight: float) -> dict[str, torch.Tensor]:
         """One dancer, and how far apart the two are, through their own VAEs and back."""
@@ -101,7 +108,7 @@ class DuetForecaster(DuetNetwork):
         """After training, principal components of residuals for `sample` and streams, [B, T, 2, J, 3]. Chapter: 5."""
         with eval_mode(self):
             answers = (self.displacement(batch[:, : self.past + self.ahead], who) for batch in batches for who in "ab")
-            residuals = torch.cat([(true - made).flatten(1) for made, _, true in answers])  # [N, F * W]
+            residuals = torch.cat([(true - made).flatten(1) for made, _, true, _ in answers])  # [N, F * W]
         std, axes = components(residuals, len(self.residual_components))
         self.residual_components.copy_(std[:, None] * axes)
 
@@ -116,9 +123,8 @@ class DuetForecaster(DuetNetwork):
             return
         self.ridge.fit(weights)
         with eval_mode(self):
-            answers = [(self.own_view(batch[:, : self.past], who)[0], self.displacement(batch, who))
-                       for batch in (each[:, : self.past + self.ahead] for each in batches) for who in "ab"]
-        self.ridge.fit_shares((own, made, true) for own, (made, _, true) in answers)
+            answers = [self.displacement(batch[:, : self.past + self.ahead], who) for batch in batches for who in "ab"]
+        self.ridge.fit_shares((own, made, true) for made, _, true, own in answers)
 
     @takes(past=tensor("windows", "frames", 2, "joints", 3), partner=tensor("windows", "frames ahead", "joints", 3),
            horizons=each(count(), least=1), who=choice("a", "b"))

@@ -1,4 +1,4 @@
-"""What `DuetForecaster` is made of: a VAE with skips, a decoder with a cache, extrapolation. Taught in chapter 5."""
+"""What `DuetForecaster` is made of: a VAE with skips, a decoder with a cache. Taught in chapter 5."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -114,46 +114,6 @@ class CachedDecoder(nn.TransformerDecoder):
             hidden = layer.dropout(layer.activation(layer.linear1(layer.norm3(x))))  # [B, T, 4 * features]
             x = x + layer.dropout3(layer.linear2(hidden))
         return self.norm(x)
-
-
-class LinearExtrapolation(nn.Module):
-    """Where the last steps of a coordinate carry it: least squares from one step and from several, and a gate.
-
-    Several steps predict better where movement is smooth, and worse where it is not, as in generated motion; the gate
-    says for each frame how far to use them. Weights are shared by all coordinates. Chapter: 5.
-    """
-
-    def __init__(self, ahead: int, steps: int, features: int):
-        super().__init__()
-        self.weights = nn.Buffer(torch.zeros(2, ahead, steps))  # from one step, and from all
-        self.gate_bias = nn.Parameter(3.0 - 0.6 * torch.arange(ahead))  # near frames more
-        self.gate = nn.Linear(features, 1, bias=False)
-        nn.init.zeros_(self.gate.weight)
-
-    def forward(self, own: torch.Tensor, h: torch.Tensor | None = None, at: slice = slice(None)) -> torch.Tensor:
-        """Displacements from the last pose, for the frames ``at`` of those ahead.
-
-        Shapes: ``own`` [B, P, W]; ``h`` [B, f, features], for the gate, or None; gives [B, f, W]. Chapter: 5.
-        """
-        gate = self.gate_bias[at, None] if h is None else self.gate_bias[at, None] + self.gate(h)  # [(B,) f, 1]
-        one, several = self._extrapolated(own, at)
-        return torch.lerp(one, several, gate.sigmoid())
-
-    @in_full_precision
-    def _extrapolated(self, own: torch.Tensor, at: slice) -> torch.Tensor:
-        steps = own.diff(dim=1)[:, -self.weights.shape[2] :]  # [B, L, W]
-        return torch.einsum("kfl,blw->kbfw", self.weights[:, at], steps)  # [2, B, f, W]
-
-    def fit(self, steps_steps: torch.Tensor, steps_future: torch.Tensor, count: float) -> None:
-        """Least squares from the sums of products over ``count`` samples.
-
-        Shapes: [L, L] of steps with steps, [L, F] of steps with displacements ahead. Units: metres squared. Chapter: 5.
-        """
-        lags = len(steps_steps)
-        ridge = 1e-9 * count * torch.eye(lags).to(steps_steps)  # (30 micrometres) ** 2, should somebody stand still
-        for k, first in ((0, lags - 1), (1, 0)):
-            solved = torch.linalg.solve((steps_steps + ridge)[first:, first:], steps_future[first:])
-            self.weights[k, :, first:] = solved.T.float()
 
 
 class Standardise(nn.Module):

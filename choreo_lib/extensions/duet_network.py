@@ -14,7 +14,8 @@ from ..core.precision import in_full_precision
 from ..systems.layers import System, positional_encoding, reparameterise
 from ..systems.losses import kl_per_unit
 from .duet_config import Config
-from .duet_layers import CachedDecoder, LinearExtrapolation, SkipSequenceVAE, Standardise, mean_poses
+from .duet_layers import CachedDecoder, SkipSequenceVAE, Standardise, mean_poses
+from .extrapolation import LinearExtrapolation, TurningExtrapolation
 from .lag_experts import LAGS, LagExperts
 from .pose_prior import PosePrior
 from .ridge_blend import RidgeBlend
@@ -48,7 +49,9 @@ class DuetNetwork(System):
         self.output_proj = nn.Linear(c.features, width)
         nn.init.zeros_(self.output_proj.weight)
         nn.init.zeros_(self.output_proj.bias)
-        self.extrapolation = LinearExtrapolation(c.ahead, min(9, c.past - 1), c.features) if c.extrapolation else None
+        steps = min(9, c.past - 1)
+        self.extrapolation = (None if not c.extrapolation else LinearExtrapolation(c.ahead, steps, c.features)
+                              if not c.turning else TurningExtrapolation(c.ahead, steps, c.features, skeleton))
         self.experts = LagExperts(width, min(LAGS, c.past), c.features, c.lag_experts) if c.lag_experts else None
         self.standardise = nn.ModuleDict({name: Standardise(size) for name, size in
                                           (("own", width), ("partner", 2 * width), ("difference", width))})
@@ -82,21 +85,20 @@ class DuetNetwork(System):
 
         for own, partner, future in views():
             held = torch.cat([own, own[:, -1:].expand(-1, self.ahead, -1)], 1)  # [B, P + F, W]
-            steps = own.diff(dim=1)[:, -9:]  # [B, L, W]
             for name, x in (("own", own), ("partner", partner), ("difference", self._difference(held, partner)),
-                            ("velocity", steps[:, -1:]), ("acceleration", own.diff(n=2, dim=1))):
+                            ("velocity", own[:, -2:].diff(dim=1)), ("acceleration", own.diff(n=2, dim=1))):
                 add(name, torch.stack([torch.ones_like(x), x, x**2]).sum((1, 2)))  # [3, W]
             for name, x in (("experts partner", partner), ("experts own", own[:, -1:]), ("experts future", future)):
                 x = pad(x.double(), (1, 0), value=1.0).flatten(0, 1)  # [N, 1 + W]
                 add(name, x.T @ x)
-            add("steps_steps", torch.einsum("nlw,nmw->lm", steps.double(), steps.double()))
-            add("steps_future", torch.einsum("nlw,nfw->lf", steps.double(), future.double()))
+            if self.extrapolation is not None:
+                add("extrapolation", self.extrapolation.moments(own, future))
         for name, standardise in self.standardise.items():
             standardise.fit(sums[name], 0.02)
         for std, name, least in ((self.velocity_std, "velocity", 0.002), (self.acceleration_std, "acceleration", 5e-4)):
             std.copy_((sums[name][2] / sums[name][0]).sqrt().clamp_min(least))
         if self.extrapolation is not None:
-            self.extrapolation.fit(sums["steps_steps"], sums["steps_future"], float(sums["velocity"][0].sum()))
+            self.extrapolation.fit(sums["extrapolation"])
         if self.experts is not None:
             for name, part in (("partner", self.experts.partner), ("own", self.experts.pose),
                                ("future", self.experts.displacement)):
@@ -147,15 +149,16 @@ class DuetNetwork(System):
         return own_frame(frames).to_local(future).flatten(2) - own[:, -1:]
 
     def displacement(self, batch: torch.Tensor, who: str, noise: float = 0.0
-                     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """`forward` for windows: predicted displacements of ``who`` [B, F, W], the KL a latent unit, and the true ones.
+                     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """`forward` for windows: predicted displacements of ``who``, the KL a latent unit, the true ones, and the past.
 
-        Shapes: [B, P + F, 2, J, 3]. Units: metres, nats. Chapter: 5.
+        Shapes: [B, P + F, 2, J, 3] -> [B, F, W], [2 * latent], [B, F, W] and [B, P, W], as `own_view` gives it.
+        Units: metres, nats. Chapter: 5.
         """
         own, seen, frames = self._window_view(batch, who)
         made, mean, log_variance = self(own, seen, who, noise)
         kl = kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))  # [2 * latent]
-        return made, kl, self.target(batch, own, frames, who)
+        return made, kl, self.target(batch, own, frames, who), own
 
     def _window_view(self, batch: torch.Tensor, who: str) -> tuple[torch.Tensor, torch.Tensor, ReferenceFrame]:
         return self.local_view(batch[:, : self.past], batch[:, self.past :, dancer_index(other_dancer(who))], who)
@@ -190,7 +193,7 @@ class DuetNetwork(System):
         out = out[:, max(self.past - begin, 0) :]  # [B, f, features]
         at = slice(end - self.past - out.shape[1], end - self.past)
         step = self.output_proj(out) * self.horizon_scale[at, None]  # [B, f, W]
-        step = step if self.extrapolation is None else self.extrapolation(own, out, at) + step
+        step = step if self.extrapolation is None else self.extrapolation(own, out, at, step)
         if self.experts is not None:
             seen = self.experts.partner(partner)  # [B, T, C]
             if kv_cache is not None:

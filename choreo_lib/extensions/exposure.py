@@ -57,6 +57,6 @@ def _led_back(model: DuetNetwork, made: torch.Tensor, true: torch.Tensor, who: s
     gap = made[:, -2:] - true[:, last]  # [B, 2, 2, J, 3]
     offset = gap[:, 1:].expand(-1, model.ahead, -1, -1, -1)  # [B, F, 2, J, 3]
     if model.extrapolation is not None:  # of the offset too, from its one step
-        offset = offset + model.extrapolation.weights[0, :, -1:, None, None] * gap.diff(dim=1)
+        offset = offset + model.extrapolation.from_one_step[..., None, None] * gap.diff(dim=1)
     fade = (1 - model.horizon_scale / model.horizon_scale[-1])[:, None, None, None]  # as predictions become uncertain
     return torch.cat([made, true[:, model.past :] + fade * offset], 1)

@@ -1,7 +1,6 @@
-"""Labelled markers as files: C3D, what optical studios give, and TRC, the text form that OpenSim exchanges.
+"""Labelled markers as files: C3D, and TRC, the text form that OpenSim exchanges. Taught in chapter 1.
 
-Taught in chapter 1, "Seeing a duet". C3D is read through ezc3d in a process of its own; its format: the C3D file format
-user guide (Motion Lab Systems). A TRC is five lines, then a row a frame.
+C3D is read through ezc3d; its format: the C3D file format user guide (Motion Lab Systems).
 """
 
 import re
@@ -30,10 +29,7 @@ def marker_recording(path, labels: list[str], points: np.ndarray, fps: float | N
 
 
 def read_c3d(path) -> tuple[Recording, int]:
-    """The markers of a C3D file, and the number of its first frame; what a model computed (an angle) is no marker.
-
-    Errors: MotionFormatError; ImportError where ezc3d is not installed, with the line that installs it. Chapter: 1.
-    """
+    """The markers of a C3D and the number of its first frame. Errors: MotionFormatError, ImportError. Chapter: 1."""
     ezc3d = optional("ezc3d", "C3D files are read", "c3d")
     _check_claims(path, load_bytes(path))
     about, points = _ask(path, [str(Path(str(module.__file__)).parents[1]) for module in (ezc3d, np)])
@@ -50,7 +46,7 @@ def read_c3d(path) -> tuple[Recording, int]:
         notes.append(f"{len(outputs)} of the points are outputs of a model (angles, forces), not markers; left out")
     if not chosen:
         fail(path, "there are no markers in this file")
-    positions = points[:, chosen, :3].copy()
+    positions = points[:, chosen, :3]
     positions[points[:, chosen, 3] < 0] = np.nan  # a residual of -1: no camera saw it
     screen = (texts("Y_SCREEN") or [""])[0].lower().lstrip("+")
     rate = next((float(x) for x in parameters.get("RATE", []) if isinstance(x, int | float) and x > 0), about["rate"])
@@ -82,16 +78,12 @@ def _ask(path, folders: list[str]) -> tuple[dict, np.ndarray]:
     """What ezc3d says of a file, and its points [T, M, 4]: x, y, z, residual."""
     with Child(path, Path(__file__).with_name("c3d_child.py"), "a C3D", "ezc3d", _PATIENCE) as child:
         about = child.ask([*folders, str(Path(path).absolute())])
-        frames, markers, width = about["shape"]
-        check_counts(path, frames, markers)
-        return about, child.array(frames, markers, width)
+        check_counts(path, *about["shape"][:2])
+        return about, child.array(*about["shape"])
 
 
 def read_trc(path) -> tuple[Recording, int]:
-    """The markers of a TRC file, NaN where a field is empty, and the number of its first frame.
-
-    Errors: MotionFormatError, naming the line. Chapter: 1.
-    """
+    """The markers of a TRC file and the number of its first frame. Errors: MotionFormatError (line). Chapter: 1."""
     data = load_bytes(path)
     if len(data) > 4 * _MOST:
         fail(path, f"{len(data):,} bytes of text are more than this reader takes; cut the take shorter")
@@ -130,10 +122,7 @@ def read_trc(path) -> tuple[Recording, int]:
 
 
 def _row(path, line: int, fields: list[str], labels: list[str], sparse: bool) -> np.ndarray:
-    """The numbers of a line: frame, time, and the markers' coordinates; NaN where a field is empty.
-
-    ``sparse``: between tabs fields may be empty, and those at the end missing.
-    """
+    """The numbers of a line, NaN where a field is empty; ``sparse``: those at the end may be missing."""
     width = 3 * len(labels) + 2
     while len(fields) > width and not fields[-1].strip():
         fields.pop()
@@ -166,10 +155,10 @@ def _on_their_frames(path, table: np.ndarray, notes: list[str]) -> np.ndarray:
     """The rows where their frame numbers put them: a frame that was not written is a gap in every marker."""
     frames = table[:, 0] - table[0, 0]
     steps = np.diff(frames)
-    steady = bool((frames == np.round(frames)).all() and (steps >= 1).all())
-    if not steady:
+    if not (frames == np.round(frames)).all() or not (steps >= 1).all():
         notes.append("the frame numbers do not count up by whole numbers; the rows were taken as they stand")
-    if not steady or (steps == 1).all() or frames[-1] > 4 * len(table) + 1000:
+        return table[:, 2:]
+    if (steps == 1).all() or frames[-1] > 4 * len(table) + 1000:
         return table[:, 2:]
     count = int(frames[-1]) + 1
     check_counts(path, count, (table.shape[1] - 2) // 3)

@@ -1,13 +1,11 @@
-"""Markers' labels: whose they are, which of them nobody gave, and which way up the body is that they name.
-
-Taught in chapter 1, "Seeing a duet".
-"""
+"""Markers' labels: whose they are, which of them nobody gave, which way up a body is by them. Taught in chapter 1."""
 
 import re
 
 import numpy as np
 
 from .conventions import first_few, unique_names
+from .up_axis import usual_axis
 
 _HIGH = re.compile(r"([LR]?[FB]HD|C7|T10|CLAV|STRN|[LR]SHO|HEAD|ARIEL|.*(head|acromi|shoulder|clavicle))", re.I)
 _LOW = re.compile(r"([LR](TOE|HEE|ANK|MT[15]|5TH|1ST)|.*(toe|heel|ankle|calc|malleol))", re.I)
@@ -17,7 +15,7 @@ _SIDES = {"l", "r", "left", "right", "lt", "rt"}
 
 def describe_gaps(gaps) -> str:
     """Gaps in words: how many, and the first few. Chapter: 1."""
-    words = (f"{label} in frame{'s' if last > first else ''} {first}" + (f" to {last}" if last > first else "")
+    words = (f"{label} in frames {first} to {last}" if last > first else f"{label} in frame {first}"
              for label, first, last in gaps)
     return f"{len(gaps)} gap{'s' if len(gaps) > 1 else ''} ({first_few(words, 4)})"
 
@@ -54,25 +52,18 @@ def tidy(labels: list[str], notes: list[str]) -> tuple[list[str], list[int]]:
 def without_gaps(points: np.ndarray) -> np.ndarray:
     """Straight lines through the gaps of points [T, M, 3]: good enough to see an axis by."""
     points, frames = points.copy(), np.arange(len(points))
-    for m in range(points.shape[1]):
-        known = ~np.isnan(points[:, m]).any(axis=-1)
+    for track in points.transpose(1, 0, 2):  # [T, 3], a view
+        known = ~np.isnan(track).any(axis=-1)
         for axis in range(3):
-            points[~known, m, axis] = np.interp(frames[~known], frames[known], points[known, m, axis])
+            track[~known, axis] = np.interp(frames[~known], frames[known], track[known, axis])
     return points
 
 
 def up_of(labels: list[str], points: np.ndarray) -> str | None:
-    """The axis from markers on the feet to those on head and shoulders in most frames, by their labels.
-
-    Shapes: ``points`` [T, M, 3] without gaps. None where there are no such labels, or no such axis.
-    """
+    """The axis from markers [T, M, 3] on the feet to those on head and shoulders in most frames, by labels; or None."""
     plain = [label.rpartition(":")[2] for label in labels]
     high, low = ([m for m, label in enumerate(plain) if kind.match(label)] for kind in (_HIGH, _LOW))
     if not high or not low:
         return None
-    with np.errstate(all="ignore"):
-        spine = points[:, high].mean(axis=1) - points[:, low].mean(axis=1)
-        spine = spine / np.linalg.norm(spine, axis=-1, keepdims=True)
-    share = np.stack([(spine > 0.8).mean(axis=0), (spine < -0.8).mean(axis=0)])
-    sign, axis = np.unravel_index(share.argmax(), share.shape)
-    return ("-" if sign else "") + "xyz"[axis] if share.max() >= 0.6 else None
+    axis, share = usual_axis(points[:, high].mean(axis=1) - points[:, low].mean(axis=1), 0.8)
+    return axis if share >= 0.6 else None

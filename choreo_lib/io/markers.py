@@ -1,7 +1,7 @@
-"""Labelled markers, as optical studios give them (C3D, TRC): points on the skin, with gaps where no camera saw them.
+"""Labelled markers, as optical studios give them (C3D, TRC): points on the skin, with gaps. Taught in chapter 1.
 
-Taught in chapter 1, "Seeing a duet". A marker is no joint: a Motion of markers has their labels for joint names and a
-tree that is guessed from what stays at one distance, so it can be looked at and measured, and no model knows it.
+A marker is no joint: a Motion of markers has their labels for joint names and a tree that is guessed from what stays at
+one distance, so it can be looked at and measured, and no model knows it.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import numpy as np
 from ..body.motion import Motion
 from ..body.skeleton import Skeleton
 from ..core.arguments import path, takes
-from . import marker_labels
 from .axes_and_units import SHORTEST, TALLEST, resolve_axes_and_units
 from .conventions import MAX_DISTANCE, MotionFormatError, check_counts, check_fps, fail, first_few, guess
 from .joint_sets import guess_tree
 from .marker_files import read_c3d, read_trc
-from .marker_labels import describe_gaps, subject_of, with_subjects
+from .marker_labels import describe_gaps, subject_of, tidy, up_of, with_subjects, without_gaps
 
 _NO_GAPS = "a Motion has none"
 
@@ -127,15 +126,14 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
 
     Units: metres and Z up, converted from what the file states; ``up``, ``scale`` (metres per file unit) and ``fps``
     say otherwise. An axis or a unit that is not stated is guessed with a warning.
-    Errors: MotionFormatError; ImportError for C3D without ezc3d, with the line that installs it.
-    Chapter: 1.
+    Errors: MotionFormatError; ImportError for C3D without ezc3d, with the line that installs it. Chapter: 1.
     """
     suffix = Path(path).suffix.lower()
     if suffix not in (".c3d", ".trc"):
         fail(path, f"markers are read from .c3d and .trc; got {suffix or 'no suffix'!r}")
     record, first_frame = (read_c3d if suffix == ".c3d" else read_trc)(path)
     notes = record.notes
-    labels, chosen = marker_labels.tidy(record.names, notes)
+    labels, chosen = tidy(record.names, notes)
     points = np.array(record.positions, np.float64)[:, chosen]
     check_counts(path, len(points), len(labels))
     zero = (points == 0).all(axis=-1)
@@ -155,9 +153,9 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
     if fps is None and record.fps is None:
         fail(path, "the file does not say how many frames per second; pass fps=", "DataRate")
     fps = check_fps(path, record.fps if fps is None else fps)
-    whole = marker_labels.without_gaps(points)
+    whole = without_gaps(points)
     record = replace(record, names=labels, parents=record.parents[:len(labels)], positions=whole)
-    if up is None and record.up is None and (found := marker_labels.up_of(labels, whole)):
+    if up is None and record.up is None and (found := up_of(labels, whole)):
         guess(path, record.notes, f"up axis guessed: {found}", f"pass up='{found}' to say so, or the axis it should be")
         record.up = found
     matrix, scale = resolve_axes_and_units(record, up, scale)
@@ -172,10 +170,7 @@ def read_markers(path, up: str | None = None, scale: float | None = None, fps: f
 
 
 def read_marked_dancers(path, up=None, scale=None, fps=None, dancers: int = 1) -> list[Motion]:
-    """Read the markers of one person as a Motion, or those of two, known by the prefix of their labels.
-
-    Errors: MotionFormatError where there are gaps, or not as many people, with the way on. Chapter: 1.
-    """
+    """The markers of one person, or two, as Motions. Errors: MotionFormatError: gaps, other people. Chapter: 1."""
     markers = read_markers(path, up, scale, fps)
     subjects = markers.subjects
     if dancers == 1 and len(subjects) > 1:

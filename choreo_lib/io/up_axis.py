@@ -1,8 +1,7 @@
-"""Which way is up, and how tall a body is: from names, from the shape of the tree, and from how it moves.
+"""Which way is up, and how tall a body is: from names, the shape of the tree, and how it moves. Taught in chapter 1.
 
 A rest pose can lie although the dancer stands, and a dancer can lie although the rest pose stands. The motion decides
-where it stands on a floor; floor work is left to the rest pose. Whose word counts, the caller's, the file's or this
-guess, says `choreo_lib.io.axes_and_units`. Taught in chapter 1, "Seeing a duet".
+where it stands on a floor; floor work is left to the rest pose.
 """
 
 import itertools
@@ -36,9 +35,8 @@ def rest_positions(skeleton: Skeleton) -> np.ndarray:
 def named_landmarks(skeleton: Skeleton) -> tuple[int, list[int]] | None:
     """Head and feet (or what is nearest to them) by their names, or None. Chapter: 1."""
     head = skeleton.find("head", "headtop", "headend", "jaw", "neck")
-    found = [next((j for part in ("ankle", "toe", "knee") if (j := skeleton.find(f"{side}_{part}")) is not None), None)
-             for side in ("left", "right")]
-    feet = [foot for foot in found if foot is not None]
+    found = [[skeleton.find(f"{side}_{part}") for part in ("ankle", "toe", "knee")] for side in ("left", "right")]
+    feet = [foot for feet in found for foot in [j for j in feet if j is not None][:1]]
     return (head, feet) if head is not None and feet else None
 
 
@@ -50,9 +48,8 @@ def landmarks(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[i
 class Figure(NamedTuple):
     """A body whose head and feet are known. Chapter: 1.
 
-    Shapes: ``points`` [T, J, 3], a sample; ``feet`` one or two joints; ``spine`` [T, 3] from feet to head, ``upward``
-    [3] the same in the rest pose, if there is one; ``bone_length``: of the bones between head and foot together, in
-    the units of the points.
+    Shapes: ``points`` [T, J, 3], a sample; ``spine`` [T, 3] from feet to head, ``upward`` [3] the same in the rest
+    pose, if there is one. ``bone_length``: of the bones between head and foot together, in the points' units.
     """
 
     points: np.ndarray
@@ -82,10 +79,7 @@ def figure_of(skeleton: Skeleton, positions: np.ndarray) -> Figure | None:
 
 
 def _by_shape(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[int]]:
-    """Head and feet of a body whose names say nothing.
-
-    Legs are the twin limbs of the longest bones, arms the next, and the head is what else grows where the arms meet.
-    """
+    """Head and feet without names: legs are the twin limbs of the longest bones, the head grows where arms meet."""
     children = [[child for child, parent in enumerate(skeleton.parents) if parent == j] for j in range(len(skeleton))]
     limb: dict[int, list[int]] = {}  # joint -> the joints of the longest chain that hangs from it, itself first
     for j in reversed(range(len(skeleton))):
@@ -112,14 +106,11 @@ def _by_shape(skeleton: Skeleton, bones: np.ndarray) -> tuple[int | None, list[i
 
 
 def guess_up(skeleton: Skeleton, positions: np.ndarray) -> tuple[str | None, str]:
-    """The axis that points up, or None, and a warning where rest pose and motion disagree.
-
-    Shapes: ``positions`` [T, J, 3] as the file has them. Chapter: 1.
-    """
+    """The axis up of positions [T, J, 3], or None, and a warning where rest pose and motion disagree. Chapter: 1."""
     figure = figure_of(skeleton, positions)
     if figure is None:
         return _of_points(sample(positions)), ""
-    danced, share = _stands_along(figure)
+    danced, share = _standing(figure)
     rested = None if figure.upward is None else _clear(figure.upward, figure.bone_length, 0.9)
     if rested and danced and rested != danced and share >= 0.5:
         if share >= _MOST and _is_floor(figure, danced, rested):
@@ -135,7 +126,7 @@ def guess_up(skeleton: Skeleton, positions: np.ndarray) -> tuple[str | None, str
 
 def stands_along(figure: Figure, up: str) -> str | None:
     """The axis other than ``up`` along which a body stands on a floor, or None. Chapter: 1."""
-    danced, share = _stands_along(figure)
+    danced, share = _standing(figure)
     return danced if danced and danced != up and share >= _MOST and _is_floor(figure, danced, up) else None
 
 
@@ -147,14 +138,17 @@ def _clear(spine: np.ndarray, bone_length: float, need: float) -> str | None:
     return ("-" if spine[axis] < 0 else "") + "xyz"[axis]
 
 
-def _stands_along(figure: Figure) -> tuple[str | None, float]:
-    """The axis along which a body stands in most frames, and in which share of them."""
-    spine, length = figure.spine, np.linalg.norm(figure.spine, axis=-1)
-    stretched = length > max(0.4 * figure.bone_length, 1e-9)  # [T]
-    upright = stretched[:, None] & (np.abs(spine) > STANDS * length[:, None])  # [T, 3]
-    share = np.stack([(upright & (spine > 0)).mean(axis=0), (upright & (spine < 0)).mean(axis=0)])  # [sign, 3]
+def usual_axis(spine: np.ndarray, need: float, shortest: float = 0.0) -> tuple[str | None, float]:
+    """The axis along which lines [T, 3] lie in most frames, and in which share of them. Chapter: 1."""
+    length = np.linalg.norm(spine, axis=-1, keepdims=True)
+    along = (length > shortest) & (np.abs(spine) > need * length)  # [T, 3]
+    share = np.stack([(along & (spine > 0)).mean(axis=0), (along & (spine < 0)).mean(axis=0)])  # [sign, 3]
     sign, axis = np.unravel_index(share.argmax(), share.shape)
     return (("-" if sign else "") + "xyz"[axis], float(share.max())) if share.max() > 0 else (None, 0.0)
+
+
+def _standing(figure: Figure) -> tuple[str | None, float]:
+    return usual_axis(figure.spine, STANDS, max(0.4 * figure.bone_length, 1e-9))
 
 
 def _along(points: np.ndarray, up: str) -> np.ndarray:
@@ -164,8 +158,7 @@ def _along(points: np.ndarray, up: str) -> np.ndarray:
 def _is_floor(figure: Figure, danced: str, rested: str) -> bool:
     """Whether the feet stand on a floor across ``danced``, rather than the body lies on one across ``rested``.
 
-    Floors are at nought, and nothing is below. Where that shows nothing (both axes have one, or the root is held at the
-    origin), floor and weight keep their heights along the vertical, and wander along the others.
+    Floors are at nought, and nothing is below; where that shows nothing, floor and weight keep their heights.
     """
     points, tall = figure.points, figure.bone_length
     heights = _along(points, danced)

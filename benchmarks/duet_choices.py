@@ -3,7 +3,8 @@
 Every training take of salsa is left out in turn, a small model (the published sizes, a minute of training) learns from
 the other five, and is asked about the one left out; so is the pooled ridge of chapter 3. One choice is taken back at a
 time. Printed are means over takes and roles: error in mm, and how rough a second of answers is (third differences,
-danced: 1). Needs the set; an hour on one core, a row at a time; names of rows as arguments run those only.
+danced: 1); then, of rollouts over the whole take, the highest jerk of any (danced: 1) and the mean speed. Needs the
+set; an hour on one core, a row at a time; names of rows as arguments run those only.
 """
 
 import sys
@@ -14,6 +15,7 @@ import torch
 
 from choreo_lib import load_duet, splits, training
 from choreo_lib.evaluation import baselines
+from choreo_lib.evaluation.metrics.movement_ratios import movement_ratios
 from choreo_lib.extensions import DuetForecaster
 from choreo_lib.sets import windows
 from choreo_lib.training import recipes
@@ -29,6 +31,8 @@ ROWS = {  # sizes, augmentation
     "dropout 0.1": ({"dropout": 0.1}, {}),
     "tempo 15 %": ({}, {"tempo": 0.15}),
     "noise of 2 mm": ({}, {"noise": 0.002}),
+    "turning": ({"turning": True}, {}),
+    "turning, distances between joints": ({"turning": True, "distance_matrix": 4.0}, {}),
 }
 
 
@@ -54,12 +58,21 @@ def rough(model: DuetForecaster, cut) -> float:
     return float(made / batch[:, 34:, 1].diff(n=3, dim=1).abs().mean())
 
 
+def rolled(model: DuetForecaster, take) -> list[tuple[float, float]]:
+    """Jerk and speed of a rollout of either role, as shares of the danced."""
+    found = []
+    for leader, own, who in ((take.a, take.b, "b"), (take.b, take.a, "a")):
+        made = model.rollout(leader, own[: model.past], who=who)
+        found.append(movement_ratios(made[model.past :], own[model.past :])[:2])
+    return found
+
+
 def main(names):
     """Print a line a row: as soon as it is known."""
     takes = {name: load_duet(name) for name in splits("salsa")["train"]}
-    print(f"{'mean over six takes left out':32s}100 ms  200 ms  400 ms  600 ms     1 s   rough")
+    print(f"{'mean over six takes left out':34s}100 ms  200 ms  400 ms  600 ms     1 s   rough    jerk   speed")
     for name in names or ["pooled ridge", *ROWS]:
-        found, roughness = [], []
+        found, roughness, rollouts = [], [], []
         for out, take in takes.items():
             known = [other for key, other in takes.items() if key != out]
             asked = windows.cut(take, 34 + AHEAD, stride=2)
@@ -71,10 +84,13 @@ def main(names):
             else:
                 model = learned(known, *ROWS[name])
                 roughness.append(rough(model, asked))
+                rollouts += rolled(model, take)
             found.append(baselines.evaluate({name: model}, asked, joints=chosen).errors[name].mean((0, 1)))
         told = 1000 * torch.stack(found).mean(0)[1:]
-        print(f"{name:28s}" + "".join(f"{error:8.1f}" for error in told)
-              + (f"{sum(roughness) / len(roughness):8.2f}" if roughness else ""), flush=True)
+        shown = [sum(roughness) / len(roughness), max(jerk for jerk, _ in rollouts),
+                 sum(speed for _, speed in rollouts) / len(rollouts)] if rollouts else []
+        print(f"{name:33s}" + "".join(f"{error:8.1f}" for error in told) + "".join(f"{x:8.2f}" for x in shown),
+              flush=True)
 
 
 if __name__ == "__main__":

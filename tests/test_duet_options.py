@@ -26,7 +26,8 @@ def train(duets):
 @pytest.mark.parametrize("option", ABLATIONS)
 def test_an_addition_that_is_switched_off_is_off_and_the_model_still_learns(train, option):
     on = {"scheduled_sampling": 0.5, "noise_injection": 0.5,
-          "distance": 0.5, "mse": 0.0, "velocity": 4.0, "acceleration": 24.0, "speed": 2.0, "no_input_prob": 0.5}
+          "distance": 0.5, "mse": 0.0, "velocity": 4.0, "acceleration": 24.0, "speed": 2.0, "no_input_prob": 0.5,
+          "turning": True, "distance_matrix": 4.0}
     model = small(train, **on | ABLATIONS[option]).train()
     assert all(getattr(model.config, name) == value for name, value in ABLATIONS[option].items())
     assert model.config != small(train, **on).config

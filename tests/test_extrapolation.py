@@ -26,12 +26,13 @@ def train(duet):
 
 @pytest.fixture(scope="module")
 def spinning(duet):
-    """Bodies in one posture each, that go straight on and turn at up to two turns a second, [B, P + F, J, 3]."""
+    """Bodies in one posture each, that go straight on and turn once or twice a second, [B, P + F, J, 3]."""
     generator = torch.Generator().manual_seed(0)
     pose = torch.from_numpy(duet.a.positions[::5])  # [B, J, 3]
     count, time = len(pose), torch.arange(PAST + AHEAD)
     pelvis = pose[:, duet.a.skeleton.pelvis, None] * torch.tensor([1.0, 1.0, 0.0])
-    turn = 0.4 * (2 * torch.rand(count, 1, generator=generator) - 1) * time  # radians, [B, T]
+    speed = 0.2 + 0.2 * torch.rand(count, 1, generator=generator)  # radians a frame
+    turn = torch.where(torch.arange(count)[:, None] % 2 == 0, speed, -speed) * time  # [B, T]
     path = 0.02 * torch.randn(count, 1, 1, 2, generator=generator) * time[:, None, None]  # [B, T, 1, 2]
     bodies = (pose - pelvis)[:, None].expand(-1, len(time), -1, -1)
     return rotate_points_z(turn[..., None], bodies) + torch.nn.functional.pad(path, (0, 1))
@@ -58,6 +59,18 @@ def test_who_spins_goes_on_spinning(duet, spinning):
     twice = torch.cat([own, own[:, -1:] + turning(own)], 1).unflatten(2, (-1, 3))
     last, ahead = (distances(twice[:, part]) for part in (slice(PAST - 1, PAST), slice(PAST, None)))
     torch.testing.assert_close(ahead, last.expand_as(ahead), atol=2e-3, rtol=0)  # nobody is folded
+
+
+@pytest.mark.parametrize(("radians", "share"), [(0.04, 0.0), (0.09, 0.5), (0.2, 1.0)])
+def test_who_turns_slowly_is_carried_straight(duet, radians, share):
+    """Or feet that stand would sway with a chest that sways."""
+    pose = torch.from_numpy(duet.a.positions[:3])  # [3, J, 3]
+    body = rotate_points_z((radians * torch.arange(PAST))[None, :, None], pose[:, None].expand(-1, PAST, -1, -1))
+    posture, path, angle = TurningExtrapolation(AHEAD, STEPS, 8, duet.a.skeleton)._split(body.flatten(2), -1)
+    torch.testing.assert_close(angle.diff(dim=1), torch.full((3, PAST - 1, 1), share * radians), atol=1e-4, rtol=0)
+    still = posture.unflatten(2, (-1, 3))
+    wanted = rotate_points_z(-angle, body - path[:, :, None])
+    torch.testing.assert_close(still, wanted, atol=1e-5, rtol=0)
 
 
 def test_where_and_which_way_makes_no_difference(duet, spinning):

@@ -44,6 +44,8 @@ def operators(step) -> int:
     ("duet-synthetic", 600, PREDICTION),
     ("duet-synthetic", 900, FROM_A_DISPLACED_PAST),
     ("duet-synthetic", 360, RECONSTRUCTION),
+    ("duet-salsa", 700, PREDICTION),
+    ("duet-salsa", 900, FROM_A_DISPLACED_PAST),
     ("translate-salsa", 1100, {}),
     ("strings-synthetic", 620, {}),
 ])  # fmt: skip

@@ -9,6 +9,8 @@ from ..body.rotations import rotate_points_z
 from ..body.skeleton import Skeleton
 from ..core.precision import in_full_precision
 
+CALM, FAST = 0.25, 0.65  # radians in five frames: below the one nobody is turned along, above the other all the way
+
 
 class LinearExtrapolation(nn.Module):
     """Where the last steps of a coordinate carry it: least squares from one step and from several, and a gate.
@@ -88,7 +90,8 @@ class TurningExtrapolation(LinearExtrapolation):
     Straight lines fly apart where a body turns: ten frames into the fastest turns of salsa (over 400 degrees a second)
     they are off by 31 cm, and what turns along by 15. What the network adds is a change of posture, seen from the body
     that has turned, of path, and of how far it turns: where it is unsure of that, the mean of both ways is a turn
-    between, not a body folded through itself. Chapter: 5.
+    between, not a body folded through itself. Who turns slowly is not turned along: where only a chest sways, feet that
+    stand would sway with it. Chapter: 5.
     As phase-functioned networks predict postures in the frame of the root: Holden, Komura and Saito, SIGGRAPH 2017.
     """
 
@@ -97,6 +100,7 @@ class TurningExtrapolation(LinearExtrapolation):
     def __init__(self, ahead: int, steps: int, features: int, skeleton: Skeleton):
         super().__init__(ahead, steps, features)
         self.skeleton = skeleton
+        self.floor = nn.Buffer(torch.tensor([1.0, 1.0, 0.0]), persistent=False)
         self.turn_scale = nn.Buffer(torch.ones(ahead))  # radians: how far bodies usually turn by each frame ahead
         self.turn = nn.Linear(features, 1)
         for each in self.turn.parameters():
@@ -111,32 +115,33 @@ class TurningExtrapolation(LinearExtrapolation):
         """
         posture, path, turned = self._carried(own, h, at).split([own.shape[2], 3, 1], 2)
         turned = turned if h is None else turned + self.turn(h) * self.turn_scale[at, None]  # [B, f, 1]
-        posture, last = posture.unflatten(2, (-1, 3)), own[:, -1].unflatten(1, (-1, 3))  # [B, f, J, 3], [B, J, 3]
-        there = self._place(last)  # [B, 1, 3]
+        posture, path = posture.unflatten(2, (-1, 3)), path[:, :, None]  # [B, f, J, 3], [B, f, 1, 3]
         if step is not None:
             step = step.unflatten(2, (-1, 3))
             moved = self._place(step)  # [B, f, 1, 3]
-            posture, path = posture + step - moved, path + moved.squeeze(2)
-        posture = (last - there)[:, None] + posture
-        pose = rotate_points_z(turned, posture) + (path + there)[:, :, None]
-        return (pose - last[:, None]).flatten(2)
+            posture, path = posture + step - moved, path + moved
+        last = own[:, -1:].unflatten(2, (-1, 3))  # [B, 1, J, 3]
+        before = last - self._place(last)  # seen from the pelvis on the floor
+        return (rotate_points_z(turned, posture + before) - before + path).flatten(2)
 
     def _split(self, x: torch.Tensor, last: int) -> tuple[torch.Tensor, ...]:
         """Posture [B, T, W], path [B, T, 3] and facing [B, T, 1]."""
         x = x.unflatten(2, (-1, 3))
         ahead = facing(x.flatten(0, 1), self.skeleton).unflatten(0, x.shape[:2])  # [B, T, 2]
         turns = torch.atan2(ahead[..., 1], ahead[..., 0]).diff(dim=1)  # [B, T - 1]
-        angle = pad(((turns + torch.pi) % (2 * torch.pi) - torch.pi).cumsum(1), (1, 0))
+        turns = (turns + torch.pi) % (2 * torch.pi) - torch.pi
+        speed = turns[:, : last % x.shape[1]][:, -5:].sum(1, keepdim=True).abs()  # [B, 1], radians in five frames
+        angle = pad(turns.cumsum(1) * ((speed - CALM) / (FAST - CALM)).clamp(0, 1), (1, 0))  # [B, T]
         angle = angle - angle[:, last, None]
         place = self._place(x)  # [B, T, 1, 3]
         return rotate_points_z(-angle[..., None], x - place).flatten(2), place.squeeze(2), angle[..., None]
 
     def _place(self, x: torch.Tensor) -> torch.Tensor:
         """The pelvis of [..., J, 3] on the floor, [..., 1, 3]."""
-        return x[..., self.skeleton.pelvis, None, :] * x.new_tensor([1.0, 1.0, 0.0])
+        return x[..., self.skeleton.pelvis, None, :] * self.floor
 
     def fit(self, moments: torch.Tensor) -> None:
         """As `LinearExtrapolation`; and how far bodies turn. Shapes: [3, 1 + L + F, 1 + L + F]. Chapter: 5."""
         super().fit(moments)
         ahead = moments[2].diagonal()[1 + self.weights.shape[-1] :]
-        self.turn_scale.copy_((ahead / moments[2, 0, 0]).sqrt())
+        self.turn_scale.copy_((ahead / moments[2, 0, 0]).sqrt().clamp_min(0.02))  # where nobody spins it is learned too

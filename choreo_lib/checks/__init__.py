@@ -1,7 +1,4 @@
-"""Checks for the exercises: what is right is said, what is not gets a hint and never the answer.
-
-``cl.checks.ex1_1(answer)`` gives a `Verdict`, which is true or false and prints its message.
-"""
+"""Checks of exercises: ``cl.checks.ex1_1(answer)`` gives a `Verdict`, true or with a hint, never the answer."""
 
 from .chapter_01 import ex1_1, ex1_2, ex1_3, ex1_4, line_up_1_4, puzzle_1_3
 from .chapter_02 import ex2_1, ex2_2, ex2_3, ex2_4, line_up_2_3

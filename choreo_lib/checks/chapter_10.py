@@ -35,7 +35,6 @@ def ex10_1(lead_away) -> str:
     return "It leaves the first frame at the gap's own velocity, and ends with neither gap nor velocity."
 
 
-
 @function_check
 def ex10_2(bend) -> str:
     """Exercise 10.2: how far a limb of two bones is bent, by the law of cosines."""

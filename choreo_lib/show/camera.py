@@ -13,10 +13,7 @@ def dancers_of(motion: Motion | Duet) -> tuple[Motion, ...]:
 
 @takes(dancers=each(a(Motion), least=1))
 def best_side(dancers: tuple[Motion, ...]) -> float:
-    """The azimuth, in degrees, from which two dancers stand side by side, or one is seen half from the front.
-
-    Dancer a is at the left where that shows no backs. Chapter: 1.
-    """
+    """The azimuth, degrees, at which two stand side by side (a left), or one half from the front. Chapter: 1."""
     middle = len(dancers[0]) // 2
     facing = np.zeros(2)
     for m in dancers:

@@ -1,7 +1,4 @@
-"""What can be drawn: names that no plot mistakes for markup, and dances that are near enough to be seen.
-
-Taught in chapter 1, "Seeing a duet"; used by plots, films and the player.
-"""
+"""What can be drawn: names that no plot takes for markup, dances near enough to be seen. Taught in chapter 1."""
 
 import re
 
@@ -11,16 +8,11 @@ from ..body.motion import Duet, Motion
 from ..core.arguments import Rule, Wrong, a, count, each, number, printable
 from .camera import dancers_of
 
-REACH = 1000.0
-"""Metres from the origin: who is farther out is a file in another unit, and its floor would have a million lines."""
+REACH = 1000.0  # metres from the origin: who is farther out is a file in another unit
 
 
 def label(text) -> str:
-    """A name as a plot shows it: as it is spelled, on one line.
-
-    Matplotlib takes ``$`` for mathematics, leaves out of a legend what begins with an underscore, and stops at half a
-    character. Chapter: 1.
-    """
+    """A name as it is spelled: Matplotlib takes ``$`` for mathematics and hides what begins with ``_``. Chapter: 1."""
     said = re.sub(r"\s+", " ", printable(str(text))).replace("$", r"\$")
     return f" {said}" if not said or said.startswith("_") else said  # a space before it, and it is shown
 
@@ -45,8 +37,7 @@ AXES = Rule("a matplotlib Axes", _axes_given)
 SEEN = Rule(f"a Motion or a Duet within {REACH:,.0f} m of the origin", _seen)
 SEEN_DUET = Rule(f"a Duet within {REACH:,.0f} m of the origin",
                  lambda value, axes: _seen(a(Duet).test(value, axes), axes))
-VIEW = each(number(-36_000, 36_000), size=2)
-"""(azimuth, elevation) in degrees."""
+VIEW = each(number(-36_000, 36_000), size=2)  # (azimuth, elevation) in degrees
 FRAME = count(0)
 
 

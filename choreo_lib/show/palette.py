@@ -1,7 +1,4 @@
-"""One palette for plots, player and page: colour-blind safe, and never the only difference.
-
-Dancer a is vermilion and solid, dancer b is blue and hollow or dashed (after Okabe and Ito, 2008).
-"""
+"""One palette, colour-blind safe (Okabe and Ito, 2008): a vermilion and solid, b blue and hollow or dashed."""
 
 DANCERS = ("#c8500a", "#0b6aa8")  # a, b on light paper
 DANCERS_DARK = ("#f0894a", "#62b5ea")  # the same two, legible on dark paper

@@ -1,7 +1,6 @@
 """What a choreographer uses: a recording in, a partner, a translation, a variation or the strings of a duet out.
 
-`verbs` does the work and prints nothing; `command` is the same from the shell, `panel` in a notebook, `page` in a
-browser; `live` answers frame by frame. Taught in chapter 10, "The studio".
+`verbs` does it, `command` in the shell, `panel` in a notebook, `page` in a browser. Taught in chapter 10, "The studio".
 """
 
 from .outputs import save

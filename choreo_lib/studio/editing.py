@@ -1,9 +1,7 @@
-"""Ask and edit: wishes laid over a dance, and a report of how well each was met.
+"""Wishes laid over a dance, and a report of how well each was met. Taught in chapter 10, "The studio".
 
     made = edit(duet, [Inpaint(12, 16, seed=3), Hold("RightHand", "LeftHand", 20, 24), EndAt((1, 2))], who="b")
     made.take, made.report
-
-Taught in chapter 10, "The studio".
 """
 
 from collections.abc import Sequence
@@ -32,9 +30,8 @@ NEAR = 0.25  # seconds on either side of a seam in which its jerk is measured
 class Seam:
     """Where an edit begins or ends: how much the velocity of any joint changes there in one frame, and the jerk.
 
-    ``time`` seconds; ``change`` m/s, the largest change within two frames; ``limit`` m/s: the 99.9th percentile of all
-    changes that the dancer danced, or, where the clock is still the same, what was danced in these very frames, if that
-    was more; ``jerk`` m/s^3, the mean within a quarter of a second. Chapter: 10.
+    ``time`` seconds; ``change`` m/s, the largest within two frames; ``limit`` m/s: the 99.9th percentile of all that
+    were danced, or more if more was danced in these very frames; ``jerk`` m/s^3, mean of half a second. Chapter: 10.
     """
 
     time: float
@@ -82,10 +79,9 @@ class Edited:
 def edit(take: Duet | Motion, wishes: Sequence[Wish], who: str = "b") -> Edited:
     """A take after wishes, laid over it in this order: mirror, canon, tempo, loop, new seconds, path, end, hands.
 
-    So seconds and places are always those of the take that comes out. What cannot be reached is not refused: the report
-    says how far it is off. ``who``: the dancer that is asked; a Motion is its only one. A duet's planted coupling does
-    not survive. Errors: ValueError for a wish that means nothing in this take (unknown joint, seconds outside it, no
-    partner). Chapter: 10.
+    So seconds and places are those of the take that comes out. What cannot be reached is reported, not refused.
+    ``who``: the dancer that is asked; a Motion is its only one. Errors: ValueError for a wish that means nothing in
+    this take (unknown joint, seconds outside it, no partner). Chapter: 10.
     """
     dancers, index = ([take], 0) if isinstance(take, Motion) else (list(take), dancer_index(who))
     danced = dancers[index]

@@ -1,8 +1,4 @@
-"""The partner of a live set: what comes is put in order, brought to the model's joints and rate, and answered.
-
-No socket, and no clock of its own: seconds are handed in, so that a test can let an hour pass. Taught in chapter 10,
-"The studio".
-"""
+"""The partner of a live set: what comes is put in order, brought to the model and answered. Taught in chapter 10."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -38,13 +34,11 @@ class Answer:
 class LivePartner:
     """A partner for a dancer who comes frame by frame, from anywhere, not always in time.
 
-    A `Stream` has one frame a call, so the source's ``time`` decides what it gets: of a source that is faster than
-    ``model.fps`` the frames between are left out; for one that never came the last pose is held. Where nothing comes
-    for 2.5 frames the partner dances on with a held pose, and after a second stands, until somebody comes again. After
-    a second, too, frame numbers may begin anew.
-    ``pair``: begin from ``model.past`` frames of both bodies, sent at the model's rate; else the partner begins at the
-    leader's first frame, in its usual place. Once it has begun, frames of ``who`` are ignored: that one is the model's.
-    ``ignored`` counts what was not used, by reason; ``note`` says of the last skeleton that did not fit why.
+    The source's ``time`` decides what the model gets: of a faster source the frames between are left out; for a frame
+    that never came the last pose is held. Where nothing comes for 2.5 frames the partner dances on with a held pose,
+    and after a second stands; after a second, too, frame numbers may begin anew.
+    ``pair``: begin from ``model.past`` frames of both bodies, sent at the model's rate; else at the leader's first
+    frame, in the usual place. ``ignored`` counts what was not used, by reason; ``note`` says what did not fit.
     Units: metres, seconds. Chapter: 10.
     """
 
@@ -70,10 +64,7 @@ class LivePartner:
         return "waiting" if self.stream is None else "holding" if self.held else "dancing"
 
     def take(self, said: Body | Joints | Ignored, now: float) -> None:
-        """Hear one message, that came at our second ``now``; `answer` is for the newest frame.
-
-        Errors: none; what cannot be used is counted in ``ignored``. Chapter: 10.
-        """
+        """Hear a message that came at our second ``now``. Errors: none; see ``ignored``. Chapter: 10."""
         try:
             if isinstance(said, Ignored):
                 raise said

@@ -1,7 +1,4 @@
-"""A dance that can be danced again and again: where it comes back to itself, cut there and led over the seam.
-
-Taught in chapter 10, "The studio".
-"""
+"""A dance that can be danced again and again: cut where it comes back to itself, and led on. Taught in chapter 10."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,13 +18,11 @@ from .wish import Met, Wish
 class Loop(Wish):
     """Cut out what can be danced again and again, and dance it ``times`` times.
 
-    Among all pairs of frames ``least`` to ``most`` seconds apart (None: as far as there are) the two are taken at which
-    both dancers' posture and velocity, seen from their own place and heading, are most alike; the last ``blend``
-    seconds lead from the one to the other. ``in_place``: every round ends where it began; else the dance goes on from
-    where it has come to, turned as it has turned. Tolerances: the place 20 mm; the seam's velocity difference at most
-    the 99.9th percentile of those that were danced.
-    Errors: ValueError, when applied, for a take shorter than ``least`` and a blend. Chapter: 10. Kovar, Gleicher and
-    Pighin, "Motion graphs", SIGGRAPH 2002.
+    Of all pairs of frames ``least`` to ``most`` seconds apart (None: as far as there are) it takes the two most alike
+    in both dancers' posture and velocity; the last ``blend`` seconds lead from the one to the other. ``in_place``:
+    every round ends where it began; else it goes on from where it has come to. Tolerances: the place 20 mm; the seam's
+    velocity difference at most the 99.9th percentile of those that were danced. Errors: ValueError, when applied, for a
+    take shorter than ``least`` and a blend. Chapter: 10. Kovar et al., "Motion graphs", SIGGRAPH 2002.
     """
 
     least: float = 4.0
@@ -97,7 +92,6 @@ class Loop(Wish):
     def seams(self, motion):
         """As `Wish`. Chapter: 10."""
         return [len(motion) // self.times * k for k in range(1, self.times)]
-
 
 
 def _joined(parts: Sequence[Motion]) -> Motion:

@@ -1,7 +1,4 @@
-"""What was made, as files: the made dancer, or both in one world, with how it was made inside or beside them.
-
-Taught in chapter 10, "The studio".
-"""
+"""What was made, as files, with how it was made inside or beside them. Taught in chapter 10."""
 
 import json
 from dataclasses import replace

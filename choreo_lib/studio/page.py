@@ -1,8 +1,4 @@
-"""The studio as a local web page, for those without notebooks: ``python -m choreo_lib studio``.
-
-It is served to this computer alone, asks for no account, and sends nothing anywhere; only a take of a set that is not
-here yet is fetched, when it is asked for by name. Taught in chapter 10, "The studio".
-"""
+"""The studio as a page of this computer alone: ``python -m choreo_lib studio``. Taught in chapter 10."""
 
 import argparse
 import json
@@ -29,8 +25,7 @@ PAGE = Path(__file__).with_name("page.html")
 class StudioPage(LocalServer):
     """A page at ``http://127.0.0.1:port/`` over one `Session`, which all windows of the browser share.
 
-    What changes something has to show the token that the page was given, so that no other page in the browser can ask
-    for it. Errors: ImportError without tornado; OSError where the port is taken. Chapter: 10.
+    What changes something shows the page's token, so no other page can. Errors: as of `LocalServer`. Chapter: 10.
     """
 
     def __init__(self, port: int = 8002):

@@ -1,7 +1,4 @@
-"""The studio in a notebook: ``choreo_lib.studio.panel()``, of core ipywidgets, those of Colab (7.7) and those of 8.
-
-Taught in chapter 10, "The studio".
-"""
+"""The studio in a notebook, of core ipywidgets: those of Colab (7.7) and those of 8. Taught in chapter 10."""
 
 import base64
 import html

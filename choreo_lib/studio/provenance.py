@@ -1,7 +1,4 @@
-"""How a dance was made: by which model, from whose motion, with which seed and wishes. It goes with every file.
-
-Taught in chapter 10, "The studio".
-"""
+"""How a dance was made: model, whose motion, seed and wishes; it goes with every file. Taught in chapter 10."""
 
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
@@ -15,9 +12,8 @@ from ..body.source import Source
 class Provenance:
     """What somebody needs to make the same dance again, and to know whose it is.
 
-    ``verb`` of `choreo_lib.studio`; ``model``, its name, with ``weights``, the SHA-256 of its weights; ``seed``;
-    ``wishes``, every other argument that was not left as it is; ``source``, whose motion went in, on what terms;
-    ``trained_on``, {set: its credit and terms}; ``library``, the version. Chapter: 10.
+    ``verb``; ``model`` by name, with the SHA-256 of its ``weights``; ``seed``; ``wishes``, all other arguments; whose
+    motion went in, ``source``; ``trained_on``, {set: its credit and terms}; ``library``, the version. Chapter: 10.
     """
 
     verb: str

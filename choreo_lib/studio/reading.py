@@ -1,7 +1,4 @@
-"""A recording however it comes: a file, two, the name of a take in a set, or the bytes that somebody uploaded.
-
-Taught in chapter 10, "The studio".
-"""
+"""A recording however it comes: a file, two, the name of a take, or the bytes of an upload. Taught in chapter 10."""
 
 import tempfile
 from collections.abc import Sequence
@@ -13,15 +10,11 @@ from ..body.motion import Duet, Motion
 from ..io import MotionFormatError, read_duet, read_motion
 from ..sets.registry import entries, load_duet, load_motion
 
-UPLOAD_BYTES = 64 * 2**20
-"""The most that an upload holds, all of its files together."""
+UPLOAD_BYTES = 64 * 2**20  # of all files of an upload together
 
 
 def read(name: str | Path, second: str | Path | None = None, **how: Any) -> Motion | Duet:
-    """A file, two, or a take by its name in a set; ``how``: up, scale, fps, take of `choreo_lib.read_motion`.
-
-    Errors: as `choreo_lib.read_motion`, `choreo_lib.read_duet`, `choreo_lib.load_duet`. Chapter: 10.
-    """
+    """A file, two, or a take by its name; ``how``: see `choreo_lib.read_motion`. Errors: as there. Chapter: 10."""
     if not Path(name).exists() and str(name).split("/")[0] in entries():
         return by_name(str(name))
     if second:
@@ -42,11 +35,10 @@ def by_name(name: str) -> Motion | Duet:
 
 
 def read_upload(files: Sequence[tuple[str, bytes]]) -> Motion | Duet:
-    """One file or two, as (name, bytes); detections from video (JSON) are cleaned to a duet.
+    """One file or two, as (name, bytes); detections from video (JSON), 30 frames a second, are cleaned to a duet.
 
-    What stands beside a BVH, ``name.bvh.json`` with its credit and terms, may come with it. The files lie in a folder
-    of their own while they are read, and nowhere afterwards. Detections count as 30 frames a second. Errors: ValueError
-    for none, more than two, or more than `UPLOAD_BYTES`; MotionFormatError for what cannot be read. Chapter: 10.
+    What stands beside a BVH, ``name.bvh.json``, may come with it. The files lie in a folder of their own while they are
+    read. Errors: ValueError for none, three, or more than `UPLOAD_BYTES`; MotionFormatError. Chapter: 10.
     """
     beside = {plain_name(name): data for name, data in files if name.lower().endswith(".bvh.json")}
     dancers = [(plain_name(name), data) for name, data in files if plain_name(name) not in beside]

@@ -21,8 +21,7 @@ Progress = Callable[[int, int], Any]
 class Made:
     """What a verb made: ``made``, a Motion a take, beside ``danced``, in one world and on one clock.
 
-    ``who``: which dancer of the `duet` a made one is. ``lines``: what was read, guessed, dropped and made, in words.
-    Chapter: 10.
+    ``who`` of the `duet` a made one is. ``lines``: what was read, guessed, dropped, made, in words. Chapter: 10.
     """
 
     danced: Motion
@@ -55,10 +54,7 @@ class Found:
 
 
 def first(motion: Any, seconds: float | None) -> Any:
-    """The first seconds of a Motion or a Duet, a frame at least; None: all of it. Chapter: 10.
-
-    Errors: ValueError for dancers who lie, or are of no dancer's size, which a wrong unit or up axis makes of them.
-    """
+    """The first seconds, a frame at least (None: all). Errors: ValueError for no standing dancer. Chapter: 10."""
     for dancer in (motion,) if isinstance(motion, Motion) else motion:
         require_dancer(dancer.name or "this dancer", dancer.skeleton, dancer.positions)
     return motion if seconds is None else motion[: max(round(seconds * motion.fps), 1)]
@@ -79,10 +75,7 @@ def what_was_read(motion: Motion, report: ConformReport) -> list[str]:
 
 def result(motion: Motion, motions: list[Motion], report: ConformReport, said: str, provenance: Provenance, who: str,
            progress: Progress | None, floor: bool = False) -> Made:
-    """Everything back on the recording's skeleton and clock, named and stamped; ``floor``: on one floor. Chapter: 10.
-
-    Two who dance together stand on one floor, and a model's dancers had soles of another thickness.
-    """
+    """Everything back on the recording's skeleton and clock, named, stamped; ``floor``: on one floor. Chapter: 10."""
     back = [turning_in_time(report.back(each)) for each in motions]
     if floor:
         back = [each.transformed((0, 0, floor_of(motion) - floor_of(each))) for each in back]

@@ -1,8 +1,7 @@
 """What can be asked of a recording: a partner, a translation, another's style, variations, the strings of a duet.
 
-A verb takes any `Motion` (or `Duet`), brings it to a model with `choreo_lib.conform`, makes, and brings what was made
-back onto the dancer's own skeleton, rate and world. It prints nothing: what was read, guessed, dropped and made stands
-in ``lines``. Taught in chapter 10, "The studio".
+A verb brings any `Motion` (or `Duet`) to a model with `choreo_lib.conform`, and what it made back onto the dancer's own
+skeleton, rate and world. It prints nothing: see ``lines``. Taught in chapter 10, "The studio".
 """
 
 from dataclasses import replace
@@ -42,11 +41,10 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
             seed: int = 0, takes: int = 1, progress: Progress | None = None, guidance: Guidance | None = None) -> Made:
     """A partner for a dancer, for the whole take or its first ``seconds``.
 
-    ``who`` is made: "b" or "follower" (None too), "a" or "leader": the role in the training set, whose makers may not
-    say who leads. From a `Duet` the other dancer is followed, and the partner begins as the real one does; from a
-    `Motion` it begins in the mean pose, at the usual distance, and has found into the dance within a second or two.
-    ``temperature`` of chance, drawn from ``seed`` (None: 0, and 0.5 for several ``takes``); ``distance`` to keep,
-    metres, or a whole `Guidance`. ``model``: the name of an artifact, or a `DuetForecaster`.
+    ``who`` is made: "b" or "follower" (None too), "a" or "leader": the role in the training set. From a `Duet` the
+    other dancer is followed, and the partner begins as the real one does; from a `Motion` in the mean pose, at the
+    usual distance. ``temperature`` of chance, drawn from ``seed`` (None: 0, and 0.5 for several ``takes``);
+    ``distance`` to keep, metres, or a whole `Guidance`. ``model``: the name of an artifact, or a `DuetForecaster`.
     Errors: ValueError for a body that does not conform, or several takes without chance; TrainingError for a model
     that is not there or makes no partners. Chapter: 10.
     """
@@ -90,9 +88,8 @@ def partner(motion: Motion | Duet, model: str | DuetForecaster = "duet-salsa", w
 @takes(motion=a(Motion), model=text | a(MotionTranslator), route=text, seconds=seconds, progress=function)
 def translate(motion: Motion, model: str | MotionTranslator = "translate-salsa", route: str | None = None,
               seconds: float | None = None, progress: Progress | None = None) -> Made:
-    """The take of one dancer as its partner would dance it, all at once; it sees what comes.
+    """The take of one dancer as its partner would dance it; ``route``: from and to, such as "ab" (None: the first).
 
-    ``route``: source and target, such as "ab" (None: the first that was trained).
     Errors: as `partner`; ValueError for a take shorter than a window of the model. Chapter: 10.
     """
     network, motion, take, report = _asked("translate", model, motion, seconds)
@@ -107,10 +104,9 @@ def translate(motion: Motion, model: str | MotionTranslator = "translate-salsa",
        progress=function)
 def deepfake(motion: Motion, model: str | StyleTransport = "deepfake-salsa", route: str | None = None,
              style_weight: float = 1.0, seconds: float | None = None, progress: Progress | None = None) -> Made:
-    """The same dance in another dancer's style; ``style_weight`` 0.5 is half-way there.
+    """The same dance in another dancer's style; ``style_weight`` 0.5 is half-way there. Ask both (chapter 7).
 
-    ``route``: whose style is taken away, and whose put on (None: "ab"). Ask both (chapter 7).
-    Errors: as `partner`. Chapter: 10.
+    ``route``: whose style is taken away, and whose put on (None: "ab"). Errors: as `partner`. Chapter: 10.
     """
     network, motion, take, report = _asked("deepfake", model, motion, seconds)
     route = route or network.possible_routes()[0]
@@ -126,9 +122,8 @@ def deepfake(motion: Motion, model: str | StyleTransport = "deepfake-salsa", rou
        takes=count(1, 100), progress=function)
 def vary(motion: Motion, model: str | LinearVAE = "solo-salsa", sigma: float = 0.5, seconds: float | None = None,
          seed: int = 0, takes: int = 1, progress: Progress | None = None) -> Made:
-    """The same phrase, a little otherwise: its latents moved by chance, ``sigma`` standard deviations of the prior.
+    """The same phrase, a little otherwise: its latents moved by chance, ``sigma`` standard deviations (0: as it was).
 
-    What the latents do not hold stays as it was danced, so that with ``sigma`` 0 the dance comes back.
     Errors: as `partner`; ValueError for a take shorter than a window of the model. Chapter: 10.
     """
     network, motion, take, report = _asked("vary", model, motion, seconds)
@@ -181,10 +176,7 @@ def models_of(verb: str) -> list[str]:
 
 
 def model_for(verb: str, model: Any) -> Any:
-    """A model by name, if it is one. Chapter: 10.
-
-    Errors: ValueError where it does something else; TrainingError where there is none.
-    """
+    """A model, or the one of a name. Errors: ValueError for another verb's; TrainingError for none. Chapter: 10."""
     found = load_model(model) if isinstance(model, str) else model
     if not isinstance(found, _KINDS[verb]):
         raise ValueError(f"model {model!r} does something else; those that do this are {', '.join(models_of(verb))}")

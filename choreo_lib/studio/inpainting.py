@@ -1,8 +1,6 @@
-"""Some seconds of a dance made anew by a model, and the rest left: danced on with the leader, or varied.
+"""Some seconds of a dance made anew by a model: danced on with the leader, or varied. Taught in chapter 10."""
 
-Taught in chapter 10, "The studio".
-"""
-
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,8 +14,8 @@ from ..core.arguments import a, count, number, seconds, seed, takes, text
 from ..extensions import DuetForecaster
 from ..extensions.linear_vae import LinearVAE
 from ..training.artifacts import load_model
-from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, replant, while_stepping, wrapped
-from .wish import TIME, Met, Wish, frames_at
+from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, replant, while_stepping
+from .wish import TIME, Met, Span
 
 BEGIN = 0.5  # seconds in which what a model dances differently from its first frame on is let in
 AHEAD = 0.2  # seconds: at what time a difference in velocity counts as much as one in place
@@ -26,14 +24,13 @@ AHEAD = 0.2  # seconds: at what time a difference in velocity counts as much as 
 @takes(start=TIME, stop=TIME, model=text | a(DuetForecaster), temperature=number(0, 100), samples=count(1, 1000),
        seed=seed, blend=seconds)
 @dataclass(frozen=True)
-class Inpaint(Wish):
+class Inpaint(Span):
     """Replace the seconds from ``start`` to ``stop`` (None: to the end) by what a duet model dances; leave the rest.
 
     The model dances on from ``start`` with the partner, ``samples`` times with residuals of ``temperature`` from
-    ``seed``; the sample is kept that comes nearest, in place and velocity, to where the dance goes on. What is left of
-    the gap is led away: in place and heading over all these seconds, while feet step; in posture over the last
-    ``blend``. ``temperature`` is the sigma by which a phrase is varied: with ``samples`` 1, each seed is a variation.
-    The result is points: the model knows no rotations. Tolerances: the rest 1 mm, the joints at ``stop`` 20 mm.
+    ``seed``; the sample is kept that comes nearest to where the dance goes on. What is left of the gap is led away: in
+    place and heading while feet step, in posture over the last ``blend`` seconds. The result is points: the model knows
+    no rotations. Tolerances: the rest 1 mm, the joints at ``stop`` 20 mm.
     Errors: ValueError, when applied, for seconds outside the take, a start before the model's past, or a dance that
     does not fit the model. Chapter: 10. Bollo, "Inertialization", GDC 2018.
     """
@@ -51,7 +48,7 @@ class Inpaint(Wish):
     def apply(self, dancers, who):
         """As `Wish`. Chapter: 10."""
         motion, leader = dancers[who], self.partner(dancers, who)
-        first, last = self.span(motion, self.start, self.stop)
+        first, last = self.span(motion)
         model = load_model(self.model) if isinstance(self.model, str) else self.model
         if first < model.past:
             raise ValueError(f"Inpaint: start is {self.start:g} s, and the model looks at {model.past / model.fps:g} s "
@@ -96,7 +93,7 @@ class Inpaint(Wish):
         """A piece that ends in the frame ``last`` of a motion, at its velocity."""
         share = while_stepping(piece, 2, len(piece) - 1)
         path = floor_path(piece)
-        turn = share * wrapped(heading(motion, last) - heading(piece))
+        turn = share * math.remainder(heading(motion, last) - heading(piece), math.tau)
         goal = bent_path(path, turn)
         goal += share[:, None] * (floor_path(motion)[last] - goal[-1])
         piece = led([piece], 0, False, path, goal, turn, cut_out=True)[0]
@@ -106,7 +103,7 @@ class Inpaint(Wish):
 
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""
-        first, last = self.span(before[who], self.start, self.stop)
+        first, last = self.span(before[who])
         off = np.linalg.norm(after[who].positions - before[who].positions, axis=-1)  # [T, J]
         rest = np.concatenate([off[:first], off[last + 1 :]])
         found = [Met("rest", 1e3 * float(rest.max()), 1.0, "mm")]
@@ -114,20 +111,15 @@ class Inpaint(Wish):
             found.append(Met("joints at stop", 1e3 * float(off[last].max()), 20.0, "mm"))
         return found
 
-    def seams(self, motion):
-        """As `Wish`. Chapter: 10."""
-        return frames_at(motion, self.start, self.stop)
-
 
 @takes(sigma=number(0, 100), start=TIME, stop=TIME, model=text | a(LinearVAE), seed=seed)
 @dataclass(frozen=True)
-class Vary(Wish):
+class Vary(Span):
     """Vary a phrase from ``start`` to ``stop`` (None: to the end): its latents in a solo VAE moved by ``sigma``.
 
-    What the moved latents change is added to what was danced, in windows that overlap, so that with ``sigma`` 0 nothing
-    changes and what the VAE leaves out stays; both ends stay as they were. Tolerance: the rest 1 mm.
-    Errors: ValueError, when applied, for seconds outside the take, fewer than a window, or a dancer who does not fit
-    the model. Chapter: 10; the model is that of chapter 4.
+    What that changes is added to what was danced, so with ``sigma`` 0 nothing changes; both ends stay. Tolerance: the
+    rest 1 mm. Errors: ValueError, when applied, for seconds outside the take, fewer than a window, or a dancer who does
+    not fit the model. Chapter: 10; the model is that of chapter 4.
     """
 
     sigma: float
@@ -141,7 +133,7 @@ class Vary(Wish):
     def apply(self, dancers, who):
         """As `Wish`. Chapter: 10."""
         motion = dancers[who]
-        first, last = self.span(motion, self.start, self.stop)
+        first, last = self.span(motion)
         model = load_model(self.model) if isinstance(self.model, str) else self.model
         part, inside = slice(first, last + 1), np.arange(last + 1 - first)
         fade = np.sin(np.pi * (np.arange(model.frames) + 0.5) / model.frames) ** 2
@@ -155,21 +147,16 @@ class Vary(Wish):
 
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""
-        first, last = self.span(before[who], self.start, self.stop)
+        first, last = self.span(before[who])
         off = np.linalg.norm(after[who].positions - before[who].positions, axis=-1)
         rest = np.concatenate([off[: first + 1], off[last:]])
         return [Met("rest", 1e3 * float(rest.max()), 1.0, "mm")]
-
-    def seams(self, motion):
-        """As `Wish`. Chapter: 10."""
-        return frames_at(motion, self.start, self.stop)
 
 
 def varied_by(take: Motion, model: LinearVAE, sigma: float, generator: torch.Generator, fade: np.ndarray) -> np.ndarray:
     """How far every joint moves if latents do, ``sigma`` standard deviations by chance: [T, J, 3], metres. Chapter: 10.
 
-    The take is cut into windows that overlap by half, which come and go with the weights ``fade`` [frames].
-    Errors: ValueError for a take shorter than a window.
+    In windows that overlap by half, weighted with ``fade`` [frames]. Errors: ValueError for a take without one.
     """
     size, frames = model.frames, len(take)
     if frames < size:

@@ -1,9 +1,5 @@
-"""A dance led elsewhere and still a dance: bent paths, feet that stand where they stood, rotations that follow.
+"""A dance led elsewhere: bent paths, feet that stand where they stood, rotations that follow. Taught in chapter 10."""
 
-Taught in chapter 10, "The studio".
-"""
-
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -31,10 +27,9 @@ WAITING = 0.02  # how fast a body is led elsewhere while both feet stand, as a s
 
 @takes(path=array("frames", 2), turn=array("frames"))
 def bent_path(path: np.ndarray, turn: np.ndarray) -> np.ndarray:
-    """A path on the floor whose every step is turned, from the same beginning.
+    """A path on the floor whose every step is turned: who is turned while walking walks on in the new direction.
 
-    A dancer who is turned while walking walks on in the new direction. Shapes: [T, 2], [T] -> [T, 2]. Units: metres,
-    radians. Chapter: 10. Gleicher, "Motion path editing", I3D 2001.
+    Shapes: [T, 2], [T] -> [T, 2]. Units: metres, radians. Chapter: 10. Gleicher, "Motion path editing", I3D 2001.
     """
     steps = np.diff(path, axis=0, append=path[-1:])
     middle = (turn + np.append(turn[1:], turn[-1:])) / 2
@@ -42,30 +37,14 @@ def bent_path(path: np.ndarray, turn: np.ndarray) -> np.ndarray:
     return np.concatenate([path[:1], path[0] + np.cumsum(turned[:-1], axis=0)])
 
 
-@takes(motion=a(Motion), path=array("frames", 2), goal=array("frames", 2), turn=array("frames"))
-def moved(motion: Motion, path: np.ndarray, goal: np.ndarray, turn: np.ndarray) -> Motion:
-    """Each frame's whole body turned about a point of one path, which comes to stand on the other.
-
-    Shapes: ``path`` and ``goal`` [T, 2], ``turn`` [T]. Units: metres, radians. Feet skate where the two paths drift
-    apart: see `replant`. Chapter: 10.
-    """
-    low = lambda x: np.pad(x, ((0, 0), (0, 1)))[:, None]  # noqa: E731  [T, 1, 3]
-    positions = rotate_points_z(turn[:, None], motion.positions - low(path)) + low(goal)
-    rotations = None if motion.rotations is None else motion.rotations.astype(np.float64)
-    if rotations is not None:
-        rotations[:, 0] = rotate_z(torch.from_numpy(turn), torch.from_numpy(rotations[:, 0])).numpy()
-    return replace(motion, positions=positions, rotations=rotations)
-
-
 @takes(skeleton=a(Skeleton, axis="joints"), before=array("frames", "joints", 3), after=array("frames", "joints", 3))
 def replant(skeleton: Skeleton, before: np.ndarray, after: np.ndarray, fps: float, cut_out: bool = False) -> np.ndarray:
     """A dance that was led elsewhere, with feet that step where they stepped and stand where they stood.
 
-    What the edit added to a toe's place is added while the toe is in the air: on the floor it stays constant, and of
-    its height nothing is added there. The foot keeps its orientation, and hips and knees make room (`place_toes`).
-    ``cut_out``: both ends are left as the edit has them, so that they fit in again. A body without legs by name comes
-    back as it is. Shapes: [T, J, 3] each, of one clock -> [T, J, 3]. Units: metres. Chapter: 10. Kovar, Schreiner and
-    Gleicher, "Footskate cleanup for motion capture editing", SCA 2002.
+    What the edit added to a toe's place is added while the toe is in the air, and hips and knees make room.
+    ``cut_out``: both ends are left as the edit has them. A body without legs by name comes back as it is.
+    Shapes: [T, J, 3] each -> [T, J, 3]. Units: metres. Chapter: 10. Kovar, Schreiner and Gleicher, "Footskate cleanup
+    for motion capture editing", SCA 2002.
     """
     try:
         toes = skeleton.indices(("left_toe", "right_toe"))
@@ -94,10 +73,7 @@ def bodily(skeleton: Skeleton, before: np.ndarray, points: np.ndarray) -> np.nda
 
 @takes(motion=a(Motion), start=count(0), stop=count(0))
 def while_stepping(motion: Motion, start: int, stop: int) -> np.ndarray:
-    """A share that rises from 0 at frame ``start`` to 1 at ``stop``: slowly at first and at last, and while feet step.
-
-    What leads a body elsewhere then waits where the feet stand. Shapes: [T]. Chapter: 10.
-    """
+    """A share [T] that rises from 0 at ``start`` to 1 at ``stop``, frames, while feet step. Chapter: 10."""
     time = np.clip((np.arange(len(motion)) - start) / max(stop - start, 1), 0, 1)
     rate = time**2 * (1 - time) ** 2  # of minimum jerk
     try:
@@ -112,14 +88,19 @@ def while_stepping(motion: Motion, start: int, stop: int) -> np.ndarray:
 
 def led(dancers: list[Motion], who: int, together: bool, path: np.ndarray, goal: np.ndarray,
         turn: np.ndarray, cut_out: bool = False) -> list[Motion]:
-    """Dancers moved as `choreo_lib.studio.reshaping.moved`, over feet that stand: ``who``, or both. Chapter: 10.
+    """Whole bodies, ``who`` or all ``together``, turned about a path that comes to stand on another, over their feet.
 
-    ``cut_out`` as in `replant`. Shapes: ``path`` and ``goal`` [T, 2], ``turn`` [T]. Units: metres, radians.
+    ``cut_out`` as in `replant`. Shapes: ``path``, ``goal`` [T, 2], ``turn`` [T]. Units: metres, radians. Chapter: 10.
     """
+    low = lambda x: np.pad(x, ((0, 0), (0, 1)))[:, None]  # noqa: E731  [T, 1, 3]
     made = [*dancers]
     for k, motion in enumerate(dancers):
         if together or k == who:
-            there = moved(motion, path, goal, turn)
+            positions = rotate_points_z(turn[:, None], motion.positions - low(path)) + low(goal)
+            rotations = None if motion.rotations is None else motion.rotations.astype(np.float64)
+            if rotations is not None:
+                rotations[:, 0] = rotate_z(torch.from_numpy(turn), torch.from_numpy(rotations[:, 0])).numpy()
+            there = replace(motion, positions=positions, rotations=rotations)
             points = replant(motion.skeleton, motion.positions, there.positions, motion.fps, cut_out)
             made[k] = carry_rotations(there, points)
     return made
@@ -165,16 +146,8 @@ def way_to(here: Motion, frame: int, there: Motion, at: int) -> tuple[np.ndarray
     return goal - rotate_points_z(np.array(turn), start), turn
 
 
-def wrapped(angle: float) -> float:
-    """The same turn, the shorter way round: from minus to plus half a turn, radians. Chapter: 10."""
-    return math.remainder(angle, 2 * math.pi)
-
-
 def _while_it_steps(toe: np.ndarray, added: np.ndarray, fps: float) -> np.ndarray:
-    """What is added [T, 3] to a toe's path [T, 3], given over to those frames in which the toe is not standing.
-
-    The least of: a standing toe's steps, what the foot lags behind its body, and its acceleration.
-    """
+    """What is added [T, 3] to a toe's path, while it does not stand: least steps, lag and acceleration."""
     frames = len(toe)
     stands = _stands(toe, fps)
     step = diags([-1.0, 1.0], [0, 1], shape=(frames - 1, frames))

@@ -28,9 +28,8 @@ DELAY = number(0, 3600, above=0, what="a number of seconds")
 class Tempo(Wish):
     """Dance ``factor`` times as fast, and with the asked dancer's kinematic beats on ``beats``; both keep one clock.
 
-    ``beats``: seconds, ascending, in the take that comes out: those of the music. Each is met by a kinematic beat
-    (`choreo_lib.evaluation.metrics.beats`) at most a second away, at 1.5 times the tempo at most, as many as can be.
-    Tolerances: the length one frame, a beat 0.1 s (90th percentile).
+    ``beats``: seconds, ascending, in the take that comes out. Each is met by one of the dancer's, at most a second away
+    and at 1.5 times the tempo, as many as can be. Tolerances: the length one frame, a beat 0.1 s (90th percentile).
     Errors: ValueError, when applied, for beats none of which can be met. Chapter: 10.
     """
 
@@ -56,10 +55,7 @@ class Tempo(Wish):
         return [at_times(each, np.clip(old * motion.fps, 0, len(motion) - 1)) for each in dancers]
 
     def _pairs(self, danced: np.ndarray, last: float) -> list[np.ndarray]:
-        """Each beat that is met with the kinematic beat that meets it, in seconds, ascending.
-
-        As many as can be, and among these those that change the tempo least: the best way through all pairs.
-        """
+        """Beats and the kinematic beats that meet them, seconds: as many as can be, with the tempo least changed."""
         inside = [(beat, d) for beat in sorted(self.beats) for d in danced
                   if 0.2 < beat < last - 0.2 and abs(d - beat) < MOVED]
         pairs = np.array([(0.0, 0.0), *inside, (last, last)])  # [pairs, 2]
@@ -89,11 +85,10 @@ class Tempo(Wish):
 @takes(together=flag)
 @dataclass(frozen=True)
 class Mirror(Wish):
-    """Dance it in a mirror: left and right exchanged, from the same place and heading.
+    """Dance it in a mirror: left and right exchanged, from the same place and heading; rotations of one's own bones.
 
-    ``together``: the whole duet in one mirror; else the asked dancer only. Rotations stay those of the dancer's own
-    bones. Tolerance: 20 mm a joint, by which two sides of one body may differ.
-    Errors: ValueError, when applied, for joints without left and right. Chapter: 10.
+    ``together``: the whole duet in one mirror; else the asked dancer. Tolerance: 20 mm a joint, as two sides of a body
+    may differ. Errors: ValueError, when applied, for joints without left and right. Chapter: 10.
     """
 
     together: bool = True
@@ -118,7 +113,8 @@ class Mirror(Wish):
 
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""
-        was, now = (_from_the_start(each[who]) for each in (before, after))
+        points = [torch.from_numpy(each[who].positions)[None] for each in (before, after)]  # two of [1, T, J, 3]
+        was, now = (reference_frame(x[:, :, None], 0, after[who].skeleton, of="a").to_local(x)[0] for x in points)
         off = now - mirrored(was, after[who].skeleton) * was.new_tensor([-1.0, -1.0, 1.0])  # its x is ahead, not aside
         return [Met("mirrored", 1e3 * float(off.norm(dim=-1).max()), 20.0, "mm")]
 
@@ -128,8 +124,8 @@ class Mirror(Wish):
 class Canon(Wish):
     """Dance what the partner dances, ``delay`` seconds later, from one's own place and heading.
 
-    The take becomes shorter by the delay, in which there was nothing to repeat. Units: seconds.
-    Errors: ValueError, when applied, for a delay as long as the take, or a partner of other joints. Chapter: 10.
+    The take becomes so much shorter. Errors: ValueError, when applied, for a delay as long as it, or a partner of other
+    joints. Chapter: 10.
     """
 
     delay: float = 2.0
@@ -155,18 +151,8 @@ class Canon(Wish):
                 Met("speed", float(np.abs(own - leads)[1:-1].max()), 0.01, "m/s")]
 
 
-def _from_the_start(motion: Motion) -> torch.Tensor:
-    """Joints [T, J, 3] as seen from where the dancer stands and faces in the first frame."""
-    x = torch.from_numpy(motion.positions)[None]
-    return reference_frame(x[:, :, None], 0, motion.skeleton, of="a").to_local(x)[0]
-
-
 def at_times(motion: Motion, times: np.ndarray) -> Motion:
-    """A motion at any times between its first frame and its last, by cubic splines; bones keep their lengths.
-
-    Straight lines between frames would put a kink into every frame. Shapes: ``times`` [N], in frames -> N frames.
-    Chapter: 10.
-    """
+    """A motion at ``times`` [N], in frames, by cubic splines (lines would kink); bones keep lengths. Chapter: 10."""
     frames = np.arange(len(motion))
     if len(motion) < 2:
         return motion

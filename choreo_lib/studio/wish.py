@@ -43,10 +43,24 @@ class Wish:
         """The frames at which what was changed begins, ends, or turns. Chapter: 10."""
         return []
 
-    def span(self, motion: Motion, start: float, stop: float | None) -> tuple[int, int]:
+    def partner(self, dancers: list[Motion], who: int) -> Motion:
+        """The other dancer. Errors: ValueError where there is none. Chapter: 10."""
+        if len(dancers) < 2:
+            raise ValueError(f"{type(self).__name__} needs a partner, and this is one dancer's motion; give a Duet")
+        return dancers[1 - who]
+
+
+class Span(Wish):
+    """A wish for the seconds from ``start`` to ``stop`` (None: the end), come to and left in ``ramp``. Chapter: 10."""
+
+    start: float
+    stop: float | None
+    ramp: float = 0.0
+
+    def span(self, motion: Motion) -> tuple[int, int]:
         """The first frame and the last. Errors: ValueError for seconds that are not in the take. Chapter: 10."""
-        name, end = type(self).__name__, (len(motion) - 1) / motion.fps
-        stop = end if stop is None else stop
+        name, start, end = type(self).__name__, self.start, (len(motion) - 1) / motion.fps
+        stop = end if self.stop is None else self.stop
         for word, time in (("start", start), ("stop", stop)):
             if time > end + 0.5 / motion.fps:
                 raise ValueError(f"{name}: {word} is {time:g} s, and the take ends at {end:.2f} s")
@@ -55,11 +69,10 @@ class Wish:
             raise ValueError(f"{name}: start is {start:g} s, and must be before stop, {stop:g} s, by a frame at least")
         return first, last
 
-    def partner(self, dancers: list[Motion], who: int) -> Motion:
-        """The other dancer. Errors: ValueError where there is none. Chapter: 10."""
-        if len(dancers) < 2:
-            raise ValueError(f"{type(self).__name__} needs a partner, and this is one dancer's motion; give a Duet")
-        return dancers[1 - who]
+    def seams(self, motion: Motion) -> list[int]:
+        """As `Wish`. Chapter: 10."""
+        start, stop = self.start, self.stop
+        return frames_at(motion, start - self.ramp, start, stop, None if stop is None else stop + self.ramp)
 
 
 def frames_at(motion: Motion, *times: float | None) -> list[int]:

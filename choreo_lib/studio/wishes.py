@@ -1,7 +1,4 @@
-"""What a choreographer asks of a dance that is there: hold this hand, end here, keep this path.
-
-Taught in chapter 10, "The studio".
-"""
+"""What a choreographer asks of a dance: hold this hand, end here, keep this path. Taught in chapter 10."""
 
 import math
 from collections.abc import Sequence
@@ -17,8 +14,8 @@ from ..body.motion import Motion
 from ..body.source import Source
 from ..core.arguments import a, each, flag, number, seconds, takes, text
 from ..extensions.foot_contact import place_toes
-from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, swayless, way_to, while_stepping, wrapped
-from .wish import TIME, Met, Wish, frames_at
+from .reshaping import bent_path, bodily, ends_with, floor_path, heading, led, swayless, way_to, while_stepping
+from .wish import TIME, Met, Span, Wish, frames_at
 
 REACH = 0.3  # metres that a body leans or steps towards a hand it is to hold
 _PLACE = each(number(), size=2)
@@ -26,13 +23,12 @@ _PLACE = each(number(), size=2)
 
 @takes(joint=text, partner_joint=text, start=TIME, stop=TIME, ramp=seconds)
 @dataclass(frozen=True)
-class Hold(Wish):
+class Hold(Span):
     """Keep a hand at a joint of the partner, from ``start`` to ``stop``; it comes and goes within ``ramp``.
 
-    ``joint``: of the arm below its elbow, such as "left_wrist" or "RightHand". The arm bends; where it is too short the
-    body comes nearer by 30 cm at most, over feet that stay. Tolerance: 30 mm between the joints' centres.
-    Units: seconds. Errors: ValueError where start is not before stop; when applied, for an unknown joint, one that is
-    no hand's, or seconds outside the take. Chapter: 10.
+    ``joint``: of the arm below its elbow, such as "left_wrist". The arm bends; where it is too short the body comes
+    nearer by 30 cm at most, over feet that stay. Tolerance: 30 mm. Units: seconds. Errors: ValueError, when applied,
+    for start not before stop, an unknown joint, one that is no hand's, or seconds outside the take. Chapter: 10.
     """
 
     joint: str
@@ -46,7 +42,7 @@ class Hold(Wish):
         """As `Wish`. Chapter: 10."""
         motion, other = dancers[who], self.partner(dancers, who)
         skeleton, fps = motion.skeleton, motion.fps
-        start, stop = self.span(motion, self.start, self.stop)
+        start, stop = self.span(motion)
         joint, limb = self._limb(skeleton)
         target = other.positions[:, other.skeleton.index(self.partner_joint, "partner_joint")].astype(np.float64)
         time = np.arange(len(motion))
@@ -85,15 +81,11 @@ class Hold(Wish):
 
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""
-        start, stop = self.span(after[who], self.start, self.stop)
+        start, stop = self.span(after[who])
         own, theirs = (m.positions[start : stop + 1, m.skeleton.index(name)].astype(np.float64)
                        for m, name in ((after[who], self.joint), (after[1 - who], self.partner_joint)))
         off = np.linalg.norm(own - theirs, axis=-1)
         return [Met(f"{self.joint} at {self.partner_joint}", 1e3 * float(off.max()), 30.0, "mm")]
-
-    def seams(self, motion):
-        """As `Wish`. Chapter: 10."""
-        return frames_at(motion, self.start - self.ramp, self.start, self.stop, self.stop + self.ramp)
 
 
 @takes(place=_PLACE, facing=number(), pose=a(Motion), over=seconds, ramp=seconds, together=flag)
@@ -101,11 +93,10 @@ class Hold(Wish):
 class EndAt(Wish):
     """Be with the pelvis above a place on the floor in the last frame, and (where asked) face there, in a posture.
 
-    ``place`` [x, y] metres; ``facing`` radians counter-clockwise from X, seen from above; ``pose``: a motion of the
-    same joints whose last frame is the posture. The way there is spread over the last ``over`` seconds (None: the whole
-    take), while feet step; the posture comes over the last ``ramp``. ``together``: the partner is led along.
-    Tolerances: place 20 mm, facing 3 degrees, posture 30 mm a joint. Chapter: 10.
-    Errors: ValueError, when applied, for a pose of other joints.
+    ``place`` [x, y] metres; ``facing`` radians from X, counter-clockwise from above; ``pose``: a motion of the same
+    joints whose last frame is the posture. The way is spread over the last ``over`` seconds (None: the whole take),
+    while feet step, the posture over ``ramp``. ``together``: the partner is led along. Tolerances: 20 mm, 3 degrees,
+    posture 30 mm a joint. Errors: ValueError, when applied, for a pose of other joints. Chapter: 10.
     """
 
     place: Sequence[float]
@@ -123,7 +114,7 @@ class EndAt(Wish):
         start = 0 if self.over is None else max(last - round(self.over * motion.fps), 0)
         path = floor_path(motion)
         share = while_stepping(motion, start, last)
-        turn = share * (0.0 if self.facing is None else wrapped(self.facing - heading(motion)))
+        turn = share * (0.0 if self.facing is None else math.remainder(self.facing - heading(motion), math.tau))
         goal = bent_path(path, turn)
         goal += share[:, None] * (np.asarray(self.place, np.float64) - goal[-1])
         made = led(dancers, who, self.together, path, goal, turn)
@@ -145,7 +136,8 @@ class EndAt(Wish):
         motion = after[who]
         found = [Met("place", 1e3 * math.dist(floor_path(motion)[-1], self.place), 20.0, "mm")]
         if self.facing is not None:
-            found.append(Met("facing", math.degrees(abs(wrapped(self.facing - heading(motion)))), 3.0, "degrees"))
+            off = math.remainder(self.facing - heading(motion), math.tau)
+            found.append(Met("facing", math.degrees(abs(off)), 3.0, "degrees"))
         if self.pose is not None:
             off = np.linalg.norm(self._posture(self.pose, motion) - motion.positions[-1], axis=-1)
             found.append(Met("posture", 1e3 * float(off.max()), 30.0, "mm"))
@@ -159,13 +151,12 @@ class EndAt(Wish):
 
 @takes(points=each(_PLACE, least=2), start=TIME, stop=TIME, ramp=seconds, together=flag)
 @dataclass(frozen=True)
-class Path(Wish):
+class Path(Span):
     """Keep the pelvis, its sway apart, on a path on the floor from ``start`` to ``stop`` (None: to the end).
 
-    ``points``: places [x, y], metres, passed at even times along a smooth curve; sway and steps, which a Gaussian of
-    half a second takes out, are danced about it. The dancer comes to the path within ``ramp`` seconds before, and
-    dances on where it leads. ``together``: the partner is led along. Tolerance: 20 mm.
-    Errors: ValueError, when applied, for seconds outside the take. Chapter: 10. Gleicher, I3D 2001.
+    ``points``: places [x, y], metres, passed at even times along a smooth curve, about which sway and steps are danced.
+    It is come to within ``ramp`` seconds. ``together``: the partner is led along. Tolerance: 20 mm. Errors: ValueError,
+    when applied, for seconds outside the take. Chapter: 10. Gleicher, I3D 2001.
     """
 
     points: Sequence[Sequence[float]]
@@ -178,7 +169,7 @@ class Path(Wish):
     def apply(self, dancers, who):
         """As `Wish`. Chapter: 10."""
         motion = dancers[who]
-        start, stop = self.span(motion, self.start, self.stop)
+        start, stop = self.span(motion)
         path, asked = floor_path(motion), self._asked(start, stop)
         added = np.zeros_like(path)
         for _ in range(5):  # the Gaussian rounds corners of what is added, too
@@ -202,10 +193,6 @@ class Path(Wish):
 
     def measure(self, before, after, who):
         """As `Wish`. Chapter: 10."""
-        start, stop = self.span(after[who], self.start, self.stop)
+        start, stop = self.span(after[who])
         off = swayless(floor_path(after[who]), after[who].fps)[start : stop + 1] - self._asked(start, stop)
         return [Met("path", 1e3 * float(np.linalg.norm(off, axis=-1).max()), 20.0, "mm")]
-
-    def seams(self, motion):
-        """As `Wish`. Chapter: 10."""
-        return frames_at(motion, self.start - self.ramp, self.start, self.stop, self.stop and self.stop + self.ramp)

@@ -1,7 +1,4 @@
-"""Pictures as they come, into a GIF or an MP4: each shown as long as it should be, none held longer than it takes.
-
-Taught in chapter 1, "Seeing a duet".
-"""
+"""Pictures into a GIF or an MP4 as they come, each shown as long as it should be. Taught in chapter 1."""
 
 import errno
 import itertools
@@ -15,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-GIF_FPS = 50.0
-"""Viewers show a GIF's frames of less than two hundredths of a second for ten of them."""
+from ..io.conventions import optional
+
+GIF_FPS = 50.0  # viewers show a GIF's frames of less than two hundredths of a second for ten of them
 _LOOKED_AT = 8  # pictures from which a GIF's colours are chosen: the first ones, so that the others need not wait
 
 
 def write_gif(half: Path, pictures: Iterable[np.ndarray], count: int, fps: float, size, quality: int) -> None:
     """A GIF that keeps time: after every frame it is within half a hundredth of a second of where it should be.
 
-    ``half``: the temporary file. ``pictures``: uint8 RGB [height, width, 3], ``count`` of them, at most `GIF_FPS` a
-    second. Of each only the part that changed is kept. ``quality`` below 36: 63 colours, else 15.
-    Errors: OSError; RuntimeError for another number of pictures. Chapter: 1.
+    ``half``: the temporary file. ``pictures``: uint8 RGB [height, width, 3], ``count`` of them. ``quality`` below 36:
+    63 colours, else 15. Errors: OSError; RuntimeError for another number of pictures. Chapter: 1.
     """
     from PIL import Image
     from PIL.GifImagePlugin import getdata
@@ -69,16 +66,10 @@ def hundredths(frame: int, fps: float) -> int:
 def write_mp4(half: Path, pictures: Iterable[np.ndarray], count: int, fps: float, size, quality: int) -> None:
     """An MP4 (H.264) at exactly the rate asked for, looked at before it counts as written.
 
-    ``half``: the temporary file. ``pictures``: uint8 RGB [height, width, 3], ``count`` of them, of even width and
-    height. ``quality``: x264's rate factor, higher is coarser. Errors: ImportError naming the extra; OSError where
-    ffmpeg fails, or frames are missing from what it wrote. Chapter: 1.
+    ``half``, ``pictures`` [height, width, 3], ``count``: as of `write_gif`, even; ``quality``: of x264. Errors:
+    ImportError naming the extra; OSError where ffmpeg fails, or frames are missing from the file. Chapter: 1.
     """
-    try:
-        import imageio_ffmpeg
-    except ImportError as error:
-        raise ImportError("MP4 needs the extra 'video': pip install 'choreo-lib[video]' (a .gif needs nothing)"
-                          ) from error
-    ffmpeg, sent = imageio_ffmpeg.get_ffmpeg_exe(), 0
+    ffmpeg, sent = optional("imageio_ffmpeg", "MP4 is written", "video").get_ffmpeg_exe(), 0
     rate = Fraction(fps).limit_denominator(1001)
     with tempfile.TemporaryFile() as said:  # a pipe that nobody empties would hold ffmpeg up
         run = subprocess.Popen(

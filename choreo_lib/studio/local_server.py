@@ -1,13 +1,12 @@
-"""A small web server for this computer alone, by tornado, in a thread: what the live page and the studio's page share.
-
-Taught in chapter 10, "The studio".
-"""
+"""A small web server for this computer alone, in a thread: what both pages share. Taught in chapter 10."""
 
 import asyncio
 import ipaddress
 import threading
 from collections.abc import Callable
 from typing import Any
+
+from ..io.conventions import optional
 
 RATE = 20  # events a second, at most
 MOST = 8  # browsers that look on at once
@@ -16,19 +15,16 @@ MOST = 8  # browsers that look on at once
 class LocalServer:
     """A server at ``http://host:port/``, to loopback by default, and there only to requests that name this computer.
 
-    So no other page in the browser can read the dance through a name of its own (DNS rebinding). ``text`` is the page
-    at /. ``latest`` is what the stream of ``/events`` (server-sent) says next, as JSON. ``routes`` is given tornado's
-    ``web`` and a handler class to derive from, which refuses foreign names and lets a page load nothing from elsewhere;
-    it gives [(path, handler)]. ``most_bytes``: of a request. Errors: ImportError without tornado; OSError where the
-    port is taken. Chapter: 10.
+    So no other page can read the dance through a name of its own (DNS rebinding). ``text``: the page at /; ``latest``
+    gives the next event of ``/events``, as JSON; ``routes`` takes tornado's ``web`` and a handler class to derive from,
+    which refuses foreign names and loads from elsewhere, and gives [(path, handler)]; ``most_bytes``: of a request.
+    Errors: ImportError without tornado; OSError where the port is taken. Chapter: 10.
     """
 
     def __init__(self, text: str, latest: Callable[[], str], port: int, host: str = "127.0.0.1",
                  routes: Callable[[Any, type], list] = lambda web, guarded: [], most_bytes: int = 65_536):
-        try:
-            from tornado import httpserver, netutil, web
-        except ImportError:
-            raise ImportError("the page needs tornado: pip install 'choreo-lib[live]'", name="tornado") from None
+        httpserver, netutil, web = (optional(f"tornado.{part}", "the page is served", "live")
+                                    for part in ("httpserver", "netutil", "web"))
         self.clients, self.closing = 0, False
         guarded = _guarded(web, host)
         handlers = [*_watched(web, guarded, self, text, latest), *routes(web, guarded)]

@@ -5,25 +5,22 @@
     /choreo/skeleton/a   of every joint: name, parent's number (-1 for the root), x y z seen from the parent
     /choreo/status       state, frames held in a row, frames answered, p50 ms, p99 ms, packets ignored
 
-Bodies are called a and b, for as long as anybody dances. ``frame`` is a whole number that grows by one a frame: by it
-late and doubled frames are known. ``time`` is in seconds by the sender's clock, or 0 where it has none. Metres, a
-right-handed world with Z up, unit quaternions of local rotations. Joints are the model's, in its order, unless a
-skeleton was sent. Positions of 29 joints are 464 bytes, rotations 628: each fits one Ethernet frame (1,472 bytes), so
-that none is split on its way. Taught in chapter 10, "The studio".
-Wright, "The Open Sound Control 1.0 specification", 2002.
+Bodies are a and b. ``frame`` grows by one a frame: by it late and doubled frames are known. ``time`` is in seconds by
+the sender's clock, or 0 where it has none. Metres, Z up, unit quaternions of local rotations. Joints are the model's,
+in its order, unless a skeleton was sent. Positions of 29 joints are 464 bytes, rotations 628: each fits one Ethernet
+frame (1,472 bytes). Taught in chapter 10. Wright, "The Open Sound Control 1.0 specification", 2002.
 """
 
 import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from ..body.skeleton import Skeleton
+from ..io.conventions import optional
 
 MAX_BYTES, MAX_DEPTH, MAX_MESSAGES, MAX_JOINTS = 8192, 3, 32, 256  # of a datagram
 FUTURE = 1.0  # seconds: a bundle that is to be opened later than that is not kept
@@ -63,7 +60,7 @@ class Joints:
 
 def encode(address: str, *values: int | float | str) -> bytes:
     """A datagram of one message: int32, float32 and strings. Chapter: 10."""
-    builder = _osc("osc_message_builder").OscMessageBuilder(address)
+    builder = optional("pythonosc.osc_message_builder", "OSC is written", "live").OscMessageBuilder(address)
     for value in values:
         builder.add_arg(value, "s" if isinstance(value, str) else "i" if isinstance(value, int) else "f")
     return builder.build().dgram
@@ -75,12 +72,8 @@ def encode_body(who: str, frame: int, seconds: float, positions: np.ndarray) -> 
     return encode(f"/choreo/body/{who}", int(frame), float(seconds), *numbers)
 
 
-
 def decode(datagram: bytes, now: float) -> Iterator[Body | Joints | Ignored]:
-    """What a datagram says: bodies and skeletons, and for each message that is ignored, why.
-
-    ``now``: seconds since 1970, for the time tags of bundles. Whatever the bytes are, nothing is raised. Chapter: 10.
-    """
+    """What a datagram says; ``now``: seconds since 1970, for bundles. It raises nothing. Chapter: 10."""
     try:
         messages = _messages(datagram, now)
     except Ignored as ignored:
@@ -96,10 +89,7 @@ def decode(datagram: bytes, now: float) -> Iterator[Body | Joints | Ignored]:
 
 
 def _messages(datagram: bytes, now: float, depth: int = 0) -> list[bytes]:
-    """The messages of a datagram or bundle. Errors: Ignored.
-
-    Bundles are opened here: python-osc 1.10.2 sorts their messages by time, and its dispatcher sleeps until then.
-    """
+    """The messages of a datagram or bundle. Errors: Ignored. python-osc would sleep until a bundle is due."""
     if len(datagram) > MAX_BYTES:
         raise Ignored("oversized")
     if not datagram.startswith(_BUNDLE):
@@ -162,13 +152,4 @@ def _skeleton(values: Sequence[Any]) -> Skeleton:
 
 
 def _parameters(message: bytes) -> list[Any]:
-    return _osc("osc_message").OscMessage(message).params
-
-
-@cache
-def _osc(part: str) -> Any:
-    """A module of python-osc. Errors: ImportError that says which extra has it."""
-    try:
-        return import_module(f"pythonosc.{part}")
-    except ImportError:
-        raise ImportError("OSC needs python-osc: pip install 'choreo-lib[live]'", name="pythonosc") from None
+    return optional("pythonosc.osc_message", "OSC is read", "live").OscMessage(message).params

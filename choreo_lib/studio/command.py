@@ -1,8 +1,7 @@
-"""The studio from the shell: ``python -m choreo_lib partner my_dance.bvh --out partner.bvh --seed 3``.
+"""The studio from the shell: ``python -m choreo_lib partner my_dance.bvh --out partner.bvh``. Taught in chapter 10.
 
-A command says in a few lines what it read, guessed, dropped and made; with ``--json`` it says so in one JSON object on
-stdout. It ends with 0 where it made what was asked, 1 where it could not (one line on stderr says why), 2 where the
-words were wrong, and 130 after Ctrl-C; a file appears whole or not at all. Taught in chapter 10, "The studio".
+A command says what it read, guessed, dropped and made; with ``--json`` in one JSON object on stdout. It ends with 0
+where it made that, 1 where it could not (a line on stderr says why), 2 where the words were wrong, 130 after Ctrl-C.
 """
 
 import argparse
@@ -13,6 +12,7 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,7 @@ HELP = {"partner": "a partner for a dancer", "translate": "a dancer's take as it
         "play": "a motion as a page that turns", "convert": "a motion in another format",
         "info": "what a file holds, and which models its body fits"}  # fmt: skip
 
-SERVERS = {"live": run_live, "studio": page.run_page}
-"""Verbs that go on until they are stopped."""
+SERVERS = {"live": run_live, "studio": page.run_page}  # they go on until they are stopped
 VERBS = (*HELP, *SERVERS)
 
 
@@ -46,9 +45,8 @@ def add_verbs(parser_of: Any) -> None:
     page.add_page_parser(parser_of)
     parsers = {name: parser_of.add_parser(name, help=text) for name, text in HELP.items()}
     for name, parser in parsers.items():
-        two = name in ("strings", "play", "convert", "info", "partner")
         parser.add_argument("file", help="a recording (BVH, FBX, NPZ, NPY, C3D, TRC, JSON), or a take by name")
-        if two:
+        if name in ("strings", "play", "convert", "info", "partner"):
             parser.add_argument("file_b", nargs="?", help="the second dancer's file")
         parser.add_argument("--json", action="store_true", help="one JSON object on stdout, and nothing else")
         parser.add_argument("--fps", type=float, help="frames a second, where the file does not say")
@@ -95,15 +93,13 @@ def run(asked: argparse.Namespace) -> int:
 
 def _make(asked: argparse.Namespace) -> dict[str, Any]:
     """partner, translate, deepfake, vary."""
-    names = {"partner": ("who", "seed", "takes", "temperature", "distance"), "translate": ("route",),
-             "deepfake": ("route", "style_weight"), "vary": ("seed", "takes", "sigma")}[asked.verb]
-    motion = _read(asked)
+    motion, verb = _read(asked), getattr(verbs, asked.verb)
     if isinstance(motion, Duet) and asked.verb != "partner":
         raise ValueError(f"{asked.file}: this holds a duet, and {asked.verb} takes one dancer; name one, as in "
                          "salsa/Easy_01/a, or convert it to a file a dancer first")
     with _bar(asked.verb) as progress:
-        made = getattr(verbs, asked.verb)(motion, asked.model, seconds=asked.seconds, progress=progress,
-                                          **{name: getattr(asked, name) for name in names})
+        wishes = {name: value for name, value in vars(asked).items() if name in signature(verb).parameters}
+        made = verb(motion, progress=progress, **wishes)
     files = outputs.save(made, asked.out, asked.both, progress=_shown())
     return {"lines": made.lines, "files": files, "provenance": made.provenance.as_dict()}
 

@@ -1,7 +1,4 @@
-"""What can be asked for in the panel and on the page: of each verb and wish its fields, and what is done with them.
-
-Taught in chapter 10, "The studio".
-"""
+"""What can be asked for in the panel and on the page: its fields, and what is done with them. Taught in chapter 10."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -17,8 +14,7 @@ from .history import Entry
 from .provenance import Provenance
 from .results import Progress
 
-model_by_name = cache(load_model)
-"""Models stay in memory once they were asked for: the second take comes sooner."""
+model_by_name = cache(load_model)  # models stay in memory once they were asked for: the second take comes sooner
 
 
 @dataclass(frozen=True)
@@ -47,9 +43,7 @@ class Field:
             return None
         if self.kind == "choice" and text not in self.options.values():
             raise ValueError(f"{self.label}: choose one of {', '.join(self.options)}")
-        if self.kind not in _PARSED:
-            return text
-        parse, wanted = _PARSED[self.kind]
+        parse, wanted = _PARSED.get(self.kind, (str, "text"))
         try:
             return parse(text)
         except ValueError:
@@ -80,10 +74,7 @@ class Ask:
     edits: bool = False
 
     def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """What was filled in, {argument: value}; what was not given is as in the form, and empty fields are the verb's.
-
-        Errors: ValueError for a field that there is not, or that holds something else. Chapter: 10.
-        """
+        """What was filled in, {argument: value}, or as in the form. Errors: ValueError for the rest. Chapter: 10."""
         known = {each.name: each for each in self.fields}
         if unknown := set(given) - set(known):
             raise ValueError(f"{self.label} has no field {', '.join(sorted(unknown))}; it has {', '.join(known)}")
@@ -102,9 +93,11 @@ def _verb(name: str, label: str, about: str, *fields: Field) -> Ask:
         made = getattr(verbs, name)(motion, model, progress=progress, **values)
         return Entry.of(made, entry.recording)
 
-    models = {each: each for each in verbs.models_of(name)}
-    model = Field("model", "model", "choice", verbs.WITH_MODEL[name], models)
-    return Ask(name, label, about, (model, *fields), run)
+    return Ask(name, label, about, (_model(name), *fields), run)
+
+
+def _model(verb: str) -> Field:
+    return Field("model", "model", "choice", verbs.WITH_MODEL[verb], {each: each for each in verbs.models_of(verb)})
 
 
 def _wish(kind: type, label: str, about: str, *fields: Field) -> Ask:
@@ -137,11 +130,7 @@ _STOP = Field("stop", "to second", "number", "", hint="empty: to the end")
 
 @cache
 def asks() -> dict[str, Ask]:
-    """All that can be asked for, by name: the verbs, which take the recording, then wishes for what is there.
-
-    Chapter: 10.
-    """
-    models = {name: {each: each for each in verbs.models_of(name)} for name in ("partner", "vary")}
+    """All that can be asked for, by name: verbs, which take the recording, then wishes. Chapter: 10."""
     every = (
         _verb("partner", "A partner", "Somebody who dances with the dancer of the recording.",
               Field("who", "who is made", "choice", "follower", {"the follower": "follower", "the leader": "leader"}),
@@ -154,7 +143,7 @@ def asks() -> dict[str, Ask]:
               Field("sigma", "how much otherwise", "number", "0.5", hint="0: as it was"), _TAKES, _SEED),
         _verb("strings", "Strings", "Which joint of one dancer moves which of the other. Takes a duet."),
         _wish(Inpaint, "New seconds", "Some seconds danced anew by a model, the rest left.",
-              replace(_FROM, default="1"), _STOP, Field("model", "model", "choice", "duet-salsa", models["partner"]),
+              replace(_FROM, default="1"), _STOP, _model("partner"),
               Field("temperature", "temperature", "number", "0.3"), _SEED),
         _wish(Hold, "Hold a hand", "A hand of the dancer kept at a joint of the partner.",
               Field("joint", "hand", "joint", needed=True),
@@ -171,7 +160,6 @@ def asks() -> dict[str, Ask]:
         _wish(Loop, "Loop", "A phrase that ends where it begins, several times.",
               Field("times", "times", "whole", "2"), Field("in_place", "in place", "flag", False)),
         _wish(Vary, "Vary some seconds", "A phrase a little otherwise, its ends as they were.",
-              Field("sigma", "how much otherwise", "number", "0.5", needed=True), _START, _STOP,
-              Field("model", "model", "choice", "solo-salsa", models["vary"]), _SEED),
+              Field("sigma", "how much otherwise", "number", "0.5", needed=True), _START, _STOP, _model("vary"), _SEED),
     )
     return {ask.name: ask for ask in every}

@@ -1,7 +1,4 @@
-"""What a session has made so far, an entry a step: its takes, how they look, how they were made, and files of them.
-
-Taught in chapter 10, "The studio".
-"""
+"""What a session has made so far, an entry a step, and files of it. Taught in chapter 10."""
 
 import io
 import re
@@ -21,9 +18,7 @@ from . import outputs
 from .provenance import Provenance
 from .results import Found, Made, Progress
 
-SHOWN = 600_000
-"""Frames x joints that a player in the studio carries at most: of longer takes it shows every second frame, or third.
-"""
+SHOWN = 600_000  # frames x joints of a player at most: of longer takes it shows every second frame, or third
 KINDS = {".bvh": "BVH: bones and rotations, a file a dancer", ".glb": "GLB: for Blender and viewers",
          ".npz": "NPZ: lossless, ours", ".gif": "GIF", ".mp4": "MP4"}  # fmt: skip
 
@@ -32,9 +27,8 @@ KINDS = {".bvh": "BVH: bones and rotations, a file a dancer", ".glb": "GLB: for 
 class Entry:
     """A recording, or takes that were made of it.
 
-    ``recording``: what verbs are asked of; ``takes``: what is seen, edited and exported; ``who``: which dancer of them
-    was made ("": none). ``lines``: what was read, guessed, dropped and made; ``table``: the strings that were found, or
-    how the wishes were met. Chapter: 10.
+    ``recording``: what verbs are asked of; ``takes``: what is seen, edited and exported; ``who`` of them was made ("":
+    none). ``lines``: what was read, guessed, dropped, made; ``table``: strings, or how wishes were met. Chapter: 10.
     """
 
     title: str
@@ -99,8 +93,7 @@ class Entry:
               progress: bool | Progress = False) -> list[Path]:
         """Files of a take (None: of all) in each of ``kinds``, suffixes such as ".bvh", and how it was made, as text.
 
-        ``both``: the other dancer, too. Errors: ValueError for none or an unknown kind; as `choreo_lib.studio.save`.
-        Chapter: 10.
+        ``both``: the other, too. Errors: ValueError for none or unknown ones; as `choreo_lib.studio.save`. Chapter: 10.
         """
         if not kinds or set(kinds) - set(KINDS):
             raise ValueError(f"choose what to export: {', '.join(KINDS)}")
@@ -111,8 +104,10 @@ class Entry:
             motion = self.takes[k]
             if isinstance(motion, Duet) and self.who and not both:
                 motion = getattr(motion, self.who)
-            if self.provenance is not None and self.provenance.wishes.get("edits"):
-                motion = self._stamped(motion)
+            if self.provenance is not None and self.provenance.wishes.get("edits"):  # which came after a verb's stamp
+                stamp, who = self.provenance.stamped, self.who or "b"
+                motion = (stamp(motion) if isinstance(motion, Motion)
+                          else replace(motion, **{who: stamp(getattr(motion, who))}))
             name = f"{stem}-take-{k + 1}" if len(self.takes) > 1 else stem
             for kind in kinds:
                 written += outputs.write(motion, folder / f"{name}{kind}", self.provenance, progress)
@@ -120,14 +115,6 @@ class Entry:
         with atomic_write(text) as half:
             half.write_text(self.how_it_was_made(), encoding="utf-8")
         return [*written, text]
-
-    def _stamped(self, motion: Motion | Duet) -> Motion | Duet:
-        """With the edits among the notes: a verb stamps what it makes, and a wish came later."""
-        assert self.provenance is not None
-        if isinstance(motion, Motion):
-            return self.provenance.stamped(motion)
-        who = self.who or "b"
-        return replace(motion, **{who: self.provenance.stamped(getattr(motion, who))})
 
 
 def archive(paths: Sequence[Path]) -> bytes:

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,7 @@ class Latencies:
 
     def percentiles(self) -> tuple[float, float]:
         """Within how many half of the frames were answered, and 99 of 100; 0 before the first. Chapter: 10."""
-        kept = self._kept[: self.count] if self.count else np.zeros(1)
-        p50, p99 = np.percentile(kept, [50, 99])
+        p50, p99 = np.percentile(self._kept[: max(self.count, 1)], [50, 99])
         return float(p50), float(p99)
 
 
@@ -122,12 +122,11 @@ class Live:
         """How it went, in a few lines. Chapter: 10."""
         p50, p99 = self.latencies.percentiles()
         ignored = ", ".join(f"{count} {why}" for why, count in self.partner.ignored.most_common()) or "none"
-        lines = [f"{self.partner.answered} frames danced, {self.held_frames} of them in silence",
-                 f"packet in to packet out: p50 {p50:.1f} ms, p99 {p99:.1f} ms, at most {self.latencies.most:.1f} ms",
-                 f"packets ignored: {ignored}"]
-        if self.unsent:
-            lines.append(f"{self.unsent} packets could not be sent")
-        return "\n".join([*lines, self.partner.note] if self.partner.note else lines)
+        return "\n".join(filter(None, (
+            f"{self.partner.answered} frames danced, {self.held_frames} of them in silence",
+            f"packet in to packet out: p50 {p50:.1f} ms, p99 {p99:.1f} ms, at most {self.latencies.most:.1f} ms",
+            f"packets ignored: {ignored}", f"{self.unsent} packets could not be sent" if self.unsent else "",
+            self.partner.note)))
 
     def close(self) -> None:
         """Close the source, the outputs and the page. Chapter: 10."""
@@ -189,31 +188,20 @@ def add_live_parser(subparsers: Any) -> None:
 
 
 def run_live(asked: argparse.Namespace) -> int:
-    """Dance until the source ends or the keyboard interrupts; gives the exit status. Chapter: 10.
-
-    Errors: TrainingError for the model, OSError for ports and addresses, those of `read` for a take.
-    """
+    """Dance until the source ends or Ctrl-C. Errors: TrainingError, OSError, those of `read`. Chapter: 10."""
     torch.set_num_threads(1)  # steps of one frame are small: a second thread would wait longer than it works
-    live = None
-    try:
-        model = model_for("partner", asked.model)
-        outputs = [_address("--out", text) for text in asked.out]
-        partner = LivePartner(model, asked.who, asked.pair, asked.temperature, asked.seed)
-        source = _source(asked.source, asked.host, model, partner.leader)
-        page = LivePage(model.skeleton, asked.page, asked.host) if asked.page is not None else None
-        live = Live(partner, source, outputs, page, asked.both)
+    model = model_for("partner", asked.model)
+    outputs = [_address("--out", text) for text in asked.out]
+    partner = LivePartner(model, asked.who, asked.pair, asked.temperature, asked.seed)
+    source = _source(asked.source, asked.host, model, partner.leader)
+    page = LivePage(model.skeleton, asked.page, asked.host) if asked.page is not None else None
+    with closing(Live(partner, source, outputs, page, asked.both)) as live, suppress(KeyboardInterrupt):
         if isinstance(source, Datagrams):
             print(f"choreo_lib live: listening at {source.host}:{source.port}", file=sys.stderr)
         if page is not None:
             print(f"choreo_lib live: http://{asked.host}:{page.port}/", file=sys.stderr)
         live.run(asked.seconds)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        if live is not None:
-            live.close()
-    if live is not None:
-        print(live.report())
+    print(live.report())
     return 0
 
 

@@ -1,8 +1,4 @@
-"""Where a live set's frames come from: datagrams of a network, or a file that is played at its own rate.
-
-Both give (our second of arrival, datagram), so that everything after them is the same. Taught in chapter 10, "The
-studio".
-"""
+"""Where a live set's frames come from: a network, or a file at its own rate. Taught in chapter 10."""
 
 import socket
 import threading
@@ -14,14 +10,11 @@ from ..core.arguments import a, choice, takes
 from .osc_messages import MAX_BYTES, encode_body
 
 WAITING = 1024  # datagrams that are kept until they are looked at; at 30 frames a second, half a minute of two bodies
-Arrived = list[tuple[float, bytes]]
+Arrived = list[tuple[float, bytes]]  # our second of arrival, and a datagram
 
 
 class Datagrams:
-    """A UDP port that is listened to by a thread, which notes when each datagram came.
-
-    Errors: OSError where the port is taken. Chapter: 10.
-    """
+    """A UDP port, heard by a thread that notes arrivals. Errors: OSError where it is taken. Chapter: 10."""
 
     ended = False
 
@@ -81,15 +74,12 @@ class Take:
 
     def wait(self, seconds: float) -> Arrived:
         """The frames that are due by then, waiting for the first one as long as this. Chapter: 10."""
-        now = time.monotonic()
         due = self.began + self.frame / self.motion.fps
-        if (pause := min(due - now, seconds)) > 0:
-            time.sleep(pause)
-            now = time.monotonic()
+        time.sleep(max(min(due - time.monotonic(), seconds), 0))
         found: Arrived = []
+        now = time.monotonic()
         while not self.ended and (due := self.began + self.frame / self.motion.fps) <= now:
-            # as by a clock that begins at 1: a time of 0 would mean that there is none
-            seconds_in = 1 + self.frame / self.motion.fps
+            seconds_in = 1 + self.frame / self.motion.fps  # a time of 0 would mean that there is no clock
             found.append((due, encode_body(self.who, self.frame, seconds_in, self.motion.positions[self.frame])))
             self.frame += 1
         return found

@@ -5,8 +5,7 @@
     session.ask("partner", model="duet-synthetic", takes="2")
     session.wait()
 
-Work goes on in a thread, with progress, and can be cancelled. What goes wrong there is said in `Session.trouble`; what
-was there before stays. Taught in chapter 10, "The studio".
+Work goes on in a thread; what goes wrong is said in `Session.trouble`, and what was there stays. Taught in chapter 10.
 """
 
 import tempfile
@@ -17,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..io import MotionFormatError, MotionGuessWarning
+from ..io import MotionGuessWarning
 from ..sets.registry import DatasetError, entries
 from ..show.camera import dancers_of
 from ..training.checkpoints import TrainingError
@@ -25,10 +24,8 @@ from .forms import asks
 from .history import Entry, archive
 from .reading import by_name, read, read_upload
 
-KEPT = 30
-"""Entries of the history; of more, the oldest goes."""
-_PLAIN = (MotionFormatError, DatasetError, TrainingError, ValueError, OSError, ImportError, KeyError)
-"""Errors whose words are for people. Others are the studio's own fault, and say so."""
+KEPT = 30  # entries of the history; of more, the oldest goes
+_PLAIN = (DatasetError, TrainingError, ValueError, OSError, ImportError, KeyError)  # their words are for people
 
 
 class Busy(RuntimeError):
@@ -41,10 +38,7 @@ class Cancelled(Exception):
 
 @dataclass(frozen=True)
 class Exported:
-    """Files that were written: ``name`` and bytes of them all as one ZIP; ``paths`` where they lie, if they stay.
-
-    Chapter: 10.
-    """
+    """Written files: ``name`` and bytes of their ZIP; ``paths`` where they lie, if they stay. Chapter: 10."""
 
     name: str
     data: bytes
@@ -54,10 +48,9 @@ class Exported:
 class Session:
     """One recording at a time, and a history of what was made of it; every method but `wait` returns at once.
 
-    ``entries``: the history, `Entry` objects with a number each that stays; ``at``: the number of the current one (-1:
-    none). ``doing`` ("": nothing), ``done``, ``of``: how far the work is. ``said``, ``trouble``: the last words.
-    ``exported``: the last export. ``changed`` is called when any of it has changed, as a rule from the working thread.
-    Chapter: 10.
+    ``entries``: the history, an `Entry` by its number; ``at``: the current one's (-1: none). ``doing`` ("": nothing),
+    ``done``, ``of``: how far the work is. ``said``, ``trouble``: the last words; ``exported``: the last export.
+    ``changed`` is called when any of it has, as a rule from the working thread. Chapter: 10.
     """
 
     def __init__(self, changed: Callable[[], Any] | None = None):
@@ -78,10 +71,7 @@ class Session:
         return self.entries[self.at]
 
     def load(self, name: str | Path, local: bool = True) -> None:
-        """A file by its path, or a take by its name in a set; not ``local``: a name only.
-
-        Errors: `Busy`. Chapter: 10.
-        """
+        """A file by its path, or a take by its name; not ``local``: a name only. Errors: `Busy`. Chapter: 10."""
         self._start(f"reading {Path(name).name}", lambda: Entry.recorded(
             str(name) if not Path(name).exists() else Path(name).stem, read(name) if local else by_name(str(name))))
 
@@ -91,10 +81,7 @@ class Session:
         self._start(f"reading {names}", lambda: Entry.recorded(names, read_upload(files)))
 
     def trim(self, start: float, stop: float) -> None:
-        """The recording between two times, in seconds, as a recording of its own.
-
-        Errors: `Busy`; ValueError where nothing would be left. Chapter: 10.
-        """
+        """The recording between two times, seconds. Errors: `Busy`; ValueError if nothing is left. Chapter: 10."""
         recording = self.entry.recording
         first, last = round(start * recording.fps), round(stop * recording.fps)
         if not 0 <= first < min(last, len(recording)):
@@ -103,10 +90,9 @@ class Session:
         self._start("trimming", lambda: Entry.recorded(f"recording, {start:g} to {stop:g} s", recording[first:last]))
 
     def ask(self, name: str, take: int = 0, **fields: Any) -> None:
-        """What `choreo_lib.studio.forms.asks` has by this name, with its fields as they were filled in.
+        """What `choreo_lib.studio.forms.asks` has by this name, of the recording, or (a wish) of a ``take``.
 
-        A verb is asked of the recording, a wish of a ``take`` of the current entry. Errors: `Busy`; ValueError for an
-        unknown name or field, a value that is none, or before anything was loaded. Chapter: 10.
+        Errors: `Busy`; ValueError for an unknown name, field, value, take, or before anything was loaded. Chapter: 10.
         """
         if name not in asks():
             raise ValueError(f"there is no {name!r} to ask for; there are {', '.join(asks())}")

@@ -1,11 +1,7 @@
-"""A blind test in a page: danced or made? It needs no kernel and no network, scores itself, and stores nothing.
-
-Every clip is shown by the `choreo_lib.show.player`. Taught in chapter 11, "Is it any good?".
-"""
+"""Danced or made? A test in a page without kernel or network, which stores nothing. Taught in chapter 11."""
 
 import base64
 import html
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -33,9 +29,8 @@ def blind_test(danced: Sequence[Motion | Duet], made: Sequence[Motion | Duet], s
     """A page that shows clips in a drawn order and asks of each whether it was danced or made.
 
     At the end it says how many answers were right, with the exact 95 % interval of the share (Clopper and Pearson). No
-    answer leaves the page. Buttons, or the keys d and m. Names of dancers are not shown. ``seed`` draws the order. Its
-    ``save`` writes it for a class: one file, which works offline. Units: ``height`` pixels. Errors: ValueError, while a
-    book is being published, for motion whose terms forbid that its positions are in a page. Chapter: 11.
+    answer leaves the page, and no dancer is named. ``seed`` draws the order; ``save`` writes it for a class. Units:
+    ``height`` pixels. Errors: ValueError, while a book is being published, for motion that may not be. Chapter: 11.
     """
     from scipy.stats import binomtest
 
@@ -72,9 +67,7 @@ def _page(motion: Motion | Duet) -> tuple[str, str, str]:
     unnamed = (Duet(*(replace(part, name=f"dancer {who}") for who, part in zip("ab", motion)))
                if isinstance(motion, Duet) else replace(motion, name="dancer"))
     shown = play(unnamed, title="Danced or made?", publish=False)
-    found = re.search('srcdoc="([^"]*)"', shown.html)
-    assert found, "a player stands in a frame of its own"
-    document = html.unescape(found[1])
-    start = document.index(OPENING)
-    end = document.index("</script>", start) + len("</script>")
-    return document[:start], document[start:end], document[end:]
+    document = html.unescape(shown.html.partition('srcdoc="')[2].partition('"')[0])
+    before, opening, rest = document.partition(OPENING)
+    data, closing, after = rest.partition("</script>")
+    return before, opening + data + closing, after

@@ -1,7 +1,4 @@
-"""Moving pictures as files: GIF and MP4, for slides, messages and pages that may not carry the data itself.
-
-Taught in chapter 1, "Seeing a duet".
-"""
+"""Moving pictures as files, GIF and MP4: for slides, messages, pages without the data. Taught in chapter 1."""
 
 import warnings
 from collections.abc import Callable
@@ -20,8 +17,7 @@ from .films import GIF_FPS, write_gif, write_mp4
 from .payload import edge_pairs
 
 SUFFIXES = (".gif", ".mp4")
-MAX_FRAMES = 40_000
-"""Of a film: 22 minutes at 30 a second."""
+MAX_FRAMES = 40_000  # of a film: 22 minutes at 30 a second
 
 
 @takes(motion=SEEN, path=path, ghost=SEEN, seconds=seconds, size=each(count(16, 4096), size=2),
@@ -33,18 +29,15 @@ def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | N
     """Draw a motion or a duet as a film; gives the path.
 
     ``path`` ends in .gif or .mp4 (MP4 needs the extra ``video``: pip install 'choreo-lib[video]'). ``ghost`` is drawn
-    in grey behind; ``edges`` are pairs (joint of a, joint of b) of indices or names. ``view`` is (azimuth, elevation)
-    in degrees (default: from the best side). Units: ``size`` pixels, 16 to 4,096 a side (of an MP4 an odd one is
-    rounded up, since its colours come in pairs); ``seconds`` cuts the film; ``fps`` of the film, 0.01 to 1,000: of each
-    moment the nearest frame is drawn. Default: every frame of the motion, or every second, third, ... so that there are
-    at most 30 a second. ``max_bytes`` makes it coarser until it fits. A film lasts as long as the motion. An MP4 has
-    the rate asked for; a GIF counts in hundredths of a second, of which its frames last now one more, now one less, and
-    shows at most 50 a second, so of more some are left out, with a warning. Pictures are written as they are drawn.
-    ``progress``: a bar, or a function called with (done, of), in frames; what it raises ends the work. The file is
-    renamed into place when complete, and the frames of an MP4 have been counted, so a stop or a full disk leaves what
-    was there before. Errors: ValueError for another suffix, size, seconds or fps, for more than 40,000 frames, or where
-    ``max_bytes`` cannot be met; ImportError naming the extra; MotionFormatError where the file cannot be written; as
-    `choreo_lib.play` for edges. Chapter: 1.
+    in grey behind; ``edges`` are pairs (joint of a, joint of b) of indices or names; ``seconds`` cuts the film;
+    ``max_bytes`` makes it coarser until it fits. Units: ``view`` (azimuth, elevation) in degrees (default: from the
+    best side); ``size`` pixels, 16 to 4,096 a side (of an MP4 an odd one is rounded up); ``fps`` of the film, 0.01 to
+    1,000: of each moment the nearest frame is drawn (default: every frame, or every second, third, ... so that there
+    are at most 30 a second). A GIF shows at most 50 a second; of more some are left out, with a warning.
+    ``progress``: a bar, or a function called with (done, of), in frames; what it raises ends the work. A stop or a full
+    disk leaves what was there before. Errors: ValueError for another suffix, size, seconds or fps, for more than 40,000
+    frames, or where ``max_bytes`` cannot be met; ImportError naming the extra; MotionFormatError where the file cannot
+    be written; as `choreo_lib.play` for edges. Chapter: 1.
     """
     pairs = [] if edges is None else edge_pairs(motion, edges)
     return draw_film(motion, path, ghost, lambda frame: pairs, seconds, size, fps, view, max_bytes, progress)
@@ -52,10 +45,7 @@ def animate(motion: Motion | Duet, path: str | Path, *, ghost: Motion | Duet | N
 
 def draw_film(motion, path, ghost, edges_at, seconds=None, size=(640, 400), fps=None, view=None, max_bytes=None,
               progress=True) -> Path:
-    """As `animate`, with edges that come and go: ``edges_at`` gives the index pairs of a frame of the motion.
-
-    Errors: as `animate`. Chapter: 9.
-    """
+    """As `animate`; ``edges_at`` gives the index pairs of a frame of the motion. Errors: as `animate`. Chapter: 9."""
     path = Path(path)
     kind = path.suffix.lower()
     if kind not in SUFFIXES:
@@ -72,8 +62,7 @@ def draw_film(motion, path, ghost, edges_at, seconds=None, size=(640, 400), fps=
             write(half, pictures, len(frames), fps, size, quality)
             if max_bytes is None or half.stat().st_size <= max_bytes:
                 break
-            width, height = (max(int(side * 0.8) // 2 * 2, 2) for side in size)
-            size = width, height
+            size = tuple(max(int(side * 0.8) // 2 * 2, 2) for side in size)
         else:
             raise ValueError(f"{path.name}: {len(frames)} frames do not fit into {max_bytes} bytes; ask for fewer "
                              "seconds")

@@ -1,7 +1,4 @@
-"""What a player carries: motion as 16-bit integers in a block of JSON, and the way back from a published page.
-
-Taught in chapter 1, "Seeing a duet"; used by `choreo_lib.show.player` and by the test that reads every published page.
-"""
+"""What a player carries: motion as 16-bit integers in JSON, and the way back. Taught in chapter 1."""
 
 import base64
 import html
@@ -23,10 +20,7 @@ _WAYS = {"": 0, None: 0, "a->b": 1, "b->a": -1}
 
 
 def pack(dancers, ghosts, names, edges=None) -> dict:
-    """The dancers of a player as plain JSON values; identical skeletons are written once.
-
-    Positions are kept to 1/65534 of their range along each axis: 0.1 mm for dancers who cross 6 m. Chapter: 1.
-    """
+    """The dancers of a player as JSON values; positions to 1/65534 of their range, 0.1 mm in 6 m. Chapter: 1."""
     everyone = (*dancers, *ghosts)
     kinds = list(dict.fromkeys((m.skeleton.names, m.skeleton.parents) for m in everyone))
     packed = [_body(m, name, kinds.index((m.skeleton.names, m.skeleton.parents))) for m, name in zip(everyone, names)]
@@ -48,12 +42,11 @@ def for_script(value, **how) -> str:
 
 @takes(text=text)
 def read_payload(text: str) -> list[dict]:
-    """Every player in a page or a notebook, decoded: what a published file really carries.
+    """Every player in a page or a notebook (HTML, or the JSON of an .ipynb), decoded: what a published file carries.
 
-    ``text`` is HTML (a player's own, or a page around several) or the JSON of an .ipynb. Each dict is the player's
-    payload, with ``positions`` float32 [T, J, 3] in metres, ``joints`` and ``parents`` beside each of its ``dancers``
-    and ``ghosts``, the ``weights`` of its ``edges`` as an array, and ``redistribute``: whether their terms allow that
-    they are there. Errors: ValueError where a player is there and cannot be read. Chapter: 1.
+    Each dict is a player's payload, with ``positions`` float32 [T, J, 3] in metres, ``joints`` and ``parents`` in its
+    ``dancers`` and ``ghosts``, ``weights`` of its ``edges`` as an array, and ``redistribute``: whether their terms
+    allow that they are there. Errors: ValueError where a player is there and cannot be read. Chapter: 1.
     """
     texts = [text]
     if text.lstrip()[:1] in ("{", "["):
@@ -79,8 +72,7 @@ def pack_edges(motion: Motion | Duet, edges, threshold: float) -> dict | None:
     """Edges between two dancers as plain JSON values: pairs, weights in 1/255, directions.
 
     Shapes: as in `choreo_lib.play`. Errors: TypeError for edges, weights or directions of another kind; ValueError for
-    a single dancer, joints that there are not, weights of another shape or outside 0 to 1, or other directions.
-    Chapter: 1.
+    a single dancer, an unknown joint, weights of another shape or outside 0 to 1, other directions. Chapter: 1.
     """
     if edges is None:
         return None
@@ -144,9 +136,8 @@ def _head(motion: Motion) -> list | None:
     """Where the head is drawn: [joint, its parent, how far along from parent to joint], or None."""
     skeleton = motion.skeleton
     j = skeleton.find("head")
-    if j is None or skeleton.parents[j] < 0:
+    if j is None or (i := skeleton.parents[j]) < 0:
         return None
-    i = skeleton.parents[j]
     # HybrIK's head is the crown and hangs from the jaw; a mocap file's Head is where the skull begins.
     if skeleton.names[i].lower().endswith("jaw"):
         return [j, i, 0.4]
@@ -156,8 +147,7 @@ def _head(motion: Motion) -> list | None:
 
 def _torso(skeleton: Skeleton) -> list | None:
     """The corners of the trunk, shoulder to shoulder to hip to hip, or None where their names are not known."""
-    corners = [skeleton.find(f"{side}_{part}") for side, part in (("left", "shoulder"), ("right", "shoulder"),
-                                                            ("right", "hip"), ("left", "hip"))]
+    corners = [skeleton.find(name) for name in ("left_shoulder", "right_shoulder", "right_hip", "left_hip")]
     return None if None in corners else corners
 
 

@@ -1,7 +1,6 @@
 """The player: a motion that can be orbited, slowed and stepped through, in one piece of HTML that needs no network.
 
-It stands inside an ``<iframe srcdoc>``, drawn by `player.js`; the same motion gives the same bytes. Where no script
-runs, a still picture and a text alternative remain. Taught in chapter 1, "Seeing a duet".
+It stands in an ``<iframe srcdoc>``, drawn by `player.js`; the same motion gives the same bytes. Taught in chapter 1.
 """
 
 import base64
@@ -9,7 +8,6 @@ import html
 import os
 import re
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -30,8 +28,7 @@ from .drawable import SEEN
 from .payload import block, pack, pack_edges, read_payload  # noqa: F401 (the way back is found here too)
 
 FILM_SECONDS, FILM_BYTES = 8.0, 400_000
-MOST_PLAYED = 2_000_000
-"""Frames x joints of all who are played: a page of 16 MB, which a browser still opens at once."""
+MOST_PLAYED = 2_000_000  # frames x joints of all who are played: a page of 16 MB, which a browser opens at once
 _COLOURS = {"light": dict(a=palette.DANCERS[0], b=palette.DANCERS[1], ghost=palette.GHOST, string=palette.STRING,
                           ink=palette.INK, soft=palette.INK_SOFT, paper=palette.PAPER, grid=palette.GRID, shadow=0.3),
             "dark": dict(a=palette.DANCERS_DARK[0], b=palette.DANCERS_DARK[1], ghost=palette.GHOST_DARK,
@@ -41,10 +38,7 @@ _COLOURS = {"light": dict(a=palette.DANCERS[0], b=palette.DANCERS[1], ghost=pale
 
 @dataclass(frozen=True, repr=False)
 class Player:
-    """What `play` gives; a notebook shows it as it is. Chapter: 1.
-
-    ``html`` is the piece of HTML a page takes in, ``alt`` the same in words, ``page`` a page of its own.
-    """
+    """What `play` gives: ``html`` to put into a page, ``alt`` the same in words, ``page`` its own. Chapter: 1."""
 
     html: str
     alt: str
@@ -82,15 +76,13 @@ def play(motion: Motion | Duet, *, ghost: Motion | Duet | None = None, edges=Non
          publish: bool | None = None) -> Player:
     """Show a motion or a duet: drag to orbit, space to play, ? for the keys.
 
-    Shapes: ``edges`` between the dancers: E pairs (joint of a, joint of b) of indices or names, or a tuple
-    ``(pairs, weights)`` or ``(pairs, weights, directions)`` with weights [E] or [T, E] from 0 to 1 and E directions
-    "a->b", "b->a" or "". An edge is drawn while its weight is at least ``threshold``, which a slider moves. ``ghost``
-    is a second motion drawn in grey; ``trails`` names the joints that leave a trail. ``places`` [N, 2] makes of the
-    motion N phrases of equal length, one after another, and a map of N dots beside the stage: click one, and its phrase
-    is danced. A film has no map. Units: ``loop`` (first, last) frames; ``camera`` (azimuth, elevation) in degrees, then
-    metres away if a third is given; ``height`` pixels.
-    ``publish`` (default: `publishing`): motion that may not be passed on is shown as a film of at most 400 KB instead;
-    that a file allows it counts only where the file holds motion of a registered set (`choreo_lib.Source`).
+    Shapes: ``edges``: E pairs (joint of a, joint of b) of indices or names, or ``(pairs, weights)`` or ``(pairs,
+    weights, directions)`` with weights [E] or [T, E] from 0 to 1 and E directions "a->b", "b->a" or ""; one is drawn
+    while its weight is at least ``threshold``, which a slider moves. ``ghost`` is a second motion, in grey; ``trails``
+    names the joints that leave one. ``places`` [N, 2] makes of the motion N phrases of equal length, and a map of N
+    dots to click. Units: ``loop`` (first, last) frames; ``camera`` (azimuth, elevation) in degrees, then metres away if
+    a third is given; ``height`` pixels. ``publish`` (default: `publishing`): motion that may not be passed on is shown
+    as a film of at most 400 KB; a file's own word for it counts only for a registered set (`choreo_lib.Source`).
     Errors: ValueError or KeyError naming the argument, edge or joint. Chapter: 1.
     """
     dancers = tuple(map(verified_terms, dancers_of(motion)))
@@ -217,13 +209,14 @@ def _film(motion, ghost, ties, alt: str, source: Source | None, picture: str) ->
     """The same as a film, for motion whose positions may not be passed on."""
     from .export import draw_film
 
-    edges_at: Callable[[int], list] | None = None
-    if ties and ties["pairs"]:  # a film has no slider, and shows of each frame what the player would
-        weights = np.frombuffer(base64.b64decode(ties["weights"]), np.uint8).reshape(-1, len(ties["pairs"]))
+    pairs = ties["pairs"] if ties else []
+    strong: np.ndarray = np.ones((1, 0), bool)
+    if pairs:  # a film has no slider, and shows of each frame what the player would
+        weights = np.frombuffer(base64.b64decode(ties["weights"]), np.uint8).reshape(-1, len(pairs))
         strong = weights / 255 >= ties["threshold"]  # [frames, edges]; one row where weights do not change
 
-        def edges_at(frame: int) -> list:  # one row stands for all frames
-            return [pair for pair, shown in zip(ties["pairs"], strong[min(frame, len(strong) - 1)]) if shown]
+    def edges_at(frame: int) -> list:
+        return [pair for pair, shown in zip(pairs, strong[min(frame, len(strong) - 1)]) if shown]
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "film.mp4"

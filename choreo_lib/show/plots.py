@@ -1,8 +1,7 @@
-"""Still pictures of motion, for a page: poses along time, one motion through another, couplings, arrows, paths.
+"""Still pictures of motion, for a page. Taught in chapter 1, "Seeing a duet".
 
-Every function takes ``ax=`` (a plain matplotlib axes) and returns the figure. Bodies are drawn in parallel projection,
-so a metre is as long at the back as at the front. Dancer a is a solid stroke with discs, dancer b a hollow stroke with
-rings: they differ without colour too. Taught in chapter 1, "Seeing a duet".
+Every function takes ``ax=`` (a plain matplotlib axes) and returns the figure. Bodies are drawn in parallel projection;
+dancer a is a solid stroke with discs, dancer b a hollow one with rings, so they differ without colour too.
 """
 
 import numpy as np
@@ -32,8 +31,7 @@ def seq(motion: Motion | Duet, count: int = 8, view: tuple[float, float] | None 
         ax=None):
     """Poses along time: ``count`` frames, evenly taken, side by side from left to right, the time under each.
 
-    Units: ``view`` is (azimuth, elevation) of the camera in degrees (default: from the `best_side`, a little above);
-    ``gap`` metres between poses. Chapter: 1.
+    Units: ``view`` (azimuth, elevation) in degrees (default: from the `best_side`); ``gap`` metres. Chapter: 1.
     """
     ax, view = _stage(motion, view, ax, (9, 2.6))
     frames = np.linspace(0, len(motion) - 1, count).astype(int)
@@ -67,9 +65,8 @@ def ghost(motion: Motion | Duet, other: Motion | Duet, frame: int = 0, view=None
 def couplings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, view=None, ax=None):
     """The two skeletons, and lines for the couplings between their joints.
 
-    Shapes: ``weights`` [J, J], row a joint of a, column a joint of b, 0 to 1: stronger is darker; below ``threshold``
-    nothing is drawn. None draws every pair, faintly.
-    Errors: ValueError for weights of another shape, or a frame that the duet does not have. Chapter: 1.
+    Shapes: ``weights`` [J, J], a joint of a by a joint of b, 0 to 1: stronger is darker, below ``threshold`` not drawn;
+    None draws every pair, faintly. Errors: ValueError for another shape, or a frame that there is not. Chapter: 1.
     """
     check_frame(duet, frame)
     ax, view = _stage(duet, view, ax, (5, 4.5))
@@ -92,8 +89,7 @@ def couplings(duet: Duet, frame: int = 0, weights=None, threshold: float = 0.0, 
 def leads(duet: Duet, sends, receives, frame: int = 0, view=None, ax=None):
     """Who moves whom, and where: a disc on each joint, as large as what it sends, and a ring, as what it receives.
 
-    Shapes: ``sends`` and ``receives`` [2, J], dancer a first, 0 or more; both are scaled by the largest of all.
-    Errors: ValueError for other shapes. Chapter: 9.
+    Shapes: ``sends``, ``receives`` [2, J], a first, 0 or more. Errors: ValueError for other shapes. Chapter: 9.
     """
     check_frame(duet, frame)
     ax, view = _stage(duet, view, ax, (5, 4.5))
@@ -140,7 +136,8 @@ def paths(motion: Motion | Duet, joint: str | None = None, ax=None):
     ax = _axes(ax, (4.5, 4.5))
     for who, m in enumerate(dancers_of(motion)):
         path = m.positions[:, 0 if joint is None else m.skeleton.index(joint, "joint"), :2]
-        ax.plot(*path.T, palette.DASHES[who], color=palette.DANCERS[who], lw=1.4, label=_name(m, who))
+        ax.plot(*path.T, palette.DASHES[who], color=palette.DANCERS[who], lw=1.4,
+                label=label(m.name or f"dancer {'ab'[who]}"))
         ax.plot(*path[0], "o", color=palette.DANCERS[who], mfc=palette.DANCERS[who] if who == 0 else palette.PAPER)
     ax.set_aspect("equal", adjustable="datalim")
     ax.set_xlabel("x, metres")
@@ -178,10 +175,6 @@ def traces(curves: dict[str, np.ndarray], fps: float, unit: str = "metres", ax=N
 def _stage(motion: Motion | Duet, view: tuple[float, float] | None, ax, size: tuple[float, float]):
     """The axes to draw on, and from where the bodies are seen."""
     return _axes(ax, size), (best_side(dancers_of(motion)), 12.0) if view is None else view
-
-
-def _name(motion: Motion, who: int) -> str:
-    return label(motion.name or f"dancer {'ab'[who]}")
 
 
 def _body(ax, motion: Motion, points: np.ndarray, who: int | None) -> None:

@@ -1,7 +1,4 @@
-"""The engine of the checks: it reads an answer, looks it up in an exercise's table and says a `Verdict`.
-
-An exercise raises the `Hint` for what is wrong, and gives its praise for what is right. Chapters: all.
-"""
+"""The engine of the checks: it looks an answer up in an exercise's table and says a `Verdict`. Chapters: all."""
 
 import functools
 import inspect
@@ -47,10 +44,7 @@ class Hint(Exception):
 
 
 def check(exercise: Callable[..., str]) -> Callable[..., Verdict]:
-    """An exercise as learners call it: it gives a Verdict whatever it is handed, and never a traceback.
-
-    Errors: DatasetError for a missing set and TrainingError for missing weights, which are no answer's fault.
-    """
+    """An exercise that always gives a Verdict. Errors: DatasetError, TrainingError, which are no answer's fault."""
 
     @functools.wraps(exercise)
     def checked(*given, **named) -> Verdict:
@@ -74,10 +68,7 @@ def check(exercise: Callable[..., str]) -> Callable[..., Verdict]:
 
 
 def function_check(exercise: Callable[..., str]) -> Callable[..., Verdict]:
-    """A `check` whose answer is a function: it works on copies of what it is given, and must give something back.
-
-    Errors: as of `check`; inside, a Hint where the answer is no function, or where that gives nothing back.
-    """
+    """A `check` of a function, called on copies. Errors: as `check`; a Hint where it is none or gives nothing back."""
     (name,) = inspect.signature(exercise).parameters
 
     @functools.wraps(exercise)
@@ -122,10 +113,7 @@ def refuse(*rows: tuple[Any, str]) -> None:
 
 
 def compare(got, right, *wrong: tuple[Any, str], otherwise: str, rtol: float = 1e-5, atol: float = 1e-8) -> None:
-    """A table of wrong answers beside the right one, each with its hint; True or False in place of one is a test.
-
-    Errors: the Hint of the first wrong answer that was given; ``otherwise``, where it is neither these nor right.
-    """
+    """A table of wrong answers (or tests) beside the right one. Errors: the Hint of the first, or ``otherwise``."""
 
     def near(answer) -> bool:
         return np.allclose(got, answer, rtol, atol)
@@ -137,17 +125,13 @@ def compare(got, right, *wrong: tuple[Any, str], otherwise: str, rtol: float = 1
 
 def trouble(error: BaseException) -> str:
     """What was raised and on which line of the learner's code, in one sentence."""
-    said = f"{type(error).__name__}: {_words(error)}".rstrip(": ")
+    try:
+        words = " ".join(str(error).split())[:200]
+    except Exception:  # it has none that can be had
+        words = ""
+    said = f"{type(error).__name__}: {words}".rstrip(": ")
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not frame.filename.startswith(_NOT_THEIRS):
             line = (frame.line or linecache.getline(frame.filename, frame.lineno or 0)).strip()
             return said + f", on line {frame.lineno}" + (f" (`{line[:80]}`)" if line else "")
     return said
-
-
-def _words(error: BaseException) -> str:
-    """An exception's own words, if it has any that can be had."""
-    try:
-        return " ".join(str(error).split())[:200]
-    except Exception:
-        return ""

@@ -4,8 +4,7 @@
     def function(motion, fps=30.0, count=8, frame=None): ...
 
 An argument whose default is None may be None. What is wrong is refused before anything is computed, by the argument's
-name: TypeError for another kind of thing, ValueError for a value out of bounds. Rules are for functions that people
-call, once a call; nothing here runs inside a network or a loop over frames. Taught in chapter 1, "Seeing a duet".
+name: TypeError for another kind of thing, ValueError for a value out of bounds. Taught in chapter 1, "Seeing a duet".
 """
 
 from __future__ import annotations
@@ -44,8 +43,7 @@ def need(right: bool, kind: type[Exception] = TypeError) -> None:
 class Rule:
     """What an argument must be, in words and as a test. ``rule_a | rule_b``: one of them suffices.
 
-    ``test(value, axes)`` gives the value back (a list as an array, say) or raises; ``axes`` holds the lengths of named
-    axes that the call's other arguments have.
+    ``test(value, axes)`` gives the value or raises; ``axes``: lengths of named axes that other arguments have.
     """
 
     wanted: str

@@ -1,6 +1,6 @@
-"""Libraries that take seconds to load, loaded when something of them is first used.
+"""Libraries that take seconds to load, loaded when something of them is first used. Taught in chapter 1.
 
-``from ..core.deferred import roma`` in place of ``import roma``. Taught in chapter 1, "Seeing a duet".
+``from ..core.deferred import roma`` in place of ``import roma``.
 """
 
 from importlib import import_module

@@ -1,7 +1,4 @@
-"""Files on disk: written whole or not at all, and one process a folder.
-
-Taught in chapter 1, "Seeing a duet"; the lock in chapter 4, "A dancer in 256 numbers".
-"""
+"""Files on disk: written whole or not at all, and one process a folder. Taught in chapters 1 and 4."""
 
 import contextlib
 import errno
@@ -27,12 +24,10 @@ STALE_AFTER = 10.0  # seconds without a sign of life before a half file that nob
 def atomic_write(path, error: type[Exception] = OSError):
     """A temporary path beside ``path``, moved over it when all went well: the old file or the new one, never half.
 
-    The temporary file has a name of its own, so that two writers do not meet; its permissions are what the umask says.
     It is on the disk (fsync) before it takes the name. Where ``path`` is a symbolic link, the file that it points to is
-    replaced and the link stays. After any stop, Ctrl-C too, the half file is gone; one that a killed process left is
-    cleared away by the next write to the same name.
-    Errors: ``error`` where the folder is missing or closed, ``path`` is a folder or a device, or the disk is full: it
-    says what to do, and what stood at ``path`` stays. Chapter: 1.
+    replaced. After any stop, Ctrl-C too, the half file is gone; one that a killed process left is cleared away by the
+    next write to the same name. Errors: ``error`` where the folder is missing or closed, ``path`` is a folder or a
+    device, or the disk is full; what stood at ``path`` stays. Chapter: 1.
     """
     path = Path(path)
     target = Path(os.path.realpath(path)) if os.path.islink(path) else path
@@ -102,11 +97,10 @@ _held: set[tuple[int, Path]] = set()  # by this thread: a run inside a run, such
 def folder_lock(folder, error: type[Exception] = OSError):
     """One writer a folder: while this holds it, another process, or another thread, is refused.
 
-    The folder is made where it is missing. The lock is the system's own (flock) on a file ``.lock`` in it, so it ends
-    with the process however that ends, and a file left behind holds nobody up. A folder on a network disk that has no
-    such locks is judged by the process and the machine that the file names. The thread that holds it may ask again.
-    Errors: ``error`` naming the folder and the process that holds it, or where the folder cannot be written.
-    Chapter: 4.
+    The lock is the system's own (flock) on a file ``.lock`` in it, so it ends with the process however that ends. On a
+    network disk that has no such locks the process and the machine that the file names are asked. The thread that
+    holds it may ask again. Errors: ``error`` naming the folder and the process that holds it, or where the folder
+    cannot be written or made. Chapter: 4.
     """
     folder = Path(folder)
     try:

@@ -1,9 +1,8 @@
 """In which precision a thing is computed: products of large matrices may be rounded, what is measured may not.
 
-Training may run under autocast, in bfloat16 or float16: then linear layers, convolutions and attention are computed in
-half precision, with 8 or 11 bits a number. That is enough for a network's opinion and not for geometry: a coordinate of
-4 m would be rounded to 16 mm. So everything here that is no network's layer, and every layer that remembers, is
-computed in float32, by one decorator. Taught in chapter 4, "A dancer in 256 numbers".
+Training may run under autocast, in bfloat16 or float16, with 8 or 11 bits a number: a coordinate of 4 m is rounded to
+16 mm. So everything here that is no network's layer, and every layer that remembers, is computed in float32, by one
+decorator. Taught in chapter 4, "A dancer in 256 numbers".
 """
 
 from collections.abc import Callable, Iterator
@@ -44,20 +43,14 @@ def in_full_precision(function: Callable) -> Callable:
 
 @contextmanager
 def tensor_cores(device: torch.device | str) -> Iterator[None]:
-    """Let CUDA multiply float32 matrices in TF32 (range of float32, 11 bits); as it was afterwards, come what may.
-
-    On other devices nothing changes. Chapter: 4.
-    """
+    """For as long as this lasts, let CUDA multiply float32 matrices in TF32 (11 bits); else nothing. Chapter: 4."""
     with matmul_precision("high") if torch.device(device).type == "cuda" else nullcontext():
         yield
 
 
 @in_full_precision
 def product(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """``one @ other``, whatever autocast would make of it: for coordinates and principal components.
-
-    Shapes: [..., M, K] and [..., K, N] -> [..., M, N]. Chapter: 4.
-    """
+    """``one @ other``, whatever autocast would make of it: [..., M, K], [..., K, N] -> [..., M, N]. Chapter: 4."""
     return one @ other
 
 

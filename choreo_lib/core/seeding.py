@@ -1,7 +1,4 @@
-"""Chance that can be had again: a generator for one place in one run, and the order in which an epoch goes.
-
-Taught in chapter 3, "Before any network".
-"""
+"""Chance that can be had again: a generator for one place in one run, and an epoch's order. Taught in chapter 3."""
 
 import numpy as np
 import torch

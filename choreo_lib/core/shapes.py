@@ -1,7 +1,4 @@
-"""Rules for arguments that are arrays or tensors of a shape, beside those of `choreo_lib.core.arguments`.
-
-Taught in chapter 1, "Seeing a duet".
-"""
+"""Rules for arguments that are arrays or tensors of a shape, beside those of `arguments`. Taught in chapter 1."""
 
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
@@ -17,9 +14,8 @@ def array(*shape, finite: bool = True, empty: bool = False, plain: bool = False)
 
     A number is that length; a name is any length (0 too where ``empty``), and one length throughout the call; a tuple
     is one of several lengths; None is any; ``...``, first or last: any axes before or after. ``finite``: no NaN, no
-    infinity (a tensor in training or on a GPU is not asked: a step would have to wait for the answer, and the loop
-    looks at the loss). Lists become arrays; with ``plain`` tensors do, too, wherever they are and whatever they learn.
-    Errors: as of every `Rule`.
+    infinity (a tensor in training or on a GPU is not asked: a step would have to wait for the answer). Lists become
+    arrays; with ``plain`` tensors do, too. Errors: as of every `Rule`.
     """
 
     def test(value, axes):

@@ -85,7 +85,11 @@ def _narrow(code: str, width: int) -> str:
         if isinstance(node, ast.FunctionDef):
             head = (*ast.walk(node.args), *filter(None, [node.returns]))
             end = max(getattr(part, "end_lineno", None) or 0 for part in head)
-            shorten(node.lineno - 1, max(end, node.lineno), _without_hints(node))
+            for part in head:
+                if isinstance(part, ast.arg):
+                    part.annotation = None
+            plain = f"{' ' * node.col_offset}def {node.name}({ast.unparse(node.args)}):"
+            shorten(node.lineno - 1, max(end, node.lineno), plain)
     narrow = []
     for number, line in enumerate(lines, 1):
         start, indent = comments.get(number, 0), line[: len(line) - len(line.lstrip())]
@@ -99,14 +103,6 @@ def _narrow(code: str, width: int) -> str:
         else:
             narrow.append(line)
     return "\n".join(narrow)
-
-
-def _without_hints(node: ast.FunctionDef) -> str:
-    """The head of a function, without type hints."""
-    a = node.args
-    for each in (*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))):
-        each.annotation = None
-    return " " * node.col_offset + f"def {node.name}({ast.unparse(a)}):"
 
 
 def _wrapped(lines: Sequence[str], width: int) -> str:

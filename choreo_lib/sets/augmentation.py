@@ -1,8 +1,7 @@
 """Augmentation: the same dance turned, mirrored, exchanged, blurred or at another tempo, and still a dance.
 
 Every function takes a batch [B, T, D, J, 3] and gives a new one, and all but `noisy` take one of transforms
-[B, T, D, J, 7] as well; random numbers come from a generator on the CPU, so the same seed gives the same batch on every
-device. Only training data is augmented. Taught in chapter 3, "Before any network".
+[B, T, D, J, 7] as well; random numbers come from a generator on the CPU. Taught in chapter 3, "Before any network".
 """
 
 import math
@@ -66,7 +65,6 @@ def noisy(batch: torch.Tensor, sigma: float, generator: torch.Generator) -> torc
 def time_warp(batch: torch.Tensor, factor: torch.Tensor, length: int) -> torch.Tensor:
     """The first ``length`` frames of each window danced ``factor`` times as fast, by cubic interpolation in time.
 
-    Straight lines between frames would put kinks of millimetres into what is smooth to a tenth of that.
     Source: Catmull and Rom, 1974. Shapes: ``factor`` [B]; [B, T, ...] in, [B, length, ...] out.
     Errors: ValueError where a window is too short to be danced so fast. Chapter: 3.
     """
@@ -117,14 +115,11 @@ class Augment:
             batch = time_warp(batch, 1 + self.tempo * (2 * drawn[2] - 1).to(batch.dtype), self.length)
             if batch.shape[-1] == 7:  # between two quaternions whose signs agree lies a shorter one
                 batch = torch.cat([batch[..., :3], normalize(batch[..., 3:], dim=-1)], -1)
+        per_window = lambda mask: mask.view(-1, 1, 1, 1, 1)  # noqa: E731
         if self.mirror:
-            batch = torch.where(_per_window(mirror < self.mirror, batch), mirrored(batch, skeleton), batch)
+            batch = torch.where(per_window(mirror < self.mirror), mirrored(batch, skeleton), batch)
         if self.exchange and batch.shape[2] == 2:
-            batch = torch.where(_per_window(exchange < self.exchange, batch), swap_dancers(batch), batch)
+            batch = torch.where(per_window(exchange < self.exchange), swap_dancers(batch), batch)
         if self.turn:
             batch = turned(batch, 2 * math.pi * angle)
         return noisy(batch, self.noise, generator) if self.noise else batch
-
-
-def _per_window(mask: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
-    return mask.reshape(-1, *[1] * (batch.ndim - 1))

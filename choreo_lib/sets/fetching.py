@@ -1,7 +1,6 @@
 """The files behind a name: from the package, the folder of CHOREO_DATA or the cache, or downloaded, and compared.
 
-No file is used before its fingerprint (SHA-256, or git's own id where only that is known) has been compared. A download
-takes so many bytes and seconds and no more, and is kept whole or not at all. Taught in chapter 1, "Seeing a duet".
+No file is used before its fingerprint (SHA-256, or git's own id) has been compared. Taught in chapter 1.
 """
 
 import functools
@@ -18,10 +17,8 @@ from tqdm.auto import tqdm
 from ..core.files import atomic_write
 
 RETRIES = 2
-DEADLINE = 600.0
-"""Seconds that one file may take, all attempts together."""
-MOST_BYTES = 128_000_000
-"""Of a file whose size the registry does not know; the readers take no more either."""
+DEADLINE = 600.0  # seconds that one file may take, all attempts together
+MOST_BYTES = 128_000_000  # of a file whose size the registry does not know; the readers take no more either
 CHUNK = 4096
 
 

@@ -21,8 +21,7 @@ def join(takes: Sequence[Duet], frames: int, blend: int = 20) -> Duet:
 
     At a seam the next pair is turned and shifted as one, so that it stands where the last one did and looks along the
     same line; both dances fade into each other for ``blend`` frames, which begin where they are most alike among the
-    last 60 frames of the one and the first 60 of the other. Bones keep the lengths of the take before the seam and of
-    the one after, in between they go from the one to the other. What was planted does not survive; points only.
+    last 60 frames of the one and the first 60 of the other, and bones from one length to the other. Points only.
     Errors: ValueError for takes of other joints or frames a second than the first, or shorter than two searches and a
     blend. Chapter: 5. Kovar, Gleicher and Pighin, "Motion graphs", SIGGRAPH 2002.
     """

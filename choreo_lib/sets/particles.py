@@ -1,8 +1,7 @@
 """Springs and charges in a box: simulations whose interactions are known, thousands at a time.
 
-The two experiments with which neural relational inference was introduced (Kipf et al., ICML 2018), after the published
-description: discs of mass 1 in a box of 10 by 10 that reflects them, a time step of 0.001, every hundredth step kept.
-Units are those of that toy world. Taught in chapter 8, "Invisible springs".
+The experiments of neural relational inference (Kipf et al., ICML 2018): discs of mass 1 in a box of 10 by 10 that
+reflects them, a time step of 0.001, every hundredth step kept. Taught in chapter 8, "Invisible springs".
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ class Particles:
     @takes(device=device)
     def to(self, device) -> Particles:
         """The same simulations on another device. Chapter: 8."""
-        return Particles(self.kind, *(each.to(device) for each in (self.positions, self.velocities, self.edges)))
+        return Particles(self.kind, self.positions.to(device), self.velocities.to(device), self.edges.to(device))
 
     @takes(size=count(), seed=seed, epoch=count(0), begin=count(0), drop_last=flag, device=device)
     def batches(self, size: int, seed: int | None = None, epoch: int = 0, begin: int = 0, drop_last: bool = False,
@@ -94,16 +93,15 @@ def simulate(kind: str, count: int, bodies: int = 5, frames: int = 49, seed: int
     else:
         signs = torch.randint(2, (count, bodies), generator=generator) * 2 - 1
         edges = (signs[:, :, None] * signs[:, None] > 0).long() * (1 - torch.eye(bodies, dtype=torch.long))
-    x = SPREAD[kind] * torch.randn(count, bodies, 2, generator=generator, dtype=torch.float64)
-    v = torch.randn(count, bodies, 2, generator=generator, dtype=torch.float64)
-    v = SPEED * v / v.norm(dim=-1, keepdim=True)
+    x, v = (torch.randn(count, bodies, 2, generator=generator, dtype=torch.float64) for _ in range(2))
+    x, v = SPREAD[kind] * x, SPEED * v / v.norm(dim=-1, keepdim=True)
     chunk = min(AT_ONCE, max(2 * CACHED // (bodies * (bodies - 1)), 1))  # how many are moved together changes no path
     move = _springs if kind == "springs" else _charges
     paths = [move(*parts, frames) for parts in zip(x.split(chunk), v.split(chunk), edges.split(chunk))]
     positions, velocities = (torch.cat(each) for each in zip(*paths))  # [B, T, N, 2]
     if noise:
-        positions = positions + noise * torch.randn(positions.shape, generator=generator, dtype=torch.float64)
-        velocities = velocities + noise * torch.randn(velocities.shape, generator=generator, dtype=torch.float64)
+        positions, velocities = (each + noise * torch.randn(each.shape, generator=generator, dtype=torch.float64)
+                                 for each in (positions, velocities))
     return Particles(kind, positions.float(), velocities.float(), edges)
 
 
@@ -138,8 +136,8 @@ def _charges(x: torch.Tensor, v: torch.Tensor, edges: torch.Tensor, frames: int)
     bodies = edges.shape[-1]
     one, other = torch.triu_indices(bodies, bodies, 1)
     sign = (CHARGE * (2.0 * edges - 1.0))[:, one, other].T.double().contiguous()  # [P, B]: positive where two repel
-    between = torch.zeros(bodies, len(one), dtype=torch.float64)  # [N, P]: whose force a pair adds to
-    between[one, torch.arange(len(one))], between[other, torch.arange(len(one))] = 1.0, -1.0
+    each_body = torch.eye(bodies, dtype=torch.float64)
+    between = each_body[:, one] - each_body[:, other]  # [N, P]: whose force a pair adds to
     x, v = (each.permute(2, 1, 0).contiguous() for each in (x, v))  # [2, N, B]
 
     def force(x: torch.Tensor) -> torch.Tensor:

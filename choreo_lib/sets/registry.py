@@ -1,8 +1,4 @@
-"""Data by name: what there is, whose it is, where it lies, and whether it is what it claims to be.
-
-A name is looked up in ``data/registry.json``; `choreo_lib.sets.fetching` finds its files.
-Taught in chapter 1, "Seeing a duet".
-"""
+"""Data by name: what there is, whose it is, where it lies, on what terms. Taught in chapter 1, "Seeing a duet"."""
 
 import difflib
 import functools
@@ -40,18 +36,17 @@ def find(name: str) -> tuple[str, dict, str, str]:
     Errors: DatasetError for an unknown name, with names that are near it. Chapter: 1.
     """
     known = entries()
-    set_name, *rest = str(name).split("/")
+    set_name, *rest = name.split("/")
     if set_name in known:
         entry = known[set_name]
         takes, dancers = entry["takes"], entry.get("dancers", [])
-        take = rest.pop(0) if rest and rest[0] in takes else ""
-        dancer = rest.pop(0) if rest and rest[0] in (*dancers, "a", "b") and dancers else ""
-        dancer = dict(zip("ab", dancers)).get(dancer, dancer)
-        take = take or entry.get("default", next(iter(takes), ""))
+        take = rest.pop(0) if rest and rest[0] in takes else entry.get("default", next(iter(takes), ""))
+        dancers = dict(zip("ab", dancers)) | {each: each for each in dancers}
+        dancer = dancers[rest.pop(0)] if rest and rest[0] in dancers else ""
         if not rest and take in takes:
             return set_name, entry, take, dancer
     every = [f"{s}/{t}" if t else s for s, entry in known.items() for t in entry["takes"]] + list(known)
-    near = difflib.get_close_matches(str(name), every, n=4, cutoff=0.4)
+    near = difflib.get_close_matches(name, every, n=4, cutoff=0.4)
     near = near or [each for each in every if each.startswith(set_name + "/")] or sorted(known)
     raise DatasetError(f"there is no data set {name!r}; did you mean {', '.join(near)}? "
                        "choreo_lib.list_datasets() shows them all")
@@ -61,9 +56,8 @@ def find(name: str) -> tuple[str, dict, str, str]:
 def fetch(name: str) -> list[Path]:
     """The files of a data set or of one take, here and compared; downloads what is missing.
 
-    ``name`` as in ``load_duet``; a whole set ("salsa") gives all its takes but the challenge.
-    Errors: DatasetError for an unknown name, a wrong fingerprint, no network, a full disk, a broken or endless
-    transfer (too many bytes, or ten minutes); none leaves a half file, and the next call tries again. Chapter: 1.
+    ``name`` as in ``load_duet``; a whole set ("salsa") gives all its takes but the challenge. Errors: DatasetError
+    for an unknown name, a wrong fingerprint, no network, a full disk, a broken or endless transfer. Chapter: 1.
     """
     return [get(file) for file in _files(name)]
 
@@ -139,8 +133,7 @@ def load_motion(name: str) -> Motion:
 def load_duet(name: str = "synthetic") -> Duet:
     """Two dancers by name: "synthetic", "synthetic/canon", "salsa/Easy_01", "ilya-hannah".
 
-    In salsa, dancer a is the file labelled male and dancer b the one labelled female: labels of files,
-    which do not say who leads.
+    In salsa, dancer a is the file labelled male and dancer b the one labelled female.
     Shapes: positions [T, 2, J, 3]. Units: metres, Z up. ``.source`` holds credit and terms.
     Errors: DatasetError, as ``fetch``; for a solo's name or no motion it says which verb to use. Chapter: 1.
     """
@@ -163,10 +156,7 @@ def _not_motion(name: str) -> str:
 
 
 def list_datasets() -> Table:
-    """Every data set with what it holds, its terms, and whether it is here: a table that prints itself.
-
-    Chapter: 1. The book's page "Data and ethics" has a card for each.
-    """
+    """Every data set with what it holds, its terms, and whether it is here: a table that prints itself. Chapter: 1."""
     rows = []
     for name, entry in entries().items():
         takes = entry["takes"]

@@ -14,8 +14,7 @@ def verified_terms(motion: Motion) -> Motion:
     """The motion with terms that hold when others see it: what only a file says of itself is not believed.
 
     A source that was read from a file (``source.verified`` is False) keeps ``redistribute`` where the motion is one of
-    a set that the registry knows to be free, or a cut of one; elsewhere it is taken away. Units: metres, to 0.01 mm.
-    Chapter: 1; the book's page "Data and ethics".
+    a set that the registry knows to be free, or a cut of one; elsewhere it is taken away. Chapter: 1.
     """
     source = motion.source
     if source is None or source.verified or not source.redistribute:

@@ -1,9 +1,4 @@
-"""Windows: short pieces of long takes, as every model and every baseline is shown them.
-
-A window is two numbers, where it begins and which take it is from; its frames are copied only when a batch is asked
-for, and a batch is one gather. A frame of reference puts each window where the dancers are, so that a duet at the edge
-of the room is no special case. Taught in chapter 3, "Before any network".
-"""
+"""Windows: short pieces of long takes, as every model and every baseline is shown them. Taught in chapter 3."""
 
 from __future__ import annotations
 
@@ -31,9 +26,8 @@ class Windows:
     """Windows of several takes, as indices into one tensor that holds every take once.
 
     Shapes: ``frames`` float32 [F, D, J, 3], or [F, D, J, 7] where they were cut with rotations, all takes one after
-    another (a tensor over a memory map will do);
-    ``first`` [N] where in them each window begins; ``take`` [N] which of the takes it is from and ``start`` [N] at
-    which frame of it, all int64. ``windows[indices]`` is [B, T, D, J, 3], a copy: D is 2 for duets, 1 for solos;
+    another; ``first`` [N] where in them each window begins; ``take`` [N] which of the takes it is from and ``start``
+    [N] at which frame of it, all int64. ``windows[indices]`` is [B, T, D, J, 3], a copy: D is 2 for duets, 1 for solos;
     indices are whole numbers, a slice or a mask.
     Units: metres; ``fps`` counts the frames inside a window: a take at 30 fps cut with ``step`` 2 has 15.
     ``skipped`` says which takes were too short. Of each take, the short ones too: ``spans``, its first row of
@@ -101,9 +95,8 @@ class Windows:
                 augment=None, device=None) -> Iterator[torch.Tensor]:
         """One epoch of batches [B, T, D, J, 3]: in order, or shuffled where there is a seed.
 
-        Batch number k of an epoch depends on seed, epoch and k only, its augmentation too, so training that stopped
-        before batch k goes on with ``begin=k``. ``drop_last`` leaves out a last batch that is smaller than the others,
-        unless it is the only one. ``augment`` is an `augmentation.Augment`.
+        Batch number k of an epoch depends on seed, epoch and k only, so training that stopped before it goes on with
+        ``begin=k``. ``drop_last``: as in `chunks`. ``augment`` is an `augmentation.Augment`.
         Errors: ValueError for no windows, augmentation without a seed, or windows too short to augment. Chapter: 3.
         """
         parts = chunks(len(self), size, seed, epoch, drop_last)
@@ -126,9 +119,8 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     """Windows of ``length`` frames, one every ``stride`` frames; none crosses from one take into the next.
 
     ``step`` takes every step-th frame inside a window; ``joints`` keeps these only, in the skeleton's order (each then
-    hangs from its nearest ancestor that is kept). ``rotations``: in place of positions each joint's transform, as BVH
-    and glTF keep it: translation relative to its parent (the root: in the world), and rotation relative to it, a unit
-    quaternion x y z w whose sign never jumps from one frame to the next. See `positions_of`.
+    hangs from its nearest ancestor that is kept). ``rotations``: in place of positions each joint's transform, relative
+    to its parent (the root's: to the world): a translation, and a unit quaternion x y z w whose sign never jumps.
     Errors: ValueError naming the take that differs from the first in joints, dancers or fps, or that has no rotations,
     or, where no take is long enough, how long the longest is. Takes that are too short beside others are listed in
     ``.skipped``. Chapter: 3; rotations: 6.
@@ -149,10 +141,11 @@ def cut(takes: Duet | Motion | Sequence[Duet] | Sequence[Motion], length: int = 
     spans: list[tuple[int, int] | None] = []
     for k, group in enumerate(dancers):
         total = len(group[0])
-        spans.append((row, row + total) if total >= span else None)
         if total < span:
+            spans.append(None)
             skipped.append(f"take {k}: {total} frames, and a window spans {span}")
             continue
+        spans.append((row, row + total))
         frames.append(np.stack([m.transforms() if rotations else m.positions[:, keep] for m in group], 1))
         if rotations:
             frames[-1][..., 3:] = continuous(frames[-1][..., 3:])
@@ -207,19 +200,14 @@ def _select(skeleton: Skeleton, joints: Sequence[str] | None) -> tuple[list[int]
 @takes(windows=a(Windows))
 def takes_of(windows: Windows) -> list[Duet]:
     """The whole takes of duets that windows were cut from, with rotations where cut so, and truth. Chapter: 5."""
-    duets = []
-    for take in windows.take.unique().tolist():
-        whole = windows.frames[slice(*windows.spans[take])].cpu()  # [T, D, J, 3 or 7]
-        a, b = (_motion(whole[:, who], windows) for who in (0, 1))
-        duets.append(Duet(a, b, windows.couplings[take]))
-    return duets
-
-
-def _motion(frames: torch.Tensor, windows: Windows) -> Motion:
-    """One dancer's positions or transforms [T, J, 3 or 7] as a Motion."""
     fps, skeleton = windows.fps * windows.step, windows.skeleton
-    if frames.shape[-1] == 3:
-        return Motion(frames.numpy(), fps, skeleton, source=windows.source)
-    bones = frames[0, :, :3].double().numpy() * (np.arange(len(skeleton)) > 0)[:, None]
-    body = Skeleton(skeleton.names, skeleton.parents, bones)
-    return Motion.from_rotations(frames[..., 3:], frames[:, 0, :3], fps, body, source=windows.source)
+
+    def motion(frames: torch.Tensor) -> Motion:
+        if frames.shape[-1] == 3:
+            return Motion(frames.numpy(), fps, skeleton, source=windows.source)
+        bones = frames[0, :, :3].double().numpy() * (np.arange(len(skeleton)) > 0)[:, None]
+        body = Skeleton(skeleton.names, skeleton.parents, bones)
+        return Motion.from_rotations(frames[..., 3:], frames[:, 0, :3], fps, body, source=windows.source)
+
+    wholes = {take: windows.frames[slice(*windows.spans[take])].cpu() for take in windows.take.unique().tolist()}
+    return [Duet(motion(whole[:, 0]), motion(whole[:, 1]), windows.couplings[take]) for take, whole in wholes.items()]

@@ -1,8 +1,7 @@
 """Duets whose truth is known: two synthetic dancers, and which of them moves which.
 
-No recorded duet says what couples its dancers; these do, because the coupling was planted. They are made by rules
-(steps on a beat, weight, turns, joint limits, feet that stay where they stand), so they may be published freely.
-Taught in chapter 1, "Seeing a duet"; graded against in chapter 9.
+They are made by rules (steps on a beat, weight, turns, joint limits, feet that stay where they stand), so they may be
+published freely. Taught in chapter 1, "Seeing a duet"; graded against in chapter 9.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from .score import Score
 
 _APART = {"independent": 1.7, "mirror": 1.65, "canon": 1.7, "counterbalance": 0.9, "contact": 1.05, "drives": 1.7}
 KINDS = tuple(_APART)
+_HELD = {"counterbalance": (((0, 1), (1, 0)), 0.02), "contact": (((0, 1),), 0.12)}  # hands of a and b, metres of play
 _ARM = ("elbow", "wrist", "middle")
 SENDERS = (*(f"{side}_{part}" for side in ("left", "right") for part in (*_ARM, "knee", "ankle")), "head")
 
@@ -51,16 +51,15 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     bodies = bodies or (body(1.78, shoulders=1.06), body(1.66, legs=1.02, shoulders=0.94))
     tempo = tempo or rng.uniform(92, 112)
-    early = 40  # frames danced before the first that is shown, so that delayed signals have a past
+    early, seconds = 40, frames / fps  # frames danced before the first that is shown, as a past for delayed signals
     times = (np.arange(frames + early) - early) / fps
-    seconds = frames / fps
     score_a = Score.compose(rng, seconds, tempo)
     shared_beat = kind != "independent" if shared_beat is None else shared_beat
     tempo_b, phase_b = (tempo, 0) if shared_beat else (rng.uniform(92, 112), rng.uniform(0, 1))
     score_b = Score.compose(rng, seconds, tempo_b, phase_b)
     if follows:
         score_b = (score_a.mirrored() if kind == "mirror" else score_a).mixed(score_b, strength)
-    if kind in ("counterbalance", "contact"):
+    if kind in _HELD:
         score_a, score_b = _held(score_a, rng, kind), _held(score_b, rng, kind)
         if kind == "counterbalance":
             score_b = replace(score_b, lean=strength * score_a.lean)
@@ -74,10 +73,8 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
         moves = score.at(times - late, lambda t, w=who, d=late: formation(t + d, w), look, hips)
         parts.append(perform(skeleton, moves))
     planted: tuple[Drive, ...] = ()
-    if kind == "counterbalance":
-        _hold_hands(parts, ((0, 1), (1, 0)), rng, times, free=0.02)
-    elif kind == "contact":
-        _hold_hands(parts, ((0, 1),), rng, times, free=0.12)
+    if kind in _HELD:
+        _hold_hands(parts, *_HELD[kind], rng, times)
     elif kind == "drives":
         planted = draw_drives(rng, drives) if isinstance(drives, int) else tuple(drives)
         _plant(parts, planted)
@@ -131,11 +128,11 @@ def _formation(rng: np.random.Generator, kind: str) -> Callable:
 def _held(score: Score, rng, kind: str) -> Score:
     """A score for two who hold each other: no turns, small steps, and a lean that comes and goes if they hang back."""
     lean = np.repeat(rng.uniform(0.02, 0.14, -(-len(score.beats) // 2)), 2)[: len(score.beats)]
-    lean = lean * (kind == "counterbalance")
+    lean *= kind == "counterbalance"
     return replace(score, turn=np.zeros_like(score.turn), steps=score.steps * 0.5, spine=score.spine * 0.6, lean=lean)
 
 
-def _hold_hands(parts: list[Performance], pairs, rng, times, free: float) -> None:
+def _hold_hands(parts: list[Performance], pairs, free: float, rng, times) -> None:
     """Let a's hand and b's hand meet at a point between them that wanders by `free` metres."""
     chests = [part.positions()[:, JOINT_INDEX["spine3"]] for part in parts]
     across = unit((chests[1] - chests[0]) * (1, 1, 0))
@@ -145,8 +142,8 @@ def _hold_hands(parts: list[Performance], pairs, rng, times, free: float) -> Non
         wave = np.stack([np.sin(times[:, None] * rng.uniform(0.8, 2.6, 3) + rng.uniform(0, 6, 3)).sum(-1) / 3
                          for _ in range(3)], -1)  # [T, 3]
         meet = (chests[0] + chests[1]) / 2 + left * sign * 0.16 + free * wave + (0, 0, 0.02)
-        for part, hand in zip(parts, (hand_a, hand_b), strict=True):
-            place_hand(part, hand, meet)
+        place_hand(parts[0], hand_a, meet)
+        place_hand(parts[1], hand_b, meet)
 
 
 def _plant(parts: list[Performance], drives: tuple[Drive, ...]) -> None:
@@ -167,7 +164,8 @@ def _plant(parts: list[Performance], drives: tuple[Drive, ...]) -> None:
         pushed = 0.27 * (drive.strength * signal + np.sqrt(1 - drive.strength**2) * own)
         size = np.linalg.norm(pushed, axis=-1, keepdims=True)
         pushed *= np.tanh(size / 0.9) * 0.9 / np.maximum(size, 1e-9)
-        _turn_limb(part, parent, bone, unit(middle + pushed))
+        moved = [j for j in range(len(part.skeleton)) if parent in part.skeleton.chain(j)]  # all that hangs from it
+        part.world[:, moved] = rotation_between(bone, unit(middle + pushed))[:, None] @ part.world[:, moved]
 
 
 def _wobble(path: np.ndarray, radius: int = 30) -> np.ndarray:
@@ -177,9 +175,3 @@ def _wobble(path: np.ndarray, radius: int = 30) -> np.ndarray:
     slow = np.stack([np.convolve(axis, kernel / kernel.sum(), mode="valid") for axis in padded.T], -1)
     quick = path - slow
     return quick / max(np.sqrt((quick**2).sum(-1).mean()), 1e-6)
-
-
-def _turn_limb(part: Performance, joint: int, old: np.ndarray, new: np.ndarray) -> None:
-    """Turn one joint so that its bone goes from direction `old` to `new` [T, 3], and all that hangs from it too."""
-    turned = [j for j in range(len(part.skeleton)) if joint in part.skeleton.chain(j)]
-    part.world[:, turned] = rotation_between(old, new)[:, None] @ part.world[:, turned]

@@ -1,9 +1,4 @@
-"""A body that performs a score: from steps and angles to joint rotations.
-
-Legs reach for planned footprints by two-bone inverse kinematics, so a planted foot does not slide; the spine, the
-head and the arms turn inside joint limits. Everything is computed for all frames at once.
-Taught in chapter 1, "Seeing a duet".
-"""
+"""A body that performs a score: from steps and angles to joint rotations. Taught in chapter 1, "Seeing a duet"."""
 
 from dataclasses import dataclass
 
@@ -170,12 +165,7 @@ def _pelvis_height(offsets, length, pelvis, root, ankles) -> np.ndarray:
         hip = pelvis @ offsets[JOINT_INDEX[f"{side}_hip"]]
         across = np.linalg.norm((root + hip - ankles[:, i])[:, :2], axis=-1)
         bounds.append(ankles[:, i, 2] + np.sqrt(np.maximum((0.985 * leg) ** 2 - across**2, 0.01)) - hip[:, 2])
-    return _smooth_below(np.minimum(*bounds))
-
-
-def _smooth_below(bound: np.ndarray, radius: int = 9) -> np.ndarray:
-    """A smooth curve that never passes above `bound` [T]: the lowest value around, then a kernel as wide."""
-    padded = np.pad(bound, 2 * radius, mode="edge")
-    lowest = np.lib.stride_tricks.sliding_window_view(padded, 2 * radius + 1).min(-1)
-    bump = np.cos(np.linspace(-np.pi / 2, np.pi / 2, 2 * radius + 3)[1:-1]) ** 4
+    # a smooth curve that never passes above: the lowest of 19 frames around, then a kernel as wide
+    lowest = np.lib.stride_tricks.sliding_window_view(np.pad(np.minimum(*bounds), 18, mode="edge"), 19).min(-1)
+    bump = np.cos(np.linspace(-np.pi / 2, np.pi / 2, 21)[1:-1]) ** 4
     return np.convolve(lowest, bump / bump.sum(), mode="valid")

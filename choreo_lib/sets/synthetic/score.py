@@ -1,8 +1,6 @@
-"""A score: what a dancer means to do, beat by beat, before any body does it.
+"""A score: what a dancer means to do, beat by beat, before any body does it. Taught in chapter 1, "Seeing a duet".
 
-Steps, weight, turns, spine and arms are written as keys on a grid of beats and read off at any time; reading a score
-later makes a canon, reading it with left and right exchanged makes a mirror, and mixing two scores gives a partner who
-follows only partly. Taught in chapter 1, "Seeing a duet".
+Read later it makes a canon, with left and right exchanged a mirror, mixed with another a partner who follows partly.
 """
 
 from __future__ import annotations
@@ -119,38 +117,29 @@ class Score:
         period = self.beats[1] - self.beats[0]
         at_times = lambda keys: interpolate_keys(keys, self.beats, times)  # noqa: E731
         places, facing = standing(self.beats)
-        prints, yaws = self._footprints(places, facing, hips)
-        feet, yaw, pitch, weight = self._feet(times, prints, yaws, period)
+        feet, yaw, pitch, weight = self._feet(times, *self._footprints(places, facing, hips), period)
         pelvis = (feet[..., :2] * weight[..., None]).sum(1)
         heading = _ease(yaw.mean(-1), radius=7)
         back = np.stack([-np.sin(heading), np.cos(heading)], -1)
         pelvis = _ease(pelvis) + back * at_times(self.lean)[:, None]
-        sway = weight[:, 1] - weight[:, 0]
+        sway = _ease(weight[:, 1] - weight[:, 0])
         pulse = (times - self.beats[0]) / period
         read = {name: at_times(getattr(self, name)) for name in ("spine", "arms", "wrists", "nod")}
         return read | {"feet": feet, "foot_yaw": yaw, "foot_pitch": pitch, "pelvis": pelvis, "heading": heading,
                        "bounce": 0.012 + 0.012 * np.cos(2 * np.pi * pulse), "look": look,
-                       "hip_roll": 0.09 * _ease(sway), "hip_twist": 0.12 * _ease(sway)}
+                       "hip_roll": 0.09 * sway, "hip_twist": 0.12 * sway}
 
     def _footprints(self, places: np.ndarray, facing: np.ndarray, hips: float) -> tuple[np.ndarray, np.ndarray]:
         """Where each foot stands after each beat: [K, 2, 2] metres, and its yaw [K, 2]."""
-        count = len(self.beats)
-        yaw = facing + self.turn
+        yaw, beat = facing + self.turn, np.arange(len(self.beats))[:, None]
         left = np.stack([np.cos(yaw), np.sin(yaw)], -1)
         forward = np.stack([np.sin(yaw), -np.cos(yaw)], -1)
-        prints, yaws = np.empty((count, 2, 2)), np.empty((count, 2))
-        aside = np.array([hips, -hips])
-        for k in range(count):
-            for i in (0, 1):
-                if k == 0 or self.foot[k] == i:
-                    step = self.steps[k] * (k > 0)
-                    low, high = (-0.5 * hips, np.inf) if i == 0 else (-np.inf, 0.5 * hips)  # feet do not cross
-                    sideways = aside[i] + np.clip(step[0], low, high)
-                    prints[k, i] = places[k] + left[k] * sideways + forward[k] * step[1]
-                    yaws[k, i] = yaw[k] + (0.15, -0.15)[i]
-                else:
-                    prints[k, i], yaws[k, i] = prints[k - 1, i], yaws[k - 1, i]
-        return prints, yaws
+        steps = self.steps * (beat > 0)
+        uncrossed = np.clip(steps[:, :1], (-0.5 * hips, -np.inf), (np.inf, 0.5 * hips))  # [K, 2]
+        sideways = (np.array([hips, -hips]) + uncrossed)[..., None]  # [K, 2, 1]
+        prints = places[:, None] + left[:, None] * sideways + (forward * steps[:, 1:])[:, None]
+        last = np.maximum.accumulate(np.where(self.foot[:, None] == (0, 1), beat, 0))  # [K, 2], when each foot stepped
+        return prints[last, (0, 1)], (yaw[:, None] + (0.15, -0.15))[last, (0, 1)]
 
     def _feet(self, times, prints, yaws, period):
         """Feet in the air and on the floor: places [T, 2, 3], yaw and pitch [T, 2], share of weight [T, 2]."""
@@ -159,16 +148,13 @@ class Score:
         air = np.clip((through - 0.2) / 0.8, 0, 1)
         share = minimum_jerk(air)[:, None]
         xy = prints[k - 1] * (1 - share[..., None]) + prints[k] * share[..., None]
-        moving = self.foot[k][:, None] == np.arange(2)
         far = np.linalg.norm(prints[k] - prints[k - 1], axis=-1)
-        bump = np.where(moving, (64 * (air * (1 - air)) ** 3)[:, None], 0.0)
+        bump = np.where(self.foot[k, None] == (0, 1), (64 * (air * (1 - air)) ** 3)[:, None], 0.0)
         pitch = 0.25 * bump
         feet = np.concatenate([xy, (bump * (0.03 + 0.10 * far) + 0.21 * np.sin(pitch))[..., None]], axis=-1)
         yaw = yaws[k - 1] * (1 - share) + yaws[k] * share
-        foot = self.foot.copy()
-        for i in range(1, len(foot)):
-            foot[i] = foot[i - 1] if foot[i] < 0 else foot[i]
-        on = np.where(np.stack([foot == 0, foot == 1], -1), 0.72, 0.28)
+        stepped = np.maximum.accumulate(np.where(self.foot < 0, 0, np.arange(len(self.foot))))  # the last beat with one
+        on = np.where(self.foot[stepped, None] == (0, 1), 0.72, 0.28)
         shift = minimum_jerk(through / 0.9)[:, None]
         return feet, yaw, pitch, on[k - 1] * (1 - shift) + on[k] * shift
 

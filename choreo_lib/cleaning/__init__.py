@@ -38,11 +38,10 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     array where nobody was seen).
     Units: ``fps`` frames per second of the video (where only every k-th image was searched, as their numbers tell, the
     duet has fps / k); a list in metres, ``up`` its up axis ('z', 'y', '-y' for a camera's frame, ...; None: 'z', unless
-    heads and feet show another beyond doubt, see `find_up`; what was turned stands in the report); ``focal`` and
-    ``image_size`` in pixels, for a file (see `place`). ``skeleton`` names the joints of a list; None: HybrIK's for 29
-    or 24 joints, else a tree guessed from the bones. ``source`` says whose dance it is (None: unknown).
-    ``smoothing`` is how calm the paths are made, as in `smooth`: 1 and more for a recording that still trembles.
-    Dancer a is whoever is listed first in the first frame with both. Gives (Duet of every frame, RepairReport).
+    heads and feet show another beyond doubt, see `find_up`); ``focal`` and ``image_size`` in pixels, for a file (see
+    `place`). ``skeleton`` names the joints of a list; None: HybrIK's for 29 or 24 joints, else a tree guessed from the
+    bones. ``source`` says whose dance it is. ``smoothing``: as in `smooth`. Dancer a is whoever is listed first in the
+    first frame with both. Gives (Duet of every frame, RepairReport).
     Errors: MotionFormatError (a ValueError) for nobody, one person throughout, frames out of order, missing keys,
     joints that differ in number, joints about the pelvis without pixels, no axis that is up, key points in 2-D.
     Chapter: 2.
@@ -60,8 +59,7 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
         detections = read_detections(detections, image_size)
     fps = check_fps(path, fps)
     if isinstance(detections, Detections):
-        skeleton = detections.skeleton
-        positions = detections.pred_xyz_jts
+        skeleton, positions = detections.skeleton, detections.pred_xyz_jts
         if detections.keypoints is not None:
             placement = place(detections, focal, image_size)
             positions, stated = placement.positions, "z"
@@ -88,17 +86,17 @@ def clean(detections, fps: float, skeleton: Skeleton | None = None, focal: float
     found = np.full((len(people), 2, len(skeleton), 3), np.nan)
     for t, who in zip(*np.nonzero(index >= 0)):
         found[t, who] = people[t][index[t, who]]
-    for who in (0, 1):
-        if (index[:, who] >= 0).sum() < 8:
-            fail(path, f"dancer {'ab'[who]} is seen in {(index[:, who] >= 0).sum()} frames; it takes at least 8")
+    for name, count in zip("ab", (index >= 0).sum(axis=0)):
+        if count < 8:
+            fail(path, f"dancer {name} is seen in {count} frames; it takes at least 8")
     both = found[(index >= 0).all(axis=1)]
     if len(both) and np.median(np.linalg.norm(both[:, 0] - both[:, 1], axis=-1)) < 0.05:
         fail(path, "the joints of both dancers are within 5 cm of each other: this is one person, seen double, and a "
                    "duet has two")
     dancers, noise, bones = [], [], []
+    parents, children = np.array(skeleton.bones).T
     for who in (0, 1):
         path_of, jitter = smooth(found[:, who], fps, smoothing)
-        parents, children = np.array(skeleton.bones).T
         lengths = np.linalg.norm(found[:, who, children] - found[:, who, parents], axis=-1)
         bones.append(np.nanstd(lengths, axis=0) / np.maximum(np.nanmean(lengths, axis=0), 1e-9))
         noise.append(np.sqrt((jitter**2).mean()))

@@ -1,7 +1,4 @@
-"""Dancers put back in one space: from joints about their own pelvis and the pixels where they were seen.
-
-Taught in chapter 2, "From video to a duet".
-"""
+"""Dancers put in one space: from joints about the pelvis and the pixels where they were seen. Taught in chapter 2."""
 
 from typing import NamedTuple
 
@@ -20,8 +17,7 @@ class Placement(NamedTuple):
     Shapes: ``positions`` [N, J, 3], one a detection, metres, Z up, x to the camera's right, y away from it;
     ``uncertainty`` [N, 3], the standard deviation of each place along x, y, z, metres; ``residual`` [N], pixels
     between a joint seen and a joint put back, root mean square. ``focal`` and ``image_size`` in pixels are what was
-    given or assumed: with another focal length every distance from the camera grows in proportion.
-    Chapter: 2.
+    given or assumed. Chapter: 2.
     """
 
     positions: np.ndarray
@@ -66,9 +62,8 @@ def place(detections: Detections, focal: float | None = None, image_size: tuple[
     focal = float(np.hypot(wide, high)) if focal is None else float(focal)
     off = pixels - np.array([wide, high]) / 2  # [N, J, 2]
     weight = np.repeat(np.sqrt(np.maximum(weight, 1e-3)), 2, axis=2).reshape(len(joints), -1, 1)
-    zeros, ones = np.zeros(off.shape[:2]), np.ones(off.shape[:2])
-    rows = np.stack([np.stack([focal * ones, zeros, -off[..., 0]], axis=-1),
-                     np.stack([zeros, focal * ones, -off[..., 1]], axis=-1)], axis=2)  # [N, J, 2, 3]
+    lens = np.broadcast_to(focal * np.eye(2), (*off.shape, 2))
+    rows = np.concatenate([lens, -off[..., None]], axis=-1)  # [N, J, 2, 3]
     right = off * joints[..., 2:] - focal * joints[..., :2]
     rows = rows.reshape(len(joints), -1, 3) * weight
     right = right.reshape(len(joints), -1, 1) * weight

@@ -1,7 +1,4 @@
-"""Faults on purpose, so that repairs can be measured; and the prototypes' repairs, to measure them against.
-
-Taught in chapter 2, "From video to a duet".
-"""
+"""Faults on purpose, to measure repairs with; and the prototype's repairs, to compare with. Taught in chapter 2."""
 
 from typing import NamedTuple
 
@@ -82,7 +79,7 @@ def as_prototyped(people, scores) -> tuple[np.ndarray, np.ndarray]:
 
     The two best scores are kept; a lone dancer gets the farther of the two poses before as partner; each frame is
     turned round if dancer a is nearer, by Frobenius distance, to the second pose; of a cosine transform along time
-    the lowest quarter is kept. Frames with nobody are left out, so what comes out is shorter than the take.
+    the lowest quarter is kept. Frames with nobody are left out.
     Errors: ValueError where a frame has not one score a person. Chapter: 2. Source: Luizerko/ai_choreo,
     pose_extraction/data_processing.ipynb.
     """

@@ -1,7 +1,4 @@
-"""Who is who: two dancers followed through a recording in which people come, go, and change places in the list.
-
-Taught in chapter 2, "From video to a duet".
-"""
+"""Two dancers followed through a recording in which people come, go, and change places. Taught in chapter 2."""
 
 from functools import lru_cache
 from itertools import permutations
@@ -50,9 +47,7 @@ def track(people, fps: float, bones=()) -> Tracks:
     The answer is one assignment over the whole of time, found by dynamic programming (Viterbi, 1967) over hypotheses:
     one says who was who so far, and its cost adds up how far each dancer had to jump from where their own pace
     would have brought them, how far the pose had to change, how well the build fits, each dancer not seen, and each
-    detection left over as clutter. Where a third person stays for long, clutter that moves costs more, so that whoever
-    stands still beside the two is rather the clutter.
-    Where both dancers leave the picture, and when one frame shows nobody, the hypotheses wait.
+    detection left over as clutter. Where a third person stays for long, clutter that moves costs more.
     Errors: MotionFormatError (a ValueError), naming the frame. Chapter: 2.
     """
     fps = check_fps("people", fps)
@@ -75,8 +70,7 @@ def track(people, fps: float, bones=()) -> Tracks:
             moved = np.stack([_cost(person, t, middles[t], poses[t], scale, fps) for person in last])
             nearest = moved.argmin(axis=0)
             gone = [person for i, person in enumerate(last) if person and i not in nearest and t - person.frame < reach]
-            here = [_persons((last[i],), (j,), t, middles[t], poses[t], fps, {})[0] for j, i in enumerate(nearest)]
-            last = gone + here
+            last = [*gone, *(_seen(last[i], t, middles[t][j], poses[t][j], fps) for j, i in enumerate(nearest))]
             moving = (_MOVING_CLUTTER * np.minimum(moved.min(axis=0), _CLUTTER)).tolist()
         if len(frame):
             hypotheses = _advance(hypotheses, t, middles[t], poses[t], build[t], scale, fps, moving)
@@ -118,8 +112,9 @@ def _advance(hypotheses, t, middles, poses, build, scale, fps, moving):
             if place not in after or total < after[place][0]:
                 after[place] = (total, backpointers, persons, choice)
     ranked = sorted(after.items(), key=lambda item: item[1][0])[:_KEPT]
-    made = {}
-    return {place: (total, (t, choice, backpointers), _persons(persons, choice, t, middles, poses, fps, made))
+    return {place: (total, (t, choice, backpointers),
+                    tuple(person if i < 0 else _seen(person, t, middles[i], poses[i], fps)
+                          for person, i in zip(persons, choice)))
             for place, (total, backpointers, persons, choice) in ranked if total < best + _MARGIN}
 
 
@@ -129,22 +124,14 @@ def _choices(count: int) -> list[tuple[int, int]]:
     return list(dict.fromkeys(permutations((*range(count), -1, -1), 2)))
 
 
-def _persons(persons, choice, t, middles, poses, fps, made):
-    """The dancers as last seen, after frame t."""
-    updated = list(persons)
-    for who, i in enumerate(choice):
-        if i >= 0:
-            last = persons[who]
-            key = (id(last), i)
-            if key not in made:
-                velocity = np.zeros(3)
-                if last is not None:
-                    gap = t - last.frame
-                    share = min(1.0, gap * 10 / fps)  # a pace averaged over a tenth of a second
-                    velocity = last.velocity + share * ((middles[i] - last.middle) / gap - last.velocity)
-                made[key] = Person(t, middles[i], velocity, poses[i])
-            updated[who] = made[key]
-    return tuple(updated)
+def _seen(last: Person | None, t, middle, pose, fps) -> Person:
+    """Somebody as seen in frame t."""
+    velocity = np.zeros(3)
+    if last is not None:
+        gap = t - last.frame
+        share = min(1.0, gap * 10 / fps)  # a pace averaged over a tenth of a second
+        velocity = last.velocity + share * ((middle - last.middle) / gap - last.velocity)
+    return Person(t, middle, velocity, pose)
 
 
 def _cost(last, t, middles, poses, scale, fps) -> np.ndarray:
@@ -180,9 +167,8 @@ def _steps(middles, poses) -> np.ndarray:
 def _builds(people, bones):
     """What bone lengths say: for each person nats against dancer a and against b, [T][2, people]; and the gap in build.
 
-    Two people in one frame differ along some direction in the space of bone lengths; which of them is which does
-    not matter for finding that direction (the sign falls out of the square). Along it, two Gaussians. Lengths that
-    fit neither build are a sign of a bad detection, and count against both.
+    Two people in one frame differ along some direction in the space of bone lengths. Along it, two Gaussians. Lengths
+    that fit neither build are a sign of a bad detection, and count against both.
     """
     pairs = [frame for frame in people if len(frame) == 2]
     if len(pairs) < 10 or not len(bones):
@@ -203,10 +189,10 @@ def _builds(people, bones):
     return [np.stack([bad - x, bad + x]) for bad, x in zip(misfit, log_odds)], 2 * half / spread
 
 
-def _two_builds(along: np.ndarray, iterations: int = 50) -> tuple[float, float]:
+def _two_builds(along: np.ndarray) -> tuple[float, float]:
     """Expectation maximisation for two Gaussians at +half and -half with one spread (Dempster et al., 1977)."""
     half, spread = np.abs(along).mean(), along.std() / 2 + 1e-6
-    for _ in range(iterations):
+    for _ in range(50):
         log_odds = np.tanh(half * along / spread**2)
         half = (log_odds * along).mean()
         spread = np.sqrt(max(np.mean(along**2) - half**2, 1e-8))
@@ -226,8 +212,8 @@ def checked(path, frames, skeleton=None) -> list[np.ndarray]:
         except (TypeError, ValueError, OverflowError):
             fail(path, "expected an array [people, joints, 3] of numbers; do all people have the same joints?",
                  f"frame {t}")
-        if frame.size == 0:
-            people.append(None)
+        people.append(frame if frame.size else None)
+        if not frame.size:
             continue
         if frame.ndim != 3 or frame.shape[2] != 3 or frame.shape[1] < 2:
             fail(path, "expected an array [people, joints, 3] of at least two joints, an empty one where nobody was "
@@ -243,6 +229,5 @@ def checked(path, frames, skeleton=None) -> list[np.ndarray]:
             fail(path, "expected finite numbers, in metres; leave a person out rather than half in",
                  f"frame {t}, person {person}, joint {joint}")
         joints = frame.shape[1]
-        people.append(frame)
     check_counts(path, len(frames), joints or 1)
     return [np.empty((0, joints or 1, 3)) if frame is None else frame for frame in people]

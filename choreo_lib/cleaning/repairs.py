@@ -1,7 +1,4 @@
-"""Gaps, jitter and bones: what is wrong with a path of points once it is known whose path it is.
-
-A frame in which a dancer was not seen holds NaN. Taught in chapter 2, "From video to a duet".
-"""
+"""Gaps (NaN where a dancer was not seen), jitter and bones of a path whose dancer is known. Taught in chapter 2."""
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
@@ -25,10 +22,9 @@ def smooth(positions, fps: float, smoothing: float = SMOOTHING) -> tuple[np.ndar
     estimated noise [..., 3]. Units: metres.
     Each coordinate x of what was seen, y, becomes the path z that minimises
     sum over seen frames (z - y)^2 + stiffness * sum (third difference of z)^2: a Whittaker smoother (Eilers, 2003)
-    whose penalty is jerk, the quantity that reaching hands keep small (Flash and Hogan, 1985). It looks forward as
-    far as back, so it has no lag. The stiffness of each coordinate is the most likely one times ``smoothing``, for
-    the most likely one rounds off accents. A second, slight penalty on speed keeps gaps from overshooting; it is
-    strong where nothing was seen for over 0.6 s, for there the pace at the ends tells little of the middle.
+    whose penalty is jerk (Flash and Hogan, 1985). The stiffness of each coordinate is the most likely one times
+    ``smoothing``. A second, slight penalty on speed keeps gaps from overshooting; it is strong where nothing was seen
+    for over 0.6 s.
     Errors: MotionFormatError (a ValueError) for fewer than 8 seen frames, infinite or huge numbers. Chapter: 2.
     """
     fps = check_fps("positions", fps)
@@ -85,8 +81,7 @@ def check_smoothing(smoothing) -> None:
 def fill_gaps(positions, fps: float) -> np.ndarray:
     """Fill the frames that are NaN along the calmest path, and leave those that were seen as they are.
 
-    Shapes: [T, ..., 3]. Before the first and after the last sight the pace fades out.
-    Errors: as `smooth`. Chapter: 2.
+    Shapes: [T, ..., 3]. Errors: as `smooth`. Chapter: 2.
     """
     positions = _numbers(positions)
     return np.where(np.isfinite(positions), positions, smooth(positions, fps)[0])
@@ -98,8 +93,7 @@ def fix_bones(positions, bones, iterations: int = 8, seen=None) -> np.ndarray:
 
     Shapes: ``positions`` [T, J, 3]; ``bones`` pairs (parent, child), parents first, as ``skeleton.bones``; ``seen``
     bool [T], the frames whose lengths count (None: all), for those that were filled say nothing of a body.
-    Both ends of a bone give way, again and again (position based dynamics, Müller et al., 2007); a last walk from the
-    root outwards makes the lengths exact.
+    Position based dynamics (Müller et al., 2007); a last walk from the root outwards makes the lengths exact.
     Errors: MotionFormatError (a ValueError) for frames with gaps, bones that are no tree of these joints. Chapter: 2.
     """
     positions = _numbers(positions)
@@ -118,16 +112,13 @@ def fix_bones(positions, bones, iterations: int = 8, seen=None) -> np.ndarray:
         fail("seen", f"expected True or False for each of {len(positions)} frames, and some True; got shape "
                      f"{seen.shape}")
     lengths = [np.median(np.sqrt(((x[c] - x[p]) ** 2).sum(axis=0))[seen]) for p, c in bones]
-    for step in range(iterations + 1):
+    for share in [*[0.5] * iterations, 1.0]:  # of what a bone is too long by, what its far end gives way
         for (parent, child), length in zip(bones, lengths):
             bone = x[child] - x[parent]
             bone[:, np.abs(bone).max(axis=0) < 1e-9] = [[0], [0], [1e-9]]  # both ends in one place: any way will do
             excess = bone * (1 - length / np.sqrt((bone**2).sum(axis=0)))
-            if step < iterations:
-                x[child] -= excess / 2
-                x[parent] += excess / 2
-            else:
-                x[child] -= excess
+            x[child] -= share * excess
+            x[parent] += (1 - share) * excess
     return x.transpose(2, 0, 1)
 
 

@@ -1,7 +1,4 @@
-"""What was found in a recording, and what was done about it, frame by frame.
-
-Taught in chapter 2, "From video to a duet".
-"""
+"""What was found in a recording, and what was done about it, frame by frame. Taught in chapter 2."""
 
 from dataclasses import dataclass
 
@@ -23,9 +20,8 @@ class RepairReport:
     Shapes: ``seen`` [T], people found in each frame; ``index`` [T, 2], which of them is dancer a and which b, -1 for
     not seen; ``noise`` [2], metres, the jitter taken out of each dancer (root mean square of a coordinate);
     ``bones`` [2, bones], how much each bone's length varied before it was fixed (standard deviation / mean).
-    ``first`` is the number of the first frame, ``every`` the step between the numbers; ``placement`` is the camera
-    fit, or None where joints came with their place; ``up`` the axis that was up before everything was turned to Z up,
-    ``up_stated`` whether caller or file said so (else it was found). Chapter: 2.
+    ``first`` is the number of the first frame, ``every`` the step between the numbers; ``placement`` the camera fit or
+    None; ``up`` the axis that was up, ``up_stated`` whether caller or file said so (else it was found). Chapter: 2.
     """
 
     fps: float
@@ -64,8 +60,7 @@ class RepairReport:
     def rows(self) -> list[tuple[str, str, str, str]]:
         """The table: what, how many, where, and what was done."""
         frames = lambda where: (str(np.count_nonzero(where)), _spans(where, self.first, self.every))  # noqa: E731
-        swapped = np.zeros(len(self), bool)
-        swapped[self.swaps] = True
+        swapped = np.isin(np.arange(len(self)), self.swaps)
         last = self.first + self.every * (len(self) - 1)
         table = [
             ("frames", str(len(self)), f"{self.first} to {last}", f"{len(self) / self.fps:.1f} s"),
@@ -74,16 +69,15 @@ class RepairReport:
             ("one person", *frames(self.seen == 1), "the other one filled"),
             ("three or more", *frames(self.seen > 2), "clutter left out"),
             ("nobody", *frames(self.seen == 0), "both filled"),
-            ("clutter", str(int(self.clutter.sum())), _spans(self.clutter > 0, self.first, self.every), "left out"),
+            ("clutter", str(self.clutter.sum()), frames(self.clutter > 0)[1], "left out"),
             ("changed order", *frames(swapped), "followed"),
         ]
-        for who in (0, 1):
-            filled = self.filled[:, who]
+        for name, filled in zip("ab", self.filled.T):
             longest = max((stop - start for start, stop in _runs(filled)), default=0)
-            table.append((f"dancer {'ab'[who]} filled", *frames(filled), f"longest {longest / self.fps:.2f} s"))
-        table.append(("jitter", "", "all frames", " and ".join(f"{'ab'[who]} {1000 * self.noise[who]:.0f} mm"
-                                                               for who in (0, 1)) + " taken out"))
-        varied = " and ".join(f"{'ab'[who]} {100 * np.median(self.bones[who]):.1f} %" for who in (0, 1))
+            table.append((f"dancer {name} filled", *frames(filled), f"longest {longest / self.fps:.2f} s"))
+        trembled = " and ".join(f"{name} {1000 * noise:.0f} mm" for name, noise in zip("ab", self.noise))
+        table.append(("jitter", "", "all frames", f"{trembled} taken out"))
+        varied = " and ".join(f"{name} {100 * np.median(bones):.1f} %" for name, bones in zip("ab", self.bones))
         table.append(("bones", str(self.bones.shape[1]), "all frames", f"varied by {varied}, now constant"))
         if self.up != "z":
             how = "stated" if self.up_stated else "found by heads and feet"
@@ -107,11 +101,13 @@ class RepairReport:
         if ax is None:
             _, ax = plt.subplots(figsize=(9, 2.2), layout="constrained")
         time = np.arange(len(self)) / self.fps
-        for who in (0, 1):
-            level, colour = 1 - who, palette.DANCERS[who]
-            _bars(ax, ~self.filled[:, who], self.fps, level, facecolor=colour, label="seen" if who == 0 else None)
-            _bars(ax, self.filled[:, who], self.fps, level, facecolor=palette.PAPER, edgecolor=colour, hatch="////",
-                  label="filled" if who == 0 else None)
+        for who, colour in enumerate(palette.DANCERS[:2]):
+            for what, where, style in (
+                    ("seen", ~self.filled[:, who], {"facecolor": colour, "linewidth": 0}),
+                    ("filled", self.filled[:, who], {"facecolor": palette.PAPER, "edgecolor": colour, "hatch": "////",
+                                                     "linewidth": 0.6})):
+                bars = [(start / self.fps, (stop - start) / self.fps) for start, stop in _runs(where)]
+                ax.broken_barh(bars, (0.75 - who, 0.5), label=what if who == 0 else None, **style)
         clutter = np.flatnonzero(self.clutter)
         ax.plot(time[clutter], np.full(len(clutter), -0.75), "x", color=palette.INK_SOFT, ms=5,
                 label="clutter left out")
@@ -124,19 +120,12 @@ class RepairReport:
         ax.spines[["top", "right", "left"]].set_visible(False)
         ax.tick_params(labelsize=8, left=False)
         ax.legend(frameon=False, fontsize=8, ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-        figure = ax.figure
-        if len(figure.axes) == 1:
-            plt.close(figure)
-        return figure
+        if len(ax.figure.axes) == 1:
+            plt.close(ax.figure)
+        return ax.figure
 
     def _repr_html_(self) -> str:
         return Table(_HEAD, tuple(self.rows))._repr_html_()
-
-
-def _bars(ax, where, fps, level, **style):
-    runs = _runs(where)
-    ax.broken_barh([(start / fps, (stop - start) / fps) for start, stop in runs], (level - 0.25, 0.5),
-                   linewidth=0.6 if "hatch" in style else 0, **style)
 
 
 def _runs(where: np.ndarray) -> list[list[int]]:

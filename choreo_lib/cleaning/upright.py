@@ -1,7 +1,4 @@
-"""Which way is up for people who come without saying so: heads are above feet, and dancers travel over a floor.
-
-Taught in chapter 2, "From video to a duet".
-"""
+"""Which way is up, where nobody says so: heads are above feet, and dancers travel over a floor. Taught in chapter 2."""
 
 import numpy as np
 
@@ -21,10 +18,9 @@ def find_up(path, people, skeleton: Skeleton) -> str:
     """The up axis of people [P, J, 3] a frame: 'z', unless what they do says otherwise.
 
     Where joints have names, the axis from feet to head, averaged over everybody; where they have none, the axis along
-    which bodies are tallest, and of its two ends the steadier one is below. Nobody travels upwards: an axis along which
-    the dancers' middles spread more than along z is not believed, for then they may lie on the floor.
-    Errors: MotionFormatError (a ValueError) where people do not stand along z, and no other axis is beyond doubt.
-    Chapter: 2.
+    which bodies are tallest, and of its two ends the steadier one is below. An axis along which the dancers' middles
+    spread more than along z is not believed. Errors: MotionFormatError (a ValueError) where people do not stand along
+    z, and no other axis is beyond doubt. Chapter: 2.
     """
     points = np.concatenate(people)  # [N, J, 3]
     travel = points.mean(axis=1).std(axis=0)

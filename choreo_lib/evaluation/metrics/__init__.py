@@ -1,10 +1,4 @@
-"""Metrics: how far a prediction is from the ground truth, how a body moves, how two bodies belong together.
-
-Every function gives SI units (metres, m/s, m/s^3); tables turn them into millimetres. `errors` compares a prediction
-with the ground truth, `movement` measures one dancer, `foot_skating` its feet on the floor, `pairs` two dancers,
-`intersection` whether they go through one another, `frechet` many windows at once, and `edge_score` a graph. Taught in
-chapter 3.
-"""
+"""Metrics, in SI units: how far a prediction is off, how a body moves, how two belong together. Taught in chapter 3."""
 
 from .edge_score import EdgeScore, edge_accuracy
 from .errors import auc, average_precision, best_of, block_bootstrap, diversity, mpjpe

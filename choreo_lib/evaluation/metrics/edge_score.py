@@ -25,7 +25,6 @@ class EdgeScore(NamedTuple):
 def edge_accuracy(found, true, types: int = 2) -> EdgeScore:
     """Of the pairs of bodies, how many have their true type, up to one renaming of the types for the whole set.
 
-    An unsupervised model cannot know which of its types is called "spring"; it has to mean the same by them everywhere.
     The standard error is that of a mean over graphs, since the edges of one graph depend on each other.
     Shapes: ``found`` and ``true`` int [B, N, N], of which the pairs above the diagonal count.
     Errors: ValueError for other shapes. Chapter: 8. Kipf et al., ICML 2018, section 5.1.

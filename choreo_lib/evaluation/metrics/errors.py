@@ -13,14 +13,11 @@ from ...core.shapes import array
 def mpjpe(predicted, true, align: str | None = None):
     """MPJPE: the mean distance between predicted and true joints.
 
-    ``align``: None compares positions in the world; "root" first puts joint 0 on joint 0 (of bodies whose root is no
-    pelvis, pass the joints from the pelvis on), so that only the pose counts; "procrustes" (PA-MPJPE) first gives each
-    predicted frame the best rotation, translation and scale (no reflection), so that only the shape counts, whichever
-    way the dancer faces.
-    Shapes: [..., J, 3] each -> [...]; arrays for arrays, tensors for tensors. One of them may have more axes before, as
-    several samples [S, T, J, 3] of one truth [T, J, 3] have; axes that both have are equally long.
-    Units: metres. Errors: ValueError for shapes that do not fit and an unknown ``align``. Chapter: 3. Procrustes:
-    Umeyama, "Least-squares estimation of transformation parameters between two point patterns", IEEE TPAMI 1991.
+    ``align``: None compares positions in the world; "root" first puts joint 0 on joint 0; "procrustes" (PA-MPJPE) first
+    gives each predicted frame the best rotation, translation and scale, without a reflection.
+    Shapes: [..., J, 3] each -> [...]; arrays for arrays, tensors for tensors. One may have more axes before, as samples
+    [S, T, J, 3] of one truth [T, J, 3]. Units: metres. Errors: ValueError for shapes that do not fit and an unknown
+    ``align``. Chapter: 3. Umeyama, "Least-squares estimation of transformation parameters", IEEE TPAMI 1991.
     """
     if any(mine != yours for mine, yours in zip(predicted.shape[::-1], true.shape[::-1])):
         raise ValueError(f"predicted {tuple(predicted.shape)} and true {tuple(true.shape)} must have the same lengths "
@@ -31,17 +28,12 @@ def mpjpe(predicted, true, align: str | None = None):
     if align == "root":
         predicted, true = (x - x[..., :1, :] for x in (predicted, true))
     elif align == "procrustes":
-        predicted = _procrustes(predicted, true)
+        predicted, true = torch.broadcast_tensors(predicted, true)
+        rotation, shift, scale = roma.rigid_points_registration(predicted, true, compute_scaling=True)
+        scale = scale.nan_to_num()  # of points that are all in one place
+        predicted = scale[..., None, None] * (predicted @ rotation.mT) + shift[..., None, :]
     error = torch.linalg.vector_norm(predicted - true, dim=-1).mean(-1)  # [...]
     return error.numpy() if as_arrays else error
-
-
-def _procrustes(moving: torch.Tensor, fixed: torch.Tensor) -> torch.Tensor:
-    """Points [..., J, 3] rotated, scaled and shifted onto others; no reflection: a dancer is not a mirror image."""
-    moving, fixed = torch.broadcast_tensors(moving, fixed)
-    rotation, shift, scale = roma.rigid_points_registration(moving, fixed, compute_scaling=True)
-    scale = scale.nan_to_num()  # of points that are all in one place
-    return scale[..., None, None] * (moving @ rotation.mT) + shift[..., None, :]
 
 
 @takes(values=array(None) | each(array(None), least=1), block=count(), samples=count(1, 100_000), seed=seed,
@@ -49,12 +41,10 @@ def _procrustes(moving: torch.Tensor, fixed: torch.Tensor) -> torch.Tensor:
 def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, level: float = 0.95):
     """A confidence interval of the mean of serially dependent values, by the moving-block bootstrap.
 
-    Errors of neighbouring frames are nearly the same error, so resampling single frames would give too narrow an
-    interval. Here whole blocks of ``block`` neighbours are drawn, long enough to be nearly independent.
+    Blocks of ``block`` neighbours are drawn, for errors of neighbouring frames are nearly the same error.
     Shapes: ``values`` [N], or a list of such arrays, one a take (blocks do not cross takes) -> (low, high).
     Units: those of the values. Errors: ValueError where fewer than two blocks fit, or a take is shorter than one.
-    Chapter: 3. Künsch, "The jackknife and the bootstrap for general stationary observations", Annals of
-    Statistics 1989.
+    Chapter: 3. Künsch, "The jackknife and the bootstrap for general stationary observations", Ann. Statist. 1989.
     """
     takes = values if isinstance(values, (list, tuple)) and np.ndim(values[0]) else [values]
     takes = [_array(take) for take in takes]
@@ -74,7 +64,6 @@ def block_bootstrap(values, block: int, samples: int = 1000, seed: int = 0, leve
 def best_of(errors) -> float:
     """Error of the best of several samples for each window (best of N), averaged over windows.
 
-    It rewards samples that spread out, however bad the rest are: read it beside their mean error and `diversity`.
     Shapes: [samples, N] -> one number. Units: those of the errors. Chapter: 3; used in chapters 4 and 5.
     """
     return float(_array(errors).min(0).mean())
@@ -84,9 +73,7 @@ def best_of(errors) -> float:
 def diversity(samples) -> float:
     """Mean joint distance between pairs of different samples for the same window.
 
-    Noise is diverse too: read it beside the samples' mean error.
-    Shapes: [S, ..., J, 3] -> one number. Units: metres. Errors: ValueError for fewer than two samples.
-    Chapter: 3; used in chapters 4 and 5.
+    Shapes: [S, ..., J, 3] -> one number. Units: metres. Errors: ValueError for fewer than two samples. Chapter: 3.
     """
     samples = _array(samples)
     if len(samples) < 2:
@@ -113,8 +100,7 @@ def auc(scores, truth) -> float:
 def average_precision(scores, truth) -> float:
     """Average precision: down the ranking, the mean over true cases of the share of true cases so far.
 
-    Where true cases are rare it is stricter than `auc`. Guessing gives a little more than their share: 0.0077 for 6
-    edges among 1,682 pairs, whose share is 0.0036. Ties are passed together. Shapes, errors: as `auc`. Chapter: 9.
+    Ties are passed together. Shapes, errors: as `auc`. Chapter: 9.
     """
     from sklearn.metrics import average_precision_score
 

@@ -13,14 +13,10 @@ FLOOR_PERCENTILE = 5.0
 def foot_skate(motion: Motion, height: float = 0.01) -> float:
     """Foot skating: the mean horizontal speed of both toe joints while they are on the floor.
 
-    A toe is on the floor from one frame to the next if in both it is within ``height`` of that foot's own floor,
-    the 5th percentile of its height over the motion: give a whole take, since a foot that never comes down within
-    a short window would count as standing. The percentile forgives a floor that is off by some centimetres and a
-    few frames of noise. Definitions vary: Zhang et al. (SIGGRAPH 2018) weight speeds by height up to 2.5 cm;
-    Karunratanakul et al. (ICCV 2023) count frames below 5 cm in which a foot slides; compare numbers of one
-    definition only. Salsa skims the floor: its toes are below 5 cm in 98 % of all frames, so 5 cm would measure steps
-    (0.44 m/s) and not slides; below 1 cm, in 71 %, they do 0.04 m/s. That, not zero, is the value to meet.
-    Units: m/s, ``height`` metres; nan where no toe is on the floor twice in a row.
+    A toe is on the floor from one frame to the next if in both it is within ``height`` of that foot's own floor, the
+    5th percentile of its height over the motion: give a whole take. Definitions vary (Zhang et al., SIGGRAPH 2018;
+    Karunratanakul et al., ICCV 2023); compare numbers of one only. Salsa skims the floor: 0.04 m/s, not zero, is the
+    value to meet. Units: m/s, ``height`` metres; nan where no toe is on the floor twice in a row.
     Errors: ValueError where the skeleton has no feet by name. Chapter: 3.
     """
     toes = motion.positions[:, motion.skeleton.indices(("left_toe", "right_toe"))].astype(np.float64)

@@ -11,6 +11,7 @@ from ...body.reference import reference_frame
 from ...body.skeleton import Skeleton
 from ...core.arguments import a, count, flag, seed, takes
 from ...core.shapes import array
+from .pairs import joint_distances
 
 CROSS = ("pelvis", "left_ankle", "right_ankle", "left_toe", "right_toe", "head", "left_shoulder", "right_shoulder",
          "left_wrist", "right_wrist")  # fmt: skip
@@ -20,16 +21,12 @@ CROSS = ("pelvis", "left_ankle", "right_ankle", "left_toe", "right_toe", "head",
 def kinetic_features(motion: Motion) -> np.ndarray:
     """How much energy each joint spends: three numbers a joint.
 
-    Mean squared horizontal speed, mean squared vertical speed, mean norm of the acceleration.
+    Mean squared horizontal speed, mean squared vertical speed, mean norm of the acceleration, by plain differences.
     Shapes: [51], three for each of the 17 joints of `choreo_lib.body.joint_names.COMMON`. Units: m^2/s^2, m^2/s^2,
-    m/s^2.
-    Errors: ValueError for fewer than three frames or joints without known names.
-    Chapter: 3. Onuma et al., "FMDistance", Eurographics 2008 (short papers), as used by Li et al. (ICCV 2021) and
-    Siyao et al. (ICLR 2024), who take 24 joints and smooth velocities over neighbouring frames; ours are plain
-    differences of 17 joints, so values are not comparable.
+    m/s^2. Errors: ValueError for fewer than three frames or joints without known names. Chapter: 3. Onuma et al.,
+    "FMDistance", Eurographics 2008, as used by Li et al. (ICCV 2021), whose values, of 24 joints, do not compare.
     """
-    positions = _common(motion, 3)
-    velocity = np.diff(positions, axis=0) * motion.fps
+    velocity = np.diff(_common(motion, 3), axis=0) * motion.fps
     acceleration = np.diff(velocity, axis=0) * motion.fps
     across, up = (velocity[..., :2] ** 2).sum(-1).mean(0), (velocity[..., 2] ** 2).mean(0)
     return np.stack([across, up, np.linalg.norm(acceleration, axis=-1).mean(0)], axis=-1).ravel()  # [17 * 3]
@@ -39,10 +36,9 @@ def kinetic_features(motion: Motion) -> np.ndarray:
 def geometric_features(motion: Motion) -> np.ndarray:
     """In what share of the frames simple relations hold, such as a hand above the neck or feet crossed.
 
-    Shapes: [29], the relations of `relations` in their order, each 0 to 1.
-    Errors: ValueError for fewer than two frames or joints without known names.
-    Chapter: 3. After the boolean features of Müller, Röder and Clausen (SIGGRAPH 2005), as used by Li et al. (ICCV
-    2021); ours are 29 of the same kind with thresholds of our own, so values are not comparable.
+    Shapes: [29], the relations of `relations` in their order, each 0 to 1. Errors: ValueError for fewer than two frames
+    or joints without known names. Chapter: 3. After Müller, Röder and Clausen (SIGGRAPH 2005), as used by Li et al.
+    (ICCV 2021); ours have thresholds of our own, so values are not comparable.
     """
     return np.array([true.mean() for true in relations(motion).values()])
 
@@ -53,8 +49,7 @@ def relations(motion: Motion) -> dict[str, np.ndarray]:
 
     Lengths are measured in the dancer's own: upper arm, shank, breadth of shoulders and hips. Chapter: 3.
     """
-    points = dict(zip(COMMON, _common(motion, 2).swapaxes(0, 1)))  # each [T, 3]
-    at = lambda name: points[name]  # noqa: E731
+    at = dict(zip(COMMON, _common(motion, 2).swapaxes(0, 1))).__getitem__  # each [T, 3]
     far = lambda i, j: np.linalg.norm(at(i) - at(j), axis=-1)  # noqa: E731
     change = lambda x: np.gradient(x, axis=0) * motion.fps  # noqa: E731
     quick = lambda name: np.linalg.norm(change(at(name) - at("pelvis")), axis=-1)  # noqa: E731
@@ -99,11 +94,9 @@ def relations(motion: Motion) -> dict[str, np.ndarray]:
 def cross_distance_features(duet: Duet) -> np.ndarray:
     """How far ten joints of a are from ten joints of b, averaged over time.
 
-    The ten: pelvis, ankles, toes, head, shoulders, wrists. Shapes: [100], row a, column b. Units: metres.
-    Chapter: 3. Cross-distance: Siyao et al., "Duolando", ICLR 2024 (the ten joints are those of their code).
+    Shapes: [100], row a, column b, of `CROSS`. Units: metres. Chapter: 3. Siyao et al., "Duolando", ICLR 2024.
     """
-    a, b = (m.positions[:, m.skeleton.indices(CROSS)].astype(np.float64) for m in duet)
-    return np.linalg.norm(a[:, :, None] - b[:, None], axis=-1).mean(0).ravel()
+    return joint_distances(duet, *(m.skeleton.indices(CROSS) for m in duet)).mean(0).ravel()
 
 
 @takes(x=array("windows", "features"), y=array("real windows", "features"), scaled=flag)
@@ -111,11 +104,9 @@ def frechet_distance(x, y, scaled: bool = True) -> float:
     """Squared Fréchet distance between two sets of features, each taken as a Gaussian.
 
     ``|m_x - m_y|^2 + tr(C_x + C_y - 2 (C_x C_y)^(1/2))``, after every feature is centred and scaled by the mean and
-    deviation of ``y``, the real set, so that no unit outweighs another (a feature that never varies there is
-    left unscaled). The trace of the root is the sum of the singular values of X Y^T for the centred sets X and Y:
-    no matrix root, and no invented variance where there are fewer windows than features. Few windows still raise
-    the value: compare equal numbers of windows only, and with `split_half_distance`. ``scaled`` False takes the
-    features as they are, in their units (InterGen's learned features are six times as large, its distances 36 times).
+    deviation of ``y``, the real set (``scaled`` False: as they are, in their units). The trace of the root is the sum
+    of the singular values of X Y^T for the centred sets X and Y. Few windows raise the value: compare equal numbers of
+    windows only, and with `split_half_distance`.
     Shapes: ``x`` [N, F], ``y`` [M, F]. Units: none. Errors: ValueError for fewer than two rows, unequal F, or
     values that are not finite. Chapter: 3. Heusel et al., "GANs trained by a two time-scale update rule", NeurIPS 2017.
     """
@@ -128,7 +119,6 @@ def frechet_distance(x, y, scaled: bool = True) -> float:
 def frechet_redrawn(x: np.ndarray, y: np.ndarray, times: np.ndarray, scaled: bool = True) -> np.ndarray:
     """`frechet_distance` of windows that are drawn again and again, each draw in a tenth of its time.
 
-    A bootstrap changes nothing but how often each window counts: the real set is decomposed once.
     Shapes: ``x`` [N, F], ``y`` [M, F], ``times`` [draws, N], how often windows are drawn -> [draws]. Chapter: 11.
     """
     x, y = (np.asarray(features, dtype=np.float64) for features in (x, y))
@@ -153,9 +143,8 @@ def frechet_redrawn(x: np.ndarray, y: np.ndarray, times: np.ndarray, scaled: boo
 def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) -> tuple[float, float]:
     """The real-against-real floor: the Fréchet distance of one half of the real windows from the other.
 
-    Windows of one take are not independent: neighbours are nearly the same dance, so that halves drawn window by window
-    are closer to each other than two evenings would be. With ``groups``, the take of each window, halves are made of
-    whole takes. A half has N / 2 windows: hold generated sets of that size against it.
+    With ``groups``, the take of each window, halves are made of whole takes, for neighbours are nearly the same dance.
+    A half has N / 2 windows: hold generated sets of that size against it.
     Shapes: ``features`` [N, F], ``groups`` [N] -> (mean, standard deviation) over ``splits`` random halves.
     Errors: ValueError for values not finite, fewer than two groups, or a half of fewer than two windows. Chapter: 3.
     """
@@ -168,10 +157,8 @@ def split_half_distance(features, groups=None, seed: int = 0, splits: int = 20) 
                          "two groups at least, and no half may have less than two windows")
     (features,) = standardised(features, features)
     rng = np.random.default_rng(seed)
-    found: list[float] = []
-    while len(found) < splits:
-        first = np.isin(groups, rng.permutation(names)[: len(names) // 2])
-        found.append(_gaussian_distance(features[first], features[~first]))
+    halves = [np.isin(groups, rng.permutation(names)[: len(names) // 2]) for _ in range(splits)]
+    found = [_gaussian_distance(features[half], features[~half]) for half in halves]
     return float(np.mean(found)), float(np.std(found))
 
 

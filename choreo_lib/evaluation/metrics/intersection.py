@@ -18,10 +18,8 @@ def intersection_depth(duet: Duet) -> np.ndarray:
     """How deep the bodies are in one another: the largest overlap of a capsule of a with one of b.
 
     A capsule is a bone with a radius (`capsules`); its overlap with another is by how much the sum of their radii
-    exceeds the distance of the two bones. Hands hold each other, and are left out. 0: nowhere; the share of frames
-    above 0 is the intersection frequency. Real dancers touch, and capsules are no bodies: compare with theirs.
-    Shapes: [T]. Units: metres. Errors: ValueError for bodies without limbs by name. Chapter: 5.
-    After the intersection volume and frequency of meshes in Jiang et al., "ARFlow", arXiv:2503.16973.
+    exceeds the distance of the two bones. Hands are left out. Shapes: [T]. Units: metres. Errors: ValueError for bodies
+    without limbs by name. Chapter: 5. After Jiang et al., "ARFlow", arXiv:2503.16973, who intersect meshes.
     """
     (ends, radii), (other_ends, other_radii) = (capsules(motion.skeleton) for motion in duet)
     depth = np.zeros(len(duet))
@@ -49,17 +47,15 @@ def capsules(skeleton: Skeleton) -> tuple[np.ndarray, np.ndarray]:
     trunk to a limb, the limb's. Shapes: pairs (parent, child) [K, 2] and [K], metres.
     Errors: ValueError for a body without limbs by name. Chapter: 5.
     """
-    known = {skeleton.index(f"{side}_{part}"): radius for part, radius in RADII.items() if part not in ("neck", "head")
-             for side in ("left", "right")}  # fmt: skip
-    known |= {skeleton.index(part): RADII[part] for part in ("neck", "head")}
+    known = {skeleton.index(side + part): radius for part, radius in RADII.items()
+             for side in (("",) if part in ("neck", "head") else ("left_", "right_"))}
     limbs = skeleton.indices([f"{side}_{part}" for side in ("left", "right") for part in ("hip", "shoulder")])
     kept, hands = [], set(skeleton.hands) - set(skeleton.indices(("left_wrist", "right_wrist")))
     for parent, child in skeleton.bones:
         if child not in hands:
             above = next((known[j] for j in skeleton.chain(parent) if j in known), TRUNK)
             kept.append((parent, child, known[child] if child in limbs else above))
-    ends, radii = np.array([row[:2] for row in kept], dtype=int), np.array([row[2] for row in kept])
-    return ends, radii
+    return np.array([row[:2] for row in kept], dtype=int), np.array([row[2] for row in kept])
 
 
 def segment_distance(p: np.ndarray, u: np.ndarray, q: np.ndarray, v: np.ndarray) -> np.ndarray:

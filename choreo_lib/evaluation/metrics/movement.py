@@ -27,7 +27,6 @@ def speed(positions, fps: float):
 def jerk(positions, fps: float):
     """The norm of the jerk, by third differences.
 
-    Recorded salsa has a mean of 31 to 75 m/s^3, by take and dancer; far above is jitter, far below is freezing.
     Shapes: [T, ..., 3] -> [T - 3, ...]. Units: m/s^3. Chapter: 3. Flash and Hogan, Journal of Neuroscience 1985.
     """
     return _length(velocity(velocity(velocity(positions, fps), fps), fps))

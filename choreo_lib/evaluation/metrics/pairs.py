@@ -22,24 +22,24 @@ def pelvis_distance(duet: Duet) -> np.ndarray:
 @takes(duet=a(Duet))
 def nearest(duet: Duet) -> np.ndarray:
     """Distance between the two closest joints of a and b. Shapes: [T]. Units: metres. Chapter: 3."""
-    return _between(duet, slice(None), slice(None)).min((1, 2))
+    return joint_distances(duet, slice(None), slice(None)).min((1, 2))
 
 
 @takes(duet=a(Duet), joints=each(text, least=1), within=number(0))
 def contact(duet: Duet, joints=None, within: float = 0.1) -> float:
     """Share of the frames in which one of a's joints is near one of b's: by default, hand in hand.
 
-    ``joints``: names that both bodies know, as `Skeleton.index` takes them; None: wrists, and the joints that hang
-    from them.
+    ``joints``: names that both bodies know, as `Skeleton.index` takes them; None: wrists and what hangs from them.
     Units: ``within`` metres, between joint centres; the answer 0 to 1. Chapter: 3.
     """
     chosen = [m.skeleton.hands if joints is None else m.skeleton.indices(joints) for m in duet]
-    return float((_between(duet, *chosen).min((1, 2)) < within).mean())
+    return float((joint_distances(duet, *chosen).min((1, 2)) < within).mean())
 
 
-def _between(duet: Duet, mine, yours) -> np.ndarray:
+def joint_distances(duet: Duet, mine, yours) -> np.ndarray:
+    """Distances between some joints of a and some of b, [T, joints of a, joints of b], metres. Chapter: 3."""
     a, b = duet.a.positions[:, mine].astype(np.float64), duet.b.positions[:, yours].astype(np.float64)
-    return np.linalg.norm(a[:, :, None] - b[:, None], axis=-1)  # [T, joints of a, joints of b]
+    return np.linalg.norm(a[:, :, None] - b[:, None], axis=-1)
 
 
 class CrossCorrelation(NamedTuple):
@@ -59,10 +59,9 @@ def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.
     """Windowed cross-correlation: slide y against x, window by window, and find the best lag.
 
     x's window stays, and y's slides over it, earlier and later by up to ``max_lag``; both have the same number of
-    frames at every lag, each with its own mean and deviation. (Keeping only where two fixed windows overlap
-    would leave fewer frames at long lags, where peaks are higher by chance.) Several channels are correlated one by
-    one and averaged. A channel that does not move counts as 0. The peak is the highest of many lags, so it
-    is positive for pseudo-pairs too: compare it with theirs (`baselines.coupling.partner_swap`).
+    frames at every lag, each with its own mean and deviation. Channels are correlated one by one and averaged; one that
+    does not move counts as 0. The peak is positive for pseudo-pairs too: compare it with theirs
+    (`baselines.coupling.partner_swap`).
     Shapes: [T] or [T, K] each. Units: ``window``, ``max_lag``, ``step`` seconds -> `CrossCorrelation`.
     Errors: ValueError where the signals differ in shape, are not finite, or are shorter than a window and both lags.
     Chapter: 3. Boker et al., "Windowed cross-correlation and peak picking", Psychological Methods 2002.
@@ -95,8 +94,7 @@ def cross_correlation(x, y, fps: float, window: float = 4.0, max_lag: float = 1.
 def coupling(duet: Duet, joints=None, window: float = 4.0, max_lag: float = 1.0, step: float = 1.0):
     """When one of them moves fast, does the other, and how much later? `cross_correlation` of both `mean_speed`.
 
-    ``joints``: whose speed, as in `mean_speed` (default: all joints).
-    The value to meet is that of real dancers, never the highest: a copy of every move is perfectly synchronous.
+    ``joints``: whose speed, as in `mean_speed` (default: all joints). The value to meet is that of real dancers.
     Shapes: `CrossCorrelation`, each [W]; a positive lag says that b follows a. Units: seconds. Chapter: 3.
     """
     a, b = (mean_speed(motion, joints) for motion in duet)

@@ -232,6 +232,21 @@ def test_a_lock_file_of_nonsense_holds_nobody_up(tmp_path, words, monkeypatch):
         pass
 
 
+@pytest.mark.skipif(files.fcntl is None, reason="Windows deletes no file that is open")
+def test_a_lock_that_is_given_back_is_the_next_ones(tmp_path, monkeypatch):
+    """Between the two there is a moment; whoever makes the file in it keeps it."""
+    close = files.os.close
+
+    def close_and_somebody_comes(handle):
+        close(handle)
+        (tmp_path / ".lock").write_text("somebody's")
+
+    with files.folder_lock(tmp_path, Trouble):
+        monkeypatch.setattr(files.os, "close", close_and_somebody_comes)
+    monkeypatch.undo()
+    assert (tmp_path / ".lock").read_text() == "somebody's"
+
+
 def test_another_thread_is_another_writer(tmp_path):
     import threading
 

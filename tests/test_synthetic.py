@@ -158,3 +158,10 @@ def test_wrong_wishes_are_refused(wrong):
 def test_the_planted_truth_never_names_what_was_not_planted(wrong):
     with pytest.raises(ValueError, match="mean nothing"):
         synthetic.duet(**wrong)
+
+
+@pytest.mark.parametrize("kind", ["canon", "mirror"])
+def test_half_an_echo_needs_one_beat(kind):
+    with pytest.raises(ValueError, match="strength 0.5 with shared_beat False: .* take strength 1"):
+        synthetic.duet(kind, 60, strength=0.5, shared_beat=False)
+    assert len(synthetic.duet(kind, 60, shared_beat=False)) == 60

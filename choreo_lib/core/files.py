@@ -125,8 +125,9 @@ def folder_lock(folder, error: type[Exception] = OSError):
         with contextlib.suppress(OSError):
             path.unlink()  # before the lock is given back, so that nobody takes a file that is about to go
         os.close(handle)
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        if fcntl is None:  # Windows, where no file goes that is open; elsewhere this one is another's by now
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
 
 
 def _take(path: Path) -> tuple[int | None, dict]:

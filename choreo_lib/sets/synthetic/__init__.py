@@ -48,6 +48,9 @@ def duet(kind: str = "canon", frames: int = 300, seed: int = 0, fps: float = 30.
     if (lag and not follows) or (strength != 1 and not follows and kind != "counterbalance"):
         raise ValueError(f"lag {lag} and strength {strength} mean nothing for {kind!r}: a lag belongs to mirror and "
                          "canon, a strength to these and counterbalance, and each Drive has its own")
+    if follows and strength != 1 and shared_beat is False:
+        raise ValueError(f"strength {strength} with shared_beat False: who echoes only partly mixes two dances beat "
+                         "by beat, which needs one beat: leave shared_beat out, or take strength 1")
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     bodies = bodies or (body(1.78, shoulders=1.06), body(1.66, legs=1.02, shoulders=0.94))
     tempo = tempo or rng.uniform(92, 112)

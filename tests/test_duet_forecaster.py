@@ -36,6 +36,8 @@ def small(train, **changes):
     torch.nn.init.normal_(model.future_flag)
     if model.extrapolation is not None:
         torch.nn.init.normal_(model.extrapolation.gate.weight, std=0.1)
+        if model.config.turning:
+            torch.nn.init.normal_(model.extrapolation.turn.weight, std=0.1)
     if model.experts is not None:
         torch.nn.init.normal_(model.experts.maps, std=0.002)
     return model
@@ -192,9 +194,10 @@ def test_a_stream_is_a_rollout_frame_by_frame(train, duets, share, dtype, atol):
     np.testing.assert_allclose(along, made.positions[20:], atol=atol)
 
 
+@pytest.mark.parametrize("turning", [False, True])
 @pytest.mark.parametrize("parts", [(AHEAD,), (1,) * AHEAD, (3, 5)])
-def test_what_is_kept_is_what_would_be_read_again(train, parts):
-    model, batch = small(train).eval(), train[:3]
+def test_what_is_kept_is_what_would_be_read_again(train, parts, turning):
+    model, batch = small(train, turning=turning).eval(), train[:3]
     own, partner, _ = model.local_view(batch[:, :PAST], batch[:, PAST:, 0], "b")
     with torch.no_grad():
         whole, cache, made, begin = model(own, partner, "b")[0], {}, [], PAST

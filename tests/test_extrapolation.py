@@ -1,6 +1,5 @@
 """A body that turns goes on turning: posture, path and facing are carried on by their own last steps."""
 
-from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -117,23 +116,10 @@ def test_a_turn_costs_no_distance_and_a_shrunken_body_does(train, monkeypatch):
     torch.testing.assert_close(found[1]["distance_matrix"], 0.1 * apart, atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize("parts", [(AHEAD,), (1,) * AHEAD, (3, 7)])
-def test_frame_by_frame_it_is_what_it_is_at_once(train, parts):
+def test_how_far_it_turns_is_learned_where_nobody_spins(train):
     torch.manual_seed(0)
     model = DuetForecaster(train.skeleton, past=PAST, ahead=AHEAD, features=16, heads=2, latent=8, hidden=16,
-                           residual_components=8, turning=True)
+                           residual_components=8, no_input_prob=0.0, turning=True)
     model.fit_statistics(train.batches(64))
-    for layer in (model.output_proj, model.extrapolation.gate, model.extrapolation.turn):
-        torch.nn.init.normal_(layer.weight, std=0.1)
-    model.eval()
-    own, partner, _ = model.local_view(train[:3][:, :PAST], train[:3][:, PAST:, 0], "b")
-    with torch.no_grad():
-        whole, cache, made, begin = model(own, partner, "b")[0], {}, [], PAST
-        model(own, partner[:, :PAST], "b", kv_cache=cache)
-        for count in parts:
-            made.append(model(own, partner[:, begin : begin + count], "b", kv_cache=cache)[0])
-            begin += count
-    torch.testing.assert_close(torch.cat(made, 1), whole, atol=2e-5, rtol=0)
-    model.config = replace(model.config, distance_matrix=1.0)
-    model.train().loss(train[:8], 0)["loss"].backward()
-    assert model.extrapolation.turn.weight.grad.abs().max() > 0, "how far it turns is learned"
+    model.loss(train[:8], 0)["loss"].backward()
+    assert model.extrapolation.turn.weight.grad.abs().max() > 0

@@ -281,7 +281,7 @@ def test_the_loss_of_speed_is_how_far_each_joint_goes_in_a_chunk(train, monkeypa
     way = torch.zeros(2, AHEAD, len(train.skeleton), 3)
     way[..., 0] = 0.01 * torch.arange(1, AHEAD + 1)[:, None]  # a centimetre a frame
     for made, missed in ((torch.zeros_like(way), 0.01 * AHEAD), (-way, 0.0), (0.5 * way, 0.005 * AHEAD)):
-        given = (made.flatten(2), torch.zeros(4), way.flatten(2))
+        given = (made.flatten(2), torch.zeros(4), way.flatten(2), torch.zeros(2, PAST, way[0, 0].numel()))
         monkeypatch.setattr(model, "displacement", lambda *_, given=given: given)
         losses = model.loss(train[:2], None)
         assert float(losses["speed"]) == pytest.approx(missed, abs=1e-6)

@@ -1,5 +1,6 @@
 """A body that turns goes on turning: posture, path and facing are carried on by their own last steps."""
 
+from dataclasses import replace
 from unittest.mock import Mock
 
 import pytest
@@ -105,6 +106,11 @@ def test_a_turn_costs_no_distance_and_a_shrunken_body_does(train, monkeypatch):
                            residual_components=8, distance_matrix=1.0)
     model.fit_statistics(train.batches(64))
     window = train[:8]
+    with torch.no_grad():
+        whole = model.eval().loss(window, None)
+        model.config = replace(model.config, distance_matrix=0.0)
+        torch.testing.assert_close(whole["loss"] - model.loss(window, None)["loss"], whole["distance_matrix"])
+    model.config = replace(model.config, distance_matrix=1.0)
     _, kl, true, own = model.displacement(window, "b")
     body = (own[:, -1:] + true).unflatten(2, (-1, 3))
     found, joints = [], body.shape[2]

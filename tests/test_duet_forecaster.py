@@ -10,6 +10,7 @@ import choreo_lib as cl
 from choreo_lib.evaluation import metrics
 from choreo_lib.extensions import DuetForecaster
 from choreo_lib.extensions.duet_layers import CachedDecoder, attend
+from choreo_lib.extensions.duet_network import CHUNK
 from choreo_lib.sets import augmentation, synthetic, windows
 from choreo_lib.systems.losses import Schedule
 
@@ -43,9 +44,10 @@ def small(train, **changes):
     return model
 
 
+@pytest.mark.parametrize("wishes", [{}, {"turning": True, "motion_attention": True}])
 @pytest.mark.parametrize("who", ["a", "b"])
-def test_no_frame_sees_a_later_one_and_later_frames_see_it(train, who):
-    model, batch = small(train).eval().double(), train[:3].double()
+def test_no_frame_sees_a_later_one_and_later_frames_see_it(train, who, wishes):
+    model, batch = small(train, **wishes).eval().double(), train[:3].double()
     with torch.no_grad():
         before = model.displacement(batch, who)[0]
         for frame in (PAST - 3, PAST, PAST + 4, PAST + AHEAD - 1):
@@ -194,10 +196,10 @@ def test_a_stream_is_a_rollout_frame_by_frame(train, duets, share, dtype, atol):
     np.testing.assert_allclose(along, made.positions[20:], atol=atol)
 
 
-@pytest.mark.parametrize("turning", [False, True])
+@pytest.mark.parametrize("wishes", [{}, {"turning": True}, {"turning": True, "motion_attention": True}])
 @pytest.mark.parametrize("parts", [(AHEAD,), (1,) * AHEAD, (3, 5)])
-def test_what_is_kept_is_what_would_be_read_again(train, parts, turning):
-    model, batch = small(train, turning=turning).eval(), train[:3]
+def test_what_is_kept_is_what_would_be_read_again(train, parts, wishes):
+    model, batch = small(train, **wishes).eval(), train[:3]
     own, partner, _ = model.local_view(batch[:, :PAST], batch[:, PAST:, 0], "b")
     with torch.no_grad():
         whole, cache, made, begin = model(own, partner, "b")[0], {}, [], PAST
@@ -277,10 +279,12 @@ def test_what_does_not_fit_is_refused_in_words(train, duets):
 
 def test_the_loss_of_speed_is_how_far_each_joint_goes_in_a_chunk(train, monkeypatch):
     """Whoever stays where it was misses all of the way; direction and jitter are other losses' business."""
-    model = small(train, speed=3.0, distance=0.0, mse=0.0, velocity=0.0, kl=Schedule(0.0)).eval()
-    way = torch.zeros(2, AHEAD, len(train.skeleton), 3)
-    way[..., 0] = 0.01 * torch.arange(1, AHEAD + 1)[:, None]  # a centimetre a frame
-    for made, missed in ((torch.zeros_like(way), 0.01 * AHEAD), (-way, 0.0), (0.5 * way, 0.005 * AHEAD)):
+    ahead = CHUNK + 4
+    model = small(train, past=PAST + AHEAD - ahead, ahead=ahead, speed=3.0, distance=0.0, mse=0.0, velocity=0.0,
+                  kl=Schedule(0.0)).eval()
+    way = torch.zeros(2, ahead, len(train.skeleton), 3)
+    way[..., 0] = 0.01 * torch.arange(1, ahead + 1)[:, None]  # a centimetre a frame
+    for made, missed in ((torch.zeros_like(way), 0.01 * CHUNK), (-way, 0.0), (0.5 * way, 0.005 * CHUNK)):
         given = (made.flatten(2), torch.zeros(4), way.flatten(2), torch.zeros(2, PAST, way[0, 0].numel()))
         monkeypatch.setattr(model, "displacement", lambda *_, given=given: given)
         losses = model.loss(train[:2], None)

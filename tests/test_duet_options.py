@@ -27,7 +27,7 @@ def train(duets):
 def test_an_addition_that_is_switched_off_is_off_and_the_model_still_learns(train, option):
     on = {"scheduled_sampling": 0.5, "noise_injection": 0.5,
           "distance": 0.5, "mse": 0.0, "velocity": 4.0, "acceleration": 24.0, "speed": 2.0, "no_input_prob": 0.5,
-          "turning": True, "distance_matrix": 4.0}
+          "turning": True, "distance_matrix": 4.0, "motion_attention": True}
     model = small(train, **on | ABLATIONS[option]).train()
     assert all(getattr(model.config, name) == value for name, value in ABLATIONS[option].items())
     assert model.config != small(train, **on).config

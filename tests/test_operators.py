@@ -41,11 +41,11 @@ def operators(step) -> int:
 
 
 @pytest.mark.parametrize("name, limit, changes", [
-    ("duet-synthetic", 600, PREDICTION),
+    ("duet-synthetic", 760, PREDICTION),
     ("duet-synthetic", 900, FROM_A_DISPLACED_PAST),
     ("duet-synthetic", 360, RECONSTRUCTION),
-    ("duet-salsa", 700, PREDICTION),
-    ("duet-salsa", 900, FROM_A_DISPLACED_PAST),
+    ("duet-salsa", 640, PREDICTION),
+    ("duet-salsa", 790, FROM_A_DISPLACED_PAST),
     ("translate-salsa", 1100, {}),
     ("strings-synthetic", 620, {}),
 ])  # fmt: skip

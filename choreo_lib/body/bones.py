@@ -66,7 +66,7 @@ def project_bone_lengths(skeleton: Skeleton, positions: torch.Tensor, lengths: t
         system = torch.addcmul(damping, torch.bmm(directions, directions.mT), shared)  # [N, K, K]
         # unchecked, since it is damped: for a check, a GPU has to be waited for
         multipliers = torch.linalg.solve_ex(system, current - lengths)[0]  # [N, K], Lagrange's
-        positions = positions - torch.bmm(moves, multipliers[..., None] * directions)
+        positions = torch.baddbmm(positions, moves, multipliers[..., None] * directions, alpha=-1)
     return positions.reshape(shape)
 
 

@@ -85,8 +85,8 @@ def facing(pose: torch.Tensor, skeleton: Skeleton) -> torch.Tensor:
     found = [skeleton.find(f"{side}_{part}") for part in ("hip", "shoulder") for side in ("left", "right")]
     if None in found:
         raise ValueError("no left and right hip and shoulder among the joints, so nobody knows where this body faces")
-    hip, other_hip, shoulder, other_shoulder = (pose[:, j] for j in found)
-    across = hip - other_hip + shoulder - other_shoulder  # [B, 3], from right to left
+    left_hip, right_hip, left_shoulder, right_shoulder = found
+    across = (pose[:, [left_hip, left_shoulder]] - pose[:, [right_hip, right_shoulder]]).sum(1)  # [B, 3], to the left
     return torch.stack([across[:, 1], -across[:, 0]], -1)
 
 

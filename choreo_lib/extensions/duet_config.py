@@ -46,6 +46,8 @@ class Config:
     # posture, path and facing, each extrapolated by itself (`TurningExtrapolation`); on: 400 ms 44.6 -> 41.6, 1 s 69.1
     # -> 68.2, and with the distance matrix 40.8 and 65.8
     turning: bool = False
+    # going on as the partner did, where the own past resembles the partner's (`MotionAttention`)
+    motion_attention: bool = False
     # linear maps of what the partner did a lag ago (`LagExperts`); 0: 1 s 69.1 -> 70.8, in range 98 -> 84 %; on mirrors
     # and canons, after 800 steps of each model, 1 s 73 -> 102 (`benchmarks/lag_experts.py`)
     lag_experts: int = 4
@@ -67,8 +69,10 @@ class Config:
 
 
 ABLATIONS: dict[str, dict[str, object]] = {
-    "canonical_frame": {"canonical_frame": False}, "extrapolation": {"extrapolation": False},
-    "turning": {"turning": False}, "lag_experts": {"lag_experts": 0}, "scheduled_sampling": {"scheduled_sampling": 0.0},
+    "canonical_frame": {"canonical_frame": False},
+    "extrapolation": {"extrapolation": False, "motion_attention": False},  # which needs it
+    "turning": {"turning": False, "motion_attention": False}, "motion_attention": {"motion_attention": False},
+    "lag_experts": {"lag_experts": 0}, "scheduled_sampling": {"scheduled_sampling": 0.0},
     "noise_injection": {"noise_injection": 0.0}, "distance_loss": {"distance": 0.0, "mse": 0.5},
     "velocity_loss": {"velocity": 0.05}, "acceleration_loss": {"acceleration": 0.0}, "speed_loss": {"speed": 0.0},
     "distance_matrix_loss": {"distance_matrix": 0.0},

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch.nn.functional import l1_loss, pad
+from torch.nn.functional import l1_loss
 
 from ..body.compatibility import body_size, require_dancer, require_fit
 from ..body.motion import Motion, dancer_index, other_dancer
@@ -19,11 +19,11 @@ from ..core.shapes import tensor
 from ..systems.layers import eval_mode, reparameterise
 from ..systems.losses import kl_per_unit
 from .duet_config import ABLATIONS, Config
-from .duet_network import DuetNetwork, own_frame
+from .duet_network import CHUNK, DuetNetwork, own_frame
 from .exposure import inject_noise, scheduled_sample
 from .guidance import Guidance
 from .latents import components
-from .rollout import CHUNK, Stream
+from .rollout import Stream
 
 __all__ = ["ABLATIONS", "Config", "DuetForecaster"]
 
@@ -56,33 +56,34 @@ class DuetForecaster(DuetNetwork):
         elif training and float(torch.rand(())) < c.noise_injection:
             window = inject_noise(self, window, who)
         if training:
-            losses = self._prediction_losses(window, who, noise=1.0)
+            losses = self._prediction_losses(window, who, noise=True)
         else:
-            a, b = (self._prediction_losses(window, each, noise=0.0) for each in "ab")
+            a, b = (self._prediction_losses(window, each, noise=False) for each in "ab")
             losses = {name: (a[name] + b[name]) / 2 for name in a}
         weights = {name: getattr(c, name) for name in ("mse", "distance", "velocity", "acceleration", "speed",
                                                        "distance_matrix")}
         weights["kl_nats"] = c.kl.at(step)
-        total = sum(weight * losses[name] for name, weight in weights.items() if weight)
+        counted = [name for name, weight in weights.items() if weight]
+        parts = torch.stack([losses[name] for name in counted])
+        total = (parts * parts.new_tensor([weights[name] for name in counted])).sum()
         return {"loss": total, **losses}
 
-    def _prediction_losses(self, window: torch.Tensor, who: str, noise: float) -> dict[str, torch.Tensor]:
+    def _prediction_losses(self, window: torch.Tensor, who: str, noise: bool) -> dict[str, torch.Tensor]:
         made, kl, true, own = self.displacement(window, who, noise)
         error = made - true  # [B, F, W]
         off = error.unflatten(2, (-1, 3)).norm(dim=-1)  # [B, F, J], metres
         scaled = off / self.horizon_scale[:, None]
-        changes, bends = (pad(error, (0, 0, n, 0)).diff(n=n, dim=1) for n in (1, 2))  # [B, F, W]; no error before
-        chunk = min(CHUNK, self.ahead)
-        made_far, true_far = (  # [B, F + 1 - chunk, J], metres: how far each joint goes in a chunk of a rollout
-            (x[:, chunk:] - x[:, :-chunk]).unflatten(2, (-1, 3)).norm(dim=-1)
-            for x in (pad(each, (0, 0, 1, 0)) for each in (made, true)))
+        changes = product(self.steps, error)  # [B, F, W]
+        bends = product(self.steps, changes)
+        both = torch.stack([made, true])  # [2, B, F, W]
+        far = product(self.chunks, both).unflatten(3, (-1, 3)).norm(dim=-1)  # [2, B, F + 1 - chunk, J], metres
         losses = {"mse": scaled.square().mean() / 3,  # a coordinate
                   "distance": scaled.mean(), "velocity": changes.norm(dim=2).mean(),
-                  "acceleration": bends.norm(dim=2).mean(), "speed": (made_far - true_far).abs().mean(),
+                  "acceleration": bends.norm(dim=2).mean(), "speed": l1_loss(*far),
                   "kl_nats": kl.sum(), "error_m": off.detach().mean()}
         if self.config.distance_matrix:
             one, other = torch.triu_indices(len(self.skeleton), len(self.skeleton), 1, device=made.device)
-            bodies = (own[:, -1:] + torch.stack([made, true])).unflatten(3, (-1, 3))  # [2, B, F, J, 3]
+            bodies = (own[:, -1:] + both).unflatten(3, (-1, 3))  # [2, B, F, J, 3]
             apart = (bodies[..., one, :] - bodies[..., other, :]).norm(dim=-1)  # [2, B, F, J (J - 1) / 2]
             losses["distance_matrix"] = l1_loss(*apart)
         return losses

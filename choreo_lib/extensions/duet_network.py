@@ -17,12 +17,15 @@ from .duet_config import Config
 from .duet_layers import CachedDecoder, SkipSequenceVAE, Standardise, mean_poses
 from .extrapolation import LinearExtrapolation, TurningExtrapolation
 from .lag_experts import LAGS, LagExperts
+from .motion_attention import MotionAttention
 from .pose_prior import PosePrior
 from .ridge_blend import RidgeBlend
 
+CHUNK = 10  # frames after which a rollout's window moves on
+
 
 class DuetNetwork(System):
-    """Encoders of the partner and of the difference, a transformer decoder, linear extrapolation, and lag experts.
+    """Encoders of the partner and of the difference, a transformer decoder, extrapolation, what the partner did before.
 
     Shapes: windows [B, past + ahead, 2, J, 3]. Units: metres, world coordinates. Chapter: 5.
     """
@@ -52,6 +55,10 @@ class DuetNetwork(System):
         steps = min(9, c.past - 1)
         self.extrapolation = (None if not c.extrapolation else LinearExtrapolation(c.ahead, steps, c.features)
                               if not c.turning else TurningExtrapolation(c.ahead, steps, c.features, skeleton))
+        if c.motion_attention and not (c.extrapolation and c.turning):
+            raise ValueError("motion_attention goes on from extrapolation of posture and turns: it needs extrapolation "
+                             "and turning, too")
+        self.motion_attention = MotionAttention(skeleton, c.past, c.ahead, c.features) if c.motion_attention else None
         self.experts = LagExperts(width, min(LAGS, c.past), c.features, c.lag_experts) if c.lag_experts else None
         self.standardise = nn.ModuleDict({name: Standardise(size) for name, size in
                                           (("own", width), ("partner", 2 * width), ("difference", width))})
@@ -62,7 +69,13 @@ class DuetNetwork(System):
         self.ridge = RidgeBlend(min(c.ridge_frames, c.ahead), min(10, c.past), width) if c.ridge_frames else None
         self.residual_components = nn.Buffer(torch.zeros(c.residual_components, c.ahead * width))
         self.positions = nn.Buffer(positional_encoding(frames, c.features), persistent=False)  # [T, features]
-        self.ahead_flag = nn.Buffer(torch.arange(frames)[:, None] >= c.past, persistent=False)  # [T, 1]
+        self.ahead_flag = nn.Buffer((torch.arange(frames)[:, None] >= c.past).float(), persistent=False)  # [T, 1]
+        frames_ahead = pad(torch.eye(c.ahead), (0, 0, 1, 0))  # [1 + F, F]: before them nothing has moved
+        chunk = min(CHUNK, c.ahead)
+        # as matrices, since each difference of slices costs a training step several operators: from frame to frame,
+        # [F, F], and how far a joint goes in a chunk of a rollout, [F + 1 - chunk, F]
+        self.steps = nn.Buffer(frames_ahead.diff(dim=0), persistent=False)
+        self.chunks = nn.Buffer(frames_ahead[chunk:] - frames_ahead[:-chunk], persistent=False)
         # [T, T], added to what attention makes of two frames: a later one counts nothing
         self.causal_mask = nn.Buffer(torch.full((frames, frames), -torch.inf).triu(1), persistent=False)
 
@@ -80,8 +93,7 @@ class DuetNetwork(System):
         def views() -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
             for batch in batches:
                 for who in "ab":
-                    own, partner, frames = self._window_view(batch, who)
-                    yield own, partner, self.target(batch, own, frames, who)
+                    yield self._window_view(batch, who)
 
         for own, partner, future in views():
             held = torch.cat([own, own[:, -1:].expand(-1, self.ahead, -1)], 1)  # [B, P + F, W]
@@ -127,47 +139,46 @@ class DuetNetwork(System):
 
         At each pelvis, along each heading, at the last known frame: [B, P, 2, J, 3] -> [B, P, W], [B, 2]. Chapter: 5.
         """
-        own, last = past[:, :, dancer_index(who)], past[:, -1]  # [B, P, J, 3], [B, 2, J, 3]
+        frames = self._frames(past[:, -1], who)
+        return own_frame(frames).to_local(past[:, :, dancer_index(who)]).flatten(2), frames
+
+    def _frames(self, last: torch.Tensor, who: str) -> ReferenceFrame:
+        """The canonical frames of both, the own dancer's first, at a pose [B, 2, J, 3]: [B, 2]."""
         if self.config.canonical_frame:
             pair = last if who == "a" else last.flip(1)  # the own dancer first
             each = reference_frame(pair.flatten(0, 1)[:, None, None], 0, self.skeleton, of="a")  # [B * 2]
-            frames = ReferenceFrame(*(x.unflatten(0, (-1, 2)) for x in each))
-        else:
-            frames = ReferenceFrame(torch.zeros_like(last[:, :, 0]), torch.zeros_like(last[:, :, 0, 0]))
-        return own_frame(frames).to_local(own).flatten(2), frames
+            return ReferenceFrame(*(x.unflatten(0, (-1, 2)) for x in each))
+        return ReferenceFrame(torch.zeros_like(last[:, :, 0]), torch.zeros_like(last[:, :, 0, 0]))
 
     def partner_view(self, partner: torch.Tensor, frames: ReferenceFrame) -> torch.Tensor:
         """A partner [B, T, J, 3] twice, from the own dancer's frame and from its own: [B, T, 2 * W]. Chapter: 5."""
         return frames.to_local(partner[:, None]).flatten(3).transpose(1, 2).flatten(2)
 
-    def target(self, batch: torch.Tensor, own: torch.Tensor, frames: ReferenceFrame, who: str) -> torch.Tensor:
-        """The true displacements of ``who`` from the last known pose; ``own`` and ``frames`` as `own_view` gives them.
-
-        Shapes: [B, P + F, 2, J, 3] -> [B, F, W]. Units: metres. Chapter: 5.
-        """
-        future = batch[:, self.past :, dancer_index(who)].to(own)  # [B, F, J, 3]
-        return own_frame(frames).to_local(future).flatten(2) - own[:, -1:]
-
-    def displacement(self, batch: torch.Tensor, who: str, noise: float = 0.0
+    def displacement(self, batch: torch.Tensor, who: str, noise: bool = False
                      ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
         """`forward` for windows: predicted displacements of ``who``, the KL a latent unit, the true ones, and the past.
 
         Shapes: [B, P + F, 2, J, 3] -> [B, F, W], [2 * latent], [B, F, W] and [B, P, W], as `own_view` gives it.
         Units: metres, nats. Chapter: 5.
         """
-        own, seen, frames = self._window_view(batch, who)
+        own, seen, true = self._window_view(batch, who)
         made, mean, log_variance = self(own, seen, who, noise)
         kl = kl_per_unit(mean.flatten(0, 1), log_variance.flatten(0, 1))  # [2 * latent]
-        return made, kl, self.target(batch, own, frames, who), own
+        return made, kl, true, own
 
-    def _window_view(self, batch: torch.Tensor, who: str) -> tuple[torch.Tensor, torch.Tensor, ReferenceFrame]:
-        return self.local_view(batch[:, : self.past], batch[:, self.past :, dancer_index(other_dancer(who))], who)
+    def _window_view(self, batch: torch.Tensor, who: str) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The past and the partner as `local_view` gives them, and displacements ahead, [B, F, W]."""
+        batch = batch.to(self.positions.device)
+        frames = self._frames(batch[:, self.past - 1], who)
+        own = own_frame(frames).to_local(batch[:, :, dancer_index(who)]).flatten(2)  # [B, P + F, W]
+        past, future = own.split([self.past, self.ahead], 1)
+        return past, self.partner_view(batch[:, :, dancer_index(other_dancer(who))], frames), future - past[:, -1:]
 
-    def forward(self, own: torch.Tensor, partner: torch.Tensor, who: str, noise: float = 0.0,
+    def forward(self, own: torch.Tensor, partner: torch.Tensor, who: str, noise: bool = False,
                 kv_cache: dict[str, Any] | None = None) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Displacements of the own dancer from the last known pose; the posteriors' means and log-variances.
 
-        ``noise``: the share of the posteriors' standard deviation with which latent vectors are drawn. ``kv_cache``, an
+        ``noise``: latent vectors are drawn from the posteriors, and not their means. ``kv_cache``, an
         empty dict at first: what was encoded stays in it; the next call gets the new frames only, and answers for them.
         Shapes: own [B, P, W], partner [B, P + f, 2 * W], as `local_view` gives them; gives [B, f, W], and twice
         [B, P + f, 2 * latent], of the partner and of the difference. Units: metres. Chapter: 5.
@@ -176,30 +187,32 @@ class DuetNetwork(System):
         end = begin + partner.shape[1]
         mask, positions = self.causal_mask[begin:end, :end], self.positions[begin:end]
         held = torch.cat([own, own[:, -1:].expand(-1, max(end - self.past, 0), -1)], 1)  # the last pose for each ahead
-        before = kv_cache["partner"] if kv_cache else partner[:, :1]
+        before = kv_cache["partner"][:, -1:] if kv_cache else partner[:, :1]
         posteriors = []
         for name, x in ((other_dancer(who), self._with_velocity(partner, before, "partner")),
                         ("difference", self.standardise["difference"](self._difference(held[:, begin:end], partner)))):
             cache = None if kv_cache is None else kv_cache.setdefault(name, {})
             posteriors.append(self.vaes[name].encode(x, positions, mask, cache))
         mean, log_variance = (torch.cat(each, 2) for each in zip(*posteriors))  # [B, T, 2 * latent] each
-        latents = torch.lerp(mean, reparameterise(mean, log_variance), noise) if noise else mean
+        latents = reparameterise(mean, log_variance) if noise else mean
         memory = self.memory_proj(latents) + positions  # [B, T, features]
-        place = positions + self.role[who] + self.future_flag * self.ahead_flag[begin:end]  # [T, features]
+        place = torch.addcmul(positions + self.role[who], self.future_flag, self.ahead_flag[begin:end])  # [T, features]
         tgt = self.input_proj(self._own_features(held)[:, begin:end]) + place
         out = self.decoder.decode(tgt, memory, mask, kv_cache)
         if kv_cache is not None:
-            kv_cache |= {"frames": end, "partner": partner[:, -1:]}
-        out = out[:, max(self.past - begin, 0) :]  # [B, f, features]
+            partner = torch.cat([kv_cache["partner"], partner], 1) if begin else partner
+            kv_cache |= {"frames": end, "partner": partner}
+        out = out[:, max(self.past - begin, 0) :].contiguous()  # [B, f, features], or each layer below copies it
         at = slice(end - self.past - out.shape[1], end - self.past)
         step = self.output_proj(out) * self.horizon_scale[at, None]  # [B, f, W]
-        step = step if self.extrapolation is None else self.extrapolation(own, out, at, step)
+        if not step.shape[1]:  # the past is still being encoded, in parts
+            return step, mean, log_variance
+        echo = (() if self.motion_attention is None else
+                (self.motion_attention(out, partner[..., : own.shape[2]], own, at),))
+        if self.extrapolation is not None:
+            step = self.extrapolation(own, out, at, step, *echo)
         if self.experts is not None:
-            seen = self.experts.partner(partner)  # [B, T, C]
-            if kv_cache is not None:
-                kv_cache["seen"] = seen = torch.cat([kv_cache["seen"], seen], 1) if begin else seen
-            if step.shape[1]:  # or the past is still being encoded, in parts
-                step = step + self.experts(out, seen, own, at)
+            step = step + self.experts(out, self.experts.partner(partner), own, at)
         return step, mean, log_variance
 
     def usual_body(self, who: str = "a") -> Skeleton | None:

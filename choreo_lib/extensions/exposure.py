@@ -5,8 +5,8 @@ import torch
 from ..body.bones import project_bone_lengths
 from ..body.motion import dancer_index, other_dancer
 from ..body.reference import reference_frame
-from .duet_network import DuetNetwork
-from .rollout import CHUNK, Stream
+from .duet_network import CHUNK, DuetNetwork
+from .rollout import Stream
 
 
 @torch.no_grad()
@@ -43,8 +43,9 @@ def inject_noise(model: DuetNetwork, window: torch.Tensor, who: str, most: float
     parents, children = map(list, zip(*model.skeleton.bones))
     bones = own[:, :, children] - own[:, :, parents]  # [B, P, J - 1, 3]
     lengths = bones.norm(dim=-1).mean(1, keepdim=True)  # [B, 1, J - 1]
-    mixed = project_bone_lengths(model.skeleton, mixed, lengths, iterations=3)
-    if model.pose_prior is not None:  # as a rollout's past has it
+    if model.pose_prior is None:
+        mixed = project_bone_lengths(model.skeleton, mixed, lengths, iterations=3)
+    else:  # as a rollout's past has it
         mixed = model.pose_prior(mixed, lengths)
     past = (mixed, partner) if who == "a" else (partner, mixed)
     return _led_back(model, torch.stack(past, 2), window, who)

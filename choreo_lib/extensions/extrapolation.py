@@ -107,14 +107,19 @@ class TurningExtrapolation(LinearExtrapolation):
             nn.init.zeros_(each)
 
     def forward(self, own: torch.Tensor, h: torch.Tensor | None = None, at: slice = slice(None),
-                step: torch.Tensor | None = None) -> torch.Tensor:
+                step: torch.Tensor | None = None, echo: tuple[torch.Tensor, ...] | None = None) -> torch.Tensor:
         """As `LinearExtrapolation`; ``step`` is added to posture and path, and a turn that ``h`` says.
 
+        ``echo``: changes of posture and turns as `MotionAttention` gives them, and the share that is extrapolated.
         Shapes: ``own`` [B, P, W]; ``h`` [B, f, features] or None; ``step`` [B, f, W] -> [B, f, W]. Units: metres.
         Chapter: 5.
         """
         posture, path, turned = self._carried(own, h, at).split([own.shape[2], 3, 1], 2)
-        turned = turned if h is None else turned + self.turn(h) * self.turn_scale[at, None]  # [B, f, 1]
+        if echo is not None:
+            change, turn, nobody = echo
+            posture, turned = torch.addcmul(change, nobody, posture), torch.addcmul(turn, nobody, turned)
+        if h is not None:
+            turned = torch.addcmul(turned, self.turn(h), self.turn_scale[at, None])  # [B, f, 1]
         posture, path = posture.unflatten(2, (-1, 3)), path[:, :, None]  # [B, f, J, 3], [B, f, 1, 3]
         if step is not None:
             step = step.unflatten(2, (-1, 3))

@@ -17,11 +17,10 @@ from ..core.arguments import seed as any_seed
 from ..core.precision import product
 from ..core.shapes import array
 from ..systems.layers import eval_mode
-from .duet_network import DuetNetwork, own_frame
+from .duet_network import CHUNK, DuetNetwork, own_frame
 from .foot_contact import Feet
 from .guidance import Guidance
 
-CHUNK = 10  # frames after which a rollout's window moves on
 HOLD = 0.97  # share of what guidance did to a posture that is left a frame later; at 1 a body folds up in a minute
 MAX_STEP = 100.0  # metres: nobody is that far from where they were one frame before
 _ANY = array(finite=False, empty=True)

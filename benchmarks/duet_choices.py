@@ -33,6 +33,7 @@ ROWS = {  # sizes, augmentation
     "noise of 2 mm": ({}, {"noise": 0.002}),
     "turning": ({"turning": True}, {}),
     "turning, distances between joints": ({"turning": True, "distance_matrix": 4.0}, {}),
+    "and motion attention": ({"turning": True, "distance_matrix": 4.0, "motion_attention": True}, {}),
 }
 
 

@@ -22,7 +22,9 @@ from choreo_lib.training import recipes
 AHEAD, HORIZONS = 30, (6, 12, 30)
 KINDS = (("mirror", 1.0), ("canon", 1.0))
 STEPS = 800
-ROWS = {"as in the recipe": {}, "without lag experts": {"lag_experts": 0}, "a past of 16 frames": {"past": 16}}
+ECHO = {"turning": True, "motion_attention": True}
+ROWS = {"lag experts": {}, "without lag experts": {"lag_experts": 0}, "a past of 16 frames": {"past": 16},
+        "and motion attention": ECHO, "motion attention alone": ECHO | {"lag_experts": 0}}
 
 
 def dances(kinds, split: str, past: int, stride: int) -> Windows:

@@ -41,8 +41,8 @@ def operators(step) -> int:
 
 
 @pytest.mark.parametrize("name, limit, changes", [
-    ("duet-synthetic", 760, PREDICTION),
-    ("duet-synthetic", 900, FROM_A_DISPLACED_PAST),
+    ("duet-synthetic", 520, PREDICTION),
+    ("duet-synthetic", 670, FROM_A_DISPLACED_PAST),
     ("duet-synthetic", 360, RECONSTRUCTION),
     ("duet-salsa", 640, PREDICTION),
     ("duet-salsa", 790, FROM_A_DISPLACED_PAST),

@@ -33,9 +33,10 @@ class DuetForecaster(DuetNetwork):
 
     What this book adds to the shelf's `DuetVAE`: the canonical frame; displacements as a residual to linear
     extrapolation; all ``ahead`` frames predicted at once, the horizon chunk; experts of what the partner did a lag ago;
-    motion attention to whom the own past resembles; distances in units of each horizon's usual error as the loss; training on pasts as rollouts have them; the nearest
-    frames blended with ridge regression; a prior of poses for rollouts; incremental decoding with a cache; feet that do
-    not skate; guidance; sampled residuals. See `Config` and `ABLATIONS`.
+    motion attention to whom the own past resembles; distances in units of each horizon's usual error as the loss;
+    training on pasts as rollouts have them; the nearest frames blended with ridge regression; a prior of poses for
+    rollouts; incremental decoding with a cache; feet that do not skate; guidance; sampled residuals. See `Config` and
+    `ABLATIONS`.
     Shapes: windows [B, past + ahead, 2, J, 3]. Units: metres, world coordinates. Chapter: 5.
     """
 

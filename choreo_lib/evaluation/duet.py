@@ -57,7 +57,9 @@ def evaluate_forecasts(model: DuetForecaster | DuetVAE, train: Windows, asked: W
         "ridge, and partner at target": baselines.Ridge("both", partner_at_target=True),
         "the same, one a role": baselines.Ridge("both", partner_at_target=True, pooled=False)}
     scores = baselines.evaluate({row: each.fit(fitted_to) for row, each in forecasters.items()}, scored_on)
-    rows = baselines.evaluate({"model": model}, asked, joints=chosen).table() | scores.table()
+    # near ahead, ridge regression is nearest if it looks at every joint, as the model does; later, if at those alone
+    whole = {} if joints is None else {"ridge, own past, every joint": baselines.Ridge("own").fit(train)}
+    rows = baselines.evaluate({"model": model} | whole, asked, joints=chosen).table() | scores.table()
     made, danced = _rollouts(model, train, asked, seconds, roles)
     rows["model"] |= made
     return rows | {"danced": danced}

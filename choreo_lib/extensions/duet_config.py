@@ -63,7 +63,7 @@ class Config:
     # of the floor, in streams and rollouts (`Feet`); 1 -> 0, synthetic: 0.7 -> 8 times the danced foot skating
     foot_friction: float = 0.0
     # nearest frames blended with ridge regression, where the past was danced; in full, salsa, validation, off: 33 ms
-    # 0.5 -> 1.5, 100 ms 5.5 -> 7.4, 200 ms 15.2 -> 16.6, 400 ms 30.2 -> 30.5
+    # 0.5 -> 1.4, 100 ms 4.6 -> 7.9, 200 ms 15.5 -> 18.2, 400 ms 30.5 -> 30.9
     ridge_frames: int = 12
     kv_cache: bool = True  # incremental decoding in streams; off: the window is encoded again for each frame
     residual_components: int = 64  # principal components of the prediction's residuals, of which samples are made

@@ -31,7 +31,7 @@ class MeanPartner:
         if self.every and len(folds) < 2:
             raise ValueError("a penalty is chosen on takes that are held out, and there is one take")
         penalties = PENALTIES if self.every else (0.0,)  # which a constant does not pay
-        (self.penalty,), (self.weights,) = fit_ridge([self._sums(fold) for fold in folds], penalties)
+        ((self.penalty,),), (self.weights,) = fit_ridge([self._sums(fold) for fold in folds], penalties)
         return self
 
     @takes(batch=tensor("windows", "frames", 2, "joints", 3, finite=True))

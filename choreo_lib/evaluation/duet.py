@@ -21,7 +21,8 @@ def evaluate_duet(model: DuetForecaster, train: Windows, asked: Windows, joints:
     """Forecasts of a duet model beside every baseline of chapter 3, and metrics of its rollouts.
 
     ``error_mm@...``: MPJPE of both roles, the other dancer known up to the target frame, over ``joints`` (names, the
-    root among them; None: all). Row "stranger": the model with a pseudo-pair's partner (`ShuffledPartner`).
+    root among them; None: all). Row "stranger": the model with a pseudo-pair's partner (`ShuffledPartner`). Baselines
+    look at ``joints`` alone; row "ridge, own past, every joint" at all, as the model does.
     ``samples_over_sure``: ten futures sampled at ``temperature``, their mean error a second ahead over that of the
     deterministic prediction; ``best_of_10_over_mean``: the best one's over their mean. Of rollouts over whole takes,
     ``seconds`` long, as shares of the ground truth: ``jerk_ratio``, ``speed_ratio``, ``skate_ratio``;

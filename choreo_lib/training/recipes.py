@@ -51,7 +51,7 @@ DUET_TRAINING = {
     "full": TrainConfig(epochs=60, batch_size=32, lr=2e-3, warmup=100, weight_decay=0.01, augment=DUET_AUGMENT)}
 DUET_SALSA = DUET | {"full": DUET["full"] | {"turning": True, "distance_matrix": 4.0}}  # its followers spin
 # One kind of dance, not five. Shipped weights had 20 epochs more, begun from these (--weights, --epochs 20): where two
-# takes are left out, 400 ms 51 -> 49 mm, 1 s 105 -> 101, rollouts at 0.92 -> 0.97 of the danced speed.
+# takes are left out, 400 ms 51 -> 49 mm, 1 s 105 -> 101, speed 0.92 -> 0.97 (`benchmarks/duet_longer.py`).
 DUET_TRAINING_SALSA = DUET_TRAINING | {"full": replace(DUET_TRAINING["full"], epochs=30)}
 
 # Chapter 6. The published sizes and weights of the losses are the model's defaults. A latent for each eighth of the

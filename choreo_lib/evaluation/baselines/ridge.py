@@ -16,7 +16,7 @@ from .forecast import HORIZONS, HORIZONS_RULE, PARTNER_RULE, PAST_RULE, WHO_RULE
 
 PENALTIES = tuple(10.0 ** (power / 2) for power in range(-24, -5, 3))  # 1e-12 ... 1e-3; below, float64 is too coarse
 FOLDS = 3
-SAMPLED = 1000  # windows, at least, of those held out together, on which penalties are compared
+SAMPLED = 1000  # windows of those held out together, or up to twice as many, on which penalties are compared
 
 
 class Ridge:
@@ -128,7 +128,7 @@ def fit_ridge(parts: Sequence[Sequence[Any]], penalties: Sequence[float], own: i
     A part is (X'X [C, C], X'Y [C, H, K], Y'Y [H], rows): sums are all that fitting needs. (scikit-learn's `RidgeCV`
     would make them anew for every penalty, horizon and part.) X ends with ``own`` columns for each horizon, of which no
     other horizon is told. With each part's ``rows``, (X [N, C], Y [N, H, K]), every one of K / 3 points has a penalty
-    of its own, by distance; without, all targets have one, by squares over all rows, which sums tell. Chapter: 3.
+    of its own, by distance; without, all targets of the one horizon share one, by squares, which sums tell. Chapter: 3.
     """
     total = [sum(each) for each in zip(*parts)]
     targets, missed = total[1].shape[2], torch.zeros(len(penalties), len(total[2]), 1, dtype=torch.float64)
@@ -156,7 +156,7 @@ def _held_out_distances(held_out: Sequence[torch.Tensor], rest: Sequence[Any], p
 def _held_out_squares(held_out: Sequence[Any], rest: Sequence[Any], penalties: Sequence[float]) -> torch.Tensor:
     """Squared errors [penalties, 1, 1] on a part held out, of regressions on the rest: |Y - X W|^2, from sums alone.
 
-    For one horizon with more targets than columns: one eigendecomposition for all penalties.
+    For one horizon: one eigendecomposition for all penalties.
     About the rest's means, where no constant is needed: W = Q D M, with X'X = Q L Q', D = (L + rows p)^-1, M = Q'X'Y.
     """
     (xx, xy, _, rows), (held_xx, held_xy, held_yy, held_rows) = rest, held_out
